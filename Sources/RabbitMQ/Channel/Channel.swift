@@ -1,0 +1,60 @@
+internal import Synchronization
+
+/// A channel: a conversation with the broker within a ``Connection``.
+///
+/// Channels are cheap; use one for each task that consumes or publishes. What goes wrong on one, such as declaring a
+/// queue that exists with other flags, closes it and leaves the others alone.
+///
+/// It is closed with ``close()``, or when nothing that belongs to it is held any more: queue, exchange, consumer,
+/// message to be settled. AMQP 0-9-1, section 2.2.5.
+public final class Channel: Sendable {
+    /// The connection it belongs to.
+    public let connection: Connection
+
+    let lease: ChannelLease
+
+    var session: ChannelSession { lease.session }
+
+    init(session: ChannelSession, connection: Connection) {
+        self.connection = connection
+        lease = ChannelLease(session: session, connection: connection.lease)
+    }
+
+    /// Its number on the connection, from 1.
+    public var number: Int { Int(session.number) }
+
+    /// Why the channel is closed; nil while it is open.
+    public var closeReason: AMQPError? { session.state.withLock { $0.closeReason } }
+
+    /// Limits how much the broker sends to consumers before they have acknowledged it.
+    ///
+    /// RabbitMQ: [Consumer prefetch](https://www.rabbitmq.com/docs/consumer-prefetch).
+    ///
+    /// - Parameters:
+    ///   - prefetchSize: In bytes, 0 for no limit. RabbitMQ knows no other.
+    ///   - prefetchCount: In messages, 0 for no limit.
+    ///   - global: With RabbitMQ, whether the limit is for all consumers of the channel together, not for each that
+    ///     begins after this.
+    /// - Throws: An ``AMQPError``; `CancellationError`.
+    public func setQos(prefetchSize: UInt32 = 0, prefetchCount: UInt16 = 0, global: Bool = false) async throws {
+        _ = try await session.call(
+            .basicQos(prefetchSize: prefetchSize, prefetchCount: prefetchCount, global: global)
+        )
+        session.state.withLock { $0.prefetchCount = prefetchCount }
+    }
+
+    /// Sets what is called with each mandatory message that comes back because it reached no queue.
+    ///
+    /// - Parameter handler: Called in order, one at a time. nil restores the default, which logs an error.
+    public func setReturnHandler(_ handler: (@Sendable (ReturnedMessage) -> Void)?) {
+        session.returns.setHandler(handler)
+    }
+
+    /// Closes the channel with a handshake.
+    ///
+    /// Calls that wait, and later ones, throw ``AMQPError/Code/channelClosed``. Closing twice does nothing. It takes no
+    /// longer than the configuration's `closeTimeout`.
+    public func close() async {
+        await session.close()
+    }
+}

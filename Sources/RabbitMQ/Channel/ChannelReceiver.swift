@@ -1,0 +1,226 @@
+internal import DequeModule
+internal import Logging
+internal import Synchronization
+
+/// Takes the frames of one channel, on its link's queue.
+final class ChannelReceiver: ChannelInbox {
+    private enum Origin {
+        case delivery(ConsumerIntake, tag: UInt64, redelivered: Bool, exchange: String, routingKey: String)
+        case get(ServerMethod.GetOk)
+        case returned(ServerMethod.Return)
+    }
+
+    private let session: ChannelSession
+    private var assembly = MessageAssembly<Origin>()
+    private var consumers = ConsumerTable()
+    /// Tags of deliveries in the batch at hand that need to be settled.
+    private var newTags: [UInt64] = []
+    /// Consumers that got something in the batch at hand.
+    private var touched: [ConsumerIntake] = []
+    private var exchanges = TextCache()
+    private var routingKeys = TextCache()
+
+    private let maxMessageSize: Int
+
+    init(session: ChannelSession) {
+        self.session = session
+        maxMessageSize = session.link.configuration.maxMessageSize
+    }
+
+    private var logger: Logger { session.link.logger }
+
+    /// Whether we have sent channel.close, so that all but its answer is late.
+    private var isDiscarding: Bool { !session.isOpen.load(ordering: .relaxed) }
+
+    // MARK: Methods
+
+    func receive(_ method: ServerMethod) throws(AMQPError) -> Bool {
+        switch method {
+        case .channelCloseOk:
+            guard isDiscarding else { throw AMQPError(.protocolViolation, "the peer sent a channel.close-ok unasked") }
+            finish(AMQPError(.channelClosed, "the channel was closed"))
+            return true
+        case .channelClose(let close):
+            closedByServer(close)
+            return true
+        default: break
+        }
+        if isDiscarding { return false }
+        guard !assembly.isActive else { throw MessageAssembly<Origin>.interrupted }
+        switch method {
+        case .channelFlow(let active):
+            session.state.withLock { $0.isFlowing = active }
+            try? session.send(.channelFlowOk(active: active))
+        case .basicCancel(let tag): cancelledByServer(tag)
+        case .basicReturn(let returned): try assembly.begin(.returned(returned))
+        case .basicGetOk(let get):
+            guard case .basicGet? = session.state.withLock({ $0.nextCall })?.method else {
+                throw AMQPError(.protocolViolation, "the peer sent a message that was not asked for")
+            }
+            try assembly.begin(.get(get))
+        default: try answer(method)
+        }
+        return false
+    }
+
+    private func answer(_ method: ServerMethod) throws(AMQPError) {
+        let call = try session.state.withLock { state throws(AMQPError) in try state.takeCall(answeredBy: method) }
+        if case .basicConsumeOk = method, let consumer = call.consumer { consumers.add(consumer) }
+        if case .basicCancelOk(let tag) = method { consumers.remove(tag: tag) }
+        guard !call.reply.succeed(.method(method)) else { return }
+        // Whoever asked is gone.
+        if case .basicConsumeOk = method { call.consumer?.cancelInBackground() }
+    }
+
+    private func cancelledByServer(_ tag: String) {
+        guard let intake = consumers.remove(tag: tag) else { return }
+        handOver()
+        logger.notice("the broker cancelled a consumer", metadata: ["consumer-tag": "\(tag)"])
+        intake.consumer.end(
+            AMQPError(.consumerCancelled, "the broker cancelled the consumer \(tag), whose queue is probably gone")
+        )
+    }
+
+    // MARK: Content
+
+    @inline(__always)
+    func receive(_ delivery: DeliveryView) throws(AMQPError) {
+        if isDiscarding { return }
+        guard let intake = consumers.find(delivery.consumerTag) ?? startingConsumer(delivery.consumerTag) else {
+            throw AMQPError(.protocolViolation, "the peer sent a delivery for a consumer that does not exist")
+        }
+        try assembly.begin(
+            .delivery(
+                intake,
+                tag: delivery.deliveryTag,
+                redelivered: delivery.redelivered,
+                exchange: exchanges.text(delivery.exchange),
+                routingKey: routingKeys.text(delivery.routingKey)
+            )
+        )
+    }
+
+    /// A consumer whose first deliveries overtook its basic.consume-ok.
+    private func startingConsumer(_ tag: UnsafeBufferPointer<UInt8>) -> ConsumerIntake? {
+        let tag = String(decoding: tag, as: UTF8.self)
+        return session.state.withLock { $0.startingConsumer(tag: tag) }.map { consumers.add($0) }
+    }
+
+    @inline(__always)
+    func receive(_ header: consuming ContentHeader) throws(AMQPError) {
+        if isDiscarding { return }
+        do throws(AMQPError) {
+            if let (origin, message) = try assembly.receive(header, limit: maxMessageSize) { complete(origin, message) }
+        } catch  where error.code == .contentTooLarge {
+            logger.error("a message is too large", metadata: ["error": "\(error)"])
+            session.beginClosing(error, replyCode: .contentTooLarge)
+        }
+    }
+
+    @inline(__always)
+    func receive(body: UnsafeRawBufferPointer) throws(AMQPError) {
+        if isDiscarding { return }
+        if let (origin, message) = try assembly.receive(body: body) { complete(origin, message) }
+    }
+
+    @inline(__always)
+    private func complete(_ origin: Origin, _ message: consuming Message) {
+        switch origin {
+        case .delivery(let intake, let tag, let redelivered, let exchange, let routingKey):
+            let incoming = IncomingMessage(
+                message: message,
+                deliveryTag: tag,
+                redelivered: redelivered,
+                exchangeName: exchange,
+                routingKey: routingKey,
+                source: intake.source
+            )
+            if !intake.source.noAck { newTags.append(tag) }
+            if intake.isEmpty { touched.append(intake) }
+            intake.append(incoming)
+        case .get(let get): complete(get, message)
+        case .returned(let returned):
+            session.returns.report(
+                ReturnedMessage(
+                    replyCode: ReplyCode(rawValue: returned.replyCode),
+                    replyText: returned.replyText,
+                    exchangeName: returned.exchange,
+                    routingKey: returned.routingKey,
+                    message: message
+                )
+            )
+        }
+    }
+
+    private func complete(_ get: ServerMethod.GetOk, _ message: Message) {
+        handOver()
+        let call = session.state.withLock { state in try? state.takeCall(answeredBy: .basicGetOk(get)) }
+        guard let call, let source = call.source else { return }
+        if !source.noAck { session.state.withLock { $0.settlements.delivered(get.deliveryTag) } }
+        let incoming = IncomingMessage(
+            message: message,
+            deliveryTag: get.deliveryTag,
+            redelivered: get.redelivered,
+            exchangeName: get.exchange,
+            routingKey: get.routingKey,
+            source: source
+        )
+        guard !call.reply.succeed(.message(incoming, messageCount: get.messageCount)) else { return }
+        // Whoever asked is gone. Without acknowledgement the message is gone with it.
+        if !source.noAck { session.requeue([get.deliveryTag]) }
+    }
+
+    // MARK: Handing over
+
+    func endBatch() { handOver() }
+
+    /// Hands the messages that came to their consumers, once they can be settled.
+    private func handOver() {
+        if !newTags.isEmpty {
+            session.state.withLock { state in
+                for tag in newTags { state.settlements.delivered(tag) }
+            }
+            newTags.removeAll(keepingCapacity: true)
+        }
+        for intake in touched { intake.handOver() }
+        touched.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: The end
+
+    private func closedByServer(_ close: ServerMethod.Close) {
+        let error = AMQPError(
+            replyCode: close.replyCode,
+            replyText: close.replyText,
+            classID: close.classID,
+            methodID: close.methodID
+        )
+        if !isDiscarding {
+            logger.warning(
+                "the broker closed a channel",
+                metadata: ["channel": "\(session.number)", "reason": "\(error)"]
+            )
+        }
+        handOver()
+        // Before close-ok: nothing may be sent on the channel after it.
+        session.finish(error)
+        try? session.link.outbox.send(.channelCloseOk, channel: session.number)
+        endConsumers(error)
+    }
+
+    private func finish(_ error: AMQPError) {
+        session.finish(error)
+        endConsumers(session.closed.current ?? error)
+    }
+
+    func end(_ error: AMQPError) {
+        handOver()
+        finish(error)
+    }
+
+    private func endConsumers(_ error: AMQPError) {
+        assembly = MessageAssembly()
+        for consumer in consumers.removeAll() { consumer.end(error) }
+        session.returns.end()
+    }
+}

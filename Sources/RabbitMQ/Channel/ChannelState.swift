@@ -1,0 +1,88 @@
+internal import DequeModule
+
+/// What a call on a channel is answered with.
+enum Reply: Sendable {
+    case method(ServerMethod)
+    /// A message that was asked for, and how many are left in its queue.
+    case message(IncomingMessage, messageCount: UInt32)
+}
+
+/// A call that waits for its answer.
+struct PendingCall: Sendable {
+    let method: ClientMethod
+    let reply: OneShot<Reply>
+    /// The consumer that begins with the answer.
+    var consumer: Consumer?
+    /// What a message that is asked for belongs to.
+    var source: DeliverySource?
+}
+
+/// A channel's state, as a value: what is allowed, whose answer comes next, what is settled.
+struct ChannelState: Sendable {
+    enum Phase: Sendable {
+        case open
+        /// We have sent channel.close; everything but its answer is discarded.
+        case closing(AMQPError)
+        case closed(AMQPError)
+    }
+
+    private(set) var phase = Phase.open
+    /// Answers come in the order of the calls (AMQP 0-9-1, section 4.7).
+    private var calls: Deque<PendingCall> = []
+    var settlements = SettlementLedger()
+    var isFlowing = true
+    /// The limit that consumers begin with, 0 for none.
+    var prefetchCount: UInt16 = 0
+
+    /// The reason why nothing can be sent any more, or nil.
+    var closeReason: AMQPError? {
+        switch phase {
+        case .open: nil
+        case .closing(let error), .closed(let error): error
+        }
+    }
+
+    mutating func register(_ call: PendingCall) throws(AMQPError) {
+        if let closeReason { throw closeReason }
+        calls.append(call)
+    }
+
+    /// The consumer with this tag whose basic.consume has not been answered yet.
+    func startingConsumer(tag: String) -> Consumer? {
+        calls.lazy.compactMap(\.consumer).first { $0.tag == tag }
+    }
+
+    var nextCall: PendingCall? { calls.first }
+
+    /// Takes the call that a method answers.
+    mutating func takeCall(answeredBy method: ServerMethod) throws(AMQPError) -> PendingCall {
+        guard let call = calls.first, call.method.isAnswered(by: method) else {
+            throw AMQPError(.protocolViolation, "the peer sent an answer to nothing that was asked")
+        }
+        calls.removeFirst()
+        return call
+    }
+
+    /// Begins to close from our side. Calls on their way are answered no more.
+    ///
+    /// - Returns: Those calls.
+    mutating func beginClosing(_ error: AMQPError) -> Deque<PendingCall> {
+        guard case .open = phase else { return [] }
+        phase = .closing(error)
+        defer { calls = [] }
+        return calls
+    }
+
+    /// Closes for good.
+    ///
+    /// - Returns: The calls that are answered no more, and whether the channel was not closed before.
+    mutating func close(_ error: AMQPError) -> (calls: Deque<PendingCall>, isFirst: Bool) {
+        switch phase {
+        case .closed: return ([], false)
+        case .closing(let reason): phase = .closed(reason)
+        case .open: phase = .closed(error)
+        }
+        defer { calls = [] }
+        return (calls, true)
+    }
+}

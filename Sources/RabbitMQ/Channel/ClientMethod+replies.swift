@@ -1,0 +1,17 @@
+extension ClientMethod {
+    /// Whether a method from the broker is the answer to this one.
+    func isAnswered(by reply: ServerMethod) -> Bool {
+        switch (self, reply) {
+        case (.channelOpen, .channelOpenOk), (.exchangeDeclare, .exchangeDeclareOk),
+            (.exchangeDelete, .exchangeDeleteOk), (.exchangeBind, .exchangeBindOk),
+            (.exchangeUnbind, .exchangeUnbindOk), (.queueDeclare, .queueDeclareOk), (.queueBind, .queueBindOk),
+            (.queueUnbind, .queueUnbindOk), (.queuePurge, .queuePurgeOk), (.queueDelete, .queueDeleteOk),
+            (.basicQos, .basicQosOk), (.basicConsume, .basicConsumeOk), (.basicCancel, .basicCancelOk),
+            (.basicGet, .basicGetOk), (.basicGet, .basicGetEmpty), (.basicRecover, .basicRecoverOk),
+            (.confirmSelect, .confirmSelectOk), (.txSelect, .txSelectOk), (.txCommit, .txCommitOk),
+            (.txRollback, .txRollbackOk):
+            true
+        default: false
+        }
+    }
+}

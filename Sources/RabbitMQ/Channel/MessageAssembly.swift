@@ -1,0 +1,73 @@
+/// A message as it comes: a method, a content header, body frames (AMQP 0-9-1, section 4.2.6).
+struct MessageAssembly<Origin> {
+    private enum Step {
+        case idle
+        case awaitsHeader(Origin)
+        case awaitsBody(Origin, Message, remaining: Int)
+    }
+
+    private var step = Step.idle
+
+    /// What is reserved for a body before its bytes come, at the most: a header may claim anything.
+    private static var mostReserved: Int { 1 << 20 }
+
+    /// Whether a message has begun and is not complete.
+    var isActive: Bool { if case .idle = step { false } else { true } }
+
+    mutating func begin(_ origin: Origin) throws(AMQPError) {
+        guard case .idle = step else { throw Self.interrupted }
+        step = .awaitsHeader(origin)
+    }
+
+    /// - Returns: The message if its body is empty.
+    @inline(__always)
+    mutating func receive(_ header: consuming ContentHeader, limit: Int) throws(AMQPError) -> (Origin, Message)? {
+        guard case .awaitsHeader(let origin) = step else {
+            throw AMQPError(.protocolViolation, "the peer sent a content header that belongs to no message")
+        }
+        guard header.bodySize <= UInt64(limit) else {
+            step = .idle
+            throw AMQPError(
+                .contentTooLarge,
+                "a message of \(header.bodySize) bytes, where \(limit) are the most that is accepted"
+            )
+        }
+        let size = Int(header.bodySize)
+        guard size > 0 else {
+            step = .idle
+            return (origin, header.message)
+        }
+        step = .awaitsBody(origin, header.message, remaining: size)
+        return nil
+    }
+
+    /// - Returns: The message if this was the last of its body.
+    @inline(__always)
+    mutating func receive(body: UnsafeRawBufferPointer) throws(AMQPError) -> (Origin, Message)? {
+        guard case .awaitsBody(let origin, var message, let remaining) = step else {
+            throw AMQPError(.protocolViolation, "the peer sent a body that belongs to no message")
+        }
+        guard body.count <= remaining else {
+            throw AMQPError(.protocolViolation, "the peer sent a body larger than its header said")
+        }
+        step = .idle
+        if message.body.isEmpty {
+            if body.count == remaining {
+                message.body = [UInt8](unsafeUninitializedCapacity: body.count) { buffer, count in
+                    UnsafeMutableRawBufferPointer(buffer).copyMemory(from: body)
+                    count = body.count
+                }
+                return (origin, message)
+            }
+            message.body.reserveCapacity(min(remaining, Self.mostReserved))
+        }
+        message.body.append(contentsOf: body)
+        guard body.count < remaining else { return (origin, message) }
+        step = .awaitsBody(origin, message, remaining: remaining - body.count)
+        return nil
+    }
+
+    static var interrupted: AMQPError {
+        AMQPError(.protocolViolation, "the peer sent a method in the midst of a message")
+    }
+}

@@ -1,0 +1,152 @@
+/// A connection to a broker: one TCP connection, which carries several ``Channel``s.
+///
+/// Open one per process and broker, and a channel for each task:
+///
+/// ```swift
+/// let connection = try await Connection.connect(host: "localhost")
+/// let channel = try await connection.openChannel()
+/// ```
+///
+/// It is closed with ``close()``, or when nothing that belongs to it is held any more.
+/// AMQP 0-9-1, section 2.2.4.
+public final class Connection: Sendable {
+    let lease: ConnectionLease
+    let parameters: ConnectionParameters
+
+    var link: Link { lease.link }
+
+    private init(_ link: Link, _ parameters: ConnectionParameters) {
+        lease = ConnectionLease(link: link)
+        self.parameters = parameters
+    }
+
+    /// Connects to a broker and logs in.
+    ///
+    /// - Parameters:
+    ///   - configuration: Where to, as whom, and with which limits.
+    ///   - onClose: Called once, with the error, when the connection ends otherwise than by ``close()``.
+    /// - Throws: An ``AMQPError``: ``AMQPError/Code/connectionFailed`` if nobody answers there,
+    ///   ``AMQPError/Code/authenticationFailed`` if the broker refuses the credentials, ``AMQPError/Code/notAllowed`` if
+    ///   it refuses the virtual host, ``AMQPError/Code/timedOut`` after the configuration's `connectTimeout`,
+    ///   ``AMQPError/Code/invalidArgument``; `CancellationError`.
+    public static func connect(
+        _ configuration: ConnectionConfiguration,
+        onClose: (@Sendable (AMQPError) -> Void)? = nil
+    ) async throws -> Connection {
+        try configuration.validate()
+        let wishes = Handshake.Wishes(
+            mechanism: configuration.credentials.mechanism,
+            response: try configuration.credentials.response(),
+            virtualHost: configuration.virtualHost,
+            channelMax: configuration.channelMax,
+            frameMax: configuration.frameMax,
+            heartbeat: UInt16(clamping: configuration.heartbeat.components.seconds),
+            clientProperties: ClientProperties.table(configuration)
+        )
+        let (link, parameters) = try await Link.open(configuration, wishes: wishes)
+        if let onClose { link.reportEnd(to: onClose) }
+        return Connection(link, parameters)
+    }
+
+    /// Connects to a broker and logs in, with defaults for everything else.
+    ///
+    /// - Parameters:
+    ///   - host: The name or address of the host.
+    ///   - port: The TCP port.
+    ///   - username: Who connects.
+    ///   - password: The password.
+    ///   - virtualHost: The virtual host.
+    ///   - onClose: Called once, with the error, when the connection ends otherwise than by ``close()``.
+    /// - Throws: What ``connect(_:onClose:)`` throws.
+    public static func connect(
+        host: String = "localhost",
+        port: Int = 5672,
+        username: String = "guest",
+        password: String = "guest",
+        virtualHost: String = "/",
+        onClose: (@Sendable (AMQPError) -> Void)? = nil
+    ) async throws -> Connection {
+        let configuration = ConnectionConfiguration(
+            host: host,
+            port: port,
+            credentials: .plain(username: username, password: password),
+            virtualHost: virtualHost
+        )
+        return try await connect(configuration, onClose: onClose)
+    }
+
+    /// Connects, and opens a channel.
+    ///
+    /// - Parameters:
+    ///   - configuration: Where to, as whom, and with which limits.
+    ///   - onClose: Called once, with the error, when the connection ends otherwise than by ``close()``.
+    /// - Returns: Both; the connection ends when neither it nor the channel is held any more.
+    /// - Throws: What ``connect(_:onClose:)`` and ``openChannel()`` throw.
+    public static func connectAndOpenChannel(
+        _ configuration: ConnectionConfiguration = ConnectionConfiguration(),
+        onClose: (@Sendable (AMQPError) -> Void)? = nil
+    ) async throws -> (connection: Connection, channel: Channel) {
+        let connection = try await connect(configuration, onClose: onClose)
+        do {
+            return (connection, try await connection.openChannel())
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    /// Opens a channel. Several tasks may do so at a time.
+    ///
+    /// - Throws: ``AMQPError/Code/tooManyChannels`` if as many as the broker allows are open; the reason, if the
+    ///   connection has ended; ``AMQPError/Code/timedOut``; `CancellationError`.
+    public func openChannel() async throws -> Channel {
+        Channel(session: try await ChannelSession.open(on: link), connection: self)
+    }
+
+    /// Closes the connection with a handshake.
+    ///
+    /// Calls that wait fail with ``AMQPError/Code/connectionClosed``. Closing twice, or a connection that has ended, does
+    /// nothing. It takes no longer than the configuration's `closeTimeout`; if the task is cancelled, it goes on without
+    /// being waited for.
+    public func close() async {
+        link.onQueue { $0.beginClosing() }
+        _ = try? await link.ended.wait()
+    }
+
+    /// Waits for the end of the connection, and says why it ended.
+    ///
+    /// - Throws: `CancellationError`, which leaves the connection as it is.
+    public var closed: ConnectionCloseReason {
+        get async throws { ConnectionCloseReason(try await link.ended.wait()) }
+    }
+
+    /// Why the connection has ended; nil while it is open.
+    public var closeReason: ConnectionCloseReason? { link.ended.current.map(ConnectionCloseReason.init) }
+
+    /// Why the broker takes no messages at present (`connection.blocked`), in its words; nil while it takes them.
+    ///
+    /// RabbitMQ: [Blocked connections](https://www.rabbitmq.com/docs/connection-blocked).
+    public var blockedReason: String? { link.blocking.reason }
+
+    /// What the broker tells about itself: `product`, `version`, `capabilities` and so on.
+    public var serverProperties: Table { parameters.serverProperties }
+
+    /// The most channels at a time, as agreed on with the broker.
+    public var channelMax: Int { Int(parameters.channelMax) }
+
+    /// The size of the largest frame in bytes, as agreed on with the broker.
+    public var frameMax: Int { parameters.frameMax }
+
+    /// The heartbeat interval, as agreed on with the broker; zero if there are none.
+    public var heartbeat: Duration { .seconds(Int64(parameters.heartbeat)) }
+}
+
+extension Link {
+    /// Calls a handler when the link ends otherwise than by the application, away from the queue.
+    nonisolated fileprivate func reportEnd(to handler: @escaping @Sendable (AMQPError) -> Void) {
+        Task { [ended] in
+            let reason = ConnectionCloseReason(try await ended.wait())
+            if reason.kind != .closedByApplication { handler(reason.error) }
+        }
+    }
+}

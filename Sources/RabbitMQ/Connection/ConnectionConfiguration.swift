@@ -1,0 +1,116 @@
+public import Logging
+
+/// How to connect, and what the connection may take.
+///
+/// ```swift
+/// var configuration = ConnectionConfiguration(host: "rabbit.internal", virtualHost: "orders")
+/// configuration.heartbeat = .seconds(10)
+/// let connection = try await Connection.connect(configuration)
+/// ```
+public struct ConnectionConfiguration: Sendable {
+    /// The name or address of the host to connect to; `localhost` by default.
+    public var host: String
+
+    /// The TCP port, from 1 to 65535; 5672 by default.
+    public var port: Int
+
+    /// Who connects; the user `guest` with the password `guest` by default, whom RabbitMQ takes from its own host only.
+    public var credentials: Credentials
+
+    /// The virtual host; `/` by default. At most 255 bytes of UTF-8.
+    public var virtualHost: String
+
+    /// A stream socket that is connected already, used instead of connecting to ``host`` and ``port``; none by default.
+    ///
+    /// The connection takes it over and closes it, also when connecting fails.
+    public var connectedSocket: Int32?
+
+    /// How long connecting may take from the name lookup to the broker's last word; 10 s by default.
+    public var connectTimeout: Duration = .seconds(10)
+
+    /// How long a call waits for the broker's answer before it throws ``AMQPError/Code/timedOut``; 30 s by default.
+    ///
+    /// The call may still take effect: its answer is discarded when it comes.
+    public var callTimeout: Duration = .seconds(30)
+
+    /// How long closing a connection or a channel waits for the broker's answer before it goes on without; 5 s by default.
+    public var closeTimeout: Duration = .seconds(5)
+
+    /// How long a publish waits for room, or for the broker to lift its `connection.blocked`, before it throws
+    /// ``AMQPError/Code/blockedTooLong``; 30 s by default.
+    public var publishTimeout: Duration = .seconds(30)
+
+    /// The interval at which both sides prove that they live; 60 s by default, zero for none, in whole seconds.
+    ///
+    /// The broker may lower it. After two intervals without a byte the connection counts as lost.
+    /// RabbitMQ: [Heartbeats](https://www.rabbitmq.com/docs/heartbeats).
+    public var heartbeat: Duration = .seconds(60)
+
+    /// The most channels at a time; 2047 by default, 0 for as many as the broker allows. The broker may lower it.
+    public var channelMax: UInt16 = 2047
+
+    /// The size of the largest frame in bytes, from 4096 to 131072, which is the default. The broker may lower it.
+    public var frameMax: UInt32 = 131_072
+
+    /// The largest message body, in bytes, that is published or accepted; 128 MiB by default.
+    ///
+    /// A larger delivery closes its channel with ``AMQPError/Code/contentTooLarge``.
+    public var maxMessageSize: Int = 128 * 1024 * 1024
+
+    /// Bytes waiting to be written from which on publishes wait; 1 MiB by default. They go on at half of it.
+    public var outboundHighWater: Int = 1024 * 1024
+
+    /// Bytes of deliveries waiting for consumers that have no prefetch limit, from which on the connection reads no more;
+    /// 4 MiB by default. It goes on at half of it.
+    public var inboundHighWater: Int = 4 * 1024 * 1024
+
+    /// A name for the connection that RabbitMQ shows in its management tools and logs; none by default.
+    public var connectionName: String?
+
+    /// Further properties to tell the broker about this client. They win over the library's own.
+    public var clientProperties: Table = [:]
+
+    /// Where closes and anomalies are logged; a logger labelled `rabbitmq` by default.
+    public var logger = Logger(label: "rabbitmq")
+
+    /// Makes a configuration with defaults for everything that is not given.
+    ///
+    /// - Parameters:
+    ///   - host: The name or address of the host.
+    ///   - port: The TCP port.
+    ///   - credentials: Who connects.
+    ///   - virtualHost: The virtual host.
+    public init(
+        host: String = "localhost",
+        port: Int = 5672,
+        credentials: Credentials = .plain(username: "guest", password: "guest"),
+        virtualHost: String = "/"
+    ) {
+        self.host = host
+        self.port = port
+        self.credentials = credentials
+        self.virtualHost = virtualHost
+    }
+
+    /// Refuses what can't work, before anything is sent.
+    func validate() throws(AMQPError) {
+        func require(_ condition: Bool, _ message: String) throws(AMQPError) {
+            guard condition else { throw AMQPError(.invalidArgument, message) }
+        }
+        try require((1...65535).contains(port), "the port \(port) is not from 1 to 65535")
+        try require(!host.isEmpty && !host.utf8.contains(0), "the host is empty or holds a NUL character")
+        try require((4096...131_072).contains(frameMax), "frameMax \(frameMax) is not from 4096 to 131072")
+        try require(heartbeat >= .zero && heartbeat <= .seconds(65535), "the heartbeat is not from 0 to 65535 s")
+        try require(maxMessageSize >= 0, "maxMessageSize is negative")
+        try require(outboundHighWater > 0 && inboundHighWater > 0, "a high-water mark is not positive")
+        for (name, timeout) in [
+            ("connectTimeout", connectTimeout), ("callTimeout", callTimeout), ("closeTimeout", closeTimeout),
+            ("publishTimeout", publishTimeout),
+        ] {
+            try require(timeout > .zero, "\(name) is not positive")
+        }
+        try ShortString.validate(virtualHost, name: "virtual host")
+        try TableCheck.validate(clientProperties, name: "the client properties")
+        _ = try credentials.response()
+    }
+}

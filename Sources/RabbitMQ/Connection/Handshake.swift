@@ -1,0 +1,164 @@
+/// What both sides agreed on.
+struct ConnectionParameters: Sendable, Equatable {
+    var channelMax: UInt16
+    var frameMax: Int
+    /// In seconds, 0 for none.
+    var heartbeat: UInt16
+    var serverProperties: Table
+}
+
+/// The opening of a connection (AMQP 0-9-1, section 2.2.4), as a value: methods in, actions out.
+struct Handshake {
+    enum Action: Equatable {
+        case send(ClientMethod)
+        case agree(ConnectionParameters, [ClientMethod])
+        case opened
+        /// The broker refused; it waits for close-ok.
+        case refused(AMQPError)
+        case failed(AMQPError)
+
+        static func == (left: Action, right: Action) -> Bool {
+            switch (left, right) {
+            case (.send(let a), .send(let b)): a == b
+            case (.agree(let a, let m), .agree(let b, let n)): a == b && m == n
+            case (.opened, .opened): true
+            case (.refused(let a), .refused(let b)), (.failed(let a), .failed(let b)): a.code == b.code
+            default: false
+            }
+        }
+    }
+
+    struct Wishes {
+        var mechanism: String
+        var response: [UInt8]
+        var virtualHost: String
+        var channelMax: UInt16
+        var frameMax: UInt32
+        var heartbeat: UInt16
+        var clientProperties: Table
+    }
+
+    private enum Step {
+        case awaitsStart, awaitsTune, awaitsOpenOk, ended
+    }
+
+    private let wishes: Wishes
+    private var step = Step.awaitsStart
+    private var serverProperties: Table = [:]
+
+    /// The eight bytes with which a client begins.
+    static let protocolHeader: [UInt8] = Array("AMQP".utf8) + [0, 0, 9, 1]
+
+    init(_ wishes: Wishes) { self.wishes = wishes }
+
+    mutating func receive(_ method: ServerMethod) -> Action {
+        switch (step, method) {
+        case (.awaitsStart, .connectionStart(let start)): return receive(start)
+        case (.awaitsTune, .connectionTune(let tune)): return receive(tune)
+        case (.awaitsTune, .connectionSecure):
+            return fail(.unsupported, "the broker wants more than one step of \(wishes.mechanism)")
+        case (.awaitsOpenOk, .connectionOpenOk):
+            step = .ended
+            return .opened
+        case (_, .connectionClose(let close)):
+            step = .ended
+            return .refused(refusal(close))
+        default:
+            return fail(.protocolViolation, "the broker broke the order of the handshake")
+        }
+    }
+
+    /// What it means that the peer went away in the midst of the handshake.
+    func lost(_ error: AMQPError) -> AMQPError {
+        switch step {
+        case .awaitsTune:
+            // A broker that doesn't know the capability authentication_failure_close just closes the socket.
+            AMQPError(
+                .authenticationFailed,
+                "the broker closed the connection on receiving the credentials",
+                underlying: error
+            )
+        case .awaitsStart:
+            AMQPError(.connectionLost, "the peer closed the connection before it spoke AMQP", underlying: error)
+        default: error
+        }
+    }
+
+    private mutating func fail(_ code: AMQPError.Code, _ message: String) -> Action {
+        step = .ended
+        return .failed(AMQPError(code, message))
+    }
+
+    private mutating func receive(_ start: ServerMethod.Start) -> Action {
+        guard start.versionMajor == 0, start.versionMinor == 9 else {
+            return fail(.unsupported, "the broker speaks AMQP \(start.versionMajor)-\(start.versionMinor), not 0-9-1")
+        }
+        guard start.mechanisms.contains(wishes.mechanism) else {
+            return fail(
+                .authenticationFailed,
+                "the broker offers \(start.mechanisms.joined(separator: ", ")), not \(wishes.mechanism)"
+            )
+        }
+        serverProperties = start.serverProperties
+        step = .awaitsTune
+        return .send(
+            .connectionStartOk(
+                ClientMethod.StartOk(
+                    clientProperties: wishes.clientProperties,
+                    mechanism: wishes.mechanism,
+                    response: wishes.response
+                )
+            )
+        )
+    }
+
+    private mutating func receive(_ tune: ServerMethod.Tune) -> Action {
+        let channelMax = Self.lower(tune.channelMax, wishes.channelMax)
+        let frameMax = Self.lower(tune.frameMax, wishes.frameMax)
+        guard frameMax >= 4096 else {
+            return fail(
+                .protocolViolation,
+                "the broker wants frames of \(frameMax) bytes; 4096 are the least there are"
+            )
+        }
+        // A client that wants no heartbeats gets none; one that does gets them from a broker that has no wish.
+        let heartbeat = wishes.heartbeat == 0 ? 0 : Self.lower(tune.heartbeat, wishes.heartbeat)
+        step = .awaitsOpenOk
+        let parameters = ConnectionParameters(
+            channelMax: channelMax == 0 ? .max : channelMax,
+            frameMax: Int(frameMax),
+            heartbeat: heartbeat,
+            serverProperties: serverProperties
+        )
+        return .agree(
+            parameters,
+            [
+                .connectionTuneOk(channelMax: channelMax, frameMax: frameMax, heartbeat: heartbeat),
+                .connectionOpen(virtualHost: wishes.virtualHost),
+            ]
+        )
+    }
+
+    /// The lower of two limits, of which zero is none.
+    private static func lower<T: FixedWidthInteger>(_ a: T, _ b: T) -> T {
+        if a == 0 { return b }
+        return b == 0 ? a : min(a, b)
+    }
+
+    private func refusal(_ close: ServerMethod.Close) -> AMQPError {
+        let error = AMQPError(
+            replyCode: close.replyCode,
+            replyText: close.replyText,
+            classID: close.classID,
+            methodID: close.methodID,
+            closedConnection: true
+        )
+        guard case .awaitsTune = step else { return error }
+        return AMQPError(
+            .authenticationFailed,
+            close.replyText,
+            replyCode: ReplyCode(rawValue: close.replyCode),
+            replyText: close.replyText
+        )
+    }
+}

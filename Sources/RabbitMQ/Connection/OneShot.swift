@@ -1,0 +1,65 @@
+internal import Synchronization
+
+/// A result that one task waits for and any thread gives, once.
+///
+/// Whichever comes first of a result and the cancellation of the waiting task wins; the other is ignored.
+final class OneShot<Value: Sendable>: Sendable {
+    private enum State {
+        case empty
+        case waiting(CheckedContinuation<Value, any Error>)
+        case done(Result<Value, any Error>)
+    }
+
+    private let state = Mutex<State>(.empty)
+
+    /// Gives the result.
+    ///
+    /// - Returns: Whether this call settled it. `false` means that nobody will see this result.
+    @discardableResult
+    func resolve(_ result: Result<Value, any Error>) -> Bool {
+        let (won, continuation) = state.withLock { state -> (Bool, CheckedContinuation<Value, any Error>?) in
+            switch state {
+            case .empty:
+                state = .done(result)
+                return (true, nil)
+            case .waiting(let continuation):
+                state = .done(result)
+                return (true, continuation)
+            case .done:
+                return (false, nil)
+            }
+        }
+        continuation?.resume(with: result)
+        return won
+    }
+
+    @discardableResult
+    func succeed(_ value: Value) -> Bool { resolve(.success(value)) }
+
+    @discardableResult
+    func fail(_ error: any Error) -> Bool { resolve(.failure(error)) }
+
+    /// Waits for the result. Called by one task.
+    ///
+    /// - Throws: What was given to ``fail(_:)``, or `CancellationError`.
+    func value() async throws -> Value {
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let result = state.withLock { state -> Result<Value, any Error>? in
+                    switch state {
+                    case .empty:
+                        state = .waiting(continuation)
+                        return nil
+                    case .done(let result):
+                        return result
+                    case .waiting:
+                        return .failure(AMQPError(.internalError, "two tasks wait for one result"))
+                    }
+                }
+                if let result { continuation.resume(with: result) }
+            }
+        } onCancel: {
+            fail(CancellationError())
+        }
+    }
+}

@@ -1,0 +1,125 @@
+internal import DequeModule
+internal import Logging
+internal import Synchronization
+
+/// A subscription to a queue: messages come as the broker has them.
+///
+/// Made by ``Queue/consume(tag:noLocal:noAck:exclusive:arguments:onCancel:onError:callback:)``, which calls back, or as
+/// the source of ``Deliveries``, over which one iterates.
+public final class Consumer: Sendable {
+    /// What is called for each message. An error that it throws is logged, and the next message comes.
+    public typealias Callback = @Sendable (IncomingMessage) async throws -> Void
+
+    private struct State {
+        var isCancelling = false
+        var isCancelled = false
+    }
+
+    /// The tag that names the consumer on its channel.
+    public let tag: String
+
+    /// What is called for each message; nil if the messages are iterated over.
+    public let callback: Callback?
+
+    let source: DeliverySource
+    let buffer: DeliveryBuffer
+    private let state = Mutex(State())
+
+    init(tag: String, source: DeliverySource, buffer: DeliveryBuffer, callback: Callback?) {
+        self.tag = tag
+        self.source = source
+        self.buffer = buffer
+        self.callback = callback
+    }
+
+    /// Whether it was cancelled, by ``cancel()`` or by the broker.
+    public var cancelled: Bool { state.withLock { $0.isCancelled } }
+
+    /// Cancels the consumer and waits until the broker has done so.
+    ///
+    /// No callback begins after that. Messages that had come but were not seen yet go back to their queue; those of a
+    /// consumer without acknowledgement (`noAck`) can still be iterated over, but are lost to a callback. Cancelling
+    /// again, or after the channel has gone, does nothing.
+    ///
+    /// - Throws: ``AMQPError/Code/timedOut`` if the broker doesn't answer; `CancellationError`. The consumer gets no more
+    ///   messages all the same.
+    public func cancel() async throws {
+        guard beginCancelling() else { return }
+        defer { end(nil) }
+        do {
+            _ = try await source.session.call(.basicCancel(consumerTag: tag, noWait: false)) {
+                if self.cutsOnCancel { self.cutOff(nil) }
+            }
+        } catch let error as AMQPError where error.code != .timedOut {
+            // The channel has gone, and the consumer with it.
+        }
+    }
+
+    /// Cancels without waiting for the broker.
+    func cancelInBackground() {
+        guard beginCancelling() else { return }
+        source.session.callInBackground(.basicCancel(consumerTag: tag, noWait: false))
+        cutOff(nil)
+        end(nil)
+    }
+
+    private func beginCancelling() -> Bool {
+        state.withLock { state in
+            guard !state.isCancelling, !state.isCancelled else { return false }
+            state.isCancelling = true
+            return true
+        }
+    }
+
+    /// Whether messages that wait are not to be seen after cancelling. Those without acknowledgement exist only here.
+    private var cutsOnCancel: Bool { !source.noAck || callback != nil }
+
+    private func cutOff(_ error: AMQPError?) {
+        giveBack(buffer.end(error, cuts: true))
+    }
+
+    /// Returns messages that nobody will see to their queue.
+    func giveBack(_ messages: Deque<IncomingMessage>) {
+        guard !source.noAck else { return }
+        source.session.requeue(messages.map(\.deliveryTag))
+    }
+
+    /// Ends the consumer: cancelled by us if there is no error, else by the broker or with its channel.
+    func end(_ error: AMQPError?) {
+        let isServerCancel = error?.code == .consumerCancelled
+        state.withLock { if error == nil || isServerCancel { $0.isCancelled = true } }
+        // After a cancel by the broker the channel lives, and what was delivered can be settled. With a dead channel,
+        // only messages that need no settling are worth seeing.
+        let cuts = error == nil ? cutsOnCancel : !source.noAck && !isServerCancel
+        giveBack(buffer.end(error, cuts: cuts))
+    }
+}
+
+extension Consumer {
+    /// Calls the callback for each message, in order, until the end; then calls the handler for that end.
+    func run(onCancel: (@Sendable () -> Void)?, onError: (@Sendable (AMQPError) -> Void)?) async {
+        guard let callback else { return }
+        let logger = source.session.link.logger
+        let cursor = DeliveryCursor(self)
+        do {
+            while let message = try await cursor.next() {
+                do {
+                    try await callback(message)
+                } catch {
+                    logger.error(
+                        "a consumer's callback threw",
+                        metadata: ["consumer-tag": "\(tag)", "error": "\(error)"]
+                    )
+                }
+            }
+            onCancel?()
+        } catch AMQPError.Code.consumerCancelled {
+            onCancel?()
+        } catch let error as AMQPError {
+            logger.warning("a consumer ended", metadata: ["consumer-tag": "\(tag)", "reason": "\(error)"])
+            onError?(error)
+        } catch {
+            onCancel?()
+        }
+    }
+}

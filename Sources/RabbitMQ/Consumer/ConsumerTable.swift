@@ -1,0 +1,64 @@
+internal import DequeModule
+
+/// What a consumer gets in one batch, on the link's queue.
+final class ConsumerIntake {
+    let consumer: Consumer
+    let source: DeliverySource
+    let tagBytes: [UInt8]
+    private let buffer: DeliveryBuffer
+    private var batch: Deque<IncomingMessage> = []
+
+    init(_ consumer: Consumer) {
+        self.consumer = consumer
+        source = consumer.source
+        buffer = consumer.buffer
+        tagBytes = Array(consumer.tag.utf8)
+    }
+
+    var isEmpty: Bool { batch.isEmpty }
+
+    @inline(__always)
+    func append(_ message: consuming IncomingMessage) { batch.append(message) }
+
+    func handOver() {
+        guard !buffer.append(&batch) else { return }
+        // The consumer has ended.
+        if !source.noAck { source.session.requeue(batch.map(\.deliveryTag)) }
+        batch.removeAll()
+    }
+}
+
+/// The consumers of one channel by their tags.
+struct ConsumerTable {
+    private var intakes: [String: ConsumerIntake] = [:]
+    /// Deliveries come in runs for the same consumer.
+    private var last: ConsumerIntake?
+
+    @discardableResult
+    mutating func add(_ consumer: Consumer) -> ConsumerIntake {
+        if let intake = intakes[consumer.tag] { return intake }
+        let intake = ConsumerIntake(consumer)
+        intakes[consumer.tag] = intake
+        return intake
+    }
+
+    @discardableResult
+    mutating func remove(tag: String) -> ConsumerIntake? {
+        last = nil
+        return intakes.removeValue(forKey: tag)
+    }
+
+    mutating func removeAll() -> [Consumer] {
+        last = nil
+        defer { intakes = [:] }
+        return intakes.values.map(\.consumer)
+    }
+
+    @inline(__always)
+    mutating func find(_ tag: UnsafeBufferPointer<UInt8>) -> ConsumerIntake? {
+        if let last, last.tagBytes.count == tag.count, last.tagBytes.elementsEqual(tag) { return last }
+        guard let found = intakes[String(decoding: tag, as: UTF8.self)] else { return nil }
+        last = found
+        return found
+    }
+}

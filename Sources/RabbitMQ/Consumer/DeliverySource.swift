@@ -1,0 +1,37 @@
+/// Where deliveries come from and are settled. Keeps the channel open as long as one of them may be settled.
+final class DeliverySource: Sendable {
+    let lease: ChannelLease
+    /// nil for messages that were asked for one by one.
+    let consumerTag: String?
+    let noAck: Bool
+
+    var session: ChannelSession { lease.session }
+
+    init(lease: ChannelLease, consumerTag: String?, noAck: Bool) {
+        self.lease = lease
+        self.consumerTag = consumerTag
+        self.noAck = noAck
+    }
+}
+
+/// Keeps a channel open while anything that a user holds needs it, and closes it after that.
+final class ChannelLease: Sendable {
+    let session: ChannelSession
+    private let connection: ConnectionLease
+
+    init(session: ChannelSession, connection: ConnectionLease) {
+        self.session = session
+        self.connection = connection
+    }
+
+    deinit { session.closeInBackground() }
+}
+
+/// Keeps a connection open while anything that a user holds needs it, and closes it after that.
+final class ConnectionLease: Sendable {
+    let link: Link
+
+    init(link: Link) { self.link = link }
+
+    deinit { link.onQueue { $0.beginClosing() } }
+}

@@ -1,0 +1,82 @@
+/// A message that a broker delivered, which is to be settled once: with ``ack(multiple:)``, ``reject(requeue:)`` or
+/// ``nack(requeue:multiple:)``.
+///
+/// Its ``message``'s properties are its own too: `incoming.contentType` is `incoming.message.contentType`. A property
+/// that was absent on the wire is nil.
+@dynamicMemberLookup
+public struct IncomingMessage: Sendable {
+    /// Body and properties.
+    public let message: Message
+
+    /// The number of the delivery on its channel, from 1 (AMQP 0-9-1, section 1.8.3.13).
+    public let deliveryTag: UInt64
+
+    /// Whether it was delivered before, to whomever, and not acknowledged.
+    public let redelivered: Bool
+
+    /// The name of the exchange it was published to; empty for the default exchange.
+    public let exchangeName: String
+
+    /// The routing key it was published with.
+    public let routingKey: String
+
+    let source: DeliverySource
+
+    /// The tag of the consumer it was delivered to; nil if it was asked for with ``Queue/get(noAck:)``.
+    public var consumerTag: String? { source.consumerTag }
+
+    /// The content, as it came over the wire.
+    public var body: [UInt8] { message.body }
+
+    /// A property of ``message``.
+    public subscript<Value>(dynamicMember property: KeyPath<Message, Value>) -> Value { message[keyPath: property] }
+
+    /// About how many bytes of memory it takes.
+    var footprint: Int { message.body.count + 256 }
+}
+
+extension IncomingMessage {
+    /// Tells the broker that the message is done with.
+    ///
+    /// Returns at once: acknowledgements go out together with what else is sent, merged as far as possible.
+    /// AMQP 0-9-1, section 1.8.3.13.
+    ///
+    /// - Parameter multiple: Whether all earlier deliveries on the channel that are not settled are meant too.
+    /// - Throws: ``AMQPError/Code/alreadySettled`` if it is settled already or needs no acknowledgement, and
+    ///   ``AMQPError/Code/staleDelivery`` if its channel is gone: the broker will deliver it again.
+    @inline(__always)
+    public func ack(multiple: Bool = false) throws(AMQPError) {
+        try requireAcknowledgement()
+        try source.session.acknowledge(deliveryTag, multiple: multiple)
+    }
+
+    /// Refuses the message (AMQP 0-9-1, section 1.8.3.14).
+    ///
+    /// - Parameter requeue: Whether the broker is to deliver it again, to whomever. If not, it is dead-lettered where
+    ///   its queue has a dead-letter exchange, and dropped elsewhere.
+    /// - Throws: What ``ack(multiple:)`` throws.
+    public func reject(requeue: Bool = true) throws(AMQPError) {
+        try requireAcknowledgement()
+        try source.session.reject(deliveryTag, requeue: requeue, multiple: false, usesNack: false)
+    }
+
+    /// Refuses one or several messages.
+    ///
+    /// RabbitMQ: [Negative acknowledgements](https://www.rabbitmq.com/docs/nack).
+    ///
+    /// - Parameters:
+    ///   - requeue: Whether the broker is to deliver them again.
+    ///   - multiple: Whether all earlier deliveries on the channel that are not settled are meant too.
+    /// - Throws: What ``ack(multiple:)`` throws.
+    public func nack(requeue: Bool = true, multiple: Bool = false) throws(AMQPError) {
+        try requireAcknowledgement()
+        try source.session.reject(deliveryTag, requeue: requeue, multiple: multiple, usesNack: true)
+    }
+
+    @inline(__always)
+    private func requireAcknowledgement() throws(AMQPError) {
+        if source.noAck {
+            throw AMQPError(.alreadySettled, "the message was delivered without acknowledgement (noAck)")
+        }
+    }
+}

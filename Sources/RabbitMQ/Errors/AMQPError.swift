@@ -1,0 +1,135 @@
+/// An error of this library: what happened, what the peer said about it, and what it means for channel and connection.
+///
+/// Every throwing call of this library throws an `AMQPError`, or Swift's `CancellationError` when the task was
+/// cancelled. ``code`` tells the kinds apart:
+///
+/// ```swift
+/// do {
+///     try await exchange.publish(message, routingKey: "orders")
+/// } catch AMQPError.Code.connectionLost {
+///     // try again on a new connection
+/// } catch let error as AMQPError where error.isRetryable {
+///     // try again later
+/// }
+/// ```
+public struct AMQPError: Error, Sendable {
+    /// What kind of error it is.
+    public let code: Code
+
+    /// What happened, in words; never a password, token or key.
+    public let message: String
+
+    /// The code that the peer gave; nil if the error did not come from the peer.
+    public let replyCode: ReplyCode?
+
+    /// The text that the peer gave with its code, as it came; nil if the error did not come from the peer.
+    public let replyText: String?
+
+    /// The method that, as the peer says, caused the error; nil if it named none.
+    public let method: MethodID?
+
+    /// The error that caused this one: of the operating system, of TLS, of a decoder.
+    public let underlying: (any Error)?
+
+    /// The peer closed the whole connection with this error, whatever its code.
+    private let closedConnection: Bool
+
+    private let returnedBox: ReturnedBox?
+
+    /// Keeps the rare returned message out of the struct, which every throwing call passes about.
+    private final class ReturnedBox: Sendable {
+        let value: ReturnedMessage
+
+        init(_ value: ReturnedMessage) {
+            self.value = value
+        }
+    }
+
+    /// Makes an error, as the library does; public so that tests of applications can have one.
+    ///
+    /// - Parameters:
+    ///   - code: What kind of error it is.
+    ///   - message: What happened, in words.
+    ///   - underlying: The error that caused this one; none by default.
+    ///   - replyCode: The code that the peer gave; none by default.
+    ///   - replyText: The text that the peer gave; none by default.
+    ///   - method: The method that caused the error; none by default.
+    ///   - returned: The message that came back; none by default.
+    public init(
+        _ code: Code,
+        _ message: String,
+        underlying: (any Error)? = nil,
+        replyCode: ReplyCode? = nil,
+        replyText: String? = nil,
+        method: MethodID? = nil,
+        returned: ReturnedMessage? = nil
+    ) {
+        self.code = code
+        self.message = message
+        self.underlying = underlying
+        self.replyCode = replyCode
+        self.replyText = replyText
+        self.method = method
+        self.closedConnection = false
+        self.returnedBox = returned.map(ReturnedBox.init)
+    }
+
+    /// Makes the error that a `channel.close` or a `connection.close` of the peer stands for.
+    ///
+    /// - Parameters:
+    ///   - replyCode: The reply code on the wire; one that the specification lacks becomes ``Code/unknownReplyCode``.
+    ///   - replyText: The reply text on the wire.
+    ///   - classID: The class of the method that caused the error, 0 for none.
+    ///   - methodID: The number of the method that caused the error, 0 for none.
+    ///   - closedConnection: Whether it came in a `connection.close`, and so is fatal to the connection whatever its
+    ///     code.
+    init(replyCode: UInt16, replyText: String, classID: UInt16, methodID: UInt16, closedConnection: Bool = false) {
+        let reply = ReplyCode(rawValue: replyCode)
+        self.code = Code(replyCode: reply)
+        self.message = replyText.isEmpty ? "the peer gave \(reply) and no text" : replyText
+        self.replyCode = reply
+        self.replyText = replyText
+        self.method = classID == 0 && methodID == 0 ? nil : MethodID(classID: classID, methodID: methodID)
+        self.underlying = nil
+        self.closedConnection = closedConnection
+        self.returnedBox = nil
+    }
+
+    /// Makes the error for a mandatory message that came back.
+    init(returned: ReturnedMessage) {
+        self.init(
+            .undeliverable,
+            returned.replyText.isEmpty ? "the message reached no queue" : returned.replyText,
+            replyCode: returned.replyCode,
+            replyText: returned.replyText,
+            method: MethodID(classID: 60, methodID: 40),
+            returned: returned
+        )
+    }
+}
+
+extension AMQPError {
+    /// The message that the broker returned; nil unless ``code`` is ``Code/undeliverable``.
+    public var returned: ReturnedMessage? {
+        returnedBox?.value
+    }
+
+    /// Whether the connection is unusable after this error: nothing more can be sent or will arrive on it.
+    public var isConnectionFatal: Bool {
+        closedConnection || code.isConnectionFatal
+    }
+
+    /// Whether the channel is unusable after this error; always true if the connection is.
+    public var isChannelFatal: Bool {
+        closedConnection || code.isChannelFatal
+    }
+
+    /// Whether the same call, unchanged, can succeed at another time, on a new channel or connection if this one is
+    /// gone.
+    ///
+    /// After ``Code/outcomeUnknown``, ``Code/timedOut`` and ``Code/connectionLost`` the first try may have succeeded,
+    /// so that a second publish may double the message.
+    public var isRetryable: Bool {
+        code.isRetryable
+    }
+}

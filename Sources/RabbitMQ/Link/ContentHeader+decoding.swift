@@ -1,0 +1,102 @@
+internal import CRabbitMQ
+
+/// A content header (AMQP 0-9-1, section 4.2.6.1): the properties of a message, and how long its body will be.
+struct ContentHeader {
+    var bodySize: UInt64
+    /// The message as yet without its body.
+    var message: Message
+}
+
+/// Decodes content headers with rabbitmq-c.
+struct HeaderDecoder {
+    private let pool = Pool()
+    private var contentTypes = TextCache()
+
+    private static let basicClass: UInt16 = 60
+    /// class, weight, body size
+    private static let prefix = 12
+
+    @inline(__always)
+    mutating func header(_ payload: UnsafeRawBufferPointer) throws(AMQPError) -> ContentHeader {
+        guard payload.count >= Self.prefix + 2, payload.bigEndian(UInt16.self, at: 0) == Self.basicClass else {
+            throw AMQPError(.protocolViolation, "a content header that is not of the class basic")
+        }
+        let flags = UInt32(payload.bigEndian(UInt16.self, at: Self.prefix))
+        guard flags & 1 == 0, flags & Self.headers == 0 || Self.acceptsHeaders(payload, flags) else {
+            throw Self.malformed
+        }
+        pool.recycle()
+        var decoded: UnsafeMutableRawPointer?
+        let encoded = UnsafeMutableRawPointer(mutating: payload.baseAddress)?.advanced(by: Self.prefix)
+        let status = amqp_decode_properties(
+            Self.basicClass,
+            pool.pointer,
+            amqp_bytes_t(len: payload.count - Self.prefix, bytes: encoded),
+            &decoded
+        )
+        guard status >= 0, let decoded else { throw Self.malformed }
+        return ContentHeader(
+            bodySize: payload.bigEndian(UInt64.self, at: 4),
+            message: message(decoded.assumingMemoryBound(to: amqp_basic_properties_t.self))
+        )
+    }
+
+    private static var malformed: AMQPError { AMQPError(.protocolViolation, "malformed message properties") }
+
+    private static let contentType = UInt32(AMQP_BASIC_CONTENT_TYPE_FLAG)
+    private static let contentEncoding = UInt32(AMQP_BASIC_CONTENT_ENCODING_FLAG)
+    private static let headers = UInt32(AMQP_BASIC_HEADERS_FLAG)
+    private static let deliveryMode = UInt32(AMQP_BASIC_DELIVERY_MODE_FLAG)
+    private static let priority = UInt32(AMQP_BASIC_PRIORITY_FLAG)
+    private static let timestamp = UInt32(AMQP_BASIC_TIMESTAMP_FLAG)
+    /// Those that a message keeps in its box of rarer properties.
+    private static let rarer = UInt32(
+        AMQP_BASIC_CONTENT_ENCODING_FLAG | AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_CORRELATION_ID_FLAG
+            | AMQP_BASIC_REPLY_TO_FLAG | AMQP_BASIC_EXPIRATION_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_TYPE_FLAG
+            | AMQP_BASIC_USER_ID_FLAG | AMQP_BASIC_APP_ID_FLAG
+    )
+
+    /// Looks at the headers' nesting. They come after two short strings.
+    private static func acceptsHeaders(_ payload: UnsafeRawBufferPointer, _ flags: UInt32) -> Bool {
+        var offset = prefix + 2
+        for flag in [contentType, contentEncoding] where flags & flag != 0 {
+            guard offset < payload.count else { return false }
+            offset += 1 + Int(payload[offset])
+        }
+        return NestingCheck.accepts(payload, tableAt: offset)
+    }
+
+    @inline(__always)
+    private mutating func message(_ properties: UnsafePointer<amqp_basic_properties_t>) -> Message {
+        let flags = properties.pointee._flags
+        return Message(
+            body: [],
+            contentType: flags & Self.contentType != 0
+                ? contentTypes.text(properties.pointee.content_type.buffer) : nil,
+            deliveryMode: flags & Self.deliveryMode != 0
+                ? DeliveryMode(rawValue: properties.pointee.delivery_mode) : nil,
+            priority: flags & Self.priority != 0 ? properties.pointee.priority : nil,
+            timestampSeconds: flags & Self.timestamp != 0 ? properties.pointee.timestamp : nil,
+            extrasBox: flags & Self.rarer != 0 ? Self.extras(properties.pointee) : nil
+        )
+    }
+
+    private static func extras(_ properties: amqp_basic_properties_t) -> MessageExtras? {
+        func text(_ flag: CInt, _ bytes: amqp_bytes_t) -> String? {
+            properties._flags & UInt32(flag) != 0 ? bytes.text : nil
+        }
+        return MessageExtras.box(
+            MessageExtras.Values(
+                headers: properties._flags & headers != 0 ? Table(properties.headers) : nil,
+                contentEncoding: text(AMQP_BASIC_CONTENT_ENCODING_FLAG, properties.content_encoding),
+                correlationId: text(AMQP_BASIC_CORRELATION_ID_FLAG, properties.correlation_id),
+                replyTo: text(AMQP_BASIC_REPLY_TO_FLAG, properties.reply_to),
+                expiration: text(AMQP_BASIC_EXPIRATION_FLAG, properties.expiration),
+                messageId: text(AMQP_BASIC_MESSAGE_ID_FLAG, properties.message_id),
+                type: text(AMQP_BASIC_TYPE_FLAG, properties.type),
+                userId: text(AMQP_BASIC_USER_ID_FLAG, properties.user_id),
+                appId: text(AMQP_BASIC_APP_ID_FLAG, properties.app_id)
+            )
+        )
+    }
+}

@@ -1,0 +1,62 @@
+/// Where frames begin and end in the bytes received (AMQP 0-9-1, section 2.3.5).
+struct FrameScanner {
+    enum Kind: UInt8 {
+        case method = 1
+        case header = 2
+        case body = 3
+        case heartbeat = 8
+    }
+
+    /// One whole frame. `payload` is a range of the scanned bytes.
+    struct Frame: Equatable {
+        var kind: Kind
+        var channel: UInt16
+        var payload: Range<Int>
+    }
+
+    enum Step: Equatable {
+        case frame(Frame, next: Int)
+        /// The frame at hand is not all there.
+        case incomplete
+        case malformed(String)
+    }
+
+    /// What a frame has around its payload: type, channel and size before, the end octet behind.
+    static let overhead = 8
+    private static let headerSize = 7
+    private static let endOctet: UInt8 = 0xCE
+
+    /// The size of the largest frame that is accepted, in bytes, envelope included.
+    var frameMax: Int
+
+    /// Finds the frame that begins at `offset`.
+    @inline(__always)
+    func next(in bytes: UnsafeRawBufferPointer, from offset: Int) -> Step {
+        let available = bytes.count - offset
+        guard available >= Self.headerSize else {
+            // "AMQP" comes from a peer that refuses the protocol version; it sends 8 bytes and closes.
+            return available > 0 && bytes[offset] == UInt8(ascii: "A") ? refusal(bytes, offset) : .incomplete
+        }
+        guard let kind = Kind(rawValue: bytes[offset]) else {
+            return bytes[offset] == UInt8(ascii: "A")
+                ? refusal(bytes, offset) : .malformed("a frame of the unknown type \(bytes[offset])")
+        }
+        let channel = bytes.bigEndian(UInt16.self, at: offset + 1)
+        let size = Int(bytes.bigEndian(UInt32.self, at: offset + 3))
+        guard size + Self.overhead <= frameMax else {
+            return .malformed("a frame of \(size + Self.overhead) bytes, where \(frameMax) are the most agreed on")
+        }
+        guard available >= size + Self.overhead else { return .incomplete }
+        let start = offset + Self.headerSize
+        guard bytes[start + size] == Self.endOctet else {
+            return .malformed("a frame of \(size) bytes that has no frame-end octet")
+        }
+        return .frame(Frame(kind: kind, channel: channel, payload: start..<start + size), next: start + size + 1)
+    }
+
+    private func refusal(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> Step {
+        guard bytes.count - offset >= 8 else { return .incomplete }
+        let version = bytes[(offset + 5)..<(offset + 8)].map(String.init).joined(separator: "-")
+        return .malformed("the peer speaks another protocol or version (\(version))")
+    }
+}

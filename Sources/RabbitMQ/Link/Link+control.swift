@@ -1,0 +1,164 @@
+internal import Dispatch
+internal import Logging
+
+/// Channel 0: what concerns the whole connection.
+extension Link {
+    func handle(_ method: ServerMethod) throws(AMQPError) {
+        if case .opening(let handshake, let opened) = phase {
+            try continueOpening(handshake, opened, with: method)
+            return
+        }
+        switch method {
+        case .connectionClose(let close): closedByServer(close)
+        case .connectionCloseOk:
+            guard case .closing = phase else { throw Self.unexpected(method) }
+            end(AMQPError(.connectionClosed, "the connection was closed by the application"))
+        case .connectionBlocked(let reason):
+            logger.warning("the broker blocks publishing", metadata: ["reason": "\(reason)"])
+            outbox.setBlocked(reason)
+            blocking.set(reason)
+        case .connectionUnblocked:
+            logger.info("the broker takes messages again")
+            outbox.setBlocked(nil)
+            blocking.set(nil)
+        case .connectionUpdateSecretOk:
+            guard !updateSecretReplies.isEmpty else { throw Self.unexpected(method) }
+            updateSecretReplies.removeFirst().succeed(())
+        default: throw Self.unexpected(method)
+        }
+    }
+
+    private static func unexpected(_ method: ServerMethod) -> AMQPError {
+        AMQPError(.protocolViolation, "the peer sent a method on channel 0 that has no place there now")
+    }
+
+    private func closedByServer(_ close: ServerMethod.Close) {
+        let cause = AMQPError(
+            replyCode: close.replyCode,
+            replyText: close.replyText,
+            classID: close.classID,
+            methodID: close.methodID,
+            closedConnection: true
+        )
+        try? outbox.send(.connectionCloseOk, channel: 0, isFarewell: true)
+        flush()
+        if case .closing = phase {
+            end(AMQPError(.connectionClosed, "the connection was closed by the application and the broker at once"))
+            return
+        }
+        end(
+            AMQPError(
+                .connectionClosed,
+                "the broker closed the connection: \(close.replyText)",
+                underlying: cause,
+                replyCode: cause.replyCode,
+                replyText: cause.replyText,
+                method: cause.method
+            )
+        )
+    }
+
+    /// Begins the closing handshake. The link ends with the broker's answer, or without it when the time is up.
+    func beginClosing() {
+        switch phase {
+        case .open:
+            phase = .closing
+            closeDeadline = DeadlineTimer.shared.add(after: configuration.closeTimeout) {
+                self.onQueue {
+                    $0.end(AMQPError(.connectionClosed, "the connection was closed; the broker did not answer"))
+                }
+            }
+            do throws(AMQPError) {
+                try outbox.send(.connectionClose(replyCode: 200, replyText: "Goodbye"), channel: 0, isFarewell: true)
+                outbox.refuse(AMQPError(.connectionClosed, "the connection was closed by the application"))
+            } catch {
+                end(error)
+            }
+        case .closing, .ended: return
+        case .idle, .opening: end(AMQPError(.connectionClosed, "the connection was closed while it was opened"))
+        }
+    }
+
+    /// The end: of the socket, of every channel, and of everyone who waits. The first reason is the one that counts.
+    func end(_ error: AMQPError) {
+        if case .ended = phase { return }
+        let opening: OneShot<ConnectionParameters>? = if case .opening(_, let opened) = phase { opened } else { nil }
+        phase = .ended
+        if error.code == .protocolViolation { sayGoodbye(error) }
+        outbox.end(error)
+        blocking.set(nil)
+        if let closeDeadline { DeadlineTimer.shared.remove(closeDeadline) }
+        heartbeatTimer?.cancel()
+        heartbeatTimer = nil
+        let ending = inboxes
+        inboxes = []
+        touched = []
+        for inbox in ending { inbox?.end(error) }
+        for reply in updateSecretReplies { reply.fail(error) }
+        updateSecretReplies = []
+        releaseSocket()
+        opening?.fail(error)
+        ended.set(error)
+        let level: Logger.Level = error.code == .connectionClosed && error.replyCode == nil ? .debug : .warning
+        logger.log(level: level, "connection ended", metadata: ["reason": "\(error)"])
+    }
+
+    /// Tells a peer that broke the protocol what it did, if the socket takes it at once.
+    private func sayGoodbye(_ error: AMQPError) {
+        guard let socket, isFlightEmpty else { return }
+        let text = String(error.message.prefix(120))
+        try? outbox.send(
+            .connectionClose(replyCode: ReplyCode.unexpectedFrame.rawValue, replyText: text),
+            channel: 0,
+            isFarewell: true
+        )
+        if let filled = outbox.exchange(flight) {
+            flight = filled
+            _ = try? flight.drain { head, body throws(AMQPError) in try socket.write(head, body) }
+        }
+    }
+
+    /// Frees the socket once Dispatch has let go of its descriptor.
+    private func releaseSocket() {
+        guard let socket else { return }
+        self.socket = nil
+        socket.shutDown()
+        var sources = 0
+        let keeper = SocketKeeper(socket)
+        if let readSource {
+            sources += 1
+            readSource.setCancelHandler { keeper.letGo() }
+            if isReadingPaused { readSource.resume() }
+            readSource.cancel()
+        }
+        if let writeSource {
+            sources += 1
+            writeSource.setCancelHandler { keeper.letGo() }
+            if !isAwaitingRoom { writeSource.resume() }
+            writeSource.cancel()
+        }
+        readSource = nil
+        writeSource = nil
+        keeper.expect(sources)
+    }
+}
+
+/// Keeps a socket until each source on its descriptor is cancelled.
+///
+/// `@unchecked Sendable` is safe because all of it runs on the link's queue, cancel handlers included.
+private final class SocketKeeper: @unchecked Sendable {
+    private var socket: Socket?
+    private var sources = 0
+
+    init(_ socket: Socket) { self.socket = socket }
+
+    func expect(_ count: Int) {
+        sources = count
+        if count == 0 { socket = nil }
+    }
+
+    func letGo() {
+        sources -= 1
+        if sources == 0 { socket = nil }
+    }
+}

@@ -1,0 +1,125 @@
+internal import Dispatch
+
+extension Link {
+    /// How many times to read before the queue gets to do something else.
+    private static let readsPerEvent = 8
+
+    func startReading(_ socket: Socket) {
+        lastReceived = MonotonicTime.now
+        let source = DispatchSource.makeReadSource(fileDescriptor: socket.descriptor, queue: queue)
+        source.setEventHandler { [self] in assumeIsolated { $0.readable() } }
+        readSource = source
+        source.activate()
+    }
+
+    private func readable() {
+        guard let socket else { return }
+        do throws(AMQPError) {
+            try read(from: socket)
+        } catch {
+            endBatch()
+            end(lost(error))
+            return
+        }
+        endBatch()
+        // With TLS a write may have waited for something to be read.
+        if isAwaitingRoom { flush() }
+        updateReading()
+    }
+
+    private func read(from socket: Socket) throws(AMQPError) {
+        for _ in 0..<Self.readsPerEvent {
+            let room = received.room()
+            switch socket.read(into: room) {
+            case .bytes(let count):
+                lastReceived = MonotonicTime.now
+                received.received(count)
+                try handleFrames()
+                if self.socket == nil { return }
+                // TLS may hold more than a poll shows, so it is read until it has nothing.
+                if count < room.count, !socket.holdsBytes { return }
+            case .nothingNow: return
+            case .ended(let error): throw error
+            }
+        }
+        if socket.holdsBytes { onQueue { $0.readable() } }
+    }
+
+    private func handleFrames() throws(AMQPError) {
+        let bytes = received.bytes
+        var offset = 0
+        defer { received.consume(offset) }
+        scan: while socket != nil {
+            switch scanner.next(in: bytes, from: offset) {
+            case .frame(let frame, let next):
+                offset = next
+                let payload = UnsafeRawBufferPointer(rebasing: bytes[frame.payload])
+                if frame.channel == 0 {
+                    try handleConnectionFrame(frame.kind, payload)
+                } else {
+                    try handleChannelFrame(frame, payload)
+                }
+            case .incomplete: break scan
+            case .malformed(let what): throw AMQPError(.protocolViolation, "the peer sent \(what)")
+            }
+        }
+    }
+
+    @inline(__always)
+    private func handleChannelFrame(_ frame: FrameScanner.Frame, _ payload: UnsafeRawBufferPointer) throws(AMQPError) {
+        let index = Int(frame.channel)
+        guard index < inboxes.count, let inbox = inboxes[index] else {
+            throw AMQPError(.protocolViolation, "the peer sent a frame on channel \(frame.channel), which is not open")
+        }
+        if touched.last != index { touched.append(index) }
+        switch frame.kind {
+        case .method:
+            if try MethodDecoder.methodNumber(payload) == MethodDecoder.deliver {
+                try inbox.receive(try methods.deliver(payload))
+            } else if try inbox.receive(try methods.method(payload)) {
+                inbox.endBatch()
+                release(frame.channel)
+            }
+        case .header: try inbox.receive(try headers.header(payload))
+        case .body: try inbox.receive(body: payload)
+        case .heartbeat: throw AMQPError(.protocolViolation, "the peer sent a heartbeat on channel \(frame.channel)")
+        }
+    }
+
+    private func handleConnectionFrame(_ kind: FrameScanner.Kind, _ payload: UnsafeRawBufferPointer) throws(AMQPError) {
+        switch kind {
+        case .heartbeat: return
+        case .method: try handle(try methods.method(payload))
+        default: throw AMQPError(.protocolViolation, "the peer sent content on channel 0")
+        }
+    }
+
+    private func endBatch() {
+        for index in touched { inboxes[index]?.endBatch() }
+        touched.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: Pausing
+
+    /// Pauses or resumes reading, by how much waits for slow consumers.
+    func updateReading() {
+        guard let readSource else { return }
+        let pauses = gauge.decide()
+        guard pauses != isReadingPaused else { return }
+        isReadingPaused = pauses
+        if pauses {
+            readSource.suspend()
+        } else {
+            // The peer was not heard because nobody listened.
+            lastReceived = MonotonicTime.now
+            readSource.resume()
+            if socket?.holdsBytes == true { onQueue { $0.readable() } }
+        }
+    }
+
+    /// The error for a connection that was lost, in the light of what it was doing.
+    private func lost(_ error: AMQPError) -> AMQPError {
+        guard case .opening(let handshake, _) = phase, error.code == .connectionLost else { return error }
+        return handshake.lost(error)
+    }
+}

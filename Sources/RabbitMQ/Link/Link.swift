@@ -1,0 +1,109 @@
+internal import Dispatch
+internal import Logging
+internal import Synchronization
+
+/// One TCP connection: a rabbitmq-c connection on a DispatchQueue of its own, from connecting to its end.
+///
+/// What may be called from any thread is nonisolated. The rest runs on the queue, called by Dispatch.
+actor Link {
+    enum Phase {
+        case idle
+        case opening(Handshake, OneShot<ConnectionParameters>)
+        case open
+        /// We have sent connection.close and wait for close-ok.
+        case closing
+        case ended
+    }
+
+    private let executor: QueueExecutor
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    nonisolated let configuration: ConnectionConfiguration
+    nonisolated let outbox: Outbox
+    nonisolated let gauge: InboundGauge
+    nonisolated let ended = Broadcast<AMQPError>()
+    nonisolated let blocking: BlockingState
+    nonisolated let numbers = Mutex(ChannelNumbers(max: 0))
+    nonisolated var logger: Logger { configuration.logger }
+
+    var phase = Phase.idle
+    var socket: Socket?
+    var parameters: ConnectionParameters?
+    var inboxes: [(any ChannelInbox)?] = []
+    var updateSecretReplies: [OneShot<Void>] = []
+
+    // Reading
+    var readSource: (any DispatchSourceRead)?
+    var isReadingPaused = false
+    let received = ReceiveBuffer()
+    var scanner = FrameScanner(frameMax: 131_072)
+    let methods = MethodDecoder()
+    var headers = HeaderDecoder()
+    var lastReceived: UInt64 = 0
+    /// Channels that got something in the batch at hand.
+    var touched: [Int] = []
+
+    // Writing
+    var writeSource: (any DispatchSourceWrite)?
+    var isAwaitingRoom = false
+    var flight = OutboundBuffer()
+    var isFlightEmpty = true
+    var lastSent: UInt64 = 0
+
+    var heartbeatTimer: (any DispatchSourceTimer)?
+    var closeDeadline: UInt64?
+
+    init(configuration: ConnectionConfiguration) {
+        self.configuration = configuration
+        let executor = QueueExecutor(label: "rabbitmq.link")
+        self.executor = executor
+        blocking = BlockingState()
+        let reference = WeakLink()
+        let mark = configuration.outboundHighWater
+        outbox = Outbox(limits: Outbox.Limits(highWater: mark, lowWater: mark / 2)) {
+            executor.queue.async { reference.link?.assumeIsolated { $0.flush() } }
+        }
+        gauge = InboundGauge(highWater: configuration.inboundHighWater) {
+            executor.queue.async { reference.link?.assumeIsolated { $0.updateReading() } }
+        }
+        reference.link = self
+    }
+
+    nonisolated var queue: DispatchQueue { executor.queue }
+
+    /// Has `body` run on the queue, after what was given to it before.
+    nonisolated func onQueue(_ body: @escaping @Sendable (isolated Link) -> Void) {
+        queue.async { self.assumeIsolated(body) }
+    }
+
+    /// Registers what receives a channel's frames. Frames that come in answer to what is sent after this call find it.
+    nonisolated func register(_ number: UInt16, makeInbox: @escaping @Sendable () -> any ChannelInbox) {
+        onQueue { link in
+            let index = Int(number)
+            while link.inboxes.count <= index { link.inboxes.append(nil) }
+            let inbox = makeInbox()
+            if case .ended = link.phase, let error = link.ended.current {
+                inbox.end(error)
+            } else {
+                link.inboxes[index] = inbox
+            }
+        }
+    }
+
+    /// Frees a channel's number and forgets who receives its frames.
+    func release(_ number: UInt16) {
+        inboxes[Int(number)] = nil
+        numbers.withLock { $0.release(number) }
+    }
+}
+
+/// Lets the outbox and the gauge, which a link owns, reach it without owning it.
+private final class WeakLink: Sendable {
+    private struct Reference: Sendable { weak var link: Link? }
+    private let reference = Mutex(Reference())
+
+    var link: Link? {
+        get { reference.withLock { $0.link } }
+        set { reference.withLock { $0.link = newValue } }
+    }
+}

@@ -1,0 +1,79 @@
+/// Looks at the nesting of an encoded field table before rabbitmq-c does.
+///
+/// `amqp_decode_table` recurses without limit before 0.14, so that 26,000 levels overflow a 2 MB stack. This walk does
+/// not recurse, and refuses a table that is deeper than ``maxDepth`` or whose lengths don't fit in each other.
+enum NestingCheck {
+    /// The table itself is the first level.
+    static let maxDepth = 32
+
+    /// Whether the table at `start` of `bytes` is well formed and not too deep.
+    static func accepts(_ bytes: UnsafeRawBufferPointer, tableAt start: Int) -> Bool {
+        guard let end = blockEnd(bytes, at: start, limit: bytes.count) else { return false }
+        return walk(bytes, from: start + 4, to: end)
+    }
+
+    private struct Level {
+        var end: Int
+        var isTable: Bool
+    }
+
+    private static func walk(_ bytes: UnsafeRawBufferPointer, from start: Int, to end: Int) -> Bool {
+        var levels = [Level(end: end, isTable: true)]
+        var offset = start
+        while let level = levels.last {
+            if offset == level.end {
+                levels.removeLast()
+                continue
+            }
+            if level.isTable {
+                let keyLength = Int(bytes[offset])
+                offset += 1 + keyLength
+            }
+            guard offset < level.end else { return false }
+            let kind = bytes[offset]
+            offset += 1
+            switch kind {
+            case UInt8(ascii: "F"), UInt8(ascii: "A"):
+                guard levels.count < maxDepth, let end = blockEnd(bytes, at: offset, limit: level.end) else {
+                    return false
+                }
+                levels.append(Level(end: end, isTable: kind == UInt8(ascii: "F")))
+                offset += 4
+            case UInt8(ascii: "S"), UInt8(ascii: "x"):
+                guard let end = blockEnd(bytes, at: offset, limit: level.end) else { return false }
+                offset = end
+            default:
+                guard let size = fixedSize(kind), offset + size <= level.end else { return false }
+                offset += size
+            }
+        }
+        return true
+    }
+
+    private static func blockEnd(_ bytes: UnsafeRawBufferPointer, at offset: Int, limit: Int) -> Int? {
+        guard offset + 4 <= limit else { return nil }
+        let end = offset + 4 + Int(bytes.bigEndian(UInt32.self, at: offset))
+        return end <= limit ? end : nil
+    }
+
+    /// The size of a value of a kind that has one size.
+    private static func fixedSize(_ kind: UInt8) -> Int? {
+        switch kind {
+        case UInt8(ascii: "V"): 0
+        case UInt8(ascii: "t"), UInt8(ascii: "b"), UInt8(ascii: "B"): 1
+        case UInt8(ascii: "s"), UInt8(ascii: "u"): 2
+        case UInt8(ascii: "I"), UInt8(ascii: "i"), UInt8(ascii: "f"): 4
+        case UInt8(ascii: "D"): 5
+        case UInt8(ascii: "l"), UInt8(ascii: "L"), UInt8(ascii: "d"), UInt8(ascii: "T"): 8
+        default: nil
+        }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// An integer in network order. The caller has checked that it lies within the buffer.
+    @inline(__always)
+    func bigEndian<T: FixedWidthInteger>(_ type: T.Type, at offset: Int) -> T {
+        T(bigEndian: loadUnaligned(fromByteOffset: offset, as: type))
+    }
+}

@@ -1,0 +1,201 @@
+internal import CRabbitMQ
+
+/// Frames around what rabbitmq-c's encoders make: type, channel and size before, the end octet behind
+/// (AMQP 0-9-1, section 2.3.5).
+extension OutboundBuffer {
+    private static let methodFrame = UInt8(AMQP_FRAME_METHOD)
+    private static let headerFrame = UInt8(AMQP_FRAME_HEADER)
+    private static let bodyFrame = UInt8(AMQP_FRAME_BODY)
+    private static let heartbeatFrame = UInt8(AMQP_FRAME_HEARTBEAT)
+    private static let end = UInt8(AMQP_FRAME_END)
+    private static let basicClass = UInt16(60)
+
+    /// A body of this many bytes or more is spliced in; a shorter one is copied, which costs less than a system call.
+    private static let spliceThreshold = 32 * 1024
+
+    func appendHeartbeat() {
+        let frame = room(for: FrameScanner.overhead)
+        Self.open(frame, type: Self.heartbeatFrame, channel: 0, size: 0)
+        frame.storeBytes(of: Self.end, toByteOffset: 7, as: UInt8.self)
+        advance(FrameScanner.overhead)
+    }
+
+    /// Encodes a method into one frame.
+    ///
+    /// - Parameter room: The most bytes its fields may take.
+    @inline(__always)
+    func appendMethod<Fields>(_ number: UInt32, _ fields: Fields, channel: UInt16, room space: Int) throws(AMQPError) {
+        let frame = room(for: space + 12)
+        var fields = fields
+        let size = unsafe(&fields) { amqp_encode_method(number, $0, amqp_bytes_t(len: space, bytes: frame + 11)) }
+        guard size >= 0 else {
+            throw AMQPError(.invalidArgument, "the arguments of \(MethodID(number)) don't fit into a frame")
+        }
+        Self.open(frame, type: Self.methodFrame, channel: channel, size: UInt32(size + 4))
+        frame.storeBytes(of: number.bigEndian, toByteOffset: 7, as: UInt32.self)
+        frame.storeBytes(of: Self.end, toByteOffset: 11 + Int(size), as: UInt8.self)
+        advance(Int(size) + 12)
+    }
+
+    @inline(__always)
+    private func unsafe<T>(_ value: inout T, _ body: (UnsafeMutableRawPointer) -> CInt) -> CInt {
+        withUnsafeMutablePointer(to: &value) { body(UnsafeMutableRawPointer($0)) }
+    }
+
+    func appendAck(channel: UInt16, deliveryTag: UInt64, multiple: Bool) throws(AMQPError) {
+        let ack = amqp_basic_ack_t(delivery_tag: deliveryTag, multiple: multiple ? 1 : 0)
+        try appendMethod(AMQP_BASIC_ACK_METHOD, ack, channel: channel, room: 16)
+    }
+
+    func appendNack(channel: UInt16, deliveryTag: UInt64, multiple: Bool, requeue: Bool) throws(AMQPError) {
+        let nack = amqp_basic_nack_t(delivery_tag: deliveryTag, multiple: multiple ? 1 : 0, requeue: requeue ? 1 : 0)
+        try appendMethod(AMQP_BASIC_NACK_METHOD, nack, channel: channel, room: 16)
+    }
+
+    func appendReject(channel: UInt16, deliveryTag: UInt64, requeue: Bool) throws(AMQPError) {
+        let reject = amqp_basic_reject_t(delivery_tag: deliveryTag, requeue: requeue ? 1 : 0)
+        try appendMethod(AMQP_BASIC_REJECT_METHOD, reject, channel: channel, room: 16)
+    }
+
+    /// Encodes a message whole, or nothing of it: basic.publish, content header, body frames.
+    ///
+    /// Bodies are cut at `frameMax` - 8 here: rabbitmq-c's own publish stalls on exact multiples, and leaves the method
+    /// on the wire when the properties turn out too large.
+    func appendPublish(
+        _ message: borrowing Message,
+        exchange: String,
+        routingKey: String,
+        mandatory: Bool,
+        channel: UInt16,
+        frameMax: Int,
+        pool: Pool
+    ) throws(AMQPError) {
+        let start = mark
+        do throws(AMQPError) {
+            pool.recycle()
+            let publish = amqp_basic_publish_t(
+                ticket: 0,
+                exchange: try pool.bytes(exchange),
+                routing_key: try pool.bytes(routingKey),
+                mandatory: mandatory ? 1 : 0,
+                immediate: 0
+            )
+            try appendMethod(AMQP_BASIC_PUBLISH_METHOD, publish, channel: channel, room: 3 + 2 * 256)
+            try appendHeader(of: message, channel: channel, frameMax: frameMax, pool: pool)
+        } catch {
+            rewind(to: start)
+            throw error
+        }
+        appendBody(message.body, channel: channel, frameMax: frameMax)
+    }
+
+    @inline(__always)
+    private func appendHeader(
+        of message: borrowing Message,
+        channel: UInt16,
+        frameMax: Int,
+        pool: Pool
+    ) throws(AMQPError) {
+        let hasExtras = message.extras != nil
+        // Without the rarer properties: flags, content type, delivery mode, priority, timestamp.
+        let space = hasExtras ? frameMax - FrameScanner.overhead - 12 : 2 + 256 + 1 + 1 + 8
+        let frame = room(for: space + 20)
+        var properties = try pool.properties(of: message)
+        let size = unsafe(&properties) {
+            amqp_encode_properties(Self.basicClass, $0, amqp_bytes_t(len: space, bytes: frame + 19))
+        }
+        guard size >= 0, Int(size) + 12 + FrameScanner.overhead <= frameMax else {
+            throw AMQPError(.invalidMessage, "the message's properties don't fit into a frame of \(frameMax) bytes")
+        }
+        Self.open(frame, type: Self.headerFrame, channel: channel, size: UInt32(size) + 12)
+        frame.storeBytes(of: Self.basicClass.bigEndian, toByteOffset: 7, as: UInt16.self)
+        frame.storeBytes(of: 0, toByteOffset: 9, as: UInt16.self)
+        frame.storeBytes(of: UInt64(message.body.count).bigEndian, toByteOffset: 11, as: UInt64.self)
+        frame.storeBytes(of: Self.end, toByteOffset: 19 + Int(size), as: UInt8.self)
+        advance(Int(size) + 20)
+    }
+
+    @inline(__always)
+    private func appendBody(_ body: [UInt8], channel: UInt16, frameMax: Int) {
+        let most = frameMax - FrameScanner.overhead
+        var offset = 0
+        while offset < body.count {
+            let size = min(most, body.count - offset)
+            let copies = size < Self.spliceThreshold
+            let frame = room(for: copies ? size + FrameScanner.overhead : FrameScanner.overhead)
+            Self.open(frame, type: Self.bodyFrame, channel: channel, size: UInt32(size))
+            advance(7)
+            if copies {
+                body.withUnsafeBytes { bytes in
+                    guard let base = bytes.baseAddress else { return }
+                    (frame + 7).copyMemory(from: base + offset, byteCount: size)
+                }
+                advance(size)
+            } else {
+                splice(body, offset..<offset + size)
+            }
+            room(for: 1).storeBytes(of: Self.end, as: UInt8.self)
+            advance(1)
+            offset += size
+        }
+    }
+
+    @inline(__always)
+    private static func open(_ frame: UnsafeMutableRawPointer, type: UInt8, channel: UInt16, size: UInt32) {
+        frame.storeBytes(of: type, as: UInt8.self)
+        frame.storeBytes(of: channel.bigEndian, toByteOffset: 1, as: UInt16.self)
+        frame.storeBytes(of: size.bigEndian, toByteOffset: 3, as: UInt32.self)
+    }
+}
+
+extension Pool {
+    @inline(__always)
+    fileprivate func properties(of message: borrowing Message) throws(AMQPError) -> amqp_basic_properties_t {
+        var properties = amqp_basic_properties_t()
+        var flags: CInt = 0
+        if let contentType = message.contentType {
+            flags |= AMQP_BASIC_CONTENT_TYPE_FLAG
+            properties.content_type = try bytes(contentType)
+        }
+        if let mode = message.deliveryMode {
+            flags |= AMQP_BASIC_DELIVERY_MODE_FLAG
+            properties.delivery_mode = mode.rawValue
+        }
+        if let priority = message.priority {
+            flags |= AMQP_BASIC_PRIORITY_FLAG
+            properties.priority = priority
+        }
+        if let timestamp = message.timestampSeconds {
+            flags |= AMQP_BASIC_TIMESTAMP_FLAG
+            properties.timestamp = timestamp
+        }
+        properties._flags = UInt32(flags)
+        if let extras = message.extras { try setRarer(extras.values, in: &properties) }
+        return properties
+    }
+
+    private func setRarer(
+        _ extras: MessageExtras.Values,
+        in properties: inout amqp_basic_properties_t
+    ) throws(AMQPError) {
+        var flags = CInt(bitPattern: properties._flags)
+        func set(_ flag: CInt, _ text: String?, _ field: inout amqp_bytes_t) throws(AMQPError) {
+            guard let text else { return }
+            flags |= flag
+            field = try bytes(text)
+        }
+        try set(AMQP_BASIC_CONTENT_ENCODING_FLAG, extras.contentEncoding, &properties.content_encoding)
+        try set(AMQP_BASIC_CORRELATION_ID_FLAG, extras.correlationId, &properties.correlation_id)
+        try set(AMQP_BASIC_REPLY_TO_FLAG, extras.replyTo, &properties.reply_to)
+        try set(AMQP_BASIC_EXPIRATION_FLAG, extras.expiration, &properties.expiration)
+        try set(AMQP_BASIC_MESSAGE_ID_FLAG, extras.messageId, &properties.message_id)
+        try set(AMQP_BASIC_TYPE_FLAG, extras.type, &properties.type)
+        try set(AMQP_BASIC_USER_ID_FLAG, extras.userId, &properties.user_id)
+        try set(AMQP_BASIC_APP_ID_FLAG, extras.appId, &properties.app_id)
+        if let headers = extras.headers {
+            flags |= AMQP_BASIC_HEADERS_FLAG
+            properties.headers = try table(headers)
+        }
+        properties._flags = UInt32(bitPattern: flags)
+    }
+}

@@ -1,0 +1,249 @@
+internal import DequeModule
+internal import Synchronization
+
+/// What has acknowledgements to write that were held back in order to be merged.
+protocol SettlementWriter: AnyObject, Sendable {
+    /// Writes what is held back. Called under the outbox's lock.
+    func writeSettlements(to buffer: OutboundBuffer)
+}
+
+/// The way out of a link. Any thread encodes whole frames into it; the link's queue writes them.
+///
+/// Order of the locks: this one, then a channel's.
+final class Outbox: Sendable {
+    struct Limits: Sendable {
+        /// Bytes waiting to be written from which on publishers are held back.
+        var highWater: Int
+        /// Bytes waiting to be written below which held-back publishers go on.
+        var lowWater: Int
+    }
+
+    /// A publisher that is held back.
+    struct HeldBack {
+        let size: Int
+        let admission: OneShot<Void>
+    }
+
+    struct State {
+        var buffer = OutboundBuffer()
+        let pool = Pool()
+        var frameMax = 4096
+        /// Bytes handed to the queue that the socket has not taken yet.
+        var inFlight = 0
+        /// Bytes for which publishers were let through that have not appended them yet.
+        var promised = 0
+        var isFlushScheduled = false
+        var heldBack: Deque<HeldBack> = []
+        /// Why the broker takes no messages now (connection.blocked).
+        var blockedReason: String?
+        var settling: [any SettlementWriter] = []
+        /// Why only the closing handshake may still be sent.
+        var refusal: AMQPError?
+        var ended: AMQPError?
+
+        var pending: Int { buffer.byteCount + inFlight }
+    }
+
+    let state = Mutex(State())
+    private let limits: Limits
+    private let scheduleFlush: @Sendable () -> Void
+
+    /// - Parameter scheduleFlush: Has ``exchange(_:)`` called on the queue soon.
+    init(limits: Limits, scheduleFlush: @escaping @Sendable () -> Void) {
+        self.limits = limits
+        self.scheduleFlush = scheduleFlush
+    }
+
+    /// The size of the largest frame, as agreed on with the peer.
+    var frameMax: Int {
+        get { state.withLock { $0.frameMax } }
+        set { state.withLock { $0.frameMax = newValue } }
+    }
+
+    // MARK: Methods
+
+    /// Appends a method.
+    ///
+    /// - Parameters:
+    ///   - settling: Whose held-back acknowledgements must go out before it.
+    ///   - isFarewell: Whether it belongs to the closing handshake of the connection.
+    ///   - register: Called under the lock once the method is encoded: what it registers is in the order of the wire.
+    ///     If it throws, nothing is sent.
+    func send(
+        _ method: ClientMethod,
+        channel: UInt16,
+        settling: (any SettlementWriter)? = nil,
+        isFarewell: Bool = false,
+        register: () throws(AMQPError) -> Void = {}
+    ) throws(AMQPError) {
+        try method.validate()
+        let wakes = try state.withLock { state throws(AMQPError) in
+            if let ended = state.ended ?? (isFarewell ? nil : state.refusal) { throw ended }
+            settling?.writeSettlements(to: state.buffer)
+            let mark = state.buffer.mark
+            do throws(AMQPError) {
+                try state.buffer.append(method, channel: channel, frameMax: state.frameMax, pool: state.pool)
+                try register()
+            } catch {
+                state.buffer.rewind(to: mark)
+                throw error
+            }
+            return state.needsFlush()
+        }
+        if wakes { scheduleFlush() }
+    }
+
+    /// Appends something that is not a method of ``ClientMethod``: the protocol header, heartbeats, settlements.
+    func append(_ encode: (OutboundBuffer) throws(AMQPError) -> Void) throws(AMQPError) {
+        let wakes = try state.withLock { state throws(AMQPError) in
+            if let ended = state.ended ?? state.refusal { throw ended }
+            try encode(state.buffer)
+            return state.needsFlush()
+        }
+        if wakes { scheduleFlush() }
+    }
+
+    /// Has the writer's held-back acknowledgements written with the next flush.
+    func settleSoon(_ writer: any SettlementWriter) {
+        let wakes = state.withLock { state in
+            guard state.ended == nil else { return false }
+            state.settling.append(writer)
+            return state.needsFlush()
+        }
+        if wakes { scheduleFlush() }
+    }
+
+    // MARK: Messages
+
+    enum Publishing {
+        case appended
+        /// Too much is waiting, or the broker takes nothing: try again when this is resolved.
+        case heldBack(OneShot<Void>)
+    }
+
+    /// Appends a message.
+    ///
+    /// - Parameters:
+    ///   - size: About how many bytes it takes.
+    ///   - isAdmitted: Whether it was held back before and is let through now.
+    ///   - append: Called under the lock, appends it.
+    @inline(__always)
+    func publish(
+        size: Int,
+        isAdmitted: Bool,
+        append: (inout State) throws(AMQPError) -> Void
+    ) throws(AMQPError) -> Publishing {
+        let (result, wakes) = try state.withLock { state throws(AMQPError) -> (Publishing, Bool) in
+            if isAdmitted { state.promised -= size }
+            if let ended = state.ended ?? state.refusal { throw ended }
+            if !isAdmitted, isFull(state) {
+                let admission = OneShot<Void>()
+                state.heldBack.append(HeldBack(size: size, admission: admission))
+                return (.heldBack(admission), false)
+            }
+            try append(&state)
+            return (.appended, state.needsFlush())
+        }
+        if wakes { scheduleFlush() }
+        return result
+    }
+
+    /// Gives back what was promised to a publisher that was let through but no longer wants to publish.
+    func giveUp(size: Int) {
+        state.withLock { $0.promised -= size }
+        admit()
+    }
+
+    @inline(__always)
+    private func isFull(_ state: borrowing State) -> Bool {
+        state.pending + state.promised >= limits.highWater || state.blockedReason != nil || !state.heldBack.isEmpty
+    }
+
+    /// Lets publishers through, first come first served, as far as there is room.
+    private func admit() {
+        let admitted = state.withLock { state -> [HeldBack] in
+            guard state.blockedReason == nil, state.pending + state.promised <= limits.lowWater else { return [] }
+            var admitted: [HeldBack] = []
+            while state.pending + state.promised < limits.highWater, let next = state.heldBack.popFirst() {
+                state.promised += next.size
+                admitted.append(next)
+            }
+            return admitted
+        }
+        for publisher in admitted where !publisher.admission.succeed(()) {
+            giveUp(size: publisher.size)
+        }
+    }
+
+    /// Why the broker takes no messages now, or nil.
+    var blockedReason: String? { state.withLock { $0.blockedReason } }
+
+    func setBlocked(_ reason: String?) {
+        state.withLock { $0.blockedReason = reason }
+        admit()
+    }
+
+    // MARK: The queue's side
+
+    /// Exchanges an emptied buffer for the filled one.
+    ///
+    /// - Returns: The filled one, or nil if nothing is to be written; whoever appends next schedules a flush then.
+    func exchange(_ emptied: OutboundBuffer) -> OutboundBuffer? {
+        state.withLock { state in
+            if !state.settling.isEmpty {
+                for writer in state.settling { writer.writeSettlements(to: state.buffer) }
+                state.settling.removeAll(keepingCapacity: true)
+            }
+            guard !state.buffer.isEmpty else {
+                state.isFlushScheduled = false
+                return nil
+            }
+            let filled = state.buffer
+            state.buffer = emptied
+            state.inFlight = filled.byteCount
+            return filled
+        }
+    }
+
+    /// Counts out what the socket took.
+    func wrote(_ count: Int) {
+        let hasRoom = state.withLock { state in
+            state.inFlight -= count
+            return !state.heldBack.isEmpty && state.pending + state.promised <= limits.lowWater
+        }
+        if hasRoom { admit() }
+    }
+
+    /// Takes nothing more but the closing handshake, and ends every wait for room.
+    func refuse(_ error: AMQPError) {
+        let heldBack = state.withLock { state -> Deque<HeldBack> in
+            state.refusal = error
+            defer { state.heldBack = [] }
+            return state.heldBack
+        }
+        for publisher in heldBack { publisher.admission.fail(error) }
+    }
+
+    /// Takes no more, and ends every wait for room.
+    func end(_ error: AMQPError) {
+        let heldBack = state.withLock { state -> Deque<HeldBack> in
+            guard state.ended == nil else { return [] }
+            state.ended = error
+            state.buffer.clear()
+            state.settling = []
+            defer { state.heldBack = [] }
+            return state.heldBack
+        }
+        for publisher in heldBack { publisher.admission.fail(error) }
+    }
+}
+
+extension Outbox.State {
+    /// Whether a flush is to be scheduled, which this then counts as done.
+    @inline(__always)
+    fileprivate mutating func needsFlush() -> Bool {
+        guard !isFlushScheduled else { return false }
+        isFlushScheduled = true
+        return true
+    }
+}

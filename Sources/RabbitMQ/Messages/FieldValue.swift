@@ -1,0 +1,73 @@
+/// A field table: the headers of a message, or the arguments of a declaration, a binding or a consumer.
+///
+/// Keys hold at most 255 bytes of UTF-8. Tables and arrays nest at most 32 levels deep, the table itself included.
+/// What does not fit is refused before anything is sent.
+///
+/// ```swift
+/// let headers: Table = ["attempt": 1, "source": "billing", "tags": ["a", "b"], "nothing": .void]
+/// ```
+public typealias Table = [String: FieldValue]
+
+/// A value in a field table: every type that RabbitMQ knows, in both directions.
+///
+/// The letters are those that [RabbitMQ puts on the wire](https://www.rabbitmq.com/amqp-0-9-1-errata#section_3), which
+/// differ from those of the specification. Literals make the common ones: an integer literal is an ``int64(_:)``, a
+/// floating-point literal a ``double(_:)``, `nil` a ``void``.
+///
+/// Two values are equal if type and content are: `.int32(1)` is not `.int64(1)`. As with Swift's own floating-point
+/// numbers `.double(.nan)` equals nothing, not even itself, and `.double(0.0)` equals `.double(-0.0)`.
+public enum FieldValue: Sendable, Hashable {
+    /// A boolean: `t`.
+    case bool(Bool)
+
+    /// A signed 8-bit integer: `b`.
+    case int8(Int8)
+
+    /// An unsigned 8-bit integer: `B`.
+    case uint8(UInt8)
+
+    /// A signed 16-bit integer: `s`.
+    case int16(Int16)
+
+    /// An unsigned 16-bit integer: `u`.
+    case uint16(UInt16)
+
+    /// A signed 32-bit integer: `I`.
+    case int32(Int32)
+
+    /// An unsigned 32-bit integer: `i`.
+    case uint32(UInt32)
+
+    /// A signed 64-bit integer: `l`.
+    case int64(Int64)
+
+    /// An unsigned 64-bit integer: `L`. RabbitMQ reads it as signed.
+    case uint64(UInt64)
+
+    /// A 32-bit floating-point number: `f`.
+    case float(Float)
+
+    /// A 64-bit floating-point number: `d`.
+    case double(Double)
+
+    /// A decimal number, `unscaled` divided by ten to the power of `scale`: `D`.
+    case decimal(scale: UInt8, unscaled: Int32)
+
+    /// Text, sent as UTF-8: `S`.
+    case string(String)
+
+    /// Bytes: `x`. A long string (`S`) from a peer that is not UTF-8 is given as bytes too.
+    case bytes([UInt8])
+
+    /// An array of values, whose types may differ: `A`.
+    case array([FieldValue])
+
+    /// A point in time, in whole seconds since 1 January 1970, 00:00 UTC: `T`.
+    case timestamp(UInt64)
+
+    /// A nested table: `F`.
+    case table(Table)
+
+    /// No value: `V`.
+    case void
+}

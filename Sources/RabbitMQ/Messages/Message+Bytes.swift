@@ -1,0 +1,55 @@
+public import Foundation
+
+extension Message {
+    /// Makes a message of any sequence of bytes, such as a `Data`, an `ArraySlice` or a `ByteBufferView`.
+    ///
+    /// - Parameters:
+    ///   - body: The content; it is copied.
+    ///   - headers: Headers, by which a headers exchange routes and which applications may define.
+    ///   - contentType: The MIME type of the body; `application/octet-stream` by default.
+    ///   - contentEncoding: The MIME encoding of the body, such as `utf-8` or `gzip`.
+    ///   - deliveryMode: Whether the message survives a restart of the broker; absent means transient.
+    ///   - priority: The priority for queues that have priorities.
+    ///   - correlationId: The request that this message answers, for applications.
+    ///   - replyTo: The queue for answers, for applications.
+    ///   - expiration: How long the message may wait in a queue, in milliseconds as decimal text.
+    ///   - messageId: A unique name of the message, for applications.
+    ///   - timestamp: When the message was made, in whole seconds; now by default.
+    ///   - type: The type of the message, for applications.
+    ///   - userId: The user who publishes; RabbitMQ refuses a name other than the connection's.
+    ///   - appId: The application that publishes, for applications.
+    @_disfavoredOverload
+    public init(
+        body: some Sequence<UInt8>,
+        headers: Table? = nil,
+        contentType: String? = nil,
+        contentEncoding: String? = nil,
+        deliveryMode: DeliveryMode? = nil,
+        priority: UInt8? = nil,
+        correlationId: String? = nil,
+        replyTo: String? = nil,
+        expiration: String? = nil,
+        messageId: String? = nil,
+        timestamp: Date? = Date(),
+        type: String? = nil,
+        userId: String? = nil,
+        appId: String? = nil
+    ) {
+        self.init(
+            body: Array(body),
+            headers: headers,
+            contentType: contentType,
+            contentEncoding: contentEncoding,
+            deliveryMode: deliveryMode,
+            priority: priority,
+            correlationId: correlationId,
+            replyTo: replyTo,
+            expiration: expiration,
+            messageId: messageId,
+            timestamp: timestamp,
+            type: type,
+            userId: userId,
+            appId: appId
+        )
+    }
+}

@@ -1,0 +1,73 @@
+public import Foundation
+
+// Short strings hold at most 255 bytes of UTF-8; publishing refuses a message with a longer one.
+extension Message {
+    /// Headers, by which a headers exchange routes and which applications may define.
+    public var headers: Table? {
+        get { extras?.values.headers }
+        set { updateExtras { $0.headers = newValue } }
+    }
+
+    /// The MIME encoding of the body, such as `utf-8` or `gzip`; for applications.
+    public var contentEncoding: String? {
+        get { extras?.values.contentEncoding }
+        set { updateExtras { $0.contentEncoding = newValue } }
+    }
+
+    /// The request that this message answers; for applications.
+    public var correlationId: String? {
+        get { extras?.values.correlationId }
+        set { updateExtras { $0.correlationId = newValue } }
+    }
+
+    /// The queue for answers; for applications, and for RabbitMQ's direct reply-to.
+    public var replyTo: String? {
+        get { extras?.values.replyTo }
+        set { updateExtras { $0.replyTo = newValue } }
+    }
+
+    /// How long the message may wait in a queue, in milliseconds as decimal text; see ``timeToLive``.
+    public var expiration: String? {
+        get { extras?.values.expiration }
+        set { updateExtras { $0.expiration = newValue } }
+    }
+
+    /// A unique name of the message; for applications.
+    public var messageId: String? {
+        get { extras?.values.messageId }
+        set { updateExtras { $0.messageId = newValue } }
+    }
+
+    /// The type of the message; for applications.
+    public var type: String? {
+        get { extras?.values.type }
+        set { updateExtras { $0.type = newValue } }
+    }
+
+    /// The user who published; RabbitMQ refuses a name other than the connection's.
+    public var userId: String? {
+        get { extras?.values.userId }
+        set { updateExtras { $0.userId = newValue } }
+    }
+
+    /// The application that published; for applications.
+    public var appId: String? {
+        get { extras?.values.appId }
+        set { updateExtras { $0.appId = newValue } }
+    }
+
+    /// When the message was made, in whole seconds: the fraction of a date is cut.
+    ///
+    /// A date before 1970 becomes the start of 1970, one that is not a number too, and one beyond the largest
+    /// timestamp becomes that.
+    public var timestamp: Date? {
+        get { timestampSeconds.map(AMQPTimestamp.date(ofSeconds:)) }
+        set { timestampSeconds = newValue.map(AMQPTimestamp.seconds(of:)) }
+    }
+
+    private mutating func updateExtras(_ update: (inout MessageExtras.Values) -> Void) {
+        var values = extras?.values ?? MessageExtras.Values()
+        update(&values)
+        extras = MessageExtras.box(values)
+    }
+}

@@ -1,0 +1,64 @@
+public import Foundation
+
+extension Message {
+    /// Makes a message of text.
+    ///
+    /// - Parameters:
+    ///   - text: The content.
+    ///   - headers: Headers, by which a headers exchange routes and which applications may define.
+    ///   - contentType: The MIME type of the body; `application/octet-stream` by default.
+    ///   - contentEncoding: The text encoding of the body, by its IANA name.
+    ///   - deliveryMode: Whether the message survives a restart of the broker; absent means transient.
+    ///   - priority: The priority for queues that have priorities.
+    ///   - correlationId: The request that this message answers, for applications.
+    ///   - replyTo: The queue for answers, for applications.
+    ///   - expiration: How long the message may wait in a queue, in milliseconds as decimal text.
+    ///   - messageId: A unique name of the message, for applications.
+    ///   - timestamp: When the message was made, in whole seconds; now by default.
+    ///   - type: The type of the message, for applications.
+    ///   - userId: The user who publishes; RabbitMQ refuses a name other than the connection's.
+    ///   - appId: The application that publishes, for applications.
+    /// - Throws: An ``AMQPError`` with ``AMQPError/Code/encodingFailed`` if the encoding is unknown or lacks a
+    ///   character.
+    public init(
+        _ text: String,
+        headers: Table? = nil,
+        contentType: String? = nil,
+        contentEncoding: String = "utf-8",
+        deliveryMode: DeliveryMode? = nil,
+        priority: UInt8? = nil,
+        correlationId: String? = nil,
+        replyTo: String? = nil,
+        expiration: String? = nil,
+        messageId: String? = nil,
+        timestamp: Date? = Date(),
+        type: String? = nil,
+        userId: String? = nil,
+        appId: String? = nil
+    ) throws(AMQPError) {
+        self.init(
+            body: try TextEncoding.encode(text, as: contentEncoding),
+            headers: headers,
+            contentType: contentType,
+            contentEncoding: contentEncoding,
+            deliveryMode: deliveryMode,
+            priority: priority,
+            correlationId: correlationId,
+            replyTo: replyTo,
+            expiration: expiration,
+            messageId: messageId,
+            timestamp: timestamp,
+            type: type,
+            userId: userId,
+            appId: appId
+        )
+    }
+
+    /// The body as text, decoded with ``contentEncoding``, or with UTF-8 if there is none.
+    ///
+    /// - Throws: An ``AMQPError`` with ``AMQPError/Code/decodingFailed`` if the encoding is unknown or the bytes are
+    ///   not text in it.
+    public func text() throws(AMQPError) -> String {
+        try TextEncoding.decode(body, as: contentEncoding ?? "utf-8")
+    }
+}

@@ -1,0 +1,37 @@
+extension Message {
+    /// Refuses a message that AMQP cannot carry; publishing calls this before anything is sent.
+    ///
+    /// Short strings (all properties that are text) hold at most 255 bytes of UTF-8. The keys of ``headers`` too, at
+    /// every level, and headers nest at most 32 levels deep.
+    ///
+    /// - Throws: An ``AMQPError`` with ``AMQPError/Code/invalidMessage``, which names the property and its length.
+    public func validate() throws(AMQPError) {
+        if let contentType {
+            try ShortString.validate(contentType, name: "contentType", code: .invalidMessage)
+        }
+        if let extras {
+            try extras.values.validate()
+        }
+    }
+}
+
+extension MessageExtras.Values {
+    func validate() throws(AMQPError) {
+        try check(contentEncoding, "contentEncoding")
+        try check(correlationId, "correlationId")
+        try check(replyTo, "replyTo")
+        try check(expiration, "expiration")
+        try check(messageId, "messageId")
+        try check(type, "type")
+        try check(userId, "userId")
+        try check(appId, "appId")
+        if let headers {
+            try TableCheck.validate(headers, name: "headers", code: .invalidMessage)
+        }
+    }
+
+    private func check(_ value: String?, _ name: StaticString) throws(AMQPError) {
+        guard let value else { return }
+        try ShortString.validate(value, name: name.description, code: .invalidMessage)
+    }
+}

@@ -1,0 +1,129 @@
+public import Foundation
+
+/// A message: a body of bytes and the properties that AMQP sends with it.
+///
+/// Make one of bytes, of text, of a JSON value or of anything `Encodable`, and publish it on an ``Exchange``:
+///
+/// ```swift
+/// let greeting = try Message("hello, world")
+/// let order = try Message(encoding: Order(id: 17), deliveryMode: .persistent)
+/// ```
+///
+/// A property that is nil is absent on the wire. Two messages are equal if their bodies and all of their properties
+/// are. The properties are those of AMQP 0-9-1, section 1.8 ("basic"); brokers look at ``deliveryMode``, ``priority``,
+/// ``expiration``, ``userId``, some of the ``headers``, and pass the others on.
+public struct Message: Sendable, Hashable {
+    /// The content, as it goes over the wire.
+    public var body: [UInt8]
+
+    /// The MIME type of the body, such as `application/json`; at most 255 bytes of UTF-8.
+    public var contentType: String?
+
+    /// Whether the message survives a restart of the broker; absent means transient.
+    public var deliveryMode: DeliveryMode?
+
+    /// The priority for queues that have priorities, from 0, the default, up.
+    public var priority: UInt8?
+
+    /// The time stamp in seconds since 1970, as it goes over the wire.
+    package var timestampSeconds: UInt64?
+
+    /// The rarer properties; nil if none of them is set.
+    var extras: MessageExtras?
+
+    /// Makes a message of bytes.
+    ///
+    /// - Parameters:
+    ///   - body: The content.
+    ///   - headers: Headers, by which a headers exchange routes and which applications may define.
+    ///   - contentType: The MIME type of the body; `application/octet-stream` by default.
+    ///   - contentEncoding: The MIME encoding of the body, such as `utf-8` or `gzip`.
+    ///   - deliveryMode: Whether the message survives a restart of the broker; absent means transient.
+    ///   - priority: The priority for queues that have priorities.
+    ///   - correlationId: The request that this message answers, for applications.
+    ///   - replyTo: The queue for answers, for applications.
+    ///   - expiration: How long the message may wait in a queue, in milliseconds as decimal text.
+    ///   - messageId: A unique name of the message, for applications.
+    ///   - timestamp: When the message was made, in whole seconds; now by default.
+    ///   - type: The type of the message, for applications.
+    ///   - userId: The user who publishes; RabbitMQ refuses a name other than the connection's.
+    ///   - appId: The application that publishes, for applications.
+    public init(
+        body: [UInt8],
+        headers: Table? = nil,
+        contentType: String? = nil,
+        contentEncoding: String? = nil,
+        deliveryMode: DeliveryMode? = nil,
+        priority: UInt8? = nil,
+        correlationId: String? = nil,
+        replyTo: String? = nil,
+        expiration: String? = nil,
+        messageId: String? = nil,
+        timestamp: Date? = Date(),
+        type: String? = nil,
+        userId: String? = nil,
+        appId: String? = nil
+    ) {
+        self.init(
+            body: body,
+            contentType: contentType ?? "application/octet-stream",
+            deliveryMode: deliveryMode,
+            priority: priority,
+            timestampSeconds: timestamp.map(AMQPTimestamp.seconds(of:)),
+            extras: MessageExtras.Values(
+                headers: headers,
+                contentEncoding: contentEncoding,
+                correlationId: correlationId,
+                replyTo: replyTo,
+                expiration: expiration,
+                messageId: messageId,
+                type: type,
+                userId: userId,
+                appId: appId
+            )
+        )
+    }
+
+    /// Makes a message of exactly these parts, with no default for those that are absent.
+    init(
+        body: [UInt8],
+        contentType: String?,
+        deliveryMode: DeliveryMode?,
+        priority: UInt8?,
+        timestampSeconds: UInt64?,
+        extras: @autoclosure () -> MessageExtras.Values
+    ) {
+        self.init(
+            body: body,
+            contentType: contentType,
+            deliveryMode: deliveryMode,
+            priority: priority,
+            timestampSeconds: timestampSeconds,
+            extrasBox: MessageExtras.box(extras())
+        )
+    }
+
+    /// Makes a message of exactly these parts, with a box that may be shared.
+    init(
+        body: [UInt8],
+        contentType: String?,
+        deliveryMode: DeliveryMode?,
+        priority: UInt8?,
+        timestampSeconds: UInt64?,
+        extrasBox: MessageExtras?
+    ) {
+        self.body = body
+        self.contentType = contentType
+        self.deliveryMode = deliveryMode
+        self.priority = priority
+        self.timestampSeconds = timestampSeconds
+        self.extras = extrasBox
+    }
+}
+
+extension Message: CustomStringConvertible {
+    /// The size of the body and its type; neither content nor headers.
+    public var description: String {
+        "Message(\(body.count) bytes, \(contentType.map(\.debugDescription) ?? "no content type"))"
+    }
+}

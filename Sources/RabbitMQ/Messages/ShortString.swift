@@ -1,0 +1,36 @@
+/// Checks of short strings, the ones that AMQP puts behind a length of one byte.
+///
+/// AMQP 0-9-1 specification, section 4.2.5.3 ("Strings").
+enum ShortString {
+    /// The most bytes of UTF-8 that a short string can hold.
+    static let maxBytes = 255
+
+    /// Refuses what does not fit a short string.
+    ///
+    /// - Parameters:
+    ///   - string: The text to check.
+    ///   - name: What the text is, for the message of the error: `routing key`, for example.
+    ///   - code: The code of the error.
+    ///   - allowsNUL: Whether the text may hold the character U+0000, which AMQP does not mind.
+    /// - Throws: An ``AMQPError`` with `code`.
+    @inline(__always)
+    static func validate(
+        _ string: String,
+        name: @autoclosure () -> String,
+        code: @autoclosure () -> AMQPError.Code = .invalidArgument,
+        allowsNUL: Bool = true
+    ) throws(AMQPError) {
+        let count = string.utf8.count
+        if count > maxBytes {
+            throw tooLong(count, name(), code())
+        }
+        if !allowsNUL, string.utf8.contains(0) {
+            throw AMQPError(code(), "\(name()) holds a NUL character")
+        }
+    }
+
+    @inline(never)
+    private static func tooLong(_ count: Int, _ name: String, _ code: AMQPError.Code) -> AMQPError {
+        AMQPError(code, "\(name) has \(count) bytes of UTF-8; at most \(maxBytes) are possible")
+    }
+}

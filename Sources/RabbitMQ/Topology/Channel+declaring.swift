@@ -1,0 +1,117 @@
+extension Channel {
+    /// Declares an exchange: makes it, unless it exists.
+    ///
+    /// AMQP 0-9-1, section 1.6.2.1. RabbitMQ: [Exchanges](https://www.rabbitmq.com/docs/exchanges).
+    ///
+    /// - Parameters:
+    ///   - name: Letters, digits, `_`, `-`, `.`, `:`; ASCII, beginning with `amq.` only if passive. The empty name gives the default
+    ///     exchange, which exists always, without asking the broker.
+    ///   - type: How it routes.
+    ///   - durable: Whether it survives a restart of the broker.
+    ///   - autoDelete: Whether it is deleted when the last queue is unbound from it.
+    ///   - internal: Whether it can't be published to, only be bound to other exchanges.
+    ///   - passive: Whether it is only to be looked up: a missing one is an error.
+    ///   - noWait: Whether not to wait for the broker. An error then closes the channel later.
+    ///   - arguments: Further arguments, such as `alternate-exchange`.
+    /// - Throws: ``AMQPError/Code/invalidExchangeName`` before anything is sent;
+    ///   ``AMQPError/Code/preconditionFailed`` if it exists with other flags and ``AMQPError/Code/notFound`` if a passive
+    ///   one is missing, both of which close the channel; other ``AMQPError``s; `CancellationError`.
+    public func declareExchange(
+        _ name: String,
+        type: ExchangeType = .direct,
+        durable: Bool = true,
+        autoDelete: Bool = false,
+        internal: Bool = false,
+        passive: Bool = false,
+        noWait: Bool = false,
+        arguments: Table = [:]
+    ) async throws -> Exchange {
+        let exchange = Exchange(
+            channel: self,
+            name: name,
+            type: type,
+            durable: durable,
+            autoDelete: autoDelete,
+            internal: `internal`
+        )
+        if name.isEmpty { return exchange }
+        try EntityName.checkExchange(name, isPassive: passive)
+        let method = ClientMethod.exchangeDeclare(
+            ClientMethod.DeclareExchange(
+                name: name,
+                type: type.rawValue,
+                passive: passive,
+                durable: durable,
+                autoDelete: autoDelete,
+                internal: `internal`,
+                noWait: noWait,
+                arguments: arguments
+            )
+        )
+        if noWait { try session.send(method) } else { _ = try await session.call(method) }
+        return exchange
+    }
+
+    /// Declares a queue: makes it, unless it exists.
+    ///
+    /// AMQP 0-9-1, section 1.7.2.1. RabbitMQ: [Queues](https://www.rabbitmq.com/docs/queues).
+    ///
+    /// - Parameters:
+    ///   - name: Letters, digits, `_`, `-`, `.`, `:`, `*`; ASCII, beginning with `amq.` only if passive, but
+    ///     `amq.rabbitmq.reply-to` is possible. With the empty name the broker makes one up, which the queue then has.
+    ///   - durable: Whether it survives a restart of the broker.
+    ///   - exclusive: Whether only this connection can use it. It is deleted with the connection.
+    ///   - autoDelete: Whether it is deleted when its last consumer is gone.
+    ///   - passive: Whether it is only to be looked up: a missing one is an error.
+    ///   - noWait: Whether not to wait for the broker. An error then closes the channel later.
+    ///   - arguments: Further arguments, such as `x-queue-type`.
+    /// - Throws: ``AMQPError/Code/invalidName`` before anything is sent, for the empty name with `noWait` too;
+    ///   ``AMQPError/Code/preconditionFailed`` if it exists with other flags, ``AMQPError/Code/resourceLocked`` if it is
+    ///   exclusive to another connection and ``AMQPError/Code/notFound`` if a passive one is missing, all of which close
+    ///   the channel; other ``AMQPError``s; `CancellationError`.
+    public func declareQueue(
+        _ name: String = "",
+        durable: Bool = true,
+        exclusive: Bool = false,
+        autoDelete: Bool = false,
+        passive: Bool = false,
+        noWait: Bool = false,
+        arguments: Table = [:]
+    ) async throws -> Queue {
+        if !name.isEmpty {
+            try EntityName.checkQueue(name, isPassive: passive)
+        } else if noWait {
+            throw AMQPError(.invalidName, "a queue that the broker is to name can't be declared without waiting")
+        }
+        let method = ClientMethod.queueDeclare(
+            ClientMethod.DeclareQueue(
+                name: name,
+                passive: passive,
+                durable: durable,
+                exclusive: exclusive,
+                autoDelete: autoDelete,
+                noWait: noWait,
+                arguments: arguments
+            )
+        )
+        func queue(_ declared: ServerMethod.DeclaredQueue) -> Queue {
+            Queue(
+                channel: self,
+                name: declared.name,
+                durable: durable,
+                exclusive: exclusive,
+                autoDelete: autoDelete,
+                arguments: arguments,
+                declaredCounts: declared
+            )
+        }
+        if noWait {
+            try session.send(method)
+            return queue(ServerMethod.DeclaredQueue(name: name, messageCount: 0, consumerCount: 0))
+        }
+        guard case .method(.queueDeclareOk(let declared)) = try await session.call(method) else {
+            throw ChannelSession.wrongAnswer
+        }
+        return queue(declared)
+    }
+}

@@ -1,0 +1,78 @@
+internal import Synchronization
+
+/// An exchange, to which messages are published and which routes them to queues.
+///
+/// Made by ``Channel/declareExchange(_:type:durable:autoDelete:internal:passive:noWait:arguments:)``.
+public final class Exchange: Sendable {
+    /// The channel it was declared on, which its calls use.
+    public let channel: Channel
+
+    /// Its name; empty for the default exchange.
+    public let name: String
+
+    /// How it routes.
+    public let type: ExchangeType
+
+    /// Whether it survives a restart of the broker.
+    public let durable: Bool
+
+    /// Whether it is deleted when the last queue is unbound from it.
+    public let autoDelete: Bool
+
+    /// Whether it can't be published to, only be bound to other exchanges.
+    public let `internal`: Bool
+
+    private let isDeleted = Atomic<Bool>(false)
+
+    init(channel: Channel, name: String, type: ExchangeType, durable: Bool, autoDelete: Bool, `internal`: Bool) {
+        self.channel = channel
+        self.name = name
+        self.type = type
+        self.durable = durable
+        self.autoDelete = autoDelete
+        self.internal = `internal`
+    }
+
+    /// Publishes a message.
+    ///
+    /// Returns when the message is handed over to be sent, in the order of the calls; waits only while too much is
+    /// waiting to be sent already or the broker takes no messages. AMQP 0-9-1, section 1.8.3.7.
+    ///
+    /// - Parameters:
+    ///   - message: What to publish.
+    ///   - routingKey: By what the exchange routes it; at most 255 bytes of UTF-8. With the default exchange, the name of
+    ///     the queue.
+    ///   - mandatory: Whether the broker returns it if it reaches no queue: see ``Channel/setReturnHandler(_:)``.
+    /// - Throws: ``AMQPError/Code/invalidMessage`` or ``AMQPError/Code/invalidArgument`` for what can't be sent;
+    ///   ``AMQPError/Code/deleted`` after ``delete(ifUnused:)``; ``AMQPError/Code/blockedTooLong`` after waiting for the
+    ///   configuration's `publishTimeout`; the reason, if channel or connection are gone; `CancellationError`, in which
+    ///   case nothing was sent.
+    @inline(__always)
+    public func publish(_ message: Message, routingKey: String, mandatory: Bool = true) async throws {
+        try requireNotDeleted()
+        try await channel.session.publish(message, exchange: name, routingKey: routingKey, mandatory: mandatory)
+    }
+
+    /// Deletes the exchange. Every later use of it throws ``AMQPError/Code/deleted``.
+    ///
+    /// - Parameter ifUnused: Whether to do so only if nothing is bound to it.
+    /// - Throws: ``AMQPError/Code/preconditionFailed`` if it is in use, which closes the channel;
+    ///   ``AMQPError/Code/invalidExchangeName`` for the default exchange; other ``AMQPError``s; `CancellationError`.
+    public func delete(ifUnused: Bool = true) async throws {
+        try requireNotDeleted()
+        try requireNotDefault()
+        _ = try await channel.session.call(.exchangeDelete(name: name, ifUnused: ifUnused, noWait: false))
+        isDeleted.store(true, ordering: .relaxed)
+    }
+
+    @inline(__always)
+    func requireNotDeleted() throws(AMQPError) {
+        if isDeleted.load(ordering: .relaxed) { throw AMQPError(.deleted, "the exchange \(name) was deleted") }
+    }
+
+    func requireNotDefault() throws(AMQPError) {
+        guard !name.isEmpty else {
+            throw AMQPError(.invalidExchangeName, "the default exchange can't be bound to, nor be deleted")
+        }
+    }
+}

@@ -1,0 +1,132 @@
+internal import Synchronization
+
+/// A queue, in which messages wait for consumers.
+///
+/// Made by ``Channel/declareQueue(_:durable:exclusive:autoDelete:passive:noWait:arguments:)``.
+public final class Queue: Sendable {
+    /// The channel it was declared on, which its calls use.
+    public let channel: Channel
+
+    /// Its name: the one it was declared with, or the one that the broker made up.
+    public let name: String
+
+    /// Whether it survives a restart of the broker.
+    public let durable: Bool
+
+    /// Whether only this connection can use it. It is deleted with the connection, not with the channel.
+    public let exclusive: Bool
+
+    /// Whether it is deleted when its last consumer is gone.
+    public let autoDelete: Bool
+
+    /// The arguments it was declared with.
+    public let arguments: Table
+
+    /// How many messages were ready in it when it was declared.
+    public let messageCount: Int
+
+    /// How many consumers it had when it was declared.
+    public let consumerCount: Int
+
+    private let isDeleted = Atomic<Bool>(false)
+
+    init(
+        channel: Channel,
+        name: String,
+        durable: Bool,
+        exclusive: Bool,
+        autoDelete: Bool,
+        arguments: Table,
+        declaredCounts: ServerMethod.DeclaredQueue
+    ) {
+        self.channel = channel
+        self.name = name
+        self.durable = durable
+        self.exclusive = exclusive
+        self.autoDelete = autoDelete
+        self.arguments = arguments
+        messageCount = Int(declaredCounts.messageCount)
+        consumerCount = Int(declaredCounts.consumerCount)
+    }
+
+    /// Binds the queue to an exchange: what is published there reaches the queue if the routing key matches.
+    ///
+    /// AMQP 0-9-1, section 1.7.2.3.
+    ///
+    /// - Parameters:
+    ///   - exchange: Where messages are published.
+    ///   - routingKey: What the exchange compares with messages' routing keys; at most 255 bytes of UTF-8.
+    ///   - arguments: Further arguments, such as those a headers exchange compares.
+    /// - Returns: The binding, with which it can be removed.
+    /// - Throws: ``AMQPError/Code/deleted`` if queue or exchange were deleted and ``AMQPError/Code/invalidExchangeName``
+    ///   for the default exchange, both before anything is sent; other ``AMQPError``s; `CancellationError`.
+    @discardableResult
+    public func bind(to exchange: Exchange, routingKey: String, arguments: Table = [:]) async throws -> QueueBinding {
+        try requireNotDeleted()
+        try exchange.requireNotDeleted()
+        try exchange.requireNotDefault()
+        _ = try await channel.session.call(
+            .queueBind(
+                ClientMethod.Binding(
+                    destination: name,
+                    source: exchange.name,
+                    routingKey: routingKey,
+                    arguments: arguments
+                )
+            )
+        )
+        return QueueBinding(queue: self, exchange: exchange, routingKey: routingKey, arguments: arguments)
+    }
+
+    /// Asks for one message.
+    ///
+    /// To get many, ``consume(tag:noLocal:noAck:exclusive:arguments:)`` is much cheaper. AMQP 0-9-1, section 1.8.3.10.
+    ///
+    /// - Parameter noAck: Whether the message needs no acknowledgement, and is lost if this task is cancelled meanwhile.
+    /// - Returns: The message, or nil if the queue is empty.
+    /// - Throws: An ``AMQPError``; `CancellationError`, after which a message that comes goes back to the queue.
+    public func get(noAck: Bool = false) async throws -> IncomingMessage? {
+        try requireNotDeleted()
+        let source = DeliverySource(lease: channel.lease, consumerTag: nil, noAck: noAck)
+        switch try await channel.session.call(.basicGet(queue: name, noAck: noAck), source: source) {
+        case .message(let message, _): return message
+        case .method: return nil
+        }
+    }
+
+    /// Drops all messages that are ready.
+    ///
+    /// - Returns: How many there were.
+    /// - Throws: An ``AMQPError``; `CancellationError`.
+    @discardableResult
+    public func purge() async throws -> Int {
+        try requireNotDeleted()
+        guard case .method(.queuePurgeOk(let count)) = try await channel.session.call(.queuePurge(name: name)) else {
+            throw ChannelSession.wrongAnswer
+        }
+        return Int(count)
+    }
+
+    /// Deletes the queue. Every later use of it throws ``AMQPError/Code/deleted``.
+    ///
+    /// - Parameters:
+    ///   - ifUnused: Whether to do so only if it has no consumers.
+    ///   - ifEmpty: Whether to do so only if no messages are ready in it.
+    /// - Returns: How many messages were in it.
+    /// - Throws: ``AMQPError/Code/preconditionFailed`` if it is in use or not empty, which closes the channel; other
+    ///   ``AMQPError``s; `CancellationError`.
+    @discardableResult
+    public func delete(ifUnused: Bool = true, ifEmpty: Bool = true) async throws -> Int {
+        try requireNotDeleted()
+        let reply = try await channel.session.call(
+            .queueDelete(name: name, ifUnused: ifUnused, ifEmpty: ifEmpty, noWait: false)
+        )
+        guard case .method(.queueDeleteOk(let count)) = reply else { throw ChannelSession.wrongAnswer }
+        isDeleted.store(true, ordering: .relaxed)
+        return Int(count)
+    }
+
+    func requireNotDeleted() throws(AMQPError) {
+        if isDeleted.load(ordering: .relaxed) { throw AMQPError(.deleted, "the queue \(name) was deleted") }
+    }
+}

@@ -1,0 +1,105 @@
+internal import ArgumentParser
+internal import Foundation
+internal import RabbitMQ
+
+/// The library's main job, end to end.
+struct Demo: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Publishes JSON and text messages, consumes and acknowledges them in another task, and counts."
+    )
+
+    @Option(help: "Where the broker is.")
+    var uri = "amqp://guest:guest@localhost:5672/"
+
+    @Option(help: "How many messages to send.")
+    var messages = 10_000
+
+    struct Reading: Codable {
+        var sensor: String
+        var number: Int
+        var celsius: Double
+    }
+
+    mutating func validate() throws {
+        guard messages > 0 else { throw ValidationError("--messages must be positive.") }
+    }
+
+    mutating func run() async throws {
+        let messages = messages
+        let configuration = try ConnectionConfiguration(demoURI: uri)
+        try await Connection.withConnection(configuration) { connection in
+            let server = connection.serverProperties
+            print("connected to \(server["product"]?.stringValue ?? "?") \(server["version"]?.stringValue ?? "?")")
+            try await connection.withChannel { channel in
+                try await Self.exchangeMessages(messages, connection, channel)
+            }
+        }
+        print("closed")
+    }
+
+    private static func exchangeMessages(_ count: Int, _ connection: Connection, _ channel: Channel) async throws {
+        let exchange = try await channel.declareExchange(
+            "rmq.demo.\(getpid())",
+            type: .topic,
+            durable: false,
+            autoDelete: true
+        )
+        let queue = try await channel.declareQueue(durable: false, exclusive: true, autoDelete: true)
+        try await queue.bind(to: exchange, routingKey: "demo.#")
+        print("declared the exchange \(exchange.name) and the queue \(queue.name)")
+
+        let start = ContinuousClock.now
+        async let received = Self.consume(count, on: connection, from: queue.name)
+        for number in 0..<count {
+            let message =
+                number.isMultiple(of: 2)
+                ? try Message(
+                    encoding: Reading(sensor: "kitchen", number: number, celsius: 21.5),
+                    messageId: "\(number)"
+                )
+                : try Message("text number \(number)", messageId: "\(number)")
+            try await exchange.publish(message, routingKey: number.isMultiple(of: 2) ? "demo.json" : "demo.text")
+        }
+        let numbers = try await received
+        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        let missing = Set(0..<count).subtracting(numbers).count
+        let inOrder = zip(numbers, numbers.dropFirst()).allSatisfy { $0 < $1 }
+        print(
+            "published \(count), consumed and acknowledged \(numbers.count), missing \(missing), in order: \(inOrder)"
+        )
+        print("\(Int(Double(count) / seconds)) messages a second in \(String(format: "%.2f", seconds)) s")
+        guard missing == 0, numbers.count == count, inOrder else { throw ExitCode.failure }
+    }
+
+    private static func consume(_ count: Int, on connection: Connection, from name: String) async throws -> [Int] {
+        var numbers: [Int] = []
+        try await connection.withChannel { channel in
+            try await channel.setQos(prefetchCount: 500)
+            let queue = try await channel.declareQueue(
+                name,
+                durable: false,
+                exclusive: true,
+                autoDelete: true,
+                passive: true
+            )
+            for try await message in try await queue.consume() {
+                if numbers.count < 4 { print("  \(message.routingKey): \(try message.message.text())") }
+                numbers.append(message.messageId.flatMap { Int($0) } ?? -1)
+                try message.ack()
+                if numbers.count == count { break }
+            }
+        }
+        return numbers
+    }
+}
+
+extension ConnectionConfiguration {
+    init(demoURI uri: String) throws {
+        guard let url = URLComponents(string: uri), url.scheme == "amqp" else { throw ValidationError("bad --uri") }
+        self.init(
+            host: url.host ?? "localhost",
+            port: url.port ?? 5672,
+            credentials: .plain(username: url.user ?? "guest", password: url.password ?? "guest")
+        )
+    }
+}

@@ -1,0 +1,72 @@
+import RabbitMQ
+import TestSupport
+import Testing
+
+@Suite("Round trips through the broker")
+struct RoundTripTests {
+    @Test("100,000 messages of 100 bytes come once each and in order")
+    func manySmall() async throws {
+        let count = 100_000
+        try await TestBroker.withChannel { connection, channel in
+            let queue = try await channel.declareQueue(exclusive: true)
+            let exchange = try await channel.declareExchange("")
+            async let sent: Void = {
+                for number in 0..<count {
+                    var body = [UInt8](repeating: 0x2E, count: 100)
+                    withUnsafeBytes(of: UInt32(number).bigEndian) { body.replaceSubrange(0..<4, with: $0) }
+                    try await exchange.publish(Message(body: body), routingKey: queue.name)
+                }
+            }()
+            let consuming = try await connection.openChannel()
+            try await consuming.setQos(prefetchCount: 1000)
+            let source = try await consuming.declareQueue(queue.name, exclusive: true, passive: true)
+            var expected: UInt32 = 0
+            for try await message in try await source.consume() {
+                let number = message.body.prefix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+                #expect(number == expected)
+                #expect(message.body.count == 100)
+                expected += 1
+                try message.ack()
+                if expected == count { break }
+            }
+            try await sent
+            let extra = try await queue.get()
+            #expect(extra == nil)
+        }
+    }
+
+    @Test(
+        "bodies around the frame size come unharmed at frame_max 4096",
+        arguments: [0, 1, 4087, 4088, 4089, 8176, 100_000]
+    )
+    func smallFrames(size: Int) async throws {
+        try await roundTrip(size: size, frameMax: 4096)
+    }
+
+    @Test("bodies around the frame size come unharmed at the default", arguments: [131_063, 131_064, 131_065, 1 << 20])
+    func largeFrames(size: Int) async throws {
+        try await roundTrip(size: size, frameMax: 131_072)
+    }
+
+    @Test("a body of 64 MiB comes unharmed")
+    func huge() async throws {
+        try await roundTrip(size: 64 << 20, frameMax: 131_072)
+    }
+
+    private func roundTrip(size: Int, frameMax: UInt32) async throws {
+        var configuration = try TestBroker.configuration
+        configuration.frameMax = frameMax
+        try await Connection.withConnection(configuration) { connection in
+            #expect(connection.frameMax == Int(frameMax))
+            let channel = try await connection.openChannel()
+            let queue = try await channel.declareQueue(exclusive: true)
+            let exchange = try await channel.declareExchange("")
+            let body = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+            try await exchange.publish(Message(body: body), routingKey: queue.name)
+            for try await message in try await queue.consume(noAck: true) {
+                #expect(message.body == body)
+                break
+            }
+        }
+    }
+}

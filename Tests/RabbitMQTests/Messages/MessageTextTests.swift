@@ -1,0 +1,74 @@
+import Testing
+
+@testable import RabbitMQ
+
+@Suite struct MessageTextTests {
+    @Test func `text is UTF-8 by default`() throws {
+        let message = try Message("grüße 🐇")
+        #expect(message.body == Array("grüße 🐇".utf8))
+        #expect(message.contentEncoding == "utf-8")
+        #expect(message.contentType == "application/octet-stream")
+        #expect(try message.text() == "grüße 🐇")
+        #expect(try Message("", contentType: "text/plain").contentType == "text/plain")
+    }
+
+    @Test(
+        arguments: [
+            ("utf-8", "aé日🐇", Array("aé日🐇".utf8)), ("UTF8", "é", [0xC3, 0xA9]), ("Utf-8", "é", [0xC3, 0xA9]),
+            ("utf-16be", "aé", [0, 0x61, 0, 0xE9]), ("UTF-16LE", "a🐇", [0x61, 0, 0x3D, 0xD8, 0x07, 0xDC]),
+            ("iso-8859-1", "aé", [0x61, 0xE9]), ("latin1", "é", [0xE9]), ("latin-1", "é", [0xE9]),
+            ("windows-1252", "€", [0x80]), ("cp1252", "€", [0x80]), ("us-ascii", "a", [0x61]), ("ascii", "a", [0x61]),
+            ("shift_jis", "日本", [0x93, 0xFA, 0x96, 0x7B]), ("Shift_JIS", "日", [0x93, 0xFA]),
+            ("utf-32be", "é", [0, 0, 0, 0xE9]), ("utf-16be", "", []),
+        ] as [(String, String, [UInt8])]
+    )
+    func `text goes through its encoding and back`(encoding: String, text: String, bytes: [UInt8]) throws {
+        let message = try Message(text, contentEncoding: encoding)
+        #expect(message.body == bytes)
+        #expect(message.contentEncoding == encoding)
+        #expect(try message.text() == text)
+    }
+
+    @Test(arguments: ["utf-16", "utf-32", "utf16"])
+    func `encodings with a byte order mark come back`(encoding: String) throws {
+        #expect(try Message("aé🐇", contentEncoding: encoding).text() == "aé🐇")
+    }
+
+    @Test func `UTF-16 without a byte order mark is big-endian`() throws {
+        #expect(try Message(body: [0, 0x61], contentEncoding: "utf-16").text() == "a")
+        #expect(try Message(body: [0xFF, 0xFE, 0x61, 0], contentEncoding: "utf-16").text() == "a")
+    }
+
+    @Test(arguments: ["nope", "gzip", "", "utf-9", "utf-8 "])
+    func `an unknown encoding is an error both ways`(encoding: String) {
+        let error = #expect(throws: AMQPError.self) { try Message("a", contentEncoding: encoding) }
+        #expect(error?.code == .encodingFailed)
+        let other = #expect(throws: AMQPError.self) { try Message(body: [97], contentEncoding: encoding).text() }
+        #expect(other?.code == .decodingFailed)
+        #expect(other?.message.contains("not a text encoding") == true)
+    }
+
+    @Test(arguments: [("latin1", "日"), ("us-ascii", "é"), ("shift_jis", "🐇"), ("windows-1252", "Ж")])
+    func `text that the encoding lacks is an error`(encoding: String, text: String) {
+        let error = #expect(throws: AMQPError.self) { try Message(text, contentEncoding: encoding) }
+        #expect(error?.code == .encodingFailed)
+        #expect(error?.message.contains(encoding) == true)
+    }
+
+    @Test(
+        arguments: [
+            (nil, [0xFF]), ("utf-8", [0xC3]), ("utf-8", [0xED, 0xA0, 0x80]), ("us-ascii", [0x80]),
+            ("shift_jis", [0x93]),
+            ("utf-16", [0]), ("utf-16le", [0x61, 0, 0x62]), ("utf-16be", [0xD8, 0, 0, 0x61]),
+            ("utf-32", [0, 0, 0, 97, 0]),
+        ] as [(String?, [UInt8])]
+    )
+    func `bytes that are not text in the encoding are an error`(encoding: String?, bytes: [UInt8]) {
+        let error = #expect(throws: AMQPError.self) { try Message(body: bytes, contentEncoding: encoding).text() }
+        #expect(error?.code == .decodingFailed)
+    }
+
+    @Test func `no encoding means UTF-8`() throws {
+        #expect(try Message(body: Array("é".utf8)).text() == "é")
+    }
+}

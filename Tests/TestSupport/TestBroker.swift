@@ -1,0 +1,88 @@
+internal import Foundation
+public import RabbitMQ
+
+/// The private broker that `scripts/test.sh` starts, as its environment variables describe it.
+public enum TestBroker {
+    /// A variable that `scripts/broker.sh env` prints.
+    public static func variable(_ name: String) throws -> String {
+        guard let value = ProcessInfo.processInfo.environment[name], !value.isEmpty else {
+            throw MissingBroker(variable: name)
+        }
+        return value
+    }
+
+    public struct MissingBroker: Error, CustomStringConvertible {
+        let variable: String
+        public var description: String {
+            "\(variable) is not set: run scripts/test.sh, or eval \"$(scripts/broker.sh env)\" first"
+        }
+    }
+
+    public static var host: String { get throws { try variable("RABBITMQ_TEST_HOST") } }
+
+    public static var port: Int { get throws { Int(try variable("RABBITMQ_TEST_PORT")) ?? 0 } }
+
+    /// Where the broker is, with short timeouts, so that a test that hangs fails soon.
+    public static var configuration: ConnectionConfiguration {
+        get throws {
+            var configuration = ConnectionConfiguration(host: try host, port: try port)
+            configuration.connectTimeout = .seconds(20)
+            configuration.callTimeout = .seconds(20)
+            configuration.connectionName = "rabbitmq-swift tests"
+            return configuration
+        }
+    }
+
+    /// A name for a broker object that no other test has.
+    public static func uniqueName(_ prefix: String) -> String { "test.\(prefix).\(UUID().uuidString)" }
+
+    /// Connects, lends the connection to `body`, and closes it.
+    public static func withConnection<R>(_ body: (Connection) async throws -> R) async throws -> R {
+        try await Connection.withConnection(try configuration, body)
+    }
+
+    /// Connects, opens a channel, lends both to `body`, and closes them.
+    public static func withChannel<R>(_ body: (Connection, Channel) async throws -> R) async throws -> R {
+        try await withConnection { connection in
+            try await connection.withChannel { try await body(connection, $0) }
+        }
+    }
+}
+
+/// Waits until `condition` holds, looking every few milliseconds.
+///
+/// - Throws: ``ConditionTimeout`` if it doesn't within `limit`.
+public func eventually(
+    _ what: String,
+    within limit: Duration = .seconds(10),
+    _ condition: () async throws -> Bool
+) async throws {
+    let end = ContinuousClock.now + limit
+    while try await !condition() {
+        guard ContinuousClock.now < end else { throw ConditionTimeout(what: what) }
+        try await Task.sleep(for: .milliseconds(5))
+    }
+}
+
+public struct ConditionTimeout: Error, CustomStringConvertible {
+    let what: String
+    public var description: String { "never came true: \(what)" }
+}
+
+/// Runs `body`, and fails if it takes longer than `limit`: the await that never ends is what is tested for.
+public func within<R: Sendable>(
+    _ limit: Duration,
+    _ what: String,
+    _ body: @escaping @Sendable () async throws -> R
+) async throws -> R {
+    try await withThrowingTaskGroup(of: R.self) { group in
+        group.addTask { try await body() }
+        group.addTask {
+            try await Task.sleep(for: limit)
+            throw ConditionTimeout(what: what)
+        }
+        defer { group.cancelAll() }
+        guard let result = try await group.next() else { throw ConditionTimeout(what: what) }
+        return result
+    }
+}

@@ -1,0 +1,503 @@
+#!/usr/bin/env bash
+# A private RabbitMQ on loopback, run as whoever calls this, for demo.sh, test.sh and hands-on work.
+set -euo pipefail
+
+usage() {
+    cat <<'USAGE'
+usage: scripts/broker.sh COMMAND [--node NAME] ...
+
+  start [--node NAME] [--plugin P]... [--config FILE]... [--fresh]
+                        start the node and wait until it serves; nothing to do if it runs already.
+                        --plugin enables one more plugin, --config appends rabbitmq.conf lines (at this start);
+                        --fresh drops what the node stored before, unless it runs.
+  stop [--node NAME]    stop the node, and the port mapper (epmd) with the last one; --all stops every node
+  restart ...           stop, then start
+  status [--node NAME]  say whether it runs: exit 0 if it does, 3 if not
+  env [--node NAME]     print what `eval` needs: RABBITMQ_URI and RABBITMQ_TEST_* (see below)
+  ctl [--node NAME] ... pass the rest on to rabbitmqctl, for that node
+  where                 print the folder of rabbitmq-server, if RabbitMQ is installed
+
+NAME is a letter from a to i (default a). Nodes share a cookie, so they can form a cluster:
+  broker.sh ctl --node b stop_app
+  broker.sh ctl --node b join_cluster rabbitmq-swift-a@localhost
+  broker.sh ctl --node b start_app
+
+Everything is under .build/broker and on loopback. Ports count from RABBITMQ_SWIFT_PORT_BASE (default 5700):
+  base          epmd
+  base + 10*n   AMQP of the n-th node (a: 5710, b: 5720, ...); + 1 AMQP over TLS; + 2 distribution
+
+env prints RABBITMQ_URI and RABBITMQ_TEST_HOST, _PORT, _TLS_PORT, _CA (file), _CERTS (folder), _NODE, _CTL (command).
+The folder of _CERTS holds, as NAME.pem and NAME.key:
+  ca           signs all but untrusted-*
+  server       localhost, 127.0.0.1, ::1: what the broker shows
+  client       common name guest, for EXTERNAL; client-encrypted.key is the same key, passphrase 'rabbit'
+  stranger     common name stranger: a good certificate of a user that the broker doesn't know
+  expired      a server certificate for localhost that ended in 2020
+  wrong-name   a server certificate for elsewhere.example
+  untrusted-ca, untrusted-server, untrusted-client: like the good ones, from an authority nobody trusts
+
+Other settings: RABBITMQ_SWIFT_SBIN (folder of rabbitmq-server and rabbitmqctl, if not found),
+RABBITMQ_SWIFT_DEADLINE (seconds that start may take, default 120).
+USAGE
+}
+
+die() { echo "broker.sh: $*" >&2; exit 1; }
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+base_dir=$root/.build/broker
+tls_dir=$base_dir/tls
+epmd_pid_file=$base_dir/epmd.pid
+asked_base=${RABBITMQ_SWIFT_PORT_BASE:-}
+deadline=${RABBITMQ_SWIFT_DEADLINE:-120}
+sbin=${RABBITMQ_SWIFT_SBIN:-}
+
+if ! [[ ${asked_base:-5700} =~ ^[1-9][0-9]{3,4}$ ]] || ((${asked_base:-5700} < 1024 || ${asked_base:-5700} > 65400)); then
+    die "RABBITMQ_SWIFT_PORT_BASE must be a number from 1024 to 65400, not '$asked_base'."
+fi
+[[ $deadline =~ ^[1-9][0-9]{0,4}$ ]] || die "RABBITMQ_SWIFT_DEADLINE must be a whole number of seconds, not '$deadline'."
+
+# While nodes run, their ports count from the number with which they were started, whatever this caller says.
+choose_ports() {
+    port_base=${asked_base:-5700}
+    if [[ -s $base_dir/port-base ]] && any_node_runs; then port_base=$(<"$base_dir/port-base"); fi
+    use_node "$letter"
+}
+
+# Names and ports of a node: all follow from its letter.
+use_node() {
+    [[ $1 =~ ^[a-i]$ ]] || die "a node's name is one letter from a to i, not '$1'."
+    letter=$1
+    node=rabbitmq-swift-$letter@localhost
+    node_dir=$base_dir/$letter
+    pid_file=$node_dir/pid
+    local index
+    index=$(($(printf '%d' "'$letter") - 96))
+    amqp_port=$((port_base + 10 * index))
+    tls_port=$((amqp_port + 1))
+    dist_port=$((amqp_port + 2))
+}
+
+# Debian's commands in /usr/sbin switch user and use another cookie: only the scripts behind them will do.
+find_server() {
+    local candidate
+    for candidate in "$sbin" /usr/lib/rabbitmq/bin /usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin \
+        /usr/local/lib/rabbitmq_server-*/sbin /opt/rabbitmq*/sbin /opt/rabbitmq_server-*/sbin /usr/lib64/rabbitmq/bin; do
+        if [[ -n $candidate && -x $candidate/rabbitmq-server && -x $candidate/rabbitmqctl ]]; then
+            sbin=$candidate
+            return
+        fi
+    done
+    die "RabbitMQ is not installed: run scripts/setup.sh, or name the folder of rabbitmq-server in RABBITMQ_SWIFT_SBIN."
+}
+
+# What the Erlang programs see. The caller's own RABBITMQ_* and ERL_* settings belong to another broker.
+server_environment() {
+    local name
+    for name in $(compgen -v RABBITMQ_) $(compgen -v ERL_) NOTIFY_SOCKET; do
+        unset "$name"
+    done
+    export HOME=$base_dir/home LANG=C.UTF-8 LC_ALL=C.UTF-8
+    export ERL_EPMD_PORT=$port_base ERL_EPMD_ADDRESS=127.0.0.1
+    # For every Erlang program: the node, rabbitmqctl, and the helper with which the node looks for epmd.
+    export ERL_AFLAGS='-kernel inet_dist_use_interface {127,0,0,1}'
+    export ERL_CRASH_DUMP_SECONDS=0 # the log says enough
+    export RABBITMQ_CTL_DIST_PORT_MIN=0 RABBITMQ_CTL_DIST_PORT_MAX=0 # any free one: many may run at once
+    export RABBITMQ_NODENAME=$node RABBITMQ_USE_LONGNAME=false
+    export RABBITMQ_DIST_PORT=$dist_port
+    export RABBITMQ_CONF_ENV_FILE=$node_dir/rabbitmq-env.conf # never the system's
+    export RABBITMQ_CONFIG_FILE=$node_dir/rabbitmq.conf
+    export RABBITMQ_ADVANCED_CONFIG_FILE=$node_dir/advanced.config
+    export RABBITMQ_ENABLED_PLUGINS_FILE=$node_dir/enabled_plugins
+    export RABBITMQ_MNESIA_BASE=$node_dir/data RABBITMQ_MNESIA_DIR=$node_dir/data/mnesia
+    export RABBITMQ_GENERATED_CONFIG_DIR=$node_dir/data/config RABBITMQ_SCHEMA_DIR=$node_dir/data/schema
+    export RABBITMQ_PLUGINS_EXPAND_DIR=$node_dir/data/plugins
+    export RABBITMQ_LOG_BASE=$node_dir/log RABBITMQ_LOGS=$node_dir/log/rabbit.log
+    export RABBITMQ_PID_FILE=$pid_file
+    export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='+S 2:2'
+}
+
+# A process id counts only while that process carries our own mark in its environment: numbers are used again.
+runs() { # pid file, mark
+    local pid
+    [[ -s $1 ]] || return 1
+    pid=$(<"$1")
+    [[ $pid =~ ^[0-9]+$ ]] && grep -qzxF "$2" "/proc/$pid/environ" 2>/dev/null
+}
+node_runs() { runs "$pid_file" "RABBITMQ_PID_FILE=$pid_file"; }
+epmd_runs() { runs "$epmd_pid_file" "RABBITMQ_SWIFT_EPMD=$base_dir"; }
+any_node_runs() {
+    local file
+    for file in "$base_dir"/[a-i]/pid; do
+        if runs "$file" "RABBITMQ_PID_FILE=$file"; then return 0; fi
+    done
+    return 1
+}
+
+open_port() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
+
+has_ipv6() { grep -q '^0\{31\}1 ' /proc/net/if_inet6 2>/dev/null; }
+
+check_free() { # port, purpose
+    local address holder=
+    for address in 127.0.0.1 ::1; do
+        open_port "$address" "$1" || continue
+        if command -v ss >/dev/null; then
+            holder=$(ss -Hltnp "sport = :$1" 2>/dev/null | sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/ by \1, process \2/p' | head -n 1)
+        fi
+        die "port $1 ($2 of node $letter) is taken$holder: stop that, or set RABBITMQ_SWIFT_PORT_BASE to another number than $port_base."
+    done
+}
+
+# The server has said its first frame (connection.start, a method frame, so a byte of 1) to our protocol header.
+answers() {
+    local first=
+    {
+        exec 3<>"/dev/tcp/127.0.0.1/$amqp_port" || return 1
+        printf 'AMQP\0\0\11\1' >&3
+        LC_ALL=C IFS= read -r -d '' -N 1 -t 5 first <&3 || true
+        exec 3>&-
+    } 2>/dev/null
+    [[ $first == $'\1' ]]
+}
+
+make_folders() {
+    umask 077
+    if ! mkdir -p "$base_dir/home" "$node_dir/log" "$node_dir/data" 2>/dev/null || [[ ! -O $base_dir ]]; then
+        die "$base_dir can't be written by user $(id -un): another user's broker made it; use a checkout of your own."
+    fi
+    local cookie=$base_dir/home/.erlang.cookie
+    [[ -s $cookie ]] || openssl rand -hex 20 >"$cookie"
+    chmod 400 "$cookie"
+    cat >"$node_dir/ctl" <<CTL
+#!/usr/bin/env bash
+# rabbitmqctl for this node; written by scripts/broker.sh
+exec env -u RABBITMQ_SWIFT_PORT_BASE $(printf '%q' "$root/scripts/broker.sh") ctl --node $letter "\$@"
+CTL
+    chmod 700 "$node_dir/ctl"
+}
+
+# --- certificates
+
+issue() { # name, issuer, subject, extensions, from, to (YYYYMMDDHHMMSSZ); a key of the kind in $key_kind
+    openssl req -new -newkey "${key_kind[@]}" -nodes -keyout "$1.key" -out "$1.csr" -subj "$3" -batch -config openssl.cnf
+    printf '%s\n' "$4" >"$1.ext"
+    if [[ $1 == "$2" ]]; then
+        openssl ca -batch -selfsign -config openssl.cnf -in "$1.csr" -keyfile "$1.key" -out "$1.pem" \
+            -startdate "$5" -enddate "$6" -extfile "$1.ext" -notext
+    else
+        openssl ca -batch -config openssl.cnf -in "$1.csr" -cert "$2.pem" -keyfile "$2.key" -out "$1.pem" \
+            -startdate "$5" -enddate "$6" -extfile "$1.ext" -notext
+    fi
+}
+
+make_certificates() {
+    local work=$tls_dir.new
+    rm -rf "$work"
+    mkdir -p "$work/issued"
+    # `openssl ca` rather than `x509 -req`: only it can make a certificate that has ended (before OpenSSL 3.4).
+    cat >"$work/openssl.cnf" <<'CNF'
+[req]
+distinguished_name = name
+[name]
+[ca]
+default_ca = authority
+[authority]
+new_certs_dir = issued
+database = index
+unique_subject = no
+rand_serial = yes
+default_md = sha256
+policy = any
+[any]
+commonName = supplied
+CNF
+    : >"$work/index"
+    (
+        cd "$work"
+        from=$(date -u -d '-1 day' +%Y%m%d%H%M%SZ)
+        to=$(date -u -d '+700 days' +%Y%m%d%H%M%SZ)
+        authority=$'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash'
+        server=$'basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\nauthorityKeyIdentifier=keyid\nsubjectAltName='
+        client=$'basicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\nauthorityKeyIdentifier=keyid'
+        here='DNS:localhost,IP:127.0.0.1,IP:::1'
+        key_kind=(ec -pkeyopt ec_paramgen_curve:P-256)
+        issue ca ca '/CN=rabbitmq-swift test authority' "$authority" "$from" "$to"
+        issue untrusted-ca untrusted-ca '/CN=an authority nobody trusts' "$authority" "$from" "$to"
+        issue server ca '/CN=localhost' "$server$here" "$from" "$to"
+        issue untrusted-server untrusted-ca '/CN=localhost' "$server$here" "$from" "$to"
+        issue wrong-name ca '/CN=elsewhere.example' "${server}DNS:elsewhere.example" "$from" "$to"
+        issue expired ca '/CN=localhost' "$server$here" 20190101000000Z 20200101000000Z
+        issue untrusted-client untrusted-ca '/CN=guest' "$client" "$from" "$to"
+        issue stranger ca '/CN=stranger' "$client" "$from" "$to"
+        key_kind=(rsa:2048) # so that both kinds of key are met
+        issue client ca '/CN=guest' "$client" "$from" "$to"
+        openssl pkcs8 -topk8 -v2 aes-256-cbc -in client.key -out client-encrypted.key -passout pass:rabbit
+        rm -rf issued index* ./*.csr ./*.ext openssl.cnf
+    ) >"$base_dir/openssl.log" 2>&1 || die "openssl couldn't make the certificates: see $base_dir/openssl.log."
+    rm -rf "$tls_dir"
+    mv "$work" "$tls_dir"
+}
+
+ensure_certificates() {
+    local name
+    for name in ca server client stranger wrong-name untrusted-ca untrusted-server untrusted-client; do
+        # A week's notice, so that none ends during a run.
+        if ! openssl x509 -checkend 604800 -noout -in "$tls_dir/$name.pem" >/dev/null 2>&1; then
+            make_certificates
+            return
+        fi
+    done
+}
+
+# --- configuration
+
+write_configuration() {
+    local file plugins=(rabbitmq_auth_mechanism_ssl "${extra_plugins[@]}")
+    printf '[%s].\n' "$(IFS=,; echo "${plugins[*]}")" >"$node_dir/enabled_plugins"
+    {
+        echo "listeners.tcp.1 = 127.0.0.1:$amqp_port"
+        echo "listeners.ssl.1 = 127.0.0.1:$tls_port"
+        if has_ipv6; then
+            echo "listeners.tcp.2 = ::1:$amqp_port"
+            echo "listeners.ssl.2 = ::1:$tls_port"
+        fi
+        cat <<CONF
+ssl_options.cacertfile = $tls_dir/ca.pem
+ssl_options.certfile = $tls_dir/server.pem
+ssl_options.keyfile = $tls_dir/server.key
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = false
+ssl_cert_login_from = common_name
+auth_mechanisms.1 = PLAIN
+auth_mechanisms.2 = AMQPLAIN
+auth_mechanisms.3 = EXTERNAL
+# A test machine's disk may be nearly full: publishers must not be blocked for that.
+disk_free_limit.absolute = 50MB
+collect_statistics = none
+log.file.level = info
+log.console = false
+log.file.rotation.size = 10485760
+log.file.rotation.count = 2
+CONF
+        for file in "${extra_config[@]}"; do
+            cat "$file"
+        done
+    } >"$node_dir/rabbitmq.conf"
+    echo '[].' >"$node_dir/advanced.config"
+}
+
+# --- processes
+
+start_epmd() {
+    epmd_runs && return
+    check_free "$port_base" epmd
+    local epmd
+    epmd=$(command -v epmd || compgen -G '/usr/lib/erlang/erts-*/bin/epmd' | tail -n 1) ||
+        die "epmd, a part of Erlang, is not installed: run scripts/setup.sh."
+    # In the foreground of its own session, so that its process id is known and no terminal's end reaches it.
+    (
+        server_environment
+        export RABBITMQ_SWIFT_EPMD=$base_dir
+        # shellcheck disable=SC2016
+        exec setsid bash -c 'echo $$ >"$1"; exec "$2"' - "$epmd_pid_file" "$epmd"
+    ) </dev/null >"$base_dir/epmd.log" 2>&1 9>&- &
+    local try
+    for ((try = 0; try < 100; try++)); do
+        epmd_runs && open_port 127.0.0.1 "$port_base" && return
+        sleep 0.1
+    done
+    die "epmd didn't start on port $port_base: $(tail -n 1 "$base_dir/epmd.log")"
+}
+
+stop_process() { # pid file, seconds until it is killed
+    local pid try
+    pid=$(<"$1")
+    kill -TERM "$pid" 2>/dev/null || true
+    for ((try = 0; try < $2 * 10; try++)); do
+        if ! kill -0 "$pid" 2>/dev/null; then
+            rm -f "$1"
+            return
+        fi
+        sleep 0.1
+    done
+    kill -KILL "$pid" 2>/dev/null || true
+    rm -f "$1"
+}
+
+fail_start() {
+    echo "--- the end of $node_dir/log" >&2
+    tail -n 15 "$node_dir/log/startup.log" "$node_dir/log/rabbit.log" >&2 2>/dev/null || true
+    if node_runs; then stop_process "$pid_file" 5; fi
+    stop_idle_epmd
+    die "$1"
+}
+
+start() {
+    find_server
+    command -v openssl >/dev/null || die "openssl is not installed: run scripts/setup.sh."
+    local file
+    for file in "${extra_config[@]}"; do
+        [[ -r $file ]] || die "there is no configuration file '$file'."
+    done
+    make_folders
+    # One start or stop at a time; what we start must not inherit the lock (9>&-).
+    exec 9>"$base_dir/lock"
+    flock -w "$deadline" 9 || die "another start or stop is under way in $base_dir."
+    choose_ports
+    if [[ -n $asked_base && $asked_base != "$port_base" ]]; then
+        die "nodes of this checkout run with ports from $port_base, not $asked_base: scripts/broker.sh stop --all comes first."
+    fi
+    if node_runs; then
+        start_epmd
+        answers || ctl await_startup --timeout "$deadline" >/dev/null 2>&1 || true
+        answers || die "node $letter runs but doesn't serve on port $amqp_port: see $node_dir/log/rabbit.log, or scripts/broker.sh restart."
+        echo "node $letter runs already: amqp://127.0.0.1:$amqp_port, amqps://127.0.0.1:$tls_port"
+        return
+    fi
+    check_free "$amqp_port" AMQP
+    check_free "$tls_port" "AMQP over TLS"
+    check_free "$dist_port" distribution
+    ensure_certificates
+    write_configuration
+    echo "$port_base" >"$base_dir/port-base"
+    start_epmd
+
+    rm -f "$pid_file"
+    if [[ -n $fresh ]]; then rm -rf "${node_dir:?}/data"; mkdir -p "$node_dir/data"; fi
+    (
+        server_environment
+        # Enough for thousands of connections; but Erlang gives memory to each number that it may use.
+        local limit
+        limit=$(ulimit -Hn)
+        [[ $limit != unlimited ]] && ((limit < 65536)) || limit=65536
+        ulimit -n "$limit"
+        # `detached` makes Debian's and upstream's script become the node rather than wait for it.
+        export detached=true
+        cd "$node_dir"
+        # shellcheck disable=SC2016
+        exec setsid bash -c 'echo $$ >"$1"; exec "$2"' - "$pid_file" "$sbin/rabbitmq-server"
+    ) </dev/null >"$node_dir/log/startup.log" 2>&1 9>&- &
+    wait_until_serving $!
+    echo "node $letter serves: amqp://127.0.0.1:$amqp_port, amqps://127.0.0.1:$tls_port (process $(cat "$pid_file"))"
+}
+
+wait_until_serving() { # the process that is, or becomes, the node
+    local end=$((SECONDS + deadline))
+    until answers; do
+        kill -0 "$1" 2>/dev/null || node_runs || fail_start "node $letter ended while it started."
+        ((SECONDS < end)) || fail_start "node $letter didn't serve within $deadline seconds."
+        sleep 0.1
+    done
+    # A port that answers may be a stage of the boot; this returns when all of it is done.
+    ctl await_startup --timeout "$((end - SECONDS > 5 ? end - SECONDS : 5))" >"$node_dir/log/await.log" 2>&1 ||
+        fail_start "node $letter answers, but didn't finish its start: $(tail -n 1 "$node_dir/log/await.log")"
+}
+
+ctl() {
+    (
+        server_environment
+        exec "$sbin/rabbitmqctl" "$@"
+    ) 9>&-
+}
+
+stop_idle_epmd() {
+    if any_node_runs; then return; fi
+    if epmd_runs; then stop_process "$epmd_pid_file" 5; fi
+}
+
+stop() {
+    if [[ -d $base_dir ]]; then
+        [[ -O $base_dir ]] || die "$base_dir belongs to another user, who must stop that broker."
+        exec 9>"$base_dir/lock"
+        flock -w "$deadline" 9 || die "another start or stop is under way in $base_dir."
+    fi
+    if node_runs; then
+        stop_process "$pid_file" 60
+        echo "node $letter stopped"
+    else
+        echo "node $letter does not run"
+    fi
+    stop_idle_epmd
+    exec 9>&-
+}
+
+status() {
+    if node_runs; then
+        answers || die "node $letter runs (process $(cat "$pid_file")) but doesn't answer on port $amqp_port."
+        echo "node $letter ($node) runs: process $(cat "$pid_file"), AMQP $amqp_port, TLS $tls_port, distribution $dist_port, epmd $port_base, log $node_dir/log/rabbit.log"
+    else
+        [[ ! -d $base_dir || -O $base_dir ]] || die "$base_dir belongs to another user, who alone can tell."
+        echo "node $letter does not run"
+        exit 3
+    fi
+}
+
+print_environment() {
+    printf 'export %s=%q\n' \
+        RABBITMQ_URI "amqp://guest:guest@127.0.0.1:$amqp_port/" \
+        RABBITMQ_TEST_HOST 127.0.0.1 \
+        RABBITMQ_TEST_PORT "$amqp_port" \
+        RABBITMQ_TEST_TLS_PORT "$tls_port" \
+        RABBITMQ_TEST_CA "$tls_dir/ca.pem" \
+        RABBITMQ_TEST_CERTS "$tls_dir" \
+        RABBITMQ_TEST_NODE "$node" \
+        RABBITMQ_TEST_CTL "$node_dir/ctl"
+}
+
+# --- the command line
+
+(($#)) || { usage >&2; exit 2; }
+command=$1
+shift
+extra_plugins=() extra_config=() every='' fresh=''
+letter=a
+choose_ports
+while (($#)); do
+    case $1 in
+    --node)
+        (($# > 1)) || die "--node needs a letter."
+        # `ctl --node other@host` is rabbitmqctl's own option.
+        if [[ $command == ctl && $2 == *@* ]]; then break; fi
+        use_node "$2"
+        shift 2
+        ;;
+    *)
+        if [[ $command == ctl ]]; then break; fi
+        case $1 in
+        --help | -h) usage; exit ;;
+        --plugin) (($# > 1)) || die "--plugin needs a name."; extra_plugins+=("$2"); shift 2 ;;
+        --config) (($# > 1)) || die "--config needs a file."; extra_config+=("$2"); shift 2 ;;
+        --all) every=1; shift ;;
+        --fresh) fresh=1; shift ;;
+        *) die "unknown argument '$1'; see scripts/broker.sh --help." ;;
+        esac
+        ;;
+    esac
+done
+
+case $command in
+start) start ;;
+stop)
+    if [[ -n $every ]]; then
+        for letter in a b c d e f g h i; do
+            use_node "$letter"
+            if node_runs; then stop; fi
+        done
+        stop_idle_epmd
+    else
+        stop
+    fi
+    ;;
+restart) stop; start ;;
+status) status ;;
+env) print_environment ;;
+ctl)
+    (($#)) || die "ctl needs the arguments of rabbitmqctl, for example: broker.sh ctl list_queues"
+    find_server
+    node_runs || [[ $1 == help || $1 == --* || $1 == -* ]] || die "node $letter does not run: scripts/broker.sh start --node $letter"
+    ctl "$@"
+    ;;
+where) find_server && echo "$sbin" ;;
+--help | -h | help) usage ;;
+*) die "unknown command '$command'; see scripts/broker.sh --help." ;;
+esac

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# What the compiler doesn't check: format, who may import C, excused concurrency, paths, the scripts' syntax.
+set -euo pipefail
+
+usage() {
+    cat <<'USAGE'
+usage: scripts/lint.sh
+
+Checks, and lists on its output what is wrong (exit 1 if anything is):
+  - swift-format, in lint mode, over Package.swift, Sources and Tests
+  - only Sources/RabbitMQ/Link imports CRabbitMQ
+  - every @unchecked Sendable in Sources has a comment, on its line or the line before, that says why it holds
+  - no path of somebody's home in Sources, Tests and scripts
+  - the scripts parse
+USAGE
+}
+
+die() { echo "lint.sh: $*" >&2; exit 1; }
+
+case ${1:-} in
+'') ;;
+--help | -h) usage; exit ;;
+*) die "unknown argument '$1'; see scripts/lint.sh --help." ;;
+esac
+
+exec 2>&1 # one list, in order
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+command -v swift >/dev/null || die "Swift is not installed, or not in PATH: get 6.1 or later from https://www.swift.org/install/linux"
+swift format --version >/dev/null 2>&1 || die "this Swift has no swift-format: get 6.1 or later from https://www.swift.org/install/linux"
+
+failures=0
+report() { # what is wrong, the places
+    if [[ -n $2 ]]; then
+        printf 'lint.sh: %s\n%s\n' "$1" "$2"
+        failures=$((failures + 1))
+    fi
+}
+# Git's own list where there is one, so that build folders inside Tests don't count; new files count as well.
+files() { # extension, folders
+    local extension=$1
+    shift
+    if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+        git ls-files -z --cached --others --exclude-standard -- "$@"
+    else
+        find "$@" -name '.build*' -prune -o -type f -print0
+    fi | while IFS= read -r -d '' file; do
+        if [[ $file == *"$extension" && -f $file ]]; then printf '%s\0' "$file"; fi
+    done
+}
+
+mapfile -d '' -t sources < <(files .swift Package.swift Sources Tests)
+if ! swift format lint --strict --parallel --configuration .swift-format "${sources[@]}"; then
+    echo "lint.sh: swift-format is not content (swift format --in-place --parallel --recursive Package.swift Sources Tests mends most of it)"
+    failures=$((failures + 1))
+fi
+
+# Any form: attributes, an access level, one declaration of the module.
+report "only Sources/RabbitMQ/Link may import CRabbitMQ:" "$(
+    printf '%s\0' "${sources[@]}" |
+        xargs -0 grep -nHE '^[^/"]*\bimport[[:space:]]+([a-z]+[[:space:]]+)?CRabbitMQ\b' |
+        grep -v '^Sources/RabbitMQ/Link/' || true
+)"
+
+report "@unchecked Sendable without a comment that says why it holds:" "$(
+    # shellcheck disable=SC2016
+    files .swift Sources | xargs -0 -r awk '
+        FNR == 1 { before = "" }
+        { code = $0; sub(/\/\/.*/, "", code) }
+        code ~ /@unchecked[ \t]+Sendable/ && $0 !~ /\/\// && before !~ /^[ \t]*(\/\/|\*|\/\*)|\*\/[ \t]*$/ { print FILENAME ":" FNR ": " $0 }
+        { before = $0 }'
+)"
+
+report "a path of somebody's home:" "$(
+    files '' Sources Tests scripts | xargs -0 -r grep -nHIE "(^|[^A-Za-z0-9_./-])/(home|root|Users)/[A-Za-z0-9._]" || true
+)"
+
+while IFS= read -r -d '' script; do
+    if [[ $(head -n 1 "$script" | tr -d '\0') == '#!'*bash ]]; then
+        report "$script doesn't parse:" "$(bash -n "$script" 2>&1 || true)"
+    fi
+done < <(files '' scripts .ci)
+
+((failures == 0)) || die "$failures of the checks failed."
+echo "lint.sh: all checks passed"
