@@ -40,6 +40,7 @@ let package = Package(
             dependencies: [
                 "RabbitMQ",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
             swiftSettings: settings
         ),

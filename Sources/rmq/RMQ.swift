@@ -5,6 +5,6 @@ struct RMQ: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rmq",
         abstract: "Uses a RabbitMQ broker.",
-        subcommands: [Demo.self]
+        subcommands: [Demo.self, Perf.self]
     )
 }

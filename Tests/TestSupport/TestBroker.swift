@@ -11,15 +11,19 @@ public enum TestBroker {
         return value
     }
 
+    /// No broker was started for the tests.
     public struct MissingBroker: Error, CustomStringConvertible {
         let variable: String
+        /// What to do about it.
         public var description: String {
             "\(variable) is not set: run scripts/test.sh, or eval \"$(scripts/broker.sh env)\" first"
         }
     }
 
+    /// The host, an address of the loopback.
     public static var host: String { get throws { try variable("RABBITMQ_TEST_HOST") } }
 
+    /// The port for plain TCP.
     public static var port: Int { get throws { Int(try variable("RABBITMQ_TEST_PORT")) ?? 0 } }
 
     /// Where the broker is, with short timeouts, so that a test that hangs fails soon.
@@ -64,8 +68,10 @@ public func eventually(
     }
 }
 
+/// Something did not happen in time.
 public struct ConditionTimeout: Error, CustomStringConvertible {
     let what: String
+    /// What did not happen.
     public var description: String { "never came true: \(what)" }
 }
 

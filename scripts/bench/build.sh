@@ -53,10 +53,10 @@ build_c() {
         skip "rabbitmq-c and blast" "no librabbitmq or no pkg-config (Debian: librabbitmq-dev, pkg-config)"
         return
     fi
-    local peer library
-    read -ra library <<<"$(pkg-config --cflags --libs librabbitmq)"
+    local peer libraries
+    read -ra libraries <<<"$(pkg-config --cflags --libs librabbitmq)"
     for peer in raw blast; do
-        cc "${flags[@]}" -o "$out/$peer" "$source/$peer.c" "${library[@]}"
+        cc "${flags[@]}" -o "$out/$peer" "$source/$peer.c" "${libraries[@]}"
     done
 }
 

@@ -1,0 +1,23 @@
+internal import Histogram
+internal import RabbitMQ
+
+/// Connects, opens a channel and closes, again and again.
+struct ConnectMode {
+    let options: PerfOptions
+    let progress: Progress
+
+    func run() async throws -> PerfResult {
+        let configuration = try options.configuration()
+        var histogram = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
+        let meter = Meter()
+        for _ in 0..<options.messages {
+            let start = ContinuousClock.now
+            let connection = try await Connection.connect(configuration)
+            _ = try await connection.openChannel()
+            await connection.close()
+            histogram.record(UInt64((ContinuousClock.now - start) / .nanoseconds(1)))
+            progress.add(1)
+        }
+        return PerfResult(usage: meter.read(), latencies: histogram)
+    }
+}

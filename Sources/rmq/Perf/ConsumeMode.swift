@@ -1,0 +1,64 @@
+internal import RabbitMQ
+internal import Synchronization
+
+/// Consumes what it has put into the queue before, with acknowledgements or without.
+struct ConsumeMode {
+    let options: PerfOptions
+    let progress: Progress
+    let acknowledges: Bool
+
+    /// When the measured part began and ended, as the consumers see it.
+    private final class Span: Sendable {
+        let meter = Mutex<Meter?>(nil)
+        let usage = Mutex<Usage?>(nil)
+        let count = Atomic<Int>(0)
+    }
+
+    func run() async throws -> PerfResult {
+        let configuration = try options.configuration()
+        var connections: [Connection] = []
+        var channels: [Channel] = []
+        for _ in 0..<options.connections {
+            let connection = try await Connection.connect(configuration)
+            connections.append(connection)
+            for _ in 0..<options.channels { channels.append(try await connection.openChannel()) }
+        }
+        let queue = try await PerfQueue.declare(options, on: channels[0])
+        try await PerfQueue.fill(queue, with: options.messages + options.warmup, options: options, on: channels[0])
+        for channel in channels where acknowledges { try await channel.setQos(prefetchCount: options.prefetch) }
+        let span = Span()
+        if options.warmup == 0 { span.meter.withLock { $0 = Meter() } }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for index in 0..<options.consumers {
+                let channel = channels[index % channels.count]
+                let queue = try await channel.declareQueue(queue.name, passive: true)
+                group.addTask { try await consume(from: queue, span) }
+            }
+            // The first to see the last message ends it for all.
+            try await group.next()
+            group.cancelAll()
+            while let result = await group.nextResult() {
+                if case .failure(let error) = result, !(error is CancellationError) { throw error }
+            }
+        }
+        for connection in connections { await connection.close() }
+        guard let usage = span.usage.withLock({ $0 }) else { throw CancellationError() }
+        return PerfResult(usage: usage)
+    }
+
+    private func consume(from queue: Queue, _ span: Span) async throws {
+        let last = options.warmup + options.messages
+        let first = options.warmup
+        for try await message in try await queue.consume(noAck: !acknowledges) {
+            if acknowledges { try message.ack() }
+            let count = span.count.add(1, ordering: .relaxed).newValue
+            if count == first { span.meter.withLock { $0 = Meter() } }
+            if count == last {
+                let meter = span.meter.withLock { $0 }
+                span.usage.withLock { $0 = meter?.read() }
+                return
+            }
+            if count % 1000 == 0 { progress.add(1000) }
+        }
+    }
+}

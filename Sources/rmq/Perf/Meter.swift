@@ -1,0 +1,34 @@
+internal import Glibc
+
+/// What a measured part took.
+struct Usage {
+    var seconds: Double
+    var cpuSeconds: Double
+}
+
+/// Reads the clock and the process's CPU time, at the beginning and at the end of the measured part.
+struct Meter {
+    private let start = ContinuousClock.now
+    private let startCPU = Meter.cpuSeconds
+
+    func read() -> Usage {
+        Usage(seconds: (ContinuousClock.now - start) / .seconds(1), cpuSeconds: Meter.cpuSeconds - startCPU)
+    }
+
+    /// User and system time of the process.
+    static var cpuSeconds: Double {
+        let usage = usage()
+        return seconds(usage.ru_utime) + seconds(usage.ru_stime)
+    }
+
+    /// The most memory that the process had, in MiB.
+    static var peakMegabytes: Double { Double(usage().ru_maxrss) / 1024 }
+
+    private static func usage() -> rusage {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return usage
+    }
+
+    private static func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
+}

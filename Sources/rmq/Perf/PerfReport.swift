@@ -1,0 +1,72 @@
+internal import Foundation
+internal import Histogram
+
+/// What a mode found out.
+struct PerfResult {
+    var usage: Usage
+    var latencies: Histogram<UInt64>?
+}
+
+/// A result as it is printed.
+struct PerfReport: Encodable {
+    struct Latency: Encodable {
+        var p50: Double
+        var p99: Double
+        var p999: Double
+        var max: Double
+    }
+
+    let client = "rmq"
+    let mode: String
+    let messages: Int
+    let size: Int
+    let seconds: Double
+    let rate: Double
+    let cpuSeconds: Double
+    let cpuUsPerMessage: Double
+    let peakRssMb: Double
+    let latencyUs: Latency?
+
+    init(mode: String, options: PerfOptions, result: PerfResult) {
+        self.mode = mode
+        messages = options.messages
+        size = options.size
+        seconds = result.usage.seconds
+        rate = Double(options.messages) / result.usage.seconds
+        cpuSeconds = result.usage.cpuSeconds
+        cpuUsPerMessage = result.usage.cpuSeconds * 1e6 / Double(options.messages)
+        peakRssMb = Meter.peakMegabytes
+        latencyUs = result.latencies.map { histogram in
+            func microseconds(_ percentile: Double) -> Double {
+                Double(histogram.valueAtPercentile(percentile)) / 1000
+            }
+            return Latency(
+                p50: microseconds(50), p99: microseconds(99), p999: microseconds(99.9),
+                max: Double(histogram.max) / 1000)
+        }
+    }
+
+    func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.sortedKeys]
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+
+    func table() -> String {
+        func number(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+        var rows = [
+            ("mode", mode), ("messages", "\(messages)"), ("size", "\(size) bytes"), ("time", "\(number(seconds, 3)) s"),
+            ("rate", "\(number(rate, 0)) msg/s"), ("CPU", "\(number(cpuSeconds, 3)) s"),
+            ("CPU per message", "\(number(cpuUsPerMessage, 3)) us"), ("peak memory", "\(number(peakRssMb, 1)) MiB"),
+        ]
+        if let latencyUs {
+            rows.append(("latency, median", "\(number(latencyUs.p50, 1)) us"))
+            rows.append(("latency, 99 %", "\(number(latencyUs.p99, 1)) us"))
+            rows.append(("latency, 99.9 %", "\(number(latencyUs.p999, 1)) us"))
+            rows.append(("latency, most", "\(number(latencyUs.max, 1)) us"))
+        }
+        let width = rows.map(\.0.count).max() ?? 0
+        return rows.map { $0.0.padding(toLength: width + 2, withPad: " ", startingAt: 0) + $0.1 }.joined(separator: "\n")
+    }
+}
