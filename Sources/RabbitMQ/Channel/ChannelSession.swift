@@ -7,6 +7,8 @@ internal import Synchronization
 /// Order of the locks: the outbox's, then this one's.
 final class ChannelSession: SettlementWriter, Sendable {
     let link: Link
+    private let outbox: Outbox
+    private let maxMessageSize: Int
     let number: UInt16
     let state = Mutex(ChannelState())
     /// Set before the channel's last frame is appended, and read under the outbox's lock by whoever appends another.
@@ -16,6 +18,8 @@ final class ChannelSession: SettlementWriter, Sendable {
 
     private init(link: Link, number: UInt16) {
         self.link = link
+        outbox = link.outbox
+        maxMessageSize = link.configuration.maxMessageSize
         self.number = number
         returns = ReturnReporter(logger: link.logger, gauge: link.gauge)
     }
@@ -80,7 +84,7 @@ final class ChannelSession: SettlementWriter, Sendable {
     ) throws(AMQPError) {
         // A closed channel's reason says more than that the link has ended.
         if let reason = state.withLock({ $0.closeReason }) { throw reason }
-        try link.outbox.send(method, channel: number, settling: self) { () throws(AMQPError) in
+        try outbox.send(method, channel: number, settling: self) { () throws(AMQPError) in
             try state.withLock { state throws(AMQPError) in try register(&state) }
         }
     }
@@ -109,7 +113,7 @@ final class ChannelSession: SettlementWriter, Sendable {
     /// Sends channel.close, unless the channel is closing or closed.
     func beginClosing(_ error: AMQPError, replyCode: ReplyCode = .success) {
         var unanswered: Deque<PendingCall> = []
-        try? link.outbox.send(
+        try? outbox.send(
             .channelClose(replyCode: replyCode.rawValue, replyText: replyCode == .success ? "Goodbye" : error.message),
             channel: number,
             settling: self
@@ -137,25 +141,42 @@ final class ChannelSession: SettlementWriter, Sendable {
 
     // MARK: Publishing
 
-    /// Hands a message to the link. Waits only while too much is waiting to be written or the broker takes nothing.
+    /// Hands a message to the link, if there is room.
+    ///
+    /// - Returns: What to wait for before ``publishHeldBack(_:exchange:routingKey:mandatory:admission:)``, if there is
+    ///   none.
     @inline(__always)
-    func publish(_ message: borrowing Message, exchange: String, routingKey: String, mandatory: Bool) async throws {
+    func publish(
+        _ message: borrowing Message,
+        exchange: String,
+        routingKey: String,
+        mandatory: Bool
+    ) throws(AMQPError) -> OneShot<Void>? {
         try message.validate()
         try ShortString.validate(exchange, name: "exchange name")
         try ShortString.validate(routingKey, name: "routing key")
-        guard message.body.count <= link.configuration.maxMessageSize else { throw tooLarge(message.body.count) }
-        let size = message.body.count + 256
-        var isAdmitted = false
-        while case .heldBack(let admission) = try append(
-            message,
-            exchange: exchange,
-            routingKey: routingKey,
-            mandatory: mandatory,
-            size: size,
-            isAdmitted: isAdmitted
-        ) {
-            try await waitForRoom(admission)
-            isAdmitted = true
+        guard message.body.count <= maxMessageSize else { throw tooLarge(message.body.count) }
+        return try append(message, exchange: exchange, routingKey: routingKey, mandatory: mandatory, isAdmitted: false)
+    }
+
+    /// Waits for room, and hands a message to the link.
+    func publishHeldBack(
+        _ message: Message,
+        exchange: String,
+        routingKey: String,
+        mandatory: Bool,
+        admission: OneShot<Void>
+    ) async throws {
+        var admission: OneShot<Void>? = admission
+        while let next = admission {
+            try await waitForRoom(next)
+            admission = try append(
+                message,
+                exchange: exchange,
+                routingKey: routingKey,
+                mandatory: mandatory,
+                isAdmitted: true
+            )
         }
     }
 
@@ -165,26 +186,26 @@ final class ChannelSession: SettlementWriter, Sendable {
         exchange: String,
         routingKey: String,
         mandatory: Bool,
-        size: Int,
         isAdmitted: Bool
-    ) throws(AMQPError) -> Outbox.Publishing {
-        try link.outbox.publish(size: size, isAdmitted: isAdmitted) { outbox throws(AMQPError) in
+    ) throws(AMQPError) -> OneShot<Void>? {
+        try outbox.publish(size: message.body.count + 256, isAdmitted: isAdmitted) { state throws(AMQPError) in
             guard isOpen.load(ordering: .relaxed) else { throw endReason }
-            try outbox.buffer.appendPublish(
+            try state.buffer.appendPublish(
                 message,
                 exchange: exchange,
                 routingKey: routingKey,
                 mandatory: mandatory,
                 channel: number,
-                frameMax: outbox.frameMax,
-                pool: outbox.pool
+                frameMax: state.frameMax,
+                pool: state.pool,
+                template: state.template
             )
         }
     }
 
     private func waitForRoom(_ admission: OneShot<Void>) async throws {
         let timeout = link.configuration.publishTimeout
-        try await withDeadline(after: timeout) { [outbox = link.outbox] in
+        try await withDeadline(after: timeout) { [outbox] in
             let reason = outbox.blockedReason.map { "the broker blocks publishing (\($0))" }
             admission.fail(
                 AMQPError(
@@ -219,7 +240,7 @@ final class ChannelSession: SettlementWriter, Sendable {
             try Self.check(state.settlements.acknowledge(tag, multiple: multiple), tag)
             return wakes
         }
-        if wakes { link.outbox.settleSoon(self) }
+        if wakes { outbox.settleSoon(self) }
     }
 
     /// Rejects a delivery.
@@ -227,7 +248,7 @@ final class ChannelSession: SettlementWriter, Sendable {
     /// - Parameter usesNack: Whether to send RabbitMQ's basic.nack, which knows `multiple`, or AMQP's basic.reject.
     func reject(_ tag: UInt64, requeue: Bool, multiple: Bool, usesNack: Bool) throws(AMQPError) {
         if let reason = state.withLock({ $0.closeReason }) { throw Self.stale(reason) }
-        try link.outbox.append { buffer throws(AMQPError) in
+        try outbox.append { buffer throws(AMQPError) in
             try state.withLock { state throws(AMQPError) in
                 if let reason = state.closeReason { throw Self.stale(reason) }
                 // What is acknowledged already must not be rejected by `multiple`.

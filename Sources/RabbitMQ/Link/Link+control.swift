@@ -90,6 +90,8 @@ extension Link {
         if let closeDeadline { DeadlineTimer.shared.remove(closeDeadline) }
         heartbeatTimer?.cancel()
         heartbeatTimer = nil
+        coolingTimer?.cancel()
+        coolingTimer = nil
         let ending = inboxes
         inboxes = []
         touched = []
@@ -112,7 +114,7 @@ extension Link {
             channel: 0,
             isFarewell: true
         )
-        if let filled = outbox.exchange(flight) {
+        if case .write(let filled) = outbox.exchange(flight, after: 0) {
             flight = filled
             _ = try? flight.drain { head, body throws(AMQPError) in try socket.write(head, body) }
         }

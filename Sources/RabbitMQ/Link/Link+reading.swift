@@ -23,7 +23,7 @@ extension Link {
         }
         endBatch()
         // With TLS a write may have waited for something to be read.
-        if isAwaitingRoom { flush() }
+        if isAwaitingRoom { retryWriting() }
         updateReading()
     }
 

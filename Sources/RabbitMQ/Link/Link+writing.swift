@@ -6,14 +6,21 @@ extension Link {
 
     /// Writes what the outbox holds, as far as the socket takes it.
     func flush() {
-        guard let socket else { return }
+        guard let socket, !isAwaitingRoom else { return }
+        var written = 0
         do throws(AMQPError) {
             for _ in 0..<Self.buffersPerFlush {
                 if isFlightEmpty {
-                    guard let filled = outbox.exchange(flight) else { return }
-                    flight = filled
+                    switch outbox.exchange(flight, after: written) {
+                    case .write(let filled): flight = filled
+                    case .cool:
+                        coolDown()
+                        return
+                    case .rest: return
+                    }
                     isFlightEmpty = false
                 }
+                written += flight.byteCount
                 guard try write(flight, to: socket) else {
                     awaitRoom(on: socket)
                     return
@@ -26,6 +33,27 @@ extension Link {
             return
         }
         onQueue { $0.flush() }
+    }
+
+    /// Has the next flush come in a moment.
+    private func coolDown() {
+        guard !isCooling else { return }
+        isCooling = true
+        let timer: any DispatchSourceTimer
+        if let coolingTimer {
+            timer = coolingTimer
+        } else {
+            timer = DispatchSource.makeTimerSource(queue: queue)
+            timer.setEventHandler { [self] in
+                assumeIsolated { link in
+                    link.isCooling = false
+                    link.flush()
+                }
+            }
+            coolingTimer = timer
+            timer.activate()
+        }
+        timer.schedule(deadline: .now() + .microseconds(FlushSchedule.coolingTime))
     }
 
     private func write(_ buffer: OutboundBuffer, to socket: Socket) throws(AMQPError) -> Bool {
@@ -53,12 +81,13 @@ extension Link {
             return
         }
         let source = DispatchSource.makeWriteSource(fileDescriptor: socket.descriptor, queue: queue)
-        source.setEventHandler { [self] in assumeIsolated { $0.writable() } }
+        source.setEventHandler { [self] in assumeIsolated { $0.retryWriting() } }
         writeSource = source
         source.activate()
     }
 
-    private func writable() {
+    /// Tries again to write what the socket did not take.
+    func retryWriting() {
         guard isAwaitingRoom else { return }
         isAwaitingRoom = false
         writeSource?.suspend()

@@ -49,6 +49,8 @@ actor Link {
     var flight = OutboundBuffer()
     var isFlightEmpty = true
     var lastSent: UInt64 = 0
+    var coolingTimer: (any DispatchSourceTimer)?
+    var isCooling = false
 
     var heartbeatTimer: (any DispatchSourceTimer)?
     var closeDeadline: UInt64?

@@ -61,6 +61,7 @@ extension OutboundBuffer {
     ///
     /// Bodies are cut at `frameMax` - 8 here: rabbitmq-c's own publish stalls on exact multiples, and leaves the method
     /// on the wire when the properties turn out too large.
+    @inline(__always)
     func appendPublish(
         _ message: borrowing Message,
         exchange: String,
@@ -68,7 +69,44 @@ extension OutboundBuffer {
         mandatory: Bool,
         channel: UInt16,
         frameMax: Int,
-        pool: Pool
+        pool: Pool,
+        template: PublishTemplate
+    ) throws(AMQPError) {
+        let count = template.write(
+            to: room(for: PublishTemplate.capacity),
+            message: message,
+            exchange: exchange,
+            routingKey: routingKey,
+            mandatory: mandatory,
+            channel: channel
+        )
+        advance(count)
+        if count == 0 {
+            try appendHead(
+                of: message,
+                exchange: exchange,
+                routingKey: routingKey,
+                mandatory: mandatory,
+                channel: channel,
+                frameMax: frameMax,
+                pool: pool,
+                template: template
+            )
+        }
+        appendBody(message.body, channel: channel, frameMax: frameMax)
+    }
+
+    /// Encodes what comes before a body: all of it or nothing.
+    @inline(never)
+    private func appendHead(
+        of message: borrowing Message,
+        exchange: String,
+        routingKey: String,
+        mandatory: Bool,
+        channel: UInt16,
+        frameMax: Int,
+        pool: Pool,
+        template: PublishTemplate
     ) throws(AMQPError) {
         let start = mark
         do throws(AMQPError) {
@@ -81,15 +119,24 @@ extension OutboundBuffer {
                 immediate: 0
             )
             try appendMethod(AMQP_BASIC_PUBLISH_METHOD, publish, channel: channel, room: 3 + 2 * 256)
+            let methodEnd = mark
             try appendHeader(of: message, channel: channel, frameMax: frameMax, pool: pool)
+            let size = mark.0 - start.0
+            template.keep(
+                UnsafeRawPointer(room(for: 0)) - size,
+                size: size,
+                methodSize: methodEnd.0 - start.0,
+                message: message,
+                exchange: exchange,
+                routingKey: routingKey,
+                mandatory: mandatory
+            )
         } catch {
             rewind(to: start)
             throw error
         }
-        appendBody(message.body, channel: channel, frameMax: frameMax)
     }
 
-    @inline(__always)
     private func appendHeader(
         of message: borrowing Message,
         channel: UInt16,
@@ -117,27 +164,44 @@ extension OutboundBuffer {
 
     @inline(__always)
     private func appendBody(_ body: [UInt8], channel: UInt16, frameMax: Int) {
+        guard body.count < min(Self.spliceThreshold, frameMax - FrameScanner.overhead) else {
+            appendLargeBody(body, channel: channel, frameMax: frameMax)
+            return
+        }
+        guard body.count > 0 else { return }
+        append(body, 0..<body.count, channel: channel)
+    }
+
+    @inline(never)
+    private func appendLargeBody(_ body: [UInt8], channel: UInt16, frameMax: Int) {
         let most = frameMax - FrameScanner.overhead
         var offset = 0
         while offset < body.count {
-            let size = min(most, body.count - offset)
-            let copies = size < Self.spliceThreshold
-            let frame = room(for: copies ? size + FrameScanner.overhead : FrameScanner.overhead)
-            Self.open(frame, type: Self.bodyFrame, channel: channel, size: UInt32(size))
-            advance(7)
-            if copies {
-                body.withUnsafeBytes { bytes in
-                    guard let base = bytes.baseAddress else { return }
-                    (frame + 7).copyMemory(from: base + offset, byteCount: size)
-                }
-                advance(size)
+            let range = offset..<min(offset + most, body.count)
+            if range.count < Self.spliceThreshold {
+                append(body, range, channel: channel)
             } else {
-                splice(body, offset..<offset + size)
+                Self.open(room(for: 7), type: Self.bodyFrame, channel: channel, size: UInt32(range.count))
+                advance(7)
+                splice(body, range)
+                room(for: 1).storeBytes(of: Self.end, as: UInt8.self)
+                advance(1)
             }
-            room(for: 1).storeBytes(of: Self.end, as: UInt8.self)
-            advance(1)
-            offset += size
+            offset = range.upperBound
         }
+    }
+
+    /// Copies a part of a body into a frame.
+    @inline(__always)
+    private func append(_ body: [UInt8], _ range: Range<Int>, channel: UInt16) {
+        let frame = room(for: range.count + FrameScanner.overhead)
+        Self.open(frame, type: Self.bodyFrame, channel: channel, size: UInt32(range.count))
+        body.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return }
+            (frame + 7).copyMemory(from: base + range.lowerBound, byteCount: range.count)
+        }
+        frame.storeBytes(of: Self.end, toByteOffset: 7 + range.count, as: UInt8.self)
+        advance(range.count + FrameScanner.overhead)
     }
 
     @inline(__always)

@@ -27,12 +27,13 @@ final class Outbox: Sendable {
     struct State {
         var buffer = OutboundBuffer()
         let pool = Pool()
+        let template = PublishTemplate()
         var frameMax = 4096
         /// Bytes handed to the queue that the socket has not taken yet.
         var inFlight = 0
         /// Bytes for which publishers were let through that have not appended them yet.
         var promised = 0
-        var isFlushScheduled = false
+        var flush = FlushSchedule()
         var heldBack: Deque<HeldBack> = []
         /// Why the broker takes no messages now (connection.blocked).
         var blockedReason: String?
@@ -88,7 +89,7 @@ final class Outbox: Sendable {
                 state.buffer.rewind(to: mark)
                 throw error
             }
-            return state.needsFlush()
+            return state.flush.request(pending: state.buffer.byteCount, isUrgent: true)
         }
         if wakes { scheduleFlush() }
     }
@@ -98,7 +99,7 @@ final class Outbox: Sendable {
         let wakes = try state.withLock { state throws(AMQPError) in
             if let ended = state.ended ?? state.refusal { throw ended }
             try encode(state.buffer)
-            return state.needsFlush()
+            return state.flush.request(pending: state.buffer.byteCount, isUrgent: true)
         }
         if wakes { scheduleFlush() }
     }
@@ -108,18 +109,12 @@ final class Outbox: Sendable {
         let wakes = state.withLock { state in
             guard state.ended == nil else { return false }
             state.settling.append(writer)
-            return state.needsFlush()
+            return state.flush.request(pending: state.buffer.byteCount, isUrgent: true)
         }
         if wakes { scheduleFlush() }
     }
 
     // MARK: Messages
-
-    enum Publishing {
-        case appended
-        /// Too much is waiting, or the broker takes nothing: try again when this is resolved.
-        case heldBack(OneShot<Void>)
-    }
 
     /// Appends a message.
     ///
@@ -127,25 +122,28 @@ final class Outbox: Sendable {
     ///   - size: About how many bytes it takes.
     ///   - isAdmitted: Whether it was held back before and is let through now.
     ///   - append: Called under the lock, appends it.
+    /// - Returns: nil, or what to wait for before trying again: too much is waiting, or the broker takes nothing.
     @inline(__always)
     func publish(
         size: Int,
         isAdmitted: Bool,
         append: (inout State) throws(AMQPError) -> Void
-    ) throws(AMQPError) -> Publishing {
-        let (result, wakes) = try state.withLock { state throws(AMQPError) -> (Publishing, Bool) in
+    ) throws(AMQPError) -> OneShot<Void>? {
+        var wakes = false
+        let heldBack = try state.withLock { state throws(AMQPError) -> OneShot<Void>? in
             if isAdmitted { state.promised -= size }
             if let ended = state.ended ?? state.refusal { throw ended }
             if !isAdmitted, isFull(state) {
                 let admission = OneShot<Void>()
                 state.heldBack.append(HeldBack(size: size, admission: admission))
-                return (.heldBack(admission), false)
+                return admission
             }
             try append(&state)
-            return (.appended, state.needsFlush())
+            wakes = state.flush.request(pending: state.buffer.byteCount, isUrgent: false)
+            return nil
         }
         if wakes { scheduleFlush() }
-        return result
+        return heldBack
     }
 
     /// Gives back what was promised to a publisher that was let through but no longer wants to publish.
@@ -185,24 +183,44 @@ final class Outbox: Sendable {
 
     // MARK: The queue's side
 
+    /// What a flush does next.
+    enum NextFlush {
+        case write(OutboundBuffer)
+        /// Nothing for now; come again after ``FlushSchedule/coolingTime``.
+        case cool
+        /// Nothing; whoever appends next schedules the next flush.
+        case rest
+    }
+
     /// Exchanges an emptied buffer for the filled one.
     ///
-    /// - Returns: The filled one, or nil if nothing is to be written; whoever appends next schedules a flush then.
-    func exchange(_ emptied: OutboundBuffer) -> OutboundBuffer? {
+    /// - Parameters:
+    ///   - emptied: To be filled next, if it is exchanged.
+    ///   - count: How many bytes the flush that asks has written before.
+    func exchange(_ emptied: OutboundBuffer, after count: Int) -> NextFlush {
         state.withLock { state in
             if !state.settling.isEmpty {
                 for writer in state.settling { writer.writeSettlements(to: state.buffer) }
                 state.settling.removeAll(keepingCapacity: true)
             }
-            guard !state.buffer.isEmpty else {
-                state.isFlushScheduled = false
-                return nil
+            switch state.flush.next(pending: state.buffer.byteCount, wrote: count) {
+            case .flush:
+                let filled = state.buffer
+                state.buffer = emptied
+                state.inFlight = filled.byteCount
+                return .write(filled)
+            case .cool: return .cool
+            case .rest: return .rest
             }
-            let filled = state.buffer
-            state.buffer = emptied
-            state.inFlight = filled.byteCount
-            return filled
         }
+    }
+
+    /// Has what waits written now, if a flush was put off.
+    func expedite() {
+        let wakes = state.withLock { state in
+            !state.buffer.isEmpty && state.flush.request(pending: 0, isUrgent: true)
+        }
+        if wakes { scheduleFlush() }
     }
 
     /// Counts out what the socket took.
@@ -235,15 +253,5 @@ final class Outbox: Sendable {
             return state.heldBack
         }
         for publisher in heldBack { publisher.admission.fail(error) }
-    }
-}
-
-extension Outbox.State {
-    /// Whether a flush is to be scheduled, which this then counts as done.
-    @inline(__always)
-    fileprivate mutating func needsFlush() -> Bool {
-        guard !isFlushScheduled else { return false }
-        isFlushScheduled = true
-        return true
     }
 }

@@ -1,4 +1,5 @@
-import Foundation
+public import Foundation
+internal import Glibc
 
 /// Converts between dates and AMQP timestamps, which are whole seconds since 1970, unsigned, 64 bits.
 ///
@@ -15,4 +16,9 @@ enum AMQPTimestamp {
     static func date(ofSeconds seconds: UInt64) -> Date {
         Date(timeIntervalSince1970: Double(seconds))
     }
+}
+
+extension Message {
+    /// Now, in whole seconds, which is all that a message's time stamp can say; cheaper than asking for all of it.
+    public static var currentSecond: Date { Date(timeIntervalSince1970: Double(time(nil))) }
 }

@@ -35,7 +35,7 @@ extension Message {
         replyTo: String? = nil,
         expiration: String? = nil,
         messageId: String? = nil,
-        timestamp: Date? = Date(),
+        timestamp: Date? = Message.currentSecond,
         type: String? = nil,
         userId: String? = nil,
         appId: String? = nil
@@ -93,7 +93,7 @@ extension Message {
         replyTo: String? = nil,
         expiration: String? = nil,
         messageId: String? = nil,
-        timestamp: Date? = Date(),
+        timestamp: Date? = Message.currentSecond,
         type: String? = nil,
         userId: String? = nil,
         appId: String? = nil

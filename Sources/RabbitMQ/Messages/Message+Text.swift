@@ -31,7 +31,7 @@ extension Message {
         replyTo: String? = nil,
         expiration: String? = nil,
         messageId: String? = nil,
-        timestamp: Date? = Date(),
+        timestamp: Date? = Message.currentSecond,
         type: String? = nil,
         userId: String? = nil,
         appId: String? = nil

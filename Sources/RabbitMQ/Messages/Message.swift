@@ -59,7 +59,7 @@ public struct Message: Sendable, Hashable {
         replyTo: String? = nil,
         expiration: String? = nil,
         messageId: String? = nil,
-        timestamp: Date? = Date(),
+        timestamp: Date? = Message.currentSecond,
         type: String? = nil,
         userId: String? = nil,
         appId: String? = nil
@@ -70,7 +70,15 @@ public struct Message: Sendable, Hashable {
             deliveryMode: deliveryMode,
             priority: priority,
             timestampSeconds: timestamp.map(AMQPTimestamp.seconds(of:)),
-            extras: MessageExtras.Values(
+            extrasBox: nil
+        )
+        // Most messages have none of these, and are made without looking at each.
+        guard
+            headers != nil || contentEncoding != nil || correlationId != nil || replyTo != nil || expiration != nil
+                || messageId != nil || type != nil || userId != nil || appId != nil
+        else { return }
+        extras = MessageExtras.box(
+            MessageExtras.Values(
                 headers: headers,
                 contentEncoding: contentEncoding,
                 correlationId: correlationId,

@@ -50,7 +50,14 @@ public final class Exchange: Sendable {
     @inline(__always)
     public func publish(_ message: Message, routingKey: String, mandatory: Bool = true) async throws {
         try requireNotDeleted()
-        try await channel.session.publish(message, exchange: name, routingKey: routingKey, mandatory: mandatory)
+        let session = channel.session
+        // Mostly there is room; then nothing here suspends.
+        if let admission = try session.publish(
+            message, exchange: name, routingKey: routingKey, mandatory: mandatory)
+        {
+            try await session.publishHeldBack(
+                message, exchange: name, routingKey: routingKey, mandatory: mandatory, admission: admission)
+        }
     }
 
     /// Deletes the exchange. Every later use of it throws ``AMQPError/Code/deleted``.

@@ -9,7 +9,8 @@ struct Perf: AsyncParsableCommand {
             Declares what it needs: a queue that is auto-deleted and not durable, unless --queue names one that exists. \
             CPU is user plus system time of the process during the measured part. The measured part of publishing ends \
             only when the broker has taken everything.
-            """)
+            """
+    )
 
     enum Mode: String, CaseIterable, ExpressibleByArgument {
         case publish

@@ -41,8 +41,11 @@ struct PerfReport: Encodable {
                 Double(histogram.valueAtPercentile(percentile)) / 1000
             }
             return Latency(
-                p50: microseconds(50), p99: microseconds(99), p999: microseconds(99.9),
-                max: Double(histogram.max) / 1000)
+                p50: microseconds(50),
+                p99: microseconds(99),
+                p999: microseconds(99.9),
+                max: Double(histogram.max) / 1000
+            )
         }
     }
 
@@ -67,6 +70,8 @@ struct PerfReport: Encodable {
             rows.append(("latency, most", "\(number(latencyUs.max, 1)) us"))
         }
         let width = rows.map(\.0.count).max() ?? 0
-        return rows.map { $0.0.padding(toLength: width + 2, withPad: " ", startingAt: 0) + $0.1 }.joined(separator: "\n")
+        return rows.map { $0.0.padding(toLength: width + 2, withPad: " ", startingAt: 0) + $0.1 }.joined(
+            separator: "\n"
+        )
     }
 }
