@@ -46,7 +46,7 @@ let package = Package(
         ),
         .target(
             name: "TestSupport",
-            dependencies: ["RabbitMQ"],
+            dependencies: ["RabbitMQ", .product(name: "Logging", package: "swift-log")],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
@@ -57,7 +57,7 @@ let package = Package(
         ),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["RabbitMQ", "TestSupport"],
+            dependencies: ["RabbitMQ", "TestSupport", .product(name: "Logging", package: "swift-log")],
             swiftSettings: settings
         ),
     ],

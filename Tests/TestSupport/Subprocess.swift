@@ -1,0 +1,56 @@
+internal import Dispatch
+internal import Foundation
+
+/// Runs other programs.
+public enum Subprocess {
+    public struct Failed: Error, CustomStringConvertible {
+        public let description: String
+    }
+
+    /// Runs a program to its end, off the threads that tests run on.
+    ///
+    /// - Returns: What it wrote to its standard output.
+    /// - Throws: ``Failed``, with what it wrote to its standard error, if it doesn't exit with 0.
+    @concurrent
+    public static func run(_ program: String, _ arguments: [String], input: String = "") async throws -> String {
+        try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue(label: "test.subprocess").async {
+                continuation.resume(with: Result { try runBlocking(program, arguments, input: input) })
+            }
+        }
+    }
+
+    /// Runs a script with the Python that has pika, which `scripts/test.sh` names.
+    public static func python(_ script: String, _ arguments: String...) async throws -> String {
+        let settings = [try TestBroker.host, String(try TestBroker.port)]
+        return try await run(TestBroker.variable("RABBITMQ_TEST_PYTHON"), ["-c", script] + settings + arguments)
+    }
+
+    /// Runs `rabbitmqctl` for the test broker.
+    @discardableResult
+    public static func rabbitmqctl(_ arguments: String...) async throws -> String {
+        try await run(TestBroker.variable("RABBITMQ_TEST_CTL"), arguments)
+    }
+
+    private static func runBlocking(_ program: String, _ arguments: [String], input: String) throws -> String {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: program)
+        process.arguments = arguments
+        let (inputs, outputs, errors) = (Pipe(), Pipe(), Pipe())
+        process.standardInput = inputs
+        process.standardOutput = outputs
+        process.standardError = errors
+        try process.run()
+        inputs.fileHandleForWriting.write(Data(input.utf8))
+        try inputs.fileHandleForWriting.close()
+        let output = try outputs.fileHandleForReading.readToEnd() ?? Data()
+        let error = try errors.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else {
+            throw Failed(
+                description: "\(program) \(process.terminationStatus): \(String(decoding: error, as: UTF8.self))"
+            )
+        }
+        return String(decoding: output, as: UTF8.self)
+    }
+}

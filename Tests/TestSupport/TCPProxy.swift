@@ -1,0 +1,239 @@
+internal import Foundation
+internal import Glibc
+internal import Synchronization
+
+/// A TCP proxy before the broker that can go silent and can cut its connections with a reset.
+///
+/// One thread that polls, never blocked in `recv`: such a thread would keep a closed socket alive, and nobody would
+/// notice the cut.
+public final class TCPProxy: Sendable {
+    private struct Orders {
+        var isPaused = false
+        var cuts = false
+        var stops = false
+        var hasEnded = false
+        var connectionCount = 0
+        var bytesToClient = 0
+    }
+
+    private let orders = Mutex(Orders())
+    private let wakeUp: CInt
+
+    /// Where to connect to instead of the broker, at 127.0.0.1.
+    public let port: Int
+
+    /// - Parameter target: The port of the broker on 127.0.0.1.
+    public init(target: Int) throws {
+        let listener = try Self.check(socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0), "socket")
+        var address = Self.loopback(port: 0)
+        try Self.check(Self.withAddress(&address) { bind(listener, $0, $1) }, "bind")
+        try Self.check(listen(listener, 64), "listen")
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        try Self.check(Self.withAddress(&address) { place, _ in getsockname(listener, place, &length) }, "getsockname")
+        port = Int(UInt16(bigEndian: address.sin_port))
+        var ends: [CInt] = [0, 0]
+        try Self.check(pipe(&ends), "pipe")
+        wakeUp = ends[1]
+        let relay = Relay(listener: listener, wakeUp: ends[0], target: UInt16(target))
+        Thread.detachNewThread { [self] in run(relay) }
+    }
+
+    /// Lends a proxy before the test broker to `body`, and ends it.
+    public static func run<R>(_ body: (TCPProxy) async throws -> R) async throws -> R {
+        let proxy = try TCPProxy(target: TestBroker.port)
+        defer { proxy.stop() }
+        return try await body(proxy)
+    }
+
+    /// How many connections it has now.
+    public var connectionCount: Int { orders.withLock { $0.connectionCount } }
+
+    /// How many bytes it has passed on from the broker.
+    public var bytesToClient: Int { orders.withLock { $0.bytesToClient } }
+
+    /// Passes no more bytes, in either direction, and accepts nobody, but keeps every connection open.
+    public func pause() { order { $0.isPaused = true } }
+
+    /// Passes bytes again.
+    public func resume() { order { $0.isPaused = false } }
+
+    /// Ends the connections that there are with a reset, to both sides.
+    public func cut() { order { $0.cuts = true } }
+
+    /// Cuts every connection and accepts no more.
+    public func stop() { order { $0.stops = true } }
+
+    private func order(_ change: (inout Orders) -> Void) {
+        orders.withLock {
+            guard !$0.hasEnded else { return }
+            change(&$0)
+            _ = write(wakeUp, [1], 1)
+        }
+    }
+
+    private func run(_ relay: Relay) {
+        while true {
+            let (isPaused, cuts, stops) = orders.withLock { orders in
+                defer { orders.cuts = false }
+                return (orders.isPaused, orders.cuts, orders.stops)
+            }
+            if cuts || stops { relay.cutAll() }
+            orders.withLock { $0.connectionCount = relay.pairs.count }
+            if stops { break }
+            relay.step(isPaused: isPaused)
+            orders.withLock {
+                $0.connectionCount = relay.pairs.count
+                $0.bytesToClient = relay.bytesToClient
+            }
+        }
+        close(relay.listener)
+        close(relay.wakeUp)
+        orders.withLock {
+            $0.hasEnded = true
+            _ = close(wakeUp)
+        }
+    }
+
+    // MARK: Sockets
+
+    struct SystemError: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    @discardableResult
+    static func check(_ result: CInt, _ call: String) throws -> CInt {
+        guard result >= 0 else { throw SystemError(description: "\(call): \(String(cString: strerror(errno)))") }
+        return result
+    }
+
+    static func loopback(port: UInt16) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        return address
+    }
+
+    static func withAddress<R>(
+        _ address: inout sockaddr_in,
+        _ body: (UnsafeMutablePointer<sockaddr>, socklen_t) -> R
+    ) -> R {
+        withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+    }
+}
+
+/// Both ends of one connection, and the bytes on their way in each direction.
+private struct Pair {
+    let client: CInt
+    let broker: CInt
+    var toBroker: [UInt8] = []
+    var toClient: [UInt8] = []
+}
+
+/// What the proxy's thread does.
+///
+/// `@unchecked Sendable` is safe because it is handed to that thread when it is made, and nobody else keeps it.
+private final class Relay: @unchecked Sendable {
+    let listener: CInt
+    let wakeUp: CInt
+    let target: UInt16
+    var pairs: [Pair] = []
+    var bytesToClient = 0
+    private var buffer = [UInt8](repeating: 0, count: 65536)
+
+    init(listener: CInt, wakeUp: CInt, target: UInt16) {
+        self.listener = listener
+        self.wakeUp = wakeUp
+        self.target = target
+    }
+
+    /// Waits for something to do, and does it.
+    func step(isPaused: Bool) {
+        var polled = [pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0)]
+        if !isPaused {
+            polled.append(pollfd(fd: listener, events: Int16(POLLIN), revents: 0))
+            for pair in pairs {
+                polled.append(entry(pair.client, reads: pair.toBroker.isEmpty, writes: !pair.toClient.isEmpty))
+                polled.append(entry(pair.broker, reads: pair.toClient.isEmpty, writes: !pair.toBroker.isEmpty))
+            }
+        }
+        guard poll(&polled, nfds_t(polled.count), -1) > 0 else { return }
+        if polled[0].revents != 0 { _ = read(wakeUp, &buffer, buffer.count) }
+        guard !isPaused else { return }
+        var alive: [Pair] = []
+        for (index, pair) in pairs.enumerated() {
+            var pair = pair
+            let events = (polled[2 + 2 * index].revents, polled[3 + 2 * index].revents)
+            if events == (0, 0) || relay(&pair, events.0, events.1) { alive.append(pair) } else { cut(pair) }
+        }
+        pairs = alive
+        if polled[1].revents != 0 { accept() }
+    }
+
+    func cutAll() {
+        for pair in pairs { cut(pair) }
+        pairs = []
+    }
+
+    private func entry(_ descriptor: CInt, reads: Bool, writes: Bool) -> pollfd {
+        pollfd(fd: descriptor, events: Int16((reads ? POLLIN : 0) | (writes ? POLLOUT : 0)), revents: 0)
+    }
+
+    /// - Returns: Whether both ends still live.
+    private func relay(_ pair: inout Pair, _ client: Int16, _ broker: Int16) -> Bool {
+        if client & Int16(POLLERR | POLLNVAL) != 0 || broker & Int16(POLLERR | POLLNVAL) != 0 { return false }
+        let readable = Int16(POLLIN | POLLHUP)
+        if client & readable != 0, pair.toBroker.isEmpty, !receive(pair.client, &pair.toBroker) { return false }
+        if broker & readable != 0, pair.toClient.isEmpty, !receive(pair.broker, &pair.toClient) {
+            return false
+        }
+        let waiting = pair.toClient.count
+        guard send(pair.broker, &pair.toBroker), send(pair.client, &pair.toClient) else { return false }
+        bytesToClient += waiting - pair.toClient.count
+        return true
+    }
+
+    private func receive(_ descriptor: CInt, _ bytes: inout [UInt8]) -> Bool {
+        let count = recv(descriptor, &buffer, buffer.count, CInt(MSG_DONTWAIT))
+        if count > 0 { bytes.append(contentsOf: buffer[..<count]) }
+        return count > 0 || count < 0 && errno == EAGAIN
+    }
+
+    private func send(_ descriptor: CInt, _ bytes: inout [UInt8]) -> Bool {
+        guard !bytes.isEmpty else { return true }
+        let flags = CInt(MSG_DONTWAIT) | CInt(MSG_NOSIGNAL)
+        let count = Glibc.send(descriptor, bytes, bytes.count, flags)
+        if count > 0 { bytes.removeFirst(count) }
+        return count >= 0 || errno == EAGAIN
+    }
+
+    private func accept() {
+        let client = Glibc.accept(listener, nil, nil)
+        guard client >= 0 else { return }
+        let broker = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        var address = TCPProxy.loopback(port: target)
+        guard TCPProxy.withAddress(&address, { connect(broker, $0, $1) }) == 0 else {
+            close(broker)
+            close(client)
+            return
+        }
+        for descriptor in [client, broker] {
+            var on: CInt = 1
+            setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<CInt>.size))
+        }
+        pairs.append(Pair(client: client, broker: broker))
+    }
+
+    /// Closes both ends with a reset.
+    private func cut(_ pair: Pair) {
+        for descriptor in [pair.client, pair.broker] {
+            var hard = linger(l_onoff: 1, l_linger: 0)
+            setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &hard, socklen_t(MemoryLayout<linger>.size))
+            close(descriptor)
+        }
+    }
+}
