@@ -100,6 +100,36 @@ final class ChannelReceiver: ChannelInbox {
         )
     }
 
+    @inline(__always)
+    func receive(
+        _ delivery: DeliveryView,
+        _ header: consuming ContentHeader,
+        body: UnsafeRawBufferPointer
+    ) throws(AMQPError) {
+        if isDiscarding { return }
+        guard body.count <= maxMessageSize, !assembly.isActive,
+            let intake = consumers.find(delivery.consumerTag) ?? startingConsumer(delivery.consumerTag)
+        else {
+            try receive(delivery)
+            try receive(header)
+            try receive(body: body)
+            return
+        }
+        header.message.body = [UInt8](copying: body)
+        if !intake.source.noAck { newTags.append(delivery.deliveryTag) }
+        if intake.isEmpty { touched.append(intake) }
+        intake.append(
+            IncomingMessage(
+                message: header.message,
+                deliveryTag: delivery.deliveryTag,
+                redelivered: delivery.redelivered,
+                exchangeName: exchanges.text(delivery.exchange),
+                routingKey: routingKeys.text(delivery.routingKey),
+                source: intake.source
+            )
+        )
+    }
+
     /// A consumer whose first deliveries overtook its basic.consume-ok.
     private func startingConsumer(_ tag: UnsafeBufferPointer<UInt8>) -> ConsumerIntake? {
         let tag = String(decoding: tag, as: UTF8.self)

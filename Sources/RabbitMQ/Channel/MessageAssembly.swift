@@ -53,10 +53,7 @@ struct MessageAssembly<Origin> {
         step = .idle
         if message.body.isEmpty {
             if body.count == remaining {
-                message.body = [UInt8](unsafeUninitializedCapacity: body.count) { buffer, count in
-                    UnsafeMutableRawBufferPointer(buffer).copyMemory(from: body)
-                    count = body.count
-                }
+                message.body = [UInt8](copying: body)
                 return (origin, message)
             }
             message.body.reserveCapacity(min(remaining, Self.mostReserved))
@@ -69,5 +66,15 @@ struct MessageAssembly<Origin> {
 
     static var interrupted: AMQPError {
         AMQPError(.protocolViolation, "the peer sent a method in the midst of a message")
+    }
+}
+
+extension [UInt8] {
+    @inline(__always)
+    init(copying bytes: UnsafeRawBufferPointer) {
+        self.init(unsafeUninitializedCapacity: bytes.count) { buffer, count in
+            UnsafeMutableRawBufferPointer(buffer).copyMemory(from: bytes)
+            count = bytes.count
+        }
     }
 }

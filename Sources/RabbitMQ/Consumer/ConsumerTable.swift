@@ -1,10 +1,11 @@
 internal import DequeModule
+internal import Glibc
 
 /// What a consumer gets in one batch, on the link's queue.
 final class ConsumerIntake {
     let consumer: Consumer
     let source: DeliverySource
-    let tagBytes: [UInt8]
+    private let tagBytes: [UInt8]
     private let buffer: DeliveryBuffer
     private var batch: Deque<IncomingMessage> = []
 
@@ -16,6 +17,14 @@ final class ConsumerIntake {
     }
 
     var isEmpty: Bool { batch.isEmpty }
+
+    @inline(__always)
+    func hasTag(_ tag: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard tagBytes.count == tag.count, let base = tag.baseAddress else { return false }
+        return tagBytes.withUnsafeBufferPointer { bytes in
+            bytes.baseAddress.map { memcmp($0, base, tag.count) == 0 } ?? false
+        }
+    }
 
     @inline(__always)
     func append(_ message: consuming IncomingMessage) { batch.append(message) }
@@ -56,7 +65,7 @@ struct ConsumerTable {
 
     @inline(__always)
     mutating func find(_ tag: UnsafeBufferPointer<UInt8>) -> ConsumerIntake? {
-        if let last, last.tagBytes.count == tag.count, last.tagBytes.elementsEqual(tag) { return last }
+        if let last, last.hasTag(tag) { return last }
         guard let found = intakes[String(decoding: tag, as: UTF8.self)] else { return nil }
         last = found
         return found

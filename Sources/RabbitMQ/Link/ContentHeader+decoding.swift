@@ -16,6 +16,12 @@ struct HeaderDecoder {
     /// class, weight, body size
     private static let prefix = 12
 
+    /// The size that a header says the body has; nil if there is none to be read.
+    @inline(__always)
+    static func bodySize(_ bytes: UnsafeRawBufferPointer, _ payload: Range<Int>) -> UInt64? {
+        payload.count >= prefix ? bytes.bigEndian(UInt64.self, at: payload.lowerBound + 4) : nil
+    }
+
     @inline(__always)
     mutating func header(_ payload: UnsafeRawBufferPointer) throws(AMQPError) -> ContentHeader {
         guard payload.count >= Self.prefix + 2, payload.bigEndian(UInt16.self, at: 0) == Self.basicClass else {

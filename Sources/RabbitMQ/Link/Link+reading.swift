@@ -36,6 +36,7 @@ extension Link {
                 received.received(count)
                 try handleFrames()
                 if self.socket == nil { return }
+                endBatch()
                 // TLS may hold more than a poll shows, so it is read until it has nothing.
                 if count < room.count, !socket.holdsBytes { return }
             case .nothingNow: return
@@ -56,6 +57,8 @@ extension Link {
                 let payload = UnsafeRawBufferPointer(rebasing: bytes[frame.payload])
                 if frame.channel == 0 {
                     try handleConnectionFrame(frame.kind, payload)
+                } else if let next = try handleDelivery(frame, payload, in: bytes, next: next) {
+                    offset = next
                 } else {
                     try handleChannelFrame(frame, payload)
                 }
@@ -65,13 +68,47 @@ extension Link {
         }
     }
 
+    /// Hands over a delivery whose three frames have all come: most have.
+    ///
+    /// - Returns: Where the next frame begins; nil if it is no such delivery.
     @inline(__always)
-    private func handleChannelFrame(_ frame: FrameScanner.Frame, _ payload: UnsafeRawBufferPointer) throws(AMQPError) {
-        let index = Int(frame.channel)
+    private func handleDelivery(
+        _ frame: FrameScanner.Frame,
+        _ payload: UnsafeRawBufferPointer,
+        in bytes: UnsafeRawBufferPointer,
+        next: Int
+    ) throws(AMQPError) -> Int? {
+        guard frame.kind == .method, payload.count >= 4,
+            payload.bigEndian(UInt32.self, at: 0) == MethodDecoder.deliver,
+            case .frame(let header, let afterHeader) = scanner.next(in: bytes, from: next),
+            header.kind == .header, header.channel == frame.channel,
+            case .frame(let body, let afterBody) = scanner.next(in: bytes, from: afterHeader),
+            body.kind == .body, body.channel == frame.channel,
+            let size = HeaderDecoder.bodySize(bytes, header.payload), size == body.payload.count
+        else { return nil }
+        let inbox = try inbox(of: frame.channel)
+        try inbox.receive(
+            try methods.deliver(payload),
+            try headers.header(UnsafeRawBufferPointer(rebasing: bytes[header.payload])),
+            body: UnsafeRawBufferPointer(rebasing: bytes[body.payload])
+        )
+        return afterBody
+    }
+
+    /// What receives the frames of a channel, which then has its part in the batch at hand.
+    @inline(__always)
+    private func inbox(of channel: UInt16) throws(AMQPError) -> any ChannelInbox {
+        let index = Int(channel)
         guard index < inboxes.count, let inbox = inboxes[index] else {
-            throw AMQPError(.protocolViolation, "the peer sent a frame on channel \(frame.channel), which is not open")
+            throw AMQPError(.protocolViolation, "the peer sent a frame on channel \(channel), which is not open")
         }
         if touched.last != index { touched.append(index) }
+        return inbox
+    }
+
+    @inline(__always)
+    private func handleChannelFrame(_ frame: FrameScanner.Frame, _ payload: UnsafeRawBufferPointer) throws(AMQPError) {
+        let inbox = try inbox(of: frame.channel)
         switch frame.kind {
         case .method:
             if try MethodDecoder.methodNumber(payload) == MethodDecoder.deliver {

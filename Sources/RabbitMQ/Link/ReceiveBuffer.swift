@@ -7,6 +7,8 @@ final class ReceiveBuffer {
 
     private static let firstCapacity = 16 * 1024
     private static let mostCapacity = 256 * 1024
+    /// What is read at once: so many messages stay in the processor's cache until they are consumed.
+    private static let mostRead = 64 * 1024
 
     init() {
         capacity = Self.firstCapacity
@@ -29,7 +31,7 @@ final class ReceiveBuffer {
             start = 0
         }
         if end > capacity / 2, capacity < Self.mostCapacity { grow() }
-        return UnsafeMutableRawBufferPointer(start: block + end, count: capacity - end)
+        return UnsafeMutableRawBufferPointer(start: block + end, count: min(capacity - end, Self.mostRead))
     }
 
     private func grow() {
