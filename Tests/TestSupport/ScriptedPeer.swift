@@ -1,0 +1,290 @@
+internal import Dispatch
+internal import Glibc
+internal import Synchronization
+
+/// The broker's end of a connection, played step by step by a test over a socketpair: for what a real broker won't do on
+/// command.
+///
+/// It reads on a queue of its own, so that nothing blocks a test's executor, and every wait has a deadline.
+public final class ScriptedPeer: Sendable {
+    /// The other end, for `ConnectionConfiguration.connectedSocket`.
+    public let clientSocket: Int32
+
+    /// How long each wait may take.
+    public let patience: Duration
+
+    private struct State {
+        var bytes: [UInt8] = []
+        var frames: [PeerFrame] = []
+        var isAwaitingHeader = true
+        var isEnded = false
+        var isReading = true
+        /// Counts what has come, so that nobody sleeps through it.
+        var changes = 0
+        var sendsSingleBytes = false
+        var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
+        var nextID: UInt64 = 0
+
+        mutating func takeWaiters() -> [CheckedContinuation<Void, Never>] {
+            defer { waiters = [:] }
+            return Array(waiters.values)
+        }
+    }
+
+    private let end: Descriptor
+    private var descriptor: Int32 { end.number }
+    private let queue = DispatchQueue(label: "scripted-peer")
+    private let state = Mutex(State())
+    /// Dispatch's sources may be used from any thread.
+    private nonisolated(unsafe) let source: any DispatchSourceRead
+
+    /// - Parameter sendBuffer: The size of the buffer that the client writes into, in bytes, as the system rounds it.
+    public init(patience: Duration = .seconds(10), sendBuffer: Int32? = nil) throws {
+        var pair: [Int32] = [-1, -1]
+        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        guard socketpair(AF_UNIX, type, 0, &pair) == 0 else { throw PeerError("no socketpair: errno \(errno)") }
+        if var size = sendBuffer {
+            setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+        }
+        _ = fcntl(pair[1], F_SETFL, fcntl(pair[1], F_GETFL) | O_NONBLOCK)
+        self.patience = patience
+        clientSocket = pair[0]
+        end = Descriptor(number: pair[1])
+        source = DispatchSource.makeReadSource(fileDescriptor: pair[1], queue: queue)
+        source.setEventHandler { [weak self] in self?.readable() }
+        source.setCancelHandler { [end] in _ = end }
+        source.activate()
+    }
+
+    deinit { hangUp() }
+
+    // MARK: Reading
+
+    private func readable() {
+        var chunk = [UInt8](repeating: 0, count: 64 * 1024)
+        while true {
+            let count = recv(descriptor, &chunk, chunk.count, 0)
+            if count > 0 {
+                received(chunk[..<count])
+                if count < chunk.count { return }
+                continue
+            }
+            if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN { return }
+            source.cancel()
+            wake { $0.isEnded = true }
+            return
+        }
+    }
+
+    private func received(_ bytes: ArraySlice<UInt8>) {
+        wake { state in
+            state.bytes += bytes
+            Self.cutFrames(&state)
+        }
+    }
+
+    private static func cutFrames(_ state: inout State) {
+        guard !state.isAwaitingHeader else { return }
+        var offset = 0
+        while state.bytes.count - offset >= 8 {
+            var reader = PeerReader(Array(state.bytes[offset..<offset + 7]))
+            let type = reader.octet()
+            let channel = reader.short()
+            let end = offset + 7 + Int(reader.long())
+            guard end < state.bytes.count else { break }
+            // A frame that does not end as it should has a type that no test expects.
+            let isWhole = state.bytes[end] == 0xCE
+            state.frames.append(
+                PeerFrame(
+                    type: isWhole ? type : 0xFF,
+                    channel: channel,
+                    payload: Array(state.bytes[offset + 7..<end])
+                )
+            )
+            offset = end + 1
+        }
+        state.bytes.removeFirst(offset)
+    }
+
+    private func wake(_ change: (inout State) -> Void) {
+        let waiters = state.withLock { state in
+            change(&state)
+            state.changes += 1
+            return state.takeWaiters()
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// Stops reading: what the client writes fills its buffer.
+    public func pauseReading() {
+        let wasReading = state.withLock { state in
+            defer { state.isReading = false }
+            return state.isReading
+        }
+        if wasReading { source.suspend() }
+    }
+
+    public func resumeReading() {
+        let wasReading = state.withLock { state in
+            defer { state.isReading = true }
+            return state.isReading
+        }
+        if !wasReading { source.resume() }
+    }
+
+    // MARK: Waiting
+
+    /// Waits for the eight bytes with which a client begins.
+    public func expectProtocolHeader() async throws {
+        let header = try await take("the protocol header") { state -> [UInt8]? in
+            guard state.bytes.count >= 8 else { return nil }
+            defer {
+                state.bytes.removeFirst(8)
+                state.isAwaitingHeader = false
+                Self.cutFrames(&state)
+            }
+            return Array(state.bytes.prefix(8))
+        }
+        guard header == Array("AMQP".utf8) + [0, 0, 9, 1] else { throw PeerError("a wrong header: \(header)") }
+    }
+
+    /// Waits for the next frame of any kind.
+    public func nextFrame(_ what: String = "a frame") async throws -> PeerFrame {
+        try await take(what) { state in state.frames.isEmpty ? nil : state.frames.removeFirst() }
+    }
+
+    /// Waits until the client has closed its end.
+    ///
+    /// - Returns: The frames that came before.
+    @discardableResult
+    public func expectEnd() async throws -> [PeerFrame] {
+        try await take("the end of the connection", atEnd: true) { state in
+            defer { if state.isEnded { state.frames = [] } }
+            return state.isEnded ? state.frames : nil
+        }
+    }
+
+    /// The frames that have come and were not taken.
+    public var pendingFrames: [PeerFrame] { state.withLock { $0.frames } }
+
+    /// Whether the client has closed its end.
+    public var isEnded: Bool { state.withLock { $0.isEnded } }
+
+    private func take<T>(_ what: String, atEnd: Bool = false, _ body: (inout State) -> T?) async throws -> T {
+        let deadline = ContinuousClock.now + patience
+        while true {
+            let (taken, isEnded, changes) = state.withLock { (body(&$0), $0.isEnded, $0.changes) }
+            if let taken { return taken }
+            if isEnded, !atEnd { throw PeerError("the client hung up before \(what)") }
+            guard ContinuousClock.now < deadline else { throw PeerError("never came: \(what)") }
+            try Task.checkCancellation()
+            await change(after: changes, until: deadline)
+        }
+    }
+
+    /// Waits until something has come, the time is up, or the task is cancelled.
+    private func change(after changes: Int, until deadline: ContinuousClock.Instant) async {
+        let id = state.withLock { state in
+            state.nextID += 1
+            return state.nextID
+        }
+        let wait = (deadline - ContinuousClock.now).components
+        let seconds = Double(wait.seconds) + Double(wait.attoseconds) * 1e-18
+        queue.asyncAfter(deadline: .now() + max(0, seconds)) { [weak self] in self?.resume(id) }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let waits = state.withLock { state in
+                    guard state.changes == changes, !Task.isCancelled else { return false }
+                    state.waiters[id] = continuation
+                    return true
+                }
+                if !waits { continuation.resume() }
+            }
+        } onCancel: {
+            resume(id)
+        }
+    }
+
+    private func resume(_ id: UInt64) {
+        state.withLock { $0.waiters.removeValue(forKey: id) }?.resume()
+    }
+
+    // MARK: Sending
+
+    /// Has each byte arrive alone: the next one is sent only when the client has read the last.
+    public func sendSingleBytes(_ isOn: Bool = true) { state.withLock { $0.sendsSingleBytes = isOn } }
+
+    public func send(_ bytes: [UInt8]) async throws {
+        guard state.withLock({ $0.sendsSingleBytes }) else { return try await write(bytes[...]) }
+        for index in bytes.indices {
+            try await write(bytes[index...index])
+            try await waitUntilRead()
+        }
+    }
+
+    public func send(_ frames: PeerFrame...) async throws { try await send(frames) }
+
+    public func send(_ frames: [PeerFrame]) async throws { try await send(frames.flatMap(\.bytes)) }
+
+    public func send(
+        _ method: PeerMethod,
+        channel: UInt16 = 1,
+        _ fields: (inout PeerWriter) -> Void = { _ in }
+    ) async throws {
+        try await send(.method(method, channel: channel, fields))
+    }
+
+    private func write(_ bytes: ArraySlice<UInt8>) async throws {
+        let deadline = ContinuousClock.now + patience
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            if count > 0 {
+                rest = rest.dropFirst(count)
+                continue
+            }
+            guard errno == EAGAIN || errno == EINTR else { throw PeerError("the client is gone: errno \(errno)") }
+            guard ContinuousClock.now < deadline else { throw PeerError("the client reads nothing") }
+            try await Task.sleep(for: .milliseconds(1))
+        }
+    }
+
+    /// Waits until the client has read all that was sent.
+    public func waitUntilRead() async throws {
+        let deadline = ContinuousClock.now + patience
+        var unread: Int32 = 1
+        while true {
+            guard ioctl(descriptor, UInt(TIOCOUTQ), &unread) == 0 else { throw PeerError("the socket is closed") }
+            if unread == 0 { return }
+            guard ContinuousClock.now < deadline else { throw PeerError("the client does not read") }
+            await Task.yield()
+        }
+    }
+
+    // MARK: The end
+
+    /// Ends the connection at once, in both directions.
+    public func hangUp() {
+        shutdown(descriptor, Int32(SHUT_RDWR))
+        resumeReading()
+        source.cancel()
+        wake { $0.isEnded = true }
+    }
+}
+
+/// Closes a descriptor when neither the peer nor Dispatch uses it any more: its number may be another test's next.
+private final class Descriptor: Sendable {
+    let number: Int32
+
+    init(number: Int32) { self.number = number }
+
+    deinit { close(number) }
+}
+
+/// What went otherwise than the script says.
+public struct PeerError: Error, CustomStringConvertible {
+    public let description: String
+
+    public init(_ description: String) { self.description = description }
+}
