@@ -26,10 +26,25 @@ public enum TestBroker {
     /// The port for plain TCP.
     public static var port: Int { get throws { Int(try variable("RABBITMQ_TEST_PORT")) ?? 0 } }
 
-    /// Where the broker is, with short timeouts, so that a test that hangs fails soon.
+    public static var tlsPort: Int { get throws { Int(try variable("RABBITMQ_TEST_TLS_PORT")) ?? 0 } }
+
+    /// A file of the broker's certificates, such as `client.pem`.
+    public static func certificate(_ name: String) throws -> String { try variable("RABBITMQ_TEST_CERTS") + "/" + name }
+
+    /// TLS with the broker's own authority.
+    public static var tls: TLSConfiguration {
+        get throws { TLSConfiguration(trustRoots: [.file(try variable("RABBITMQ_TEST_CA"))]) }
+    }
+
+    /// Where the broker is, with short timeouts, so that a test that hangs fails soon. Over TLS if `RABBITMQ_TEST_TLS` is 1.
     public static var configuration: ConnectionConfiguration {
         get throws {
-            var configuration = ConnectionConfiguration(host: try host, port: try port)
+            let usesTLS = ProcessInfo.processInfo.environment["RABBITMQ_TEST_TLS"] == "1"
+            var configuration = ConnectionConfiguration(
+                host: try host,
+                port: usesTLS ? try tlsPort : try port,
+                tls: usesTLS ? try tls : nil
+            )
             configuration.connectTimeout = .seconds(20)
             configuration.callTimeout = .seconds(20)
             configuration.connectionName = "rabbitmq-swift tests"

@@ -27,23 +27,26 @@ public final class Connection: Sendable {
     ///   - onClose: Called once, with the error, when the connection ends otherwise than by ``close()``.
     /// - Throws: An ``AMQPError``: ``AMQPError/Code/connectionFailed`` if nobody answers there,
     ///   ``AMQPError/Code/authenticationFailed`` if the broker refuses the credentials, ``AMQPError/Code/notAllowed`` if
-    ///   it refuses the virtual host, ``AMQPError/Code/timedOut`` after the configuration's `connectTimeout`,
-    ///   ``AMQPError/Code/invalidArgument``; `CancellationError`.
+    ///   it refuses the virtual host, ``AMQPError/Code/tlsFailed`` with a ``TLSFailure``, ``AMQPError/Code/timedOut`` after
+    ///   the configuration's `connectTimeout`, ``AMQPError/Code/invalidArgument``; with several endpoints one error for
+    ///   all, with ``EndpointFailures``; `CancellationError`.
     public static func connect(
         _ configuration: ConnectionConfiguration,
         onClose: (@Sendable (AMQPError) -> Void)? = nil
     ) async throws -> Connection {
         try configuration.validate()
+        let login = try await configuration.credentials.login(within: configuration.connectTimeout)
         let wishes = Handshake.Wishes(
-            mechanism: configuration.credentials.mechanism,
-            response: try configuration.credentials.response(),
+            mechanism: login.mechanism,
+            response: login.response.bytes,
             virtualHost: configuration.virtualHost,
             channelMax: configuration.channelMax,
             frameMax: configuration.frameMax,
             heartbeat: UInt16(clamping: configuration.heartbeat.components.seconds),
             clientProperties: ClientProperties.table(configuration)
         )
-        let (link, parameters) = try await Link.open(configuration, wishes: wishes)
+        let (link, parameters) = try await Link.openFirst(configuration, wishes: wishes)
+        SecretRenewal.start(on: link, credentials: configuration.credentials, login: login)
         if let onClose { link.reportEnd(to: onClose) }
         return Connection(link, parameters)
     }

@@ -8,11 +8,13 @@ public import Logging
 /// let connection = try await Connection.connect(configuration)
 /// ```
 public struct ConnectionConfiguration: Sendable {
-    /// The name or address of the host to connect to; `localhost` by default.
-    public var host: String
+    /// Where brokers may listen, tried one after the other until one lets the client in; `localhost` by default.
+    ///
+    /// What one broker says about the credentials or the virtual host counts for all: no other is asked then.
+    public var endpoints: [Endpoint]
 
-    /// The TCP port, from 1 to 65535; 5672 by default.
-    public var port: Int
+    /// In which order the ``endpoints`` are tried; as they stand by default.
+    public var endpointOrder: Endpoint.Order = .listed
 
     /// Who connects; the user `guest` with the password `guest` by default, whom RabbitMQ takes from its own host only.
     public var credentials: Credentials
@@ -20,12 +22,16 @@ public struct ConnectionConfiguration: Sendable {
     /// The virtual host; `/` by default. At most 255 bytes of UTF-8.
     public var virtualHost: String
 
-    /// A stream socket that is connected already, used instead of connecting to ``host`` and ``port``; none by default.
+    /// How the connection is encrypted; nil, which is the default, for not at all.
+    public var tls: TLSConfiguration?
+
+    /// A stream socket that is connected already, used instead of connecting to the ``endpoints``; none by default.
     ///
-    /// The connection takes it over and closes it, also when connecting fails.
+    /// The connection takes it over and closes it, also when connecting fails. It can't be combined with ``tls``.
     public var connectedSocket: Int32?
 
-    /// How long connecting may take from the name lookup to the broker's last word; 10 s by default.
+    /// How long connecting may take from the name lookup to the broker's last word, for each of the ``endpoints``; 10 s
+    /// by default.
     public var connectTimeout: Duration = .seconds(10)
 
     /// How long a call waits for the broker's answer before it throws ``AMQPError/Code/timedOut``; 30 s by default.
@@ -77,28 +83,70 @@ public struct ConnectionConfiguration: Sendable {
     ///
     /// - Parameters:
     ///   - host: The name or address of the host.
-    ///   - port: The TCP port.
+    ///   - port: The TCP port; 5672 by default, or 5671 with TLS.
     ///   - credentials: Who connects.
     ///   - virtualHost: The virtual host.
+    ///   - tls: How the connection is encrypted; not at all by default.
     public init(
         host: String = "localhost",
-        port: Int = 5672,
+        port: Int? = nil,
         credentials: Credentials = .plain(username: "guest", password: "guest"),
-        virtualHost: String = "/"
+        virtualHost: String = "/",
+        tls: TLSConfiguration? = nil
     ) {
-        self.host = host
-        self.port = port
+        self.init(
+            endpoints: [Endpoint(host: host, port: port)],
+            credentials: credentials,
+            virtualHost: virtualHost,
+            tls: tls
+        )
+    }
+
+    /// Makes a configuration with several hosts, and with defaults for everything that is not given.
+    ///
+    /// - Parameters:
+    ///   - endpoints: Where brokers may listen.
+    ///   - credentials: Who connects.
+    ///   - virtualHost: The virtual host.
+    ///   - tls: How the connection is encrypted; not at all by default.
+    public init(
+        endpoints: [Endpoint],
+        credentials: Credentials = .plain(username: "guest", password: "guest"),
+        virtualHost: String = "/",
+        tls: TLSConfiguration? = nil
+    ) {
+        self.endpoints = endpoints
         self.credentials = credentials
         self.virtualHost = virtualHost
+        self.tls = tls
     }
+
+    /// The host of the first of the ``endpoints``.
+    public var host: String {
+        get { endpoints.first?.host ?? "localhost" }
+        set { if endpoints.isEmpty { endpoints = [Endpoint(host: newValue)] } else { endpoints[0].host = newValue } }
+    }
+
+    /// The TCP port of the first of the ``endpoints``, from 1 to 65535; by default 5672, or 5671 with TLS.
+    public var port: Int {
+        get { port(of: endpoints.first) }
+        set {
+            if endpoints.isEmpty { endpoints = [Endpoint(host: "localhost")] }
+            endpoints[0].port = newValue
+        }
+    }
+
+    func port(of endpoint: Endpoint?) -> Int { endpoint?.port ?? (tls == nil ? 5672 : 5671) }
 
     /// Refuses what can't work, before anything is sent.
     func validate() throws(AMQPError) {
         func require(_ condition: Bool, _ message: String) throws(AMQPError) {
             guard condition else { throw AMQPError(.invalidArgument, message) }
         }
-        try require((1...65535).contains(port), "the port \(port) is not from 1 to 65535")
-        try require(!host.isEmpty && !host.utf8.contains(0), "the host is empty or holds a NUL character")
+        try require(!endpoints.isEmpty || connectedSocket != nil, "no endpoint is given to connect to")
+        for endpoint in endpoints { try endpoint.validate() }
+        try require(tls == nil || connectedSocket == nil, "a socket that is connected already can't get TLS")
+        try tls?.validate()
         try require((4096...131_072).contains(frameMax), "frameMax \(frameMax) is not from 4096 to 131072")
         try require(heartbeat >= .zero && heartbeat <= .seconds(65535), "the heartbeat is not from 0 to 65535 s")
         try require(maxMessageSize >= 0, "maxMessageSize is negative")
@@ -111,6 +159,6 @@ public struct ConnectionConfiguration: Sendable {
         }
         try ShortString.validate(virtualHost, name: "virtual host")
         try TableCheck.validate(clientProperties, name: "the client properties")
-        _ = try credentials.response()
+        try credentials.validate()
     }
 }

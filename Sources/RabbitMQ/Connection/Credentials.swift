@@ -5,6 +5,7 @@ public struct Credentials: Sendable {
     enum Kind: Sendable {
         case plain(username: Secret, password: Secret)
         case external
+        case expiring(@Sendable () async throws -> ExpiringSecret)
     }
 
     let kind: Kind
@@ -20,26 +21,61 @@ public struct Credentials: Sendable {
     }
 
     /// Who the client is stands in its TLS certificate: the SASL mechanism EXTERNAL.
+    ///
+    /// It takes ``TLSConfiguration/identity`` and RabbitMQ's plugin `rabbitmq_auth_mechanism_ssl`.
     public static let external = Credentials(.external)
+
+    /// Credentials that end, such as OAuth 2 tokens.
+    ///
+    /// ```swift
+    /// let credentials = Credentials.expiring {
+    ///     let token = try await identityProvider.token()
+    ///     return ExpiringSecret(token.text, validFor: .seconds(token.expiresIn))
+    /// }
+    /// ```
+    ///
+    /// The closure is called at each connect, and again before the secret ends, when four fifths of its time are over: the
+    /// new secret is then told to the broker (`connection.update-secret`). If that fails it is logged and tried again.
+    /// The name and the secret are sent with the SASL mechanism PLAIN.
+    ///
+    /// - Parameter provider: Gets a secret. It may take as long as connecting may. What it throws is logged, and so must not
+    ///   hold a secret.
+    public static func expiring(_ provider: @escaping @Sendable () async throws -> ExpiringSecret) -> Credentials {
+        Credentials(.expiring(provider))
+    }
 
     /// The name of the SASL mechanism.
     var mechanism: String {
         switch kind {
-        case .plain: "PLAIN"
+        case .plain, .expiring: "PLAIN"
         case .external: "EXTERNAL"
         }
     }
 
-    /// What the mechanism sends.
-    func response() throws(AMQPError) -> [UInt8] {
-        switch kind {
-        case .plain(let username, let password):
-            for part in [username, password] where part.value.utf8.contains(0) {
-                throw AMQPError(.invalidArgument, "user name and password can't hold a NUL character")
-            }
-            return [0] + Array(username.value.utf8) + [0] + Array(password.value.utf8)
-        case .external: return []
-        }
+    func validate() throws(AMQPError) {
+        guard case .plain(let username, let password) = kind else { return }
+        _ = try Login.plain(username, password)
+    }
+}
+
+/// A secret that is good for some time. Its description never shows it.
+public struct ExpiringSecret: Sendable {
+    let username: Secret
+    let secret: Secret
+
+    /// How long it is good for from now on; nil if it does not end.
+    public let validFor: Duration?
+
+    /// Makes a secret that ends.
+    ///
+    /// - Parameters:
+    ///   - secret: The token or password.
+    ///   - username: The user name. RabbitMQ's OAuth 2 plugin finds it in the token and ignores this one.
+    ///   - validFor: How long the secret is good for from now on; nil if it does not end.
+    public init(_ secret: String, username: String = "", validFor: Duration?) {
+        self.secret = Secret(secret)
+        self.username = Secret(username)
+        self.validFor = validFor
     }
 }
 
@@ -54,13 +90,13 @@ extension Credentials: CustomStringConvertible, CustomDebugStringConvertible, Cu
     public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
-/// A text that must not be seen.
-struct Secret: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    let value: String
+extension ExpiringSecret: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// How long it is good for, and nothing secret.
+    public var description: String { "ExpiringSecret(validFor: \(validFor.map(String.init(describing:)) ?? "ever"))" }
 
-    init(_ value: String) { self.value = value }
+    /// The same as ``description``.
+    public var debugDescription: String { description }
 
-    var description: String { "<redacted>" }
-    var debugDescription: String { "<redacted>" }
-    var customMirror: Mirror { Mirror(self, children: []) }
+    /// Empty: dumping it shows nothing.
+    public var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -1,23 +1,54 @@
 internal import Dispatch
+internal import Logging
 internal import Synchronization
 
 extension Link {
+    /// Connects to the first endpoint that lets the client in.
+    ///
+    /// - Throws: What ``open(_:endpoint:wishes:)`` throws, for one endpoint or for all together.
+    static func openFirst(_ configuration: ConnectionConfiguration, wishes: Handshake.Wishes) async throws -> (
+        Link, ConnectionParameters
+    ) {
+        if configuration.connectedSocket != nil { return try await open(configuration, wishes: wishes) }
+        let isShuffled = configuration.endpointOrder == .shuffled
+        var failures: [(endpoint: Endpoint, error: AMQPError)] = []
+        for endpoint in isShuffled ? configuration.endpoints.shuffled() : configuration.endpoints {
+            do {
+                return try await open(configuration, endpoint: endpoint, wishes: wishes)
+            } catch let error as AMQPError {
+                // What is wrong with the configuration, or what a broker said, would be the same elsewhere.
+                if error.code == .invalidArgument || error.replyCode != nil { throw error }
+                failures.append((endpoint, error))
+                if configuration.endpoints.count > 1 {
+                    configuration.logger.info(
+                        "an endpoint could not be connected to",
+                        metadata: ["endpoint": "\(endpoint)", "reason": "\(error)"]
+                    )
+                }
+            }
+        }
+        throw EndpointFailures(failures: failures).error
+    }
+
     /// Connects and logs in.
     ///
     /// - Throws: A typed error when it fails or takes longer than the configuration's timeout; `CancellationError`. The
     ///   link has ended then, or ends as soon as the system's name lookup returns.
-    static func open(_ configuration: ConnectionConfiguration, wishes: Handshake.Wishes) async throws -> (
-        Link, ConnectionParameters
-    ) {
+    static func open(
+        _ configuration: ConnectionConfiguration,
+        endpoint: Endpoint? = nil,
+        wishes: Handshake.Wishes
+    ) async throws -> (Link, ConnectionParameters) {
         let link = Link(configuration: configuration)
         let opened = OneShot<ConnectionParameters>()
         let timeout = configuration.connectTimeout
+        let deadline = MonotonicTime.now &+ timeout.nanoseconds
         do {
             let parameters = try await withDeadline(after: timeout) {
                 opened.fail(AMQPError(.timedOut, "connecting took longer than \(timeout)"))
             } _: {
                 link.onQueue {
-                    $0.connect(Handshake(wishes), opened, deadline: MonotonicTime.now &+ timeout.nanoseconds)
+                    $0.connect(to: endpoint, Handshake(wishes), opened, deadline: deadline)
                 }
                 return try await opened.value()
             }
@@ -28,7 +59,12 @@ extension Link {
         }
     }
 
-    private func connect(_ handshake: Handshake, _ opened: OneShot<ConnectionParameters>, deadline: UInt64) {
+    private func connect(
+        to endpoint: Endpoint?,
+        _ handshake: Handshake,
+        _ opened: OneShot<ConnectionParameters>,
+        deadline: UInt64
+    ) {
         guard case .idle = phase else { return }
         phase = .opening(handshake, opened)
         do throws(AMQPError) {
@@ -36,9 +72,15 @@ extension Link {
             if let descriptor = configuration.connectedSocket {
                 socket = try Socket.adopt(descriptor: descriptor)
             } else {
-                let now = MonotonicTime.now
-                let left = Duration.nanoseconds(Int64(clamping: deadline > now ? deadline - now : 1))
-                socket = try Socket.connect(host: configuration.host, port: configuration.port, timeout: left)
+                guard let endpoint = endpoint ?? configuration.endpoints.first else {
+                    throw EndpointFailures(failures: []).error
+                }
+                socket = try Socket.connect(
+                    to: endpoint,
+                    port: configuration.port(of: endpoint),
+                    tls: configuration.tls,
+                    deadline: deadline
+                )
             }
             self.socket = socket
             startReading(socket)

@@ -2,24 +2,81 @@ internal import CRabbitMQ
 internal import Glibc
 
 extension Socket {
-    /// Connects through rabbitmq-c. Blocks, for `timeout` at most: except in the name lookup, which knows no timeout.
+    /// Connects through rabbitmq-c, and with TLS does its handshake. Blocks until `deadline` at most: except in the name
+    /// lookup, which knows no timeout.
     ///
+    /// The addresses of the host are tried one after the other; each may take its share of the time that is left, so that
+    /// one that swallows everything leaves some for the next.
     /// Sets TCP_NODELAY, SO_KEEPALIVE and close-on-exec, as rabbitmq-c does.
-    static func connect(host: String, port: Int, timeout: Duration) throws(AMQPError) -> Socket {
+    static func connect(
+        to endpoint: Endpoint,
+        port: Int,
+        tls: TLSConfiguration?,
+        deadline: UInt64
+    ) throws(AMQPError) -> Socket {
+        let addresses = try NameLookup.addresses(of: endpoint.host)
+        var failures: [AMQPError] = []
+        for (index, address) in addresses.enumerated() {
+            let now = MonotonicTime.now
+            let left = deadline > now ? deadline - now : 1
+            let share = Duration.nanoseconds(Int64(clamping: left / UInt64(addresses.count - index)))
+            let attempt = Attempt(host: endpoint.host, address: address, port: port, timeout: share)
+            do throws(AMQPError) {
+                if let tls { return try connect(attempt, tls: tls) }
+                return try connect(attempt)
+            } catch {
+                // A peer that answered has answered for the host.
+                guard error.underlying == nil, error.code == .connectionFailed || error.code == .timedOut else {
+                    throw error
+                }
+                failures.append(error)
+            }
+        }
+        throw Self.combined(failures)
+    }
+
+    /// One address to connect to.
+    struct Attempt {
+        let host: String
+        /// Numeric.
+        let address: String
+        let port: Int
+        let timeout: Duration
+
+        /// `localhost (::1), port 5672`
+        var place: String {
+            host == address ? "\(host), port \(port)" : "\(host) (\(address)), port \(port)"
+        }
+    }
+
+    private static func combined(_ failures: [AMQPError]) -> AMQPError {
+        guard let last = failures.last, failures.count > 1 else {
+            return failures.last ?? AMQPError(.connectionFailed, "there is no address to connect to")
+        }
+        let messages = failures.map(\.message).joined(separator: "; ")
+        return AMQPError(failures.allSatisfy { $0.code == last.code } ? last.code : .connectionFailed, messages)
+    }
+
+    private static func connect(_ attempt: Attempt) throws(AMQPError) -> Socket {
         let state = try newState()
         guard let socket = amqp_tcp_socket_new(state) else {
             amqp_destroy_connection(state)
             throw Pool.outOfMemory
         }
-        var time = timeval(timeout)
-        errno = 0
-        let status = amqp_socket_open_noblock(socket, host, CInt(clamping: port), &time)
+        let (status, code) = open(socket, attempt)
         guard status == AMQP_STATUS_OK.rawValue else {
-            let code = errno
             amqp_destroy_connection(state)
-            throw connectionError(status: status, errno: code, host: host, port: port)
+            throw connectionError(status: status, errno: code, attempt)
         }
         return Socket(owning: state, descriptor: amqp_socket_get_sockfd(socket))
+    }
+
+    /// - Returns: The library's status, and errno.
+    static func open(_ socket: OpaquePointer, _ attempt: Attempt) -> (CInt, CInt) {
+        var time = timeval(attempt.timeout)
+        errno = 0
+        let status = amqp_socket_open_noblock(socket, attempt.address, CInt(clamping: attempt.port), &time)
+        return (status, errno)
     }
 
     /// Takes over a socket that is connected already.
@@ -45,18 +102,14 @@ extension Socket {
         return state
     }
 
-    static func connectionError(status: CInt, errno code: CInt, host: String, port: Int) -> AMQPError {
-        let place = "\(host):\(port)"
-        switch status {
-        case AMQP_STATUS_HOSTNAME_RESOLUTION_FAILED.rawValue:
-            return AMQPError(.connectionFailed, "no address was found for the host name \(host)")
-        case AMQP_STATUS_TIMEOUT.rawValue:
-            return AMQPError(.timedOut, "\(place) did not answer in time")
-        default:
-            let known = [ECONNREFUSED, ENETUNREACH, EHOSTUNREACH, EACCES, EMFILE, ENFILE, EADDRNOTAVAIL]
-            let reason = known.contains(code) ? String(cString: strerror(code)) : "refused or unreachable"
-            return AMQPError(.connectionFailed, "no connection to \(place): \(reason)")
+    static func connectionError(status: CInt, errno code: CInt, _ attempt: Attempt) -> AMQPError {
+        if status == AMQP_STATUS_TIMEOUT.rawValue {
+            return AMQPError(.timedOut, "\(attempt.place) did not answer in time")
         }
+        // rabbitmq-c does not always leave the reason in errno.
+        let known = [ECONNREFUSED, ENETUNREACH, EHOSTUNREACH, EACCES, EMFILE, ENFILE, EADDRNOTAVAIL]
+        let reason = known.contains(code) ? String(cString: strerror(code)) : "refused or unreachable"
+        return AMQPError(.connectionFailed, "no connection to \(attempt.place): \(reason)")
     }
 }
 

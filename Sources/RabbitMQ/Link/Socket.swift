@@ -10,14 +10,13 @@ internal import Glibc
 final class Socket {
     private let state: amqp_connection_state_t
     let descriptor: CInt
-    /// The TLS session, if there is one. It belongs to rabbitmq-c's socket.
-    private let ssl: OpaquePointer?
+    private let tls: TLSSession?
 
     /// - Parameter state: Is owned from here on, with the connected socket in it.
-    init(owning state: amqp_connection_state_t, descriptor: CInt, ssl: OpaquePointer? = nil) {
+    init(owning state: amqp_connection_state_t, descriptor: CInt, tls: TLSSession? = nil) {
         self.state = state
         self.descriptor = descriptor
-        self.ssl = ssl
+        self.tls = tls
     }
 
     /// Closes the descriptor. Dispatch must have let go of it before: the number may be another connection's next.
@@ -31,7 +30,7 @@ final class Socket {
 
     /// Reads what there is.
     func read(into buffer: UnsafeMutableRawBufferPointer) -> Received {
-        if let ssl { return readTLS(ssl, into: buffer) }
+        if let tls { return read(tls, into: buffer) }
         while true {
             let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
             if count > 0 { return .bytes(count) }
@@ -48,9 +47,9 @@ final class Socket {
     ///
     /// - Returns: How many bytes it took.
     func write(_ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer) throws(AMQPError) -> Int {
-        if let ssl {
-            let count = try writeTLS(ssl, head)
-            return count < head.count ? count : count + (try writeTLS(ssl, body))
+        if let tls {
+            let count = try write(tls, head)
+            return count < head.count ? count : count + (try write(tls, body))
         }
         while true {
             let count =
@@ -84,54 +83,15 @@ final class Socket {
     }
 
     /// Whether TLS has bytes that were read from the socket already, which no poll shows.
-    var holdsBytes: Bool { ssl.map { SSL_has_pending($0) == 1 } ?? false }
+    var holdsBytes: Bool { tls.map { SSL_has_pending($0.ssl) == 1 } ?? false }
 
     /// Ends every use of the connection at once, whatever the peer does; the descriptor stays open.
     func shutDown() {
+        if let tls { shutDown(tls) }
         _ = shutdown(descriptor, CInt(SHUT_RDWR))
     }
 
     private static func lost(_ code: CInt) -> AMQPError {
         AMQPError(.connectionLost, "the connection broke: \(String(cString: strerror(code)))")
-    }
-
-    // MARK: TLS
-
-    private func readTLS(_ ssl: OpaquePointer, into buffer: UnsafeMutableRawBufferPointer) -> Received {
-        ERR_clear_error()
-        let count = SSL_read(ssl, buffer.baseAddress, CInt(clamping: buffer.count))
-        if count > 0 { return .bytes(Int(count)) }
-        switch SSL_get_error(ssl, count) {
-        case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return .nothingNow
-        case SSL_ERROR_ZERO_RETURN: return .ended(AMQPError(.connectionLost, "the peer closed the connection"))
-        default: return .ended(AMQPError(.connectionLost, "the TLS connection broke\(Self.tlsReason)"))
-        }
-    }
-
-    private func writeTLS(_ ssl: OpaquePointer, _ bytes: UnsafeRawBufferPointer) throws(AMQPError) -> Int {
-        var written = 0
-        // Writes of a part are enabled: each call takes one record.
-        while written < bytes.count {
-            ERR_clear_error()
-            let count = SSL_write(
-                ssl,
-                bytes.baseAddress?.advanced(by: written),
-                CInt(clamping: bytes.count - written)
-            )
-            guard count > 0 else {
-                switch SSL_get_error(ssl, count) {
-                case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return written
-                default: throw AMQPError(.connectionLost, "the TLS connection broke\(Self.tlsReason)")
-                }
-            }
-            written += Int(count)
-        }
-        return written
-    }
-
-    private static var tlsReason: String {
-        let code = ERR_peek_last_error()
-        guard code != 0, let reason = ERR_reason_error_string(code) else { return "" }
-        return ": " + String(cString: reason)
     }
 }

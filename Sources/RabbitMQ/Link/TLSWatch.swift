@@ -1,0 +1,112 @@
+internal import CRabbitMQ
+
+/// Watches a handshake from within OpenSSL's callbacks: gets hold of the session, which rabbitmq-c keeps to itself, sets
+/// the server name, and remembers why things failed, which is gone once rabbitmq-c has freed the session.
+///
+/// Not Sendable: OpenSSL calls back on the thread that calls OpenSSL, and that is the link's queue.
+final class TLSWatch {
+    private let peerName: PeerName
+    /// The SSL of rabbitmq-c's socket, from the start of the handshake. Dead if the handshake failed.
+    private(set) var ssl: OpaquePointer?
+    /// What the verification of the server's certificate ended with.
+    private(set) var verification: TLSFailure?
+    /// The number of the alert that the peer sent (RFC 8446, section 6), other than its goodbye.
+    private(set) var alert: CInt?
+    /// The server asked for a certificate, and there was none.
+    private(set) var lackedCertificate = false
+    private(set) var isHandshakeDone = false
+
+    init(peerName: PeerName) { self.peerName = peerName }
+
+    /// Has the context call this watch, which must live as long as the context's sessions.
+    func install(in context: OpaquePointer) {
+        // Index 0 is OpenSSL's app_data, for the application to use.
+        SSL_CTX_set_ex_data(context, 0, Unmanaged.passUnretained(self).toOpaque())
+        SSL_CTX_set_info_callback(context) { ssl, place, value in
+            guard let ssl else { return }
+            TLSWatch.of(ssl)?.informed(ssl, place, value)
+        }
+        SSL_CTX_set_client_cert_cb(context) { ssl, _, _ in
+            if let ssl { TLSWatch.of(ssl)?.lackedCertificate = true }
+            return 0
+        }
+    }
+
+    /// For `SSL_CTX_set_verify`. It only looks: what OpenSSL decided stays.
+    static let verified: @convention(c) (CInt, OpaquePointer?) -> CInt = { isGood, store in
+        guard isGood != 1, let store,
+            let ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx())
+        else { return isGood }
+        TLSWatch.of(OpaquePointer(ssl))?.refused(store)
+        return isGood
+    }
+
+    private static func of(_ ssl: OpaquePointer) -> TLSWatch? {
+        guard let context = SSL_get_SSL_CTX(ssl), let pointer = SSL_CTX_get_ex_data(context, 0) else { return nil }
+        return Unmanaged<TLSWatch>.fromOpaque(pointer).takeUnretainedValue()
+    }
+
+    private func informed(_ ssl: OpaquePointer, _ place: CInt, _ value: CInt) {
+        if place & SSL_CB_HANDSHAKE_START != 0, self.ssl == nil {
+            self.ssl = ssl
+            // rabbitmq-c has set the address that it dialled.
+            _ = shim_SSL_set_tlsext_host_name(ssl, peerName.indication)
+        } else if place & SSL_CB_HANDSHAKE_DONE != 0 {
+            isHandshakeDone = true
+        } else if place & SSL_CB_ALERT != 0, place & SSL_CB_READ != 0, value & 0xFF != SSL3_AD_CLOSE_NOTIFY {
+            alert = value & 0xFF
+        }
+    }
+
+    private func refused(_ store: OpaquePointer) {
+        guard verification == nil else { return }
+        let code = X509_STORE_CTX_get_error(store)
+        let certificate = X509_STORE_CTX_get_current_cert(store).map { CertificateFacts($0) }
+        verification = TLSFailure(
+            verification: code,
+            text: String(cString: X509_verify_cert_error_string(CLong(code))),
+            depth: Int(X509_STORE_CTX_get_error_depth(store)),
+            certificate: certificate,
+            wanted: peerName
+        )
+    }
+}
+
+/// What an error message tells of a certificate. Every text is the peer's choice.
+struct CertificateFacts {
+    let subject: String
+    let issuer: String
+    let notBefore: String
+    let notAfter: String
+    let names: [String]
+
+    init(_ certificate: OpaquePointer) {
+        subject = Self.text { shim_X509_NAME_print($0, X509_get_subject_name(certificate)) }
+        issuer = Self.text { shim_X509_NAME_print($0, X509_get_issuer_name(certificate)) }
+        notBefore = Self.text { ASN1_TIME_print($0, X509_get0_notBefore(certificate)) }
+        notAfter = Self.text { ASN1_TIME_print($0, X509_get0_notAfter(certificate)) }
+        let place = X509_get_ext_by_NID(certificate, NID_subject_alt_name, -1)
+        guard place >= 0, let names = X509_get_ext(certificate, place) else {
+            self.names = []
+            return
+        }
+        // `DNS:localhost, IP Address:127.0.0.1`
+        let listed = Self.text { X509V3_EXT_print($0, names, 0, 0) }
+        self.names = listed.split(separator: ",").map { name in
+            let name = name.drop { $0 == " " }
+            for kind in ["DNS:", "IP Address:"] where name.hasPrefix(kind) { return String(name.dropFirst(kind.count)) }
+            return String(name)
+        }
+    }
+
+    private static func text(_ print: (OpaquePointer) -> CInt) -> String {
+        guard let bio = BIO_new(BIO_s_mem()) else { return "" }
+        defer { BIO_free(bio) }
+        _ = print(bio)
+        var data: UnsafeMutablePointer<CChar>?
+        let count = shim_BIO_get_mem_data(bio, &data)
+        guard let data, count > 0 else { return "" }
+        let bytes = UnsafeRawBufferPointer(start: data, count: min(count, 1024))
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
