@@ -61,7 +61,7 @@ struct Handshake {
             step = .ended
             return .opened
         case (_, .connectionClose(let close)):
-            step = .ended
+            defer { step = .ended }
             return .refused(refusal(close))
         default:
             return fail(.protocolViolation, "the broker broke the order of the handshake")
