@@ -10,7 +10,7 @@ final class ChannelReceiver: ChannelInbox {
         case returned(ServerMethod.Return)
     }
 
-    private let session: ChannelSession
+    let session: ChannelSession
     private var assembly = MessageAssembly<Origin>()
     private var consumers = ConsumerTable()
     /// Tags of deliveries in the batch at hand that need to be settled.

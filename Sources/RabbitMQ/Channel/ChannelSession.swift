@@ -99,7 +99,7 @@ final class ChannelSession: SettlementWriter, Sendable {
         beginClosing(AMQPError(.channelClosed, "the channel was closed by the application"))
         let timeout = link.configuration.closeTimeout
         await withDeadline(after: timeout) {
-            self.finish(AMQPError(.channelClosed, "the channel was closed; the broker did not answer"))
+            self.giveUp(AMQPError(.channelClosed, "the channel was closed; the broker did not answer"))
         } _: {
             _ = try? await closed.wait()
         }
@@ -125,6 +125,18 @@ final class ChannelSession: SettlementWriter, Sendable {
             }
         }
         for call in unanswered { call.reply.fail(error) }
+    }
+
+    /// Ends without the broker's answer. The number stays taken until it comes.
+    private func giveUp(_ error: AMQPError) {
+        finish(error)
+        link.onQueue { link in
+            let index = Int(self.number)
+            guard link.inboxes.indices.contains(index), let receiver = link.inboxes[index] as? ChannelReceiver,
+                receiver.session === self
+            else { return }
+            receiver.end(error)
+        }
     }
 
     /// Makes the end known: to calls that wait, and to whoever waits for the end.
