@@ -237,3 +237,13 @@ private final class Relay: @unchecked Sendable {
         }
     }
 }
+
+extension TCPProxy {
+    /// A socket that is connected to a port of 127.0.0.1. Whoever calls has to close it.
+    public static func connectedSocket(port: Int) throws -> CInt {
+        let descriptor = try check(socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0), "socket")
+        var address = loopback(port: UInt16(port))
+        try check(withAddress(&address) { connect(descriptor, $0, $1) }, "connect")
+        return descriptor
+    }
+}
