@@ -17,6 +17,7 @@ final class ChannelReceiver: ChannelInbox {
     private var newTags: [UInt64] = []
     /// Consumers that got something in the batch at hand.
     private var touched: [ConsumerIntake] = []
+    private let decoder = DeliveryDecoder()
     private var exchanges = TextCache()
     private var routingKeys = TextCache()
 
@@ -41,7 +42,7 @@ final class ChannelReceiver: ChannelInbox {
             finish(AMQPError(.channelClosed, "the channel was closed"))
             return true
         case .channelClose(let close):
-            closedByServer(close)
+            try closedByServer(close)
             return true
         default: break
         }
@@ -51,7 +52,7 @@ final class ChannelReceiver: ChannelInbox {
         case .channelFlow(let active):
             session.state.withLock { $0.isFlowing = active }
             try? session.send(.channelFlowOk(active: active))
-        case .basicCancel(let tag): cancelledByServer(tag)
+        case .basicCancel(let tag): try cancelledByServer(tag)
         case .basicReturn(let returned): try assembly.begin(.returned(returned))
         case .basicGetOk(let get):
             guard case .basicGet? = session.state.withLock({ $0.nextCall })?.method else {
@@ -72,9 +73,9 @@ final class ChannelReceiver: ChannelInbox {
         if case .basicConsumeOk = method { call.consumer?.cancelInBackground() }
     }
 
-    private func cancelledByServer(_ tag: String) {
+    private func cancelledByServer(_ tag: String) throws(AMQPError) {
+        try handOver()
         guard let intake = consumers.remove(tag: tag) else { return }
-        handOver()
         logger.notice("the broker cancelled a consumer", metadata: ["consumer-tag": "\(tag)"])
         intake.consumer.end(
             AMQPError(.consumerCancelled, "the broker cancelled the consumer \(tag), whose queue is probably gone")
@@ -102,32 +103,19 @@ final class ChannelReceiver: ChannelInbox {
 
     @inline(__always)
     func receive(
-        _ delivery: DeliveryView,
-        _ header: consuming ContentHeader,
-        body: UnsafeRawBufferPointer
-    ) throws(AMQPError) {
-        if isDiscarding { return }
-        guard body.count <= maxMessageSize, !assembly.isActive,
+        _ delivery: DeliveryPeek,
+        in chunk: ReceiveChunk,
+        offset: Int,
+        bodySize: Int
+    ) throws(AMQPError) -> Bool {
+        if isDiscarding { return true }
+        guard bodySize <= maxMessageSize, !assembly.isActive,
             let intake = consumers.find(delivery.consumerTag) ?? startingConsumer(delivery.consumerTag)
-        else {
-            try receive(delivery)
-            try receive(header)
-            try receive(body: body)
-            return
-        }
-        header.message.body = [UInt8](copying: body)
+        else { return false }
         if !intake.source.noAck { newTags.append(delivery.deliveryTag) }
         if intake.isEmpty { touched.append(intake) }
-        intake.append(
-            IncomingMessage(
-                message: header.message,
-                deliveryTag: delivery.deliveryTag,
-                redelivered: delivery.redelivered,
-                exchangeName: exchanges.text(delivery.exchange),
-                routingKey: routingKeys.text(delivery.routingKey),
-                source: intake.source
-            )
-        )
+        intake.append(chunk, offset: offset, bodySize: bodySize)
+        return true
     }
 
     /// A consumer whose first deliveries overtook its basic.consume-ok.
@@ -140,7 +128,9 @@ final class ChannelReceiver: ChannelInbox {
     func receive(_ header: consuming ContentHeader) throws(AMQPError) {
         if isDiscarding { return }
         do throws(AMQPError) {
-            if let (origin, message) = try assembly.receive(header, limit: maxMessageSize) { complete(origin, message) }
+            if let (origin, message) = try assembly.receive(header, limit: maxMessageSize) {
+                try complete(origin, message)
+            }
         } catch  where error.code == .contentTooLarge {
             logger.error("a message is too large", metadata: ["error": "\(error)"])
             session.beginClosing(error, replyCode: .contentTooLarge)
@@ -150,11 +140,11 @@ final class ChannelReceiver: ChannelInbox {
     @inline(__always)
     func receive(body: UnsafeRawBufferPointer) throws(AMQPError) {
         if isDiscarding { return }
-        if let (origin, message) = try assembly.receive(body: body) { complete(origin, message) }
+        if let (origin, message) = try assembly.receive(body: body) { try complete(origin, message) }
     }
 
     @inline(__always)
-    private func complete(_ origin: Origin, _ message: consuming Message) {
+    private func complete(_ origin: Origin, _ message: consuming Message) throws(AMQPError) {
         switch origin {
         case .delivery(let intake, let tag, let redelivered, let exchange, let routingKey):
             let incoming = IncomingMessage(
@@ -168,7 +158,7 @@ final class ChannelReceiver: ChannelInbox {
             if !intake.source.noAck { newTags.append(tag) }
             if intake.isEmpty { touched.append(intake) }
             intake.append(incoming)
-        case .get(let get): complete(get, message)
+        case .get(let get): try complete(get, message)
         case .returned(let returned):
             session.returns.report(
                 ReturnedMessage(
@@ -182,8 +172,8 @@ final class ChannelReceiver: ChannelInbox {
         }
     }
 
-    private func complete(_ get: ServerMethod.GetOk, _ message: Message) {
-        handOver()
+    private func complete(_ get: ServerMethod.GetOk, _ message: Message) throws(AMQPError) {
+        try handOver()
         let call = session.state.withLock { state in try? state.takeCall(answeredBy: .basicGetOk(get)) }
         guard let call, let source = call.source else { return }
         if !source.noAck { session.state.withLock { $0.settlements.delivered(get.deliveryTag) } }
@@ -202,23 +192,23 @@ final class ChannelReceiver: ChannelInbox {
 
     // MARK: Handing over
 
-    func endBatch() { handOver() }
+    func endBatch() throws(AMQPError) { try handOver() }
 
     /// Hands the messages that came to their consumers, once they can be settled.
-    private func handOver() {
+    private func handOver() throws(AMQPError) {
         if !newTags.isEmpty {
             session.state.withLock { state in
                 for tag in newTags { state.settlements.delivered(tag) }
             }
             newTags.removeAll(keepingCapacity: true)
         }
-        for intake in touched { intake.handOver() }
-        touched.removeAll(keepingCapacity: true)
+        defer { touched.removeAll(keepingCapacity: true) }
+        for intake in touched { try intake.handOver(decoder) }
     }
 
     // MARK: The end
 
-    private func closedByServer(_ close: ServerMethod.Close) {
+    private func closedByServer(_ close: ServerMethod.Close) throws(AMQPError) {
         let error = AMQPError(
             replyCode: close.replyCode,
             replyText: close.replyText,
@@ -231,7 +221,7 @@ final class ChannelReceiver: ChannelInbox {
                 metadata: ["channel": "\(session.number)", "reason": "\(error)"]
             )
         }
-        handOver()
+        try handOver()
         // Before close-ok: nothing may be sent on the channel after it.
         session.finish(error)
         try? session.link.outbox.send(.channelCloseOk, channel: session.number)
@@ -244,7 +234,7 @@ final class ChannelReceiver: ChannelInbox {
     }
 
     func end(_ error: AMQPError) {
-        handOver()
+        try? handOver()
         finish(error)
     }
 

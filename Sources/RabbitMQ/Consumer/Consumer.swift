@@ -1,4 +1,3 @@
-internal import DequeModule
 internal import Logging
 internal import Synchronization
 
@@ -79,9 +78,9 @@ public final class Consumer: Sendable {
     }
 
     /// Returns messages that nobody will see to their queue.
-    func giveBack(_ messages: Deque<IncomingMessage>) {
+    func giveBack(_ runs: some Sequence<DeliveryRun>) {
         guard !source.noAck else { return }
-        source.session.requeue(messages.map(\.deliveryTag))
+        for run in runs { source.session.requeue(run.deliveryTags) }
     }
 
     /// Ends the consumer: cancelled by us if there is no error, else by the broker or with its channel.

@@ -1,4 +1,3 @@
-internal import DequeModule
 internal import Glibc
 
 /// What a consumer gets in one batch, on the link's queue.
@@ -7,7 +6,9 @@ final class ConsumerIntake {
     let source: DeliverySource
     private let tagBytes: [UInt8]
     private let buffer: DeliveryBuffer
-    private var batch: Deque<IncomingMessage> = []
+    private var run = DeliveryRun()
+    /// Runs of the batch before the one that is being filled.
+    private var fullRuns: [DeliveryRun] = []
 
     init(_ consumer: Consumer) {
         self.consumer = consumer
@@ -16,7 +17,7 @@ final class ConsumerIntake {
         tagBytes = Array(consumer.tag.utf8)
     }
 
-    var isEmpty: Bool { batch.isEmpty }
+    var isEmpty: Bool { run.isEmpty && fullRuns.isEmpty }
 
     @inline(__always)
     func hasTag(_ tag: UnsafeBufferPointer<UInt8>) -> Bool {
@@ -27,13 +28,37 @@ final class ConsumerIntake {
     }
 
     @inline(__always)
-    func append(_ message: consuming IncomingMessage) { batch.append(message) }
+    func append(_ chunk: ReceiveChunk, offset: Int, bodySize: Int) {
+        if run.append(chunk, offset: offset, bodySize: bodySize) { return }
+        beginRun()
+        _ = run.append(chunk, offset: offset, bodySize: bodySize)
+    }
 
-    func handOver() {
-        guard !buffer.append(&batch) else { return }
+    func append(_ message: IncomingMessage) {
+        if run.append(message) { return }
+        beginRun()
+        _ = run.append(message)
+    }
+
+    private func beginRun() {
+        fullRuns.append(run)
+        run = buffer.spareRun()
+    }
+
+    func handOver(_ decoder: DeliveryDecoder) throws(AMQPError) {
+        if !fullRuns.isEmpty {
+            for run in fullRuns { try handOver(run, decoder) }
+            fullRuns = []
+        }
+        try handOver(run, decoder)
+        run = buffer.spareRun()
+    }
+
+    private func handOver(_ run: DeliveryRun, _ decoder: DeliveryDecoder) throws(AMQPError) {
+        try run.settleForm(source, decoder)
+        guard !buffer.append(run) else { return }
         // The consumer has ended.
-        if !source.noAck { source.session.requeue(batch.map(\.deliveryTag)) }
-        batch.removeAll()
+        consumer.giveBack([run])
     }
 }
 

@@ -9,8 +9,9 @@ final class DeliveryBuffer: Sendable {
     }
 
     private struct State {
-        var messages: Deque<IncomingMessage> = []
-        var bytes = 0
+        var runs: Deque<DeliveryRun> = []
+        /// Emptied runs, to be filled again.
+        var spare: [DeliveryRun] = []
         var waiters: [OneShot<Void>] = []
         var end: End?
 
@@ -18,10 +19,15 @@ final class DeliveryBuffer: Sendable {
             defer { waiters = [] }
             return waiters
         }
+
+        /// Keeps an emptied run; a few are enough.
+        mutating func keep(_ run: DeliveryRun) {
+            if spare.count < 4 { spare.append(run) }
+        }
     }
 
     private enum Taken {
-        case messages
+        case run(DeliveryRun)
         case wait(OneShot<Void>)
         case end(End)
     }
@@ -36,59 +42,58 @@ final class DeliveryBuffer: Sendable {
 
     var isCutOff: Bool { isCut.load(ordering: .acquiring) }
 
-    /// Appends a batch and leaves an empty one.
+    /// An empty run.
+    func spareRun() -> DeliveryRun { state.withLock { $0.spare.popLast() } ?? DeliveryRun() }
+
+    /// Appends a run.
     ///
     /// - Returns: Whether it was taken: not after the end.
-    func append(_ batch: inout Deque<IncomingMessage>) -> Bool {
-        let bytes = gauge == nil ? 0 : batch.reduce(0) { $0 + $1.footprint }
+    func append(_ run: DeliveryRun) -> Bool {
+        guard !run.isEmpty else { return true }
+        let bytes = run.footprint
         let (taken, waiters) = state.withLock { state -> (Bool, [OneShot<Void>]) in
             guard state.end == nil else { return (false, []) }
-            if state.messages.isEmpty {
-                swap(&state.messages, &batch)
+            if let last = state.runs.last, last.absorb(run) {
+                state.keep(run)
             } else {
-                state.messages.append(contentsOf: batch)
+                state.runs.append(run)
             }
-            state.bytes += bytes
             return (true, state.takeWaiters())
         }
-        if taken {
-            gauge?.add(bytes)
-            batch.removeAll(keepingCapacity: true)
-        }
+        if taken { gauge?.add(bytes) }
         for waiter in waiters { waiter.succeed(()) }
         return taken
     }
 
-    /// Takes what has come, waiting for it if need be.
+    /// Takes what came together, waiting for it if need be.
     ///
-    /// - Parameter emptied: An empty batch, to be filled next.
-    /// - Returns: At least one message, or nil if the consumer has ended as it should.
+    /// - Parameter emptied: A run that was taken before and is empty now, to be filled again.
+    /// - Returns: A run that is not empty, or nil if the consumer has ended as it should.
     /// - Throws: The reason for another end, or `CancellationError`.
-    func take(leaving emptied: consuming Deque<IncomingMessage>) async throws -> Deque<IncomingMessage>? {
-        var batch = emptied
+    func take(returning emptied: DeliveryRun?) async throws -> DeliveryRun? {
+        emptied?.clear()
+        var emptied = emptied
         while true {
-            switch tryTake(&batch) {
-            case .messages: return batch
+            switch tryTake(emptied) {
+            case .run(let run): return run
             case .end(.finished): return nil
             case .end(.failed(let error)): throw error
             case .wait(let waiter): try await waiter.value()
             }
+            emptied = nil
         }
     }
 
-    private func tryTake(_ batch: inout Deque<IncomingMessage>) -> Taken {
-        let (taken, bytes) = state.withLock { state -> (Taken, Int) in
-            guard state.messages.isEmpty else {
-                swap(&state.messages, &batch)
-                defer { state.bytes = 0 }
-                return (.messages, state.bytes)
-            }
-            if let end = state.end { return (.end(end), 0) }
+    private func tryTake(_ emptied: DeliveryRun?) -> Taken {
+        let taken = state.withLock { state -> Taken in
+            if let emptied { state.keep(emptied) }
+            if let run = state.runs.popFirst() { return .run(run) }
+            if let end = state.end { return .end(end) }
             let waiter = OneShot<Void>()
             state.waiters.append(waiter)
-            return (.wait(waiter), 0)
+            return .wait(waiter)
         }
-        if bytes > 0 { gauge?.remove(bytes) }
+        if case .run(let run) = taken { gauge?.remove(run.footprint) }
         return taken
     }
 
@@ -98,19 +103,17 @@ final class DeliveryBuffer: Sendable {
     ///   - error: The reason, or nil if it ends as it should.
     ///   - cuts: Whether what waits here is not to be taken any more.
     /// - Returns: What waited here, if it is cut off.
-    func end(_ error: AMQPError?, cuts: Bool) -> Deque<IncomingMessage> {
-        let (left, bytes, waiters) = state.withLock { state -> (Deque<IncomingMessage>, Int, [OneShot<Void>]) in
+    func end(_ error: AMQPError?, cuts: Bool) -> Deque<DeliveryRun> {
+        let (left, waiters) = state.withLock { state -> (Deque<DeliveryRun>, [OneShot<Void>]) in
             if state.end == nil { state.end = error.map(End.failed) ?? .finished }
-            var left: Deque<IncomingMessage> = []
-            var bytes = 0
+            var left: Deque<DeliveryRun> = []
             if cuts {
                 isCut.store(true, ordering: .releasing)
-                swap(&left, &state.messages)
-                swap(&bytes, &state.bytes)
+                swap(&left, &state.runs)
             }
-            return (left, bytes, state.takeWaiters())
+            return (left, state.takeWaiters())
         }
-        if bytes > 0 { gauge?.remove(bytes) }
+        for run in left { gauge?.remove(run.footprint) }
         for waiter in waiters { waiter.succeed(()) }
         return left
     }

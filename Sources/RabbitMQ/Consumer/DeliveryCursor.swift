@@ -1,41 +1,56 @@
-internal import DequeModule
-
 /// One iteration over a consumer's messages. Its end, for whatever reason, is the end of the consumer.
 final class DeliveryCursor {
     private let consumer: Consumer
-    private var batch: Deque<IncomingMessage> = []
+    private let decoder = DeliveryDecoder()
+    private var run: DeliveryRun?
 
     init(_ consumer: Consumer) { self.consumer = consumer }
 
     deinit {
         consumer.cancelInBackground()
-        consumer.giveBack(batch)
+        giveBack()
     }
 
     /// The next message, or nil if the consumer was cancelled.
     @inline(__always)
     func next() async throws -> IncomingMessage? {
-        if consumer.buffer.isCutOff || Task.isCancelled { giveBack() }
-        if let message = batch.popFirst() { return message }
-        return try await nextOfNextBatch()
+        if consumer.buffer.isCutOff || Task.isCancelled { stop() }
+        if let run, let message = try pop(run) { return message }
+        return try await nextOfNextRun()
     }
 
-    private func nextOfNextBatch() async throws -> IncomingMessage? {
-        let emptied = batch
-        batch = []
+    @inline(__always)
+    private func pop(_ run: DeliveryRun) throws(AMQPError) -> IncomingMessage? {
+        do throws(AMQPError) {
+            return try run.popFirst(consumer.source, decoder)
+        } catch {
+            // What the broker sent is no AMQP: the connection can't go on.
+            consumer.source.session.link.onQueue { $0.end(error) }
+            throw error
+        }
+    }
+
+    private func nextOfNextRun() async throws -> IncomingMessage? {
         do {
-            guard let taken = try await consumer.buffer.take(leaving: emptied) else { return nil }
-            batch = taken
-            return batch.popFirst()
+            let emptied = run
+            run = nil
+            guard let taken = try await consumer.buffer.take(returning: emptied) else { return nil }
+            run = taken
+            return try pop(taken)
         } catch {
             if error is CancellationError { consumer.cancelInBackground() }
             throw error
         }
     }
 
-    private func giveBack() {
+    private func stop() {
         if Task.isCancelled { consumer.cancelInBackground() }
-        consumer.giveBack(batch)
-        batch = []
+        giveBack()
+    }
+
+    private func giveBack() {
+        guard let run else { return }
+        self.run = nil
+        consumer.giveBack([run])
     }
 }

@@ -32,7 +32,36 @@ public struct IncomingMessage: Sendable {
     public subscript<Value>(dynamicMember property: KeyPath<Message, Value>) -> Value { message[keyPath: property] }
 
     /// About how many bytes of memory it takes.
-    var footprint: Int { message.body.count + 256 }
+    var footprint: Int { message.body.count + Self.overhead }
+
+    /// About how many bytes it takes beside its body.
+    static let overhead = 256
+
+    @inline(__always)
+    init(_ parts: consuming DeliveryDecoder.Parts, source: DeliverySource) {
+        message = parts.message
+        deliveryTag = parts.deliveryTag
+        redelivered = parts.redelivered
+        exchangeName = parts.exchange
+        routingKey = parts.routingKey
+        self.source = source
+    }
+
+    init(
+        message: Message,
+        deliveryTag: UInt64,
+        redelivered: Bool,
+        exchangeName: String,
+        routingKey: String,
+        source: DeliverySource
+    ) {
+        self.message = message
+        self.deliveryTag = deliveryTag
+        self.redelivered = redelivered
+        self.exchangeName = exchangeName
+        self.routingKey = routingKey
+        self.source = source
+    }
 }
 
 extension IncomingMessage {

@@ -3,16 +3,24 @@ protocol ChannelInbox: AnyObject {
     /// Takes a method, and says whether the channel is closed now on both sides: then its number is free.
     func receive(_ method: ServerMethod) throws(AMQPError) -> Bool
     func receive(_ delivery: DeliveryView) throws(AMQPError)
-    /// Takes a whole delivery that was received at once. The header says that `body` is all of the body.
+    /// Takes a delivery that was received whole.
+    ///
+    /// - Parameters:
+    ///   - delivery: What is known of it.
+    ///   - chunk: Where it was received.
+    ///   - offset: Where in the chunk it begins.
+    ///   - bodySize: The size of its body.
+    /// - Returns: Whether it was taken. If not, its frames are to be received one by one.
     func receive(
-        _ delivery: DeliveryView,
-        _ header: consuming ContentHeader,
-        body: UnsafeRawBufferPointer
-    ) throws(AMQPError)
+        _ delivery: DeliveryPeek,
+        in chunk: ReceiveChunk,
+        offset: Int,
+        bodySize: Int
+    ) throws(AMQPError) -> Bool
     func receive(_ header: consuming ContentHeader) throws(AMQPError)
     func receive(body: UnsafeRawBufferPointer) throws(AMQPError)
     /// Everything that was received at once has been handed over: hand on what was put together.
-    func endBatch()
+    func endBatch() throws(AMQPError)
     /// The link has ended.
     func end(_ error: AMQPError)
 }

@@ -15,13 +15,16 @@ extension Link {
     private func readable() {
         guard let socket else { return }
         do throws(AMQPError) {
-            try read(from: socket)
+            do throws(AMQPError) {
+                try read(from: socket)
+            } catch {
+                try endBatch()
+                throw error
+            }
         } catch {
-            endBatch()
             end(lost(error))
             return
         }
-        endBatch()
         // With TLS a write may have waited for something to be read.
         if isAwaitingRoom { retryWriting() }
         updateReading()
@@ -36,7 +39,7 @@ extension Link {
                 received.received(count)
                 try handleFrames()
                 if self.socket == nil { return }
-                endBatch()
+                try endBatch()
                 // TLS may hold more than a poll shows, so it is read until it has nothing.
                 if count < room.count, !socket.holdsBytes { return }
             case .nothingNow: return
@@ -84,15 +87,16 @@ extension Link {
             header.kind == .header, header.channel == frame.channel,
             case .frame(let body, let afterBody) = scanner.next(in: bytes, from: afterHeader),
             body.kind == .body, body.channel == frame.channel,
-            let size = HeaderDecoder.bodySize(bytes, header.payload), size == body.payload.count
+            let size = HeaderDecoder.bodySize(bytes, header.payload), size == body.payload.count,
+            let delivery = DeliveryPeek(payload)
         else { return nil }
-        let inbox = try inbox(of: frame.channel)
-        try inbox.receive(
-            try methods.deliver(payload),
-            try headers.header(UnsafeRawBufferPointer(rebasing: bytes[header.payload])),
-            body: UnsafeRawBufferPointer(rebasing: bytes[body.payload])
+        let isTaken = try inbox(of: frame.channel).receive(
+            delivery,
+            in: received.chunk,
+            offset: received.start + frame.payload.lowerBound - 7,
+            bodySize: Int(size)
         )
-        return afterBody
+        return isTaken ? afterBody : nil
     }
 
     /// What receives the frames of a channel, which then has its part in the batch at hand.
@@ -114,7 +118,7 @@ extension Link {
             if try MethodDecoder.methodNumber(payload) == MethodDecoder.deliver {
                 try inbox.receive(try methods.deliver(payload))
             } else if try inbox.receive(try methods.method(payload)) {
-                inbox.endBatch()
+                try inbox.endBatch()
                 release(frame.channel)
             }
         case .header: try inbox.receive(try headers.header(payload))
@@ -131,8 +135,8 @@ extension Link {
         }
     }
 
-    private func endBatch() {
-        for index in touched { inboxes[index]?.endBatch() }
+    private func endBatch() throws(AMQPError) {
+        for index in touched where index < inboxes.count { try inboxes[index]?.endBatch() }
         touched.removeAll(keepingCapacity: true)
     }
 

@@ -1,47 +1,60 @@
-/// The bytes received that are not whole frames yet. Grows as far as a few of the largest frames need.
+/// Memory that is received into. What was received stays as it is while anybody holds the chunk, so that a consumer can
+/// decode its messages on its own thread.
+///
+/// `@unchecked Sendable` is safe because the link's queue writes only behind what it has handed out, and only it writes.
+final class ReceiveChunk: @unchecked Sendable {
+    let base: UnsafeMutableRawPointer
+    let capacity: Int
+
+    init(capacity: Int) {
+        self.capacity = capacity
+        base = .allocate(byteCount: capacity, alignment: 16)
+    }
+
+    deinit { base.deallocate() }
+}
+
+/// The bytes received that are not whole frames yet, in a chunk that always has room for the largest frame.
 final class ReceiveBuffer {
-    private var block: UnsafeMutableRawPointer
-    private var capacity: Int
-    private var start = 0
+    private(set) var chunk: ReceiveChunk
+    /// Where in the chunk the bytes begin that were not consumed.
+    private(set) var start = 0
     private var end = 0
 
     private static let firstCapacity = 16 * 1024
-    private static let mostCapacity = 256 * 1024
+    /// Room for a frame of 128 KiB that begins behind a part of a read.
+    private static let capacity = 192 * 1024
     /// What is read at once: so many messages stay in the processor's cache until they are consumed.
     private static let mostRead = 64 * 1024
 
-    init() {
-        capacity = Self.firstCapacity
-        block = .allocate(byteCount: capacity, alignment: 16)
-    }
-
-    deinit { block.deallocate() }
+    init() { chunk = ReceiveChunk(capacity: Self.firstCapacity) }
 
     /// What was received and not yet consumed.
-    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: block + start, count: end - start) }
+    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: chunk.base + start, count: end - start) }
 
     /// Where to receive to. Never empty while whole frames are consumed.
     func room() -> UnsafeMutableRawBufferPointer {
-        if start == end {
+        let isShared = !isKnownUniquelyReferenced(&chunk)
+        if start == end, !isShared {
             start = 0
             end = 0
-        } else if capacity - end < capacity / 4 {
-            block.copyMemory(from: block + start, byteCount: end - start)
-            end -= start
-            start = 0
         }
-        if end > capacity / 2, capacity < Self.mostCapacity { grow() }
-        return UnsafeMutableRawBufferPointer(start: block + end, count: min(capacity - end, Self.mostRead))
+        if chunk.capacity - end < min(chunk.capacity / 4, Self.mostRead / 4) { makeRoom(isShared: isShared) }
+        return UnsafeMutableRawBufferPointer(start: chunk.base + end, count: min(chunk.capacity - end, Self.mostRead))
     }
 
-    private func grow() {
-        capacity = Self.mostCapacity
-        let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
-        larger.copyMemory(from: block + start, byteCount: end - start)
-        end -= start
+    /// Moves what was not consumed to the beginning: of this chunk, or of a new one if somebody holds this one.
+    private func makeRoom(isShared: Bool) {
+        let count = end - start
+        if isShared || count > chunk.capacity / 2 {
+            let larger = ReceiveChunk(capacity: Self.capacity)
+            larger.base.copyMemory(from: chunk.base + start, byteCount: count)
+            chunk = larger
+        } else {
+            chunk.base.copyMemory(from: chunk.base + start, byteCount: count)
+        }
         start = 0
-        block.deallocate()
-        block = larger
+        end = count
     }
 
     func received(_ count: Int) { end += count }

@@ -1,0 +1,64 @@
+/// Finds and decodes deliveries whose three frames (basic.deliver, content header, one body frame) lie behind each other
+/// in memory. Where they lie was checked when they were received; their content is checked here.
+///
+/// Not Sendable: it has pools of its own, and is its consumer's or its channel's.
+final class DeliveryDecoder {
+    private let methods = MethodDecoder()
+    private var headers = HeaderDecoder()
+    private var exchanges = TextCache()
+    private var routingKeys = TextCache()
+
+    struct Parts {
+        var message: Message
+        var deliveryTag: UInt64
+        var redelivered: Bool
+        var exchange: String
+        var routingKey: String
+    }
+
+    /// The payload of the frame at `frame`.
+    @inline(__always)
+    static func payload(_ frame: UnsafeRawPointer) -> UnsafeRawBufferPointer {
+        let size = UInt32(bigEndian: frame.loadUnaligned(fromByteOffset: 3, as: UInt32.self))
+        return UnsafeRawBufferPointer(start: frame + 7, count: Int(size))
+    }
+
+    /// Decodes the delivery at `frame`.
+    @inline(__always)
+    func decode(_ frame: UnsafeRawPointer) throws(AMQPError) -> Parts {
+        let method = Self.payload(frame)
+        let header = Self.payload(frame + method.count + FrameScanner.overhead)
+        let body = Self.payload(frame + method.count + header.count + 2 * FrameScanner.overhead)
+        let delivery = try methods.deliver(method)
+        var message = try headers.header(header).message
+        message.body = [UInt8](copying: body)
+        return Parts(
+            message: message,
+            deliveryTag: delivery.deliveryTag,
+            redelivered: delivery.redelivered,
+            exchange: exchanges.text(delivery.exchange),
+            routingKey: routingKeys.text(delivery.routingKey)
+        )
+    }
+}
+
+/// What a channel needs to know of a delivery before anybody decodes it.
+struct DeliveryPeek {
+    var consumerTag: UnsafeBufferPointer<UInt8>
+    var deliveryTag: UInt64
+
+    /// Reads the first two fields of a basic.deliver: a short string and a number (AMQP 0-9-1, section 1.8.3.9).
+    @inline(__always)
+    init?(_ payload: UnsafeRawBufferPointer) {
+        guard payload.count > 5 else { return nil }
+        let length = Int(payload[4])
+        guard payload.count >= 5 + length + 8, let base = payload.baseAddress else { return nil }
+        consumerTag = UnsafeBufferPointer(start: (base + 5).assumingMemoryBound(to: UInt8.self), count: length)
+        deliveryTag = payload.bigEndian(UInt64.self, at: 5 + length)
+    }
+
+    /// The tag of the delivery whose first frame is at `frame`; 0 if there is none.
+    static func deliveryTag(_ frame: UnsafeRawPointer) -> UInt64 {
+        DeliveryPeek(DeliveryDecoder.payload(frame))?.deliveryTag ?? 0
+    }
+}
