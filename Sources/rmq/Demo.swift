@@ -11,6 +11,9 @@ struct Demo: AsyncParsableCommand {
     @Option(help: "Where the broker is.")
     var uri = "amqp://guest:guest@localhost:5672/"
 
+    @Option(help: "A file with the certificate authorities to trust, for amqps.")
+    var ca: String?
+
     @Option(help: "How many messages to send.")
     var messages = 10_000
 
@@ -26,7 +29,7 @@ struct Demo: AsyncParsableCommand {
 
     mutating func run() async throws {
         let messages = messages
-        let configuration = try ConnectionConfiguration(demoURI: uri)
+        let configuration = try ConnectionConfiguration(brokerURI: uri, ca: ca)
         try await Connection.withConnection(configuration) { connection in
             let server = connection.serverProperties
             print("connected to \(server["product"]?.stringValue ?? "?") \(server["version"]?.stringValue ?? "?")")
@@ -90,16 +93,5 @@ struct Demo: AsyncParsableCommand {
             }
         }
         return numbers
-    }
-}
-
-extension ConnectionConfiguration {
-    init(demoURI uri: String) throws {
-        guard let url = URLComponents(string: uri), url.scheme == "amqp" else { throw ValidationError("bad --uri") }
-        self.init(
-            host: url.host ?? "localhost",
-            port: url.port ?? 5672,
-            credentials: .plain(username: url.user ?? "guest", password: url.password ?? "guest")
-        )
     }
 }

@@ -26,6 +26,7 @@ public enum TestBroker {
     /// The port for plain TCP.
     public static var port: Int { get throws { Int(try variable("RABBITMQ_TEST_PORT")) ?? 0 } }
 
+    /// Where the broker takes TLS.
     public static var tlsPort: Int { get throws { Int(try variable("RABBITMQ_TEST_TLS_PORT")) ?? 0 } }
 
     /// A file of the broker's certificates, such as `client.pem`.

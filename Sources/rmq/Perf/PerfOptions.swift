@@ -54,7 +54,7 @@ struct PerfOptions: ParsableArguments {
     }
 
     func configuration() throws -> ConnectionConfiguration {
-        var configuration = try ConnectionConfiguration(demoURI: uri)
+        var configuration = try ConnectionConfiguration(brokerURI: uri, ca: ca)
         configuration.connectionName = "rmq perf"
         return configuration
     }
