@@ -50,7 +50,7 @@ final class ChannelReceiver: ChannelInbox {
         guard !assembly.isActive else { throw MessageAssembly<Origin>.interrupted }
         switch method {
         case .channelFlow(let active):
-            session.state.withLock { $0.isFlowing = active }
+            session.setFlow(isActive: active)
             try? session.send(.channelFlowOk(active: active))
         case .basicCancel(let tag): try cancelledByServer(tag)
         case .basicReturn(let returned): try assembly.begin(.returned(returned))
@@ -59,6 +59,14 @@ final class ChannelReceiver: ChannelInbox {
                 throw AMQPError(.protocolViolation, "the peer sent a message that was not asked for")
             }
             try assembly.begin(.get(get))
+        case .basicAck(let number, let multiple):
+            session.settlePublished(number, multiple: multiple, error: nil)
+        case .basicNack(let number, let multiple):
+            session.settlePublished(
+                number,
+                multiple: multiple,
+                error: AMQPError(.nacked, "the broker did not take the message (basic.nack)")
+            )
         default: try answer(method)
         }
         return false
@@ -160,7 +168,7 @@ final class ChannelReceiver: ChannelInbox {
             intake.append(incoming)
         case .get(let get): try complete(get, message)
         case .returned(let returned):
-            session.returns.report(
+            session.reportReturn(
                 ReturnedMessage(
                     replyCode: ReplyCode(rawValue: returned.replyCode),
                     replyText: returned.replyText,

@@ -7,12 +7,14 @@ internal import Synchronization
 /// Order of the locks: the outbox's, then this one's.
 final class ChannelSession: SettlementWriter, Sendable {
     let link: Link
-    private let outbox: Outbox
-    private let maxMessageSize: Int
+    let outbox: Outbox
+    let maxMessageSize: Int
     let number: UInt16
     let state = Mutex(ChannelState())
     /// Set before the channel's last frame is appended, and read under the outbox's lock by whoever appends another.
     let isOpen = Atomic<Bool>(true)
+    /// What is special about publishing at present. Changed under the outbox's lock or before what depends on it.
+    let publishing = Atomic<PublishingMode>(.plain)
     let closed = Broadcast<AMQPError>()
     let returns: ReturnReporter
 
@@ -46,16 +48,28 @@ final class ChannelSession: SettlementWriter, Sendable {
     /// Sends a method and waits for the broker's answer.
     ///
     /// A task that is cancelled stops waiting; the answer is taken off when it comes, so that the channel stays in step.
+    ///
+    /// - Parameters:
+    ///   - method: What to send.
+    ///   - consumer: The consumer that begins with the answer.
+    ///   - source: What a message that is asked for belongs to.
+    ///   - timeout: How long to wait; the configuration's `callTimeout` by default.
+    ///   - register: Called when it is sure to be sent, in the order of the wire.
+    ///   - whenSent: Called after that, without a lock.
     func call(
         _ method: ClientMethod,
         consumer: Consumer? = nil,
         source: DeliverySource? = nil,
         timeout: Duration? = nil,
+        register: (inout ChannelState) throws(AMQPError) -> Void = { _ in },
         whenSent: () -> Void = {}
     ) async throws -> Reply {
         let reply = OneShot<Reply>()
         let call = PendingCall(method: method, reply: reply, consumer: consumer, source: source)
-        try send(method) { state throws(AMQPError) in try state.register(call) }
+        try send(method) { state throws(AMQPError) in
+            try state.register(call)
+            try register(&state)
+        }
         whenSent()
         link.gauge.callBegan()
         defer { link.gauge.callEnded() }
@@ -125,6 +139,7 @@ final class ChannelSession: SettlementWriter, Sendable {
             }
         }
         for call in unanswered { call.reply.fail(error) }
+        if !isOpen.load(ordering: .relaxed) { endPublishing(error) }
     }
 
     /// Ends without the broker's answer. The number stays taken until it comes.
@@ -147,166 +162,8 @@ final class ChannelSession: SettlementWriter, Sendable {
         isOpen.store(false, ordering: .relaxed)
         let (calls, isFirst) = state.withLock { $0.close(error) }
         for call in calls { call.reply.fail(error) }
+        endPublishing(error)
         closed.set(error)
         return isFirst
-    }
-
-    // MARK: Publishing
-
-    /// Hands a message to the link, if there is room.
-    ///
-    /// - Returns: What to wait for before ``publishHeldBack(_:exchange:routingKey:mandatory:admission:)``, if there is
-    ///   none.
-    @inline(__always)
-    func publish(
-        _ message: borrowing Message,
-        exchange: String,
-        routingKey: String,
-        mandatory: Bool
-    ) throws(AMQPError) -> OneShot<Void>? {
-        try message.validate()
-        try ShortString.validate(exchange, name: "exchange name")
-        try ShortString.validate(routingKey, name: "routing key")
-        guard message.body.count <= maxMessageSize else { throw tooLarge(message.body.count) }
-        return try append(message, exchange: exchange, routingKey: routingKey, mandatory: mandatory, isAdmitted: false)
-    }
-
-    /// Waits for room, and hands a message to the link.
-    func publishHeldBack(
-        _ message: Message,
-        exchange: String,
-        routingKey: String,
-        mandatory: Bool,
-        admission: OneShot<Void>
-    ) async throws {
-        var admission: OneShot<Void>? = admission
-        while let next = admission {
-            try await waitForRoom(next)
-            admission = try append(
-                message,
-                exchange: exchange,
-                routingKey: routingKey,
-                mandatory: mandatory,
-                isAdmitted: true
-            )
-        }
-    }
-
-    @inline(__always)
-    private func append(
-        _ message: borrowing Message,
-        exchange: String,
-        routingKey: String,
-        mandatory: Bool,
-        isAdmitted: Bool
-    ) throws(AMQPError) -> OneShot<Void>? {
-        try outbox.publish(size: message.body.count + 256, isAdmitted: isAdmitted) { state throws(AMQPError) in
-            guard isOpen.load(ordering: .relaxed) else { throw endReason }
-            try state.buffer.appendPublish(
-                message,
-                exchange: exchange,
-                routingKey: routingKey,
-                mandatory: mandatory,
-                channel: number,
-                frameMax: state.frameMax,
-                pool: state.pool,
-                template: state.template
-            )
-        }
-    }
-
-    private func waitForRoom(_ admission: OneShot<Void>) async throws {
-        let timeout = link.configuration.publishTimeout
-        try await withDeadline(after: timeout) { [outbox] in
-            let reason = outbox.blockedReason.map { "the broker blocks publishing (\($0))" }
-            admission.fail(
-                AMQPError(
-                    .blockedTooLong,
-                    "\(reason ?? "the connection takes no more messages") for longer than \(timeout)"
-                )
-            )
-        } _: {
-            try await admission.value()
-        }
-    }
-
-    private func tooLarge(_ size: Int) -> AMQPError {
-        AMQPError(
-            .invalidMessage,
-            "a body of \(size) bytes, where the configuration's maxMessageSize is \(link.configuration.maxMessageSize)"
-        )
-    }
-
-    private var endReason: AMQPError {
-        state.withLock { $0.closeReason } ?? AMQPError(.channelClosed, "the channel is closed")
-    }
-
-    // MARK: Settling
-
-    /// Acknowledges a delivery with the next flush, merged with others.
-    @inline(__always)
-    func acknowledge(_ tag: UInt64, multiple: Bool) throws(AMQPError) {
-        let wakes = try state.withLock { state throws(AMQPError) in
-            if let reason = state.closeReason { throw Self.stale(reason) }
-            let wakes = !state.settlements.hasUnwritten
-            try Self.check(state.settlements.acknowledge(tag, multiple: multiple), tag)
-            return wakes
-        }
-        if wakes { outbox.settleSoon(self) }
-    }
-
-    /// Rejects a delivery.
-    ///
-    /// - Parameter usesNack: Whether to send RabbitMQ's basic.nack, which knows `multiple`, or AMQP's basic.reject.
-    func reject(_ tag: UInt64, requeue: Bool, multiple: Bool, usesNack: Bool) throws(AMQPError) {
-        if let reason = state.withLock({ $0.closeReason }) { throw Self.stale(reason) }
-        try outbox.append { buffer throws(AMQPError) in
-            try state.withLock { state throws(AMQPError) in
-                if let reason = state.closeReason { throw Self.stale(reason) }
-                // What is acknowledged already must not be rejected by `multiple`.
-                self.writeAcknowledgements(&state, to: buffer)
-                try Self.check(state.settlements.reject(tag, multiple: multiple), tag)
-            }
-            if usesNack {
-                try buffer.appendNack(channel: number, deliveryTag: tag, multiple: multiple, requeue: requeue)
-            } else {
-                try buffer.appendReject(channel: number, deliveryTag: tag, requeue: requeue)
-            }
-        }
-    }
-
-    /// Gives deliveries back to the broker that nobody will see; on a channel that is closed they are there already.
-    func requeue(_ tags: some Sequence<UInt64>) {
-        for tag in tags { try? reject(tag, requeue: true, multiple: false, usesNack: false) }
-    }
-
-    func writeSettlements(to buffer: OutboundBuffer) {
-        state.withLock { state in
-            guard state.closeReason == nil else { return }
-            writeAcknowledgements(&state, to: buffer)
-        }
-    }
-
-    private func writeAcknowledgements(_ state: inout ChannelState, to buffer: OutboundBuffer) {
-        state.settlements.takeAcknowledgements { tag, multiple in
-            // Its 13 bytes of arguments fit into any frame.
-            try? buffer.appendAck(channel: number, deliveryTag: tag, multiple: multiple)
-        }
-    }
-
-    private static func check(_ verdict: SettlementLedger.Verdict, _ tag: UInt64) throws(AMQPError) {
-        switch verdict {
-        case .accepted: return
-        case .alreadySettled: throw AMQPError(.alreadySettled, "the delivery \(tag) is settled already")
-        case .unknown: throw AMQPError(.alreadySettled, "the delivery \(tag) is not one that waits to be settled")
-        }
-    }
-
-    private static func stale(_ reason: AMQPError) -> AMQPError {
-        AMQPError(
-            .staleDelivery,
-            "the delivery's channel is gone, and the broker has the message again: \(reason.message)",
-            underlying: reason
-        )
     }
 }

@@ -30,7 +30,10 @@ struct ChannelState: Sendable {
     /// Answers come in the order of the calls (AMQP 0-9-1, section 4.7).
     private var calls: Deque<PendingCall> = []
     var settlements = SettlementLedger()
-    var isFlowing = true
+    /// What is not confirmed yet; nil if the channel doesn't confirm.
+    var confirms: ConfirmLedger?
+    /// Publishers that wait because the broker has stopped the flow; nil while it flows.
+    var flowWaiters: [OneShot<Void>]?
     /// The limit that consumers begin with, 0 for none.
     var prefetchCount: UInt16 = 0
 

@@ -46,9 +46,10 @@ public final class Consumer: Sendable {
         guard beginCancelling() else { return }
         defer { end(nil) }
         do {
-            _ = try await source.session.call(.basicCancel(consumerTag: tag, noWait: false)) {
-                if self.cutsOnCancel { self.cutOff(nil) }
-            }
+            _ = try await source.session.call(
+                .basicCancel(consumerTag: tag, noWait: false),
+                whenSent: { if self.cutsOnCancel { self.cutOff(nil) } }
+            )
         } catch let error as AMQPError where error.code != .timedOut {
             // The channel has gone, and the consumer with it.
         }

@@ -116,14 +116,32 @@ final class Outbox: Sendable {
 
     // MARK: Messages
 
-    /// Appends a message.
+    /// Appends a message, if there is room.
     ///
     /// - Parameters:
-    ///   - size: About how many bytes it takes.
+    ///   - size: The size of its body.
+    ///   - append: Called under the lock, appends it; or doesn't, and says so.
+    /// - Returns: Whether it was appended.
+    @inline(__always)
+    func publish(size: Int, append: (inout State) throws(AMQPError) -> Bool) throws(AMQPError) -> Bool {
+        var wakes = false
+        let isAppended = try state.withLock { state throws(AMQPError) -> Bool in
+            if let ended = state.ended ?? state.refusal { throw ended }
+            guard !isFull(state), try append(&state) else { return false }
+            wakes = state.flush.request(pending: state.buffer.byteCount, isUrgent: false)
+            return true
+        }
+        if wakes { scheduleFlush() }
+        return isAppended
+    }
+
+    /// Appends a message, or says what to wait for.
+    ///
+    /// - Parameters:
+    ///   - size: The size of its body.
     ///   - isAdmitted: Whether it was held back before and is let through now.
     ///   - append: Called under the lock, appends it.
     /// - Returns: nil, or what to wait for before trying again: too much is waiting, or the broker takes nothing.
-    @inline(__always)
     func publish(
         size: Int,
         isAdmitted: Bool,

@@ -43,21 +43,24 @@ public final class Exchange: Sendable {
     ///   - routingKey: By what the exchange routes it; at most 255 bytes of UTF-8. With the default exchange, the name of
     ///     the queue.
     ///   - mandatory: Whether the broker returns it if it reaches no queue: see ``Channel/setReturnHandler(_:)``.
+    /// - Returns: On a confirming channel (``Channel/confirmSelect(maxUnconfirmed:)``), the message's outcome to wait for.
     /// - Throws: ``AMQPError/Code/invalidMessage`` or ``AMQPError/Code/invalidArgument`` for what can't be sent;
     ///   ``AMQPError/Code/deleted`` after ``delete(ifUnused:)``; ``AMQPError/Code/blockedTooLong`` after waiting for the
     ///   configuration's `publishTimeout`; the reason, if channel or connection are gone; `CancellationError`, in which
     ///   case nothing was sent.
     @inline(__always)
-    public func publish(_ message: Message, routingKey: String, mandatory: Bool = true) async throws {
+    @discardableResult
+    public func publish(_ message: Message, routingKey: String, mandatory: Bool = true) async throws -> PublishReceipt {
         try requireNotDeleted()
         let session = channel.session
-        // Mostly there is room; then nothing here suspends.
-        if let admission = try session.publish(
-            message, exchange: name, routingKey: routingKey, mandatory: mandatory)
-        {
-            try await session.publishHeldBack(
-                message, exchange: name, routingKey: routingKey, mandatory: mandatory, admission: admission)
+        if try session.publishPlainly(message, exchange: name, routingKey: routingKey, mandatory: mandatory) {
+            return PublishReceipt(confirmation: nil)
         }
+        return PublishReceipt(
+            confirmation: try await session.publish(
+                Publish(message: message, exchange: name, routingKey: routingKey, mandatory: mandatory)
+            )
+        )
     }
 
     /// Deletes the exchange. Every later use of it throws ``AMQPError/Code/deleted``.

@@ -16,6 +16,7 @@ struct PublishMode {
             for _ in 0..<options.channels { channels.append(try await connection.openChannel()) }
         }
         let queue = try await PerfQueue.declare(options, on: channels[0])
+        for channel in channels where confirms { try await channel.confirmSelect(maxUnconfirmed: options.window) }
         let key = options.routingKey ?? queue.name
         try await publish(options.warmup, on: channels, key: key)
         let meter = Meter()
@@ -43,6 +44,7 @@ struct PublishMode {
             try await exchange.publish(message, routingKey: key, mandatory: false)
             if number % 1000 == 999 { progress.add(1000) }
         }
+        if confirms { try await channel.waitForConfirms() }
         // The broker answers when it has taken all that was sent before.
         try await channel.setQos(prefetchCount: 0)
     }

@@ -1,0 +1,71 @@
+internal import Synchronization
+
+/// Settling deliveries.
+extension ChannelSession {
+    /// Acknowledges a delivery with the next flush, merged with others.
+    @inline(__always)
+    func acknowledge(_ tag: UInt64, multiple: Bool) throws(AMQPError) {
+        let wakes = try state.withLock { state throws(AMQPError) in
+            if let reason = state.closeReason { throw Self.stale(reason) }
+            let wakes = !state.settlements.hasUnwritten
+            try Self.check(state.settlements.acknowledge(tag, multiple: multiple), tag)
+            return wakes
+        }
+        if wakes { outbox.settleSoon(self) }
+    }
+
+    /// Rejects a delivery.
+    ///
+    /// - Parameter usesNack: Whether to send RabbitMQ's basic.nack, which knows `multiple`, or AMQP's basic.reject.
+    func reject(_ tag: UInt64, requeue: Bool, multiple: Bool, usesNack: Bool) throws(AMQPError) {
+        if let reason = state.withLock({ $0.closeReason }) { throw Self.stale(reason) }
+        try outbox.append { buffer throws(AMQPError) in
+            try state.withLock { state throws(AMQPError) in
+                if let reason = state.closeReason { throw Self.stale(reason) }
+                // What is acknowledged already must not be rejected by `multiple`.
+                self.writeAcknowledgements(&state, to: buffer)
+                try Self.check(state.settlements.reject(tag, multiple: multiple), tag)
+            }
+            if usesNack {
+                try buffer.appendNack(channel: number, deliveryTag: tag, multiple: multiple, requeue: requeue)
+            } else {
+                try buffer.appendReject(channel: number, deliveryTag: tag, requeue: requeue)
+            }
+        }
+    }
+
+    /// Gives deliveries back to the broker that nobody will see; on a channel that is closed they are there already.
+    func requeue(_ tags: some Sequence<UInt64>) {
+        for tag in tags { try? reject(tag, requeue: true, multiple: false, usesNack: false) }
+    }
+
+    func writeSettlements(to buffer: OutboundBuffer) {
+        state.withLock { state in
+            guard state.closeReason == nil else { return }
+            writeAcknowledgements(&state, to: buffer)
+        }
+    }
+
+    private func writeAcknowledgements(_ state: inout ChannelState, to buffer: OutboundBuffer) {
+        state.settlements.takeAcknowledgements { tag, multiple in
+            // Its 13 bytes of arguments fit into any frame.
+            try? buffer.appendAck(channel: number, deliveryTag: tag, multiple: multiple)
+        }
+    }
+
+    private static func check(_ verdict: SettlementLedger.Verdict, _ tag: UInt64) throws(AMQPError) {
+        switch verdict {
+        case .accepted: return
+        case .alreadySettled: throw AMQPError(.alreadySettled, "the delivery \(tag) is settled already")
+        case .unknown: throw AMQPError(.alreadySettled, "the delivery \(tag) is not one that waits to be settled")
+        }
+    }
+
+    private static func stale(_ reason: AMQPError) -> AMQPError {
+        AMQPError(
+            .staleDelivery,
+            "the delivery's channel is gone, and the broker has the message again: \(reason.message)",
+            underlying: reason
+        )
+    }
+}

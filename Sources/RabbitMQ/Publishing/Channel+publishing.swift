@@ -1,0 +1,91 @@
+internal import Synchronization
+
+extension Channel {
+    /// Has the broker confirm every message that is published on this channel from now on.
+    ///
+    /// ``Exchange/publish(_:routingKey:mandatory:)`` then gives a ``PublishReceipt`` to wait for. Selecting again changes
+    /// nothing. RabbitMQ: [Publisher confirms](https://www.rabbitmq.com/docs/confirms#publisher-confirms).
+    ///
+    /// - Parameter maxUnconfirmed: The most messages that may be unconfirmed, at least 1; publishing waits while there
+    ///   are so many, for the configuration's `publishTimeout` at the most.
+    /// - Throws: ``AMQPError/Code/preconditionFailed`` if the channel is transactional, which closes it; other
+    ///   ``AMQPError``s; `CancellationError`.
+    public func confirmSelect(maxUnconfirmed: Int = 1000) async throws {
+        guard maxUnconfirmed > 0 else {
+            throw AMQPError(.invalidArgument, "maxUnconfirmed is \(maxUnconfirmed); 1 is the least")
+        }
+        try await session.selectConfirms(limit: maxUnconfirmed)
+    }
+
+    /// Waits until every message published so far has its outcome.
+    ///
+    /// - Parameter timeout: How long to wait for each; the configuration's `callTimeout` by default.
+    /// - Throws: The first failure among those that had no outcome yet: see ``PublishReceipt/confirmed(timeout:)``.
+    ///   All have been waited for then, unless the task was cancelled.
+    public func waitForConfirms(timeout: Duration? = nil) async throws {
+        var firstFailure: AMQPError?
+        session.outbox.expedite()
+        for confirmation in session.unconfirmed {
+            do {
+                try await confirmation.wait(timeout: timeout)
+            } catch let error as AMQPError {
+                firstFailure = firstFailure ?? error
+            }
+        }
+        if let firstFailure { throw firstFailure }
+    }
+
+    /// How many messages the broker has not confirmed yet; 0 on a channel that doesn't confirm.
+    public var unconfirmedCount: Int { session.unconfirmed.count }
+
+    /// The mandatory messages that come back because they reached no queue, as they come.
+    ///
+    /// While somebody iterates over them, or a handler is set (``setReturnHandler(_:)``), none is logged.
+    public var returnedMessages: ReturnedMessages { session.returns.subscribe() }
+}
+
+extension Exchange {
+    /// Publishes a message and waits until the broker has confirmed it.
+    ///
+    /// - Parameters:
+    ///   - message: What to publish.
+    ///   - routingKey: By what the exchange routes it; at most 255 bytes of UTF-8.
+    ///   - mandatory: Whether it is a failure if it reaches no queue.
+    ///   - timeout: How long to wait for the broker's word; the configuration's `callTimeout` by default.
+    /// - Throws: What ``publish(_:routingKey:mandatory:)`` and ``PublishReceipt/confirmed(timeout:)`` throw.
+    public func publishConfirmed(
+        _ message: Message,
+        routingKey: String,
+        mandatory: Bool = true,
+        timeout: Duration? = nil
+    ) async throws {
+        try await publish(message, routingKey: routingKey, mandatory: mandatory).confirmed(timeout: timeout)
+    }
+
+    /// Publishes messages, in order.
+    ///
+    /// - Parameters:
+    ///   - messages: What to publish.
+    ///   - routingKey: By what the exchange routes them; at most 255 bytes of UTF-8.
+    ///   - mandatory: Whether the broker returns those that reach no queue.
+    /// - Returns: A receipt for each, in order; on a confirming channel their outcomes can be waited for.
+    /// - Throws: What ``publish(_:routingKey:mandatory:)`` throws for the first message that can't be sent; those before
+    ///   it were.
+    @discardableResult
+    public func publish(
+        contentsOf messages: some Sequence<Message>,
+        routingKey: String,
+        mandatory: Bool = true
+    ) async throws -> [PublishReceipt] {
+        var receipts: [PublishReceipt] = []
+        for message in messages {
+            receipts.append(try await publish(message, routingKey: routingKey, mandatory: mandatory))
+        }
+        return receipts
+    }
+}
+
+extension ChannelSession {
+    /// The messages that the broker has not confirmed, in order.
+    var unconfirmed: [Confirmation] { state.withLock { $0.confirms?.pending ?? [] } }
+}

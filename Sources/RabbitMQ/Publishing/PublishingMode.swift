@@ -1,0 +1,23 @@
+internal import Synchronization
+
+/// What is special about publishing on a channel.
+struct PublishingMode: OptionSet, AtomicRepresentable {
+    let rawValue: UInt8
+
+    typealias AtomicRepresentation = UInt8.AtomicRepresentation
+
+    static func encodeAtomicRepresentation(_ value: consuming PublishingMode) -> AtomicRepresentation {
+        UInt8.encodeAtomicRepresentation(value.rawValue)
+    }
+
+    static func decodeAtomicRepresentation(_ representation: consuming AtomicRepresentation) -> PublishingMode {
+        PublishingMode(rawValue: UInt8.decodeAtomicRepresentation(representation))
+    }
+
+    /// Nothing: a message is handed over, and that is all.
+    static let plain: PublishingMode = []
+    /// The broker confirms each message.
+    static let confirming = PublishingMode(rawValue: 1)
+    /// The broker has stopped the flow (channel.flow).
+    static let stopped = PublishingMode(rawValue: 2)
+}

@@ -1,0 +1,103 @@
+internal import Logging
+internal import Synchronization
+
+/// Hands returned messages on, in order, away from the link's queue.
+///
+/// What waits for a slow receiver counts as inbound bytes, so that reading pauses before memory fills.
+final class ReturnReporter: Sendable {
+    typealias Handler = @Sendable (ReturnedMessage) -> Void
+
+    private struct Item: Sendable {
+        var returned: ReturnedMessage
+        /// Whether somebody can learn of it from a receipt.
+        var hasReceipt: Bool
+    }
+
+    private struct State {
+        var handler: Handler?
+        var subscribers: [UInt64: AsyncStream<ReturnedMessage>.Continuation] = [:]
+        var nextID: UInt64 = 0
+        var hasEnded = false
+        var isRunning = false
+    }
+
+    private let state = Mutex(State())
+    private let stream: AsyncStream<Item>
+    private let continuation: AsyncStream<Item>.Continuation
+    private let logger: Logger
+    private let gauge: InboundGauge
+
+    init(logger: Logger, gauge: InboundGauge) {
+        self.logger = logger
+        self.gauge = gauge
+        (stream, continuation) = AsyncStream.makeStream()
+    }
+
+    func setHandler(_ handler: Handler?) { state.withLock { $0.handler = handler } }
+
+    func subscribe() -> ReturnedMessages {
+        let (stream, continuation) = AsyncStream<ReturnedMessage>.makeStream()
+        let id = state.withLock { state -> UInt64? in
+            guard !state.hasEnded else { return nil }
+            state.nextID += 1
+            state.subscribers[state.nextID] = continuation
+            return state.nextID
+        }
+        if let id {
+            continuation.onTermination = { [weak self] _ in self?.unsubscribe(id) }
+        } else {
+            continuation.finish()
+        }
+        return ReturnedMessages(stream: stream, gauge: gauge)
+    }
+
+    private func unsubscribe(_ id: UInt64) {
+        state.withLock { _ = $0.subscribers.removeValue(forKey: id) }
+    }
+
+    func report(_ returned: ReturnedMessage, hasReceipt: Bool) {
+        gauge.add(returned.footprint)
+        continuation.yield(Item(returned: returned, hasReceipt: hasReceipt))
+        let starts = state.withLock { state in
+            defer { state.isRunning = true }
+            return !state.isRunning
+        }
+        guard starts else { return }
+        Task {
+            for await item in stream { handle(item) }
+            endSubscribers()
+        }
+    }
+
+    /// No more will come; what has come is still handed on.
+    func end() {
+        continuation.finish()
+        let isRunning = state.withLock { state in
+            state.hasEnded = true
+            return state.isRunning
+        }
+        if !isRunning { endSubscribers() }
+    }
+
+    private func endSubscribers() {
+        let subscribers = state.withLock { state in
+            state.hasEnded = true
+            defer { state.subscribers = [:] }
+            return state.subscribers
+        }
+        for subscriber in subscribers.values { subscriber.finish() }
+    }
+
+    private func handle(_ item: Item) {
+        let returned = item.returned
+        defer { gauge.remove(returned.footprint) }
+        let (handler, subscribers) = state.withLock { ($0.handler, Array($0.subscribers.values)) }
+        handler?(returned)
+        for subscriber in subscribers {
+            gauge.add(returned.footprint)
+            if case .terminated = subscriber.yield(returned) { gauge.remove(returned.footprint) }
+        }
+        guard handler == nil, subscribers.isEmpty, !item.hasReceipt else { return }
+        logger.error("undeliverable message", metadata: ["error": "\(AMQPError(returned: returned))"])
+    }
+}
