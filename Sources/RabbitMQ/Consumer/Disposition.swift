@@ -1,0 +1,34 @@
+/// What becomes of a delivery.
+public struct Disposition: Hashable, Sendable, CustomStringConvertible {
+    enum Kind: Sendable {
+        case acknowledge, requeue, deadLetter
+    }
+
+    let kind: Kind
+
+    /// It is done with: `basic.ack`.
+    public static let acknowledge = Disposition(kind: .acknowledge)
+
+    /// The broker delivers it again, to whomever: `basic.reject` with `requeue`.
+    public static let requeue = Disposition(kind: .requeue)
+
+    /// It goes to the queue's dead-letter exchange, or is dropped if there is none: `basic.reject` without `requeue`.
+    public static let deadLetter = Disposition(kind: .deadLetter)
+
+    /// `acknowledge`, `requeue` or `deadLetter`.
+    public var description: String { String(describing: kind) }
+}
+
+extension IncomingMessage {
+    /// Settles the message in one of the three ways.
+    ///
+    /// - Parameter disposition: What becomes of it.
+    /// - Throws: What ``ack(multiple:)`` throws.
+    public func settle(_ disposition: Disposition) throws(AMQPError) {
+        switch disposition.kind {
+        case .acknowledge: try ack()
+        case .requeue: try reject(requeue: true)
+        case .deadLetter: try reject(requeue: false)
+        }
+    }
+}

@@ -1,0 +1,50 @@
+extension IncomingMessage {
+    /// Runs `body` and settles the message by how it ends: acknowledged when it returns, as `policy` says when it
+    /// throws.
+    ///
+    /// ```swift
+    /// for try await message in try await queue.consume() {
+    ///     try? await message.process(onError: .deadLetter) { message in
+    ///         try await handle(message)
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// When the task is cancelled, or `body` throws `CancellationError`, the message goes back to its queue whatever the
+    /// policy. If `body` has settled it by itself, nothing more is sent. A message without acknowledgement (`noAck`) is
+    /// only given to `body`.
+    ///
+    /// - Parameters:
+    ///   - policy: What becomes of the message when `body` throws; by default it is delivered again once, then
+    ///     dead-lettered.
+    ///   - body: What to do with the message.
+    /// - Returns: What `body` returns.
+    /// - Throws: What `body` throws; ``AMQPError/Code/staleDelivery`` if it returned but the channel is gone, so that the
+    ///   broker will deliver the message again.
+    @discardableResult
+    public func process<Result>(
+        onError policy: FailurePolicy = .requeueOnce,
+        _ body: (IncomingMessage) async throws -> Result
+    ) async throws -> Result {
+        let result: Result
+        do {
+            result = try await body(self)
+        } catch {
+            let isCancelled = Task.isCancelled || error is CancellationError
+            // What can't be settled any more is with the broker again; the error of the body says more.
+            try? settle(isCancelled ? .requeue : policy.disposition(of: self, after: error))
+            throw error
+        }
+        try acknowledgeUnlessSettled()
+        return result
+    }
+
+    private func acknowledgeUnlessSettled() throws(AMQPError) {
+        do {
+            try ack()
+        } catch {
+            // Settled by the body, or never to be settled.
+            guard error.code == .alreadySettled else { throw error }
+        }
+    }
+}
