@@ -10,7 +10,7 @@ extension Queue {
     ///   - noLocal: Whether not to get what this connection published. RabbitMQ ignores it.
     ///   - noAck: Whether messages need no acknowledgement.
     ///   - exclusive: Whether no other consumer may use the queue.
-    ///   - arguments: Further arguments, such as `x-priority`.
+    ///   - arguments: Further arguments, such as `x-priority`; ``consume(options:)`` has types for them.
     /// - Returns: The messages.
     /// - Throws: ``AMQPError/Code/accessRefused`` if the queue has an exclusive consumer; other ``AMQPError``s;
     ///   `CancellationError`.
@@ -21,19 +21,31 @@ extension Queue {
         exclusive: Bool = false,
         arguments: Table = [:]
     ) async throws -> Deliveries {
-        Deliveries(
-            try await startConsumer(
+        try await consume(
+            options: ConsumerOptions(
                 tag: tag,
                 noLocal: noLocal,
                 noAck: noAck,
                 exclusive: exclusive,
-                arguments: arguments,
-                callback: nil
+                arguments: arguments
             )
         )
     }
 
-    /// Starts a consumer that calls back for each message, one at a time and in order.
+    /// Starts a consumer over whose messages one iterates.
+    ///
+    /// AMQP 0-9-1, section 1.8.3.3. RabbitMQ: [Consumers](https://www.rabbitmq.com/docs/consumers).
+    ///
+    /// - Parameter options: How the queue is consumed.
+    /// - Returns: The messages.
+    /// - Throws: ``AMQPError/Code/invalidArgument`` for options that contradict each other, before anything is sent;
+    ///   ``AMQPError/Code/accessRefused`` if the queue has an exclusive consumer; other ``AMQPError``s;
+    ///   `CancellationError`.
+    public func consume(options: ConsumerOptions) async throws -> Deliveries {
+        Deliveries(try await startConsumer(options, callback: nil))
+    }
+
+    /// Starts a consumer that calls back for each message.
     ///
     /// It goes on until it is cancelled, whether or not the result is kept. An error that the callback throws is logged.
     ///
@@ -43,11 +55,13 @@ extension Queue {
     ///   - noAck: Whether messages need no acknowledgement.
     ///   - exclusive: Whether no other consumer may use the queue.
     ///   - arguments: Further arguments, such as `x-priority`.
-    ///   - onCancel: Called after the last callback, when the consumer was cancelled, by either side.
-    ///   - onError: Called after the last callback with the error, when channel or connection have gone.
+    ///   - maxConcurrency: How many calls may run at a time, at least 1. Messages come in order only with 1, which is the
+    ///     default. The channel's prefetch limits it too.
+    ///   - onCancel: Called after the last callback has returned, when the consumer was cancelled, by either side.
+    ///   - onError: Called after the last callback has returned with the error, when channel or connection have gone.
     ///   - callback: Called for each message.
     /// - Returns: The consumer, with which it can be cancelled.
-    /// - Throws: What ``consume(tag:noLocal:noAck:exclusive:arguments:)`` throws.
+    /// - Throws: What ``consume(options:)`` throws.
     @discardableResult
     public func consume(
         tag: String? = nil,
@@ -55,39 +69,68 @@ extension Queue {
         noAck: Bool = false,
         exclusive: Bool = false,
         arguments: Table = [:],
+        maxConcurrency: Int = 1,
         onCancel: (@Sendable () -> Void)? = nil,
         onError: (@Sendable (AMQPError) -> Void)? = nil,
         callback: @escaping Consumer.Callback
     ) async throws -> Consumer {
-        let consumer = try await startConsumer(
+        let options = ConsumerOptions(
             tag: tag,
             noLocal: noLocal,
             noAck: noAck,
             exclusive: exclusive,
-            arguments: arguments,
+            arguments: arguments
+        )
+        return try await consume(
+            options: options,
+            maxConcurrency: maxConcurrency,
+            onCancel: onCancel,
+            onError: onError,
             callback: callback
         )
-        Task { await consumer.run(onCancel: onCancel, onError: onError) }
+    }
+
+    /// Starts a consumer that calls back for each message.
+    ///
+    /// It goes on until it is cancelled, whether or not the result is kept. An error that the callback throws is logged.
+    ///
+    /// - Parameters:
+    ///   - options: How the queue is consumed.
+    ///   - maxConcurrency: How many calls may run at a time, at least 1. Messages come in order only with 1, which is the
+    ///     default. The channel's prefetch limits it too.
+    ///   - onCancel: Called after the last callback has returned, when the consumer was cancelled, by either side.
+    ///   - onError: Called after the last callback has returned with the error, when channel or connection have gone.
+    ///   - callback: Called for each message.
+    /// - Returns: The consumer, with which it can be cancelled.
+    /// - Throws: What ``consume(options:)`` throws.
+    @discardableResult
+    public func consume(
+        options: ConsumerOptions,
+        maxConcurrency: Int = 1,
+        onCancel: (@Sendable () -> Void)? = nil,
+        onError: (@Sendable (AMQPError) -> Void)? = nil,
+        callback: @escaping Consumer.Callback
+    ) async throws -> Consumer {
+        guard maxConcurrency > 0 else {
+            throw AMQPError(.invalidArgument, "maxConcurrency is \(maxConcurrency), where at least one call must run")
+        }
+        let consumer = try await startConsumer(options, callback: callback)
+        let plan = CallbackPlan(maxConcurrency: maxConcurrency, onCancel: onCancel, onError: onError)
+        Task { await consumer.callBack(plan) }
         return consumer
     }
 
-    private func startConsumer(
-        tag: String?,
-        noLocal: Bool,
-        noAck: Bool,
-        exclusive: Bool,
-        arguments: Table,
-        callback: Consumer.Callback?
-    ) async throws -> Consumer {
+    private func startConsumer(_ options: ConsumerOptions, callback: Consumer.Callback?) async throws -> Consumer {
         try requireNotDeleted()
         let session = channel.session
-        // An empty tag would have the broker make one up, which might come after the first deliveries.
-        let tag = tag.flatMap { $0.isEmpty ? nil : $0 } ?? ConsumerTags.next()
         let prefetch = session.state.withLock { $0.prefetchCount }
-        let isUnlimited = noAck || prefetch == 0
+        try options.validate(prefetchCount: prefetch)
+        // An empty tag would have the broker make one up, which might come after the first deliveries.
+        let tag = options.tag.flatMap { $0.isEmpty ? nil : $0 } ?? ConsumerTags.next()
+        let isUnlimited = options.noAck || prefetch == 0
         let consumer = Consumer(
             tag: tag,
-            source: DeliverySource(lease: channel.lease, consumerTag: tag, noAck: noAck),
+            source: DeliverySource(lease: channel.lease, consumerTag: tag, noAck: options.noAck),
             buffer: DeliveryBuffer(gauge: isUnlimited ? session.link.gauge : nil),
             callback: callback
         )
@@ -96,10 +139,10 @@ extension Queue {
                 ClientMethod.Consume(
                     queue: name,
                     consumerTag: tag,
-                    noLocal: noLocal,
-                    noAck: noAck,
-                    exclusive: exclusive,
-                    arguments: arguments
+                    noLocal: options.noLocal,
+                    noAck: options.noAck,
+                    exclusive: options.exclusive,
+                    arguments: options.table
                 )
             ),
             consumer: consumer
