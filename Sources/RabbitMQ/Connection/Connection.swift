@@ -12,6 +12,8 @@
 public final class Connection: Sendable {
     let lease: ConnectionLease
     let parameters: ConnectionParameters
+    /// What was declared through its handles.
+    let topology = TopologyRecord()
 
     var link: Link { lease.link }
 

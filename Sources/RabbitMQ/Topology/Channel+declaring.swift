@@ -16,6 +16,7 @@ extension Channel {
     /// - Throws: ``AMQPError/Code/invalidExchangeName`` before anything is sent;
     ///   ``AMQPError/Code/preconditionFailed`` if it exists with other flags and ``AMQPError/Code/notFound`` if a passive
     ///   one is missing, both of which close the channel; other ``AMQPError``s; `CancellationError`.
+    @discardableResult
     public func declareExchange(
         _ name: String,
         type: ExchangeType = .direct,
@@ -36,19 +37,18 @@ extension Channel {
         )
         if name.isEmpty { return exchange }
         try EntityName.checkExchange(name, isPassive: passive)
-        let method = ClientMethod.exchangeDeclare(
-            ClientMethod.DeclareExchange(
-                name: name,
-                type: type.rawValue,
-                passive: passive,
-                durable: durable,
-                autoDelete: autoDelete,
-                internal: `internal`,
-                noWait: noWait,
-                arguments: arguments
-            )
+        let declaration = ClientMethod.DeclareExchange(
+            name: name,
+            type: type.rawValue,
+            passive: passive,
+            durable: durable,
+            autoDelete: autoDelete,
+            internal: `internal`,
+            noWait: noWait,
+            arguments: arguments
         )
-        if noWait { try session.send(method) } else { _ = try await session.call(method) }
+        try await request(.exchangeDeclare(declaration), noWait: noWait)
+        connection.topology.add(declaration)
         return exchange
     }
 
@@ -69,6 +69,7 @@ extension Channel {
     ///   ``AMQPError/Code/preconditionFailed`` if it exists with other flags, ``AMQPError/Code/resourceLocked`` if it is
     ///   exclusive to another connection and ``AMQPError/Code/notFound`` if a passive one is missing, all of which close
     ///   the channel; other ``AMQPError``s; `CancellationError`.
+    @discardableResult
     public func declareQueue(
         _ name: String = "",
         durable: Bool = true,
@@ -83,35 +84,43 @@ extension Channel {
         } else if noWait {
             throw AMQPError(.invalidName, "a queue that the broker is to name can't be declared without waiting")
         }
-        let method = ClientMethod.queueDeclare(
-            ClientMethod.DeclareQueue(
-                name: name,
-                passive: passive,
-                durable: durable,
-                exclusive: exclusive,
-                autoDelete: autoDelete,
-                noWait: noWait,
-                arguments: arguments
-            )
+        let declaration = ClientMethod.DeclareQueue(
+            name: name,
+            passive: passive,
+            durable: durable,
+            exclusive: exclusive,
+            autoDelete: autoDelete,
+            noWait: noWait,
+            arguments: arguments
         )
-        func queue(_ declared: ServerMethod.DeclaredQueue) -> Queue {
-            Queue(
-                channel: self,
-                name: declared.name,
-                durable: durable,
-                exclusive: exclusive,
-                autoDelete: autoDelete,
-                arguments: arguments,
-                declaredCounts: declared
-            )
+        let declared: ServerMethod.DeclaredQueue
+        switch try await request(.queueDeclare(declaration), noWait: noWait) {
+        case .queueDeclareOk(let answer): declared = answer
+        case nil: declared = ServerMethod.DeclaredQueue(name: name, messageCount: 0, consumerCount: 0)
+        default: throw ChannelSession.wrongAnswer
         }
+        connection.topology.add(declaration)
+        return Queue(
+            channel: self,
+            name: declared.name,
+            durable: durable,
+            exclusive: exclusive,
+            autoDelete: autoDelete,
+            arguments: arguments,
+            declaredCounts: declared
+        )
+    }
+
+    /// Sends a method, and waits for its answer unless it was told that none is to come.
+    ///
+    /// - Returns: The answer, or nil if there is none.
+    @discardableResult
+    func request(_ method: ClientMethod, noWait: Bool) async throws -> ServerMethod? {
         if noWait {
             try session.send(method)
-            return queue(ServerMethod.DeclaredQueue(name: name, messageCount: 0, consumerCount: 0))
+            return nil
         }
-        guard case .method(.queueDeclareOk(let declared)) = try await session.call(method) else {
-            throw ChannelSession.wrongAnswer
-        }
-        return queue(declared)
+        guard case .method(let answer) = try await session.call(method) else { throw ChannelSession.wrongAnswer }
+        return answer
     }
 }

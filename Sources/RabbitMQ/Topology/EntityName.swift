@@ -5,6 +5,15 @@ enum EntityName {
     /// RabbitMQ's pseudo queue for direct replies.
     static let directReplyTo = "amq.rabbitmq.reply-to"
 
+    /// Whether it is a name that RabbitMQ makes up for a queue that was declared without one.
+    static func isServerNamed(_ name: String) -> Bool { name.hasPrefix("amq.gen-") }
+
+    /// The name of something that exists, made by whatever client: other characters are possible then.
+    static func checkExisting(_ name: String, kind: String, code: AMQPError.Code) throws(AMQPError) {
+        try ShortString.validate(name, name: "\(kind) name", code: code)
+        guard !name.isEmpty else { throw AMQPError(code, "the \(kind) name is empty") }
+    }
+
     static func checkExchange(_ name: String, isPassive: Bool) throws(AMQPError) {
         try check(name, kind: "exchange", code: .invalidExchangeName, alsoAllowed: [], isPassive: isPassive)
     }

@@ -2,7 +2,8 @@ internal import Synchronization
 
 /// An exchange, to which messages are published and which routes them to queues.
 ///
-/// Made by ``Channel/declareExchange(_:type:durable:autoDelete:internal:passive:noWait:arguments:)``.
+/// Made by ``Channel/declareExchange(_:type:durable:autoDelete:internal:passive:noWait:arguments:)``,
+/// or without asking the broker by ``Channel/exchange(_:type:)``.
 public final class Exchange: Sendable {
     /// The channel it was declared on, which its calls use.
     public let channel: Channel
@@ -45,8 +46,8 @@ public final class Exchange: Sendable {
     ///   - mandatory: Whether the broker returns it if it reaches no queue: see ``Channel/setReturnHandler(_:)``.
     /// - Returns: On a confirming channel (``Channel/confirmSelect(maxUnconfirmed:)``), the message's outcome to wait for.
     /// - Throws: ``AMQPError/Code/invalidMessage`` or ``AMQPError/Code/invalidArgument`` for what can't be sent;
-    ///   ``AMQPError/Code/deleted`` after ``delete(ifUnused:)``; ``AMQPError/Code/blockedTooLong`` after waiting for the
-    ///   configuration's `publishTimeout`; the reason, if channel or connection are gone; `CancellationError`, in which
+    ///   ``AMQPError/Code/deleted`` after ``delete(ifUnused:noWait:)``; ``AMQPError/Code/blockedTooLong`` after waiting for
+    ///   the configuration's `publishTimeout`; the reason, if channel or connection are gone; `CancellationError`, in which
     ///   case nothing was sent.
     @inline(__always)
     @discardableResult
@@ -65,14 +66,17 @@ public final class Exchange: Sendable {
 
     /// Deletes the exchange. Every later use of it throws ``AMQPError/Code/deleted``.
     ///
-    /// - Parameter ifUnused: Whether to do so only if nothing is bound to it.
+    /// - Parameters:
+    ///   - ifUnused: Whether to do so only if nothing is bound to it.
+    ///   - noWait: Whether not to wait for the broker. An error then closes the channel later.
     /// - Throws: ``AMQPError/Code/preconditionFailed`` if it is in use, which closes the channel;
     ///   ``AMQPError/Code/invalidExchangeName`` for the default exchange; other ``AMQPError``s; `CancellationError`.
-    public func delete(ifUnused: Bool = true) async throws {
+    public func delete(ifUnused: Bool = true, noWait: Bool = false) async throws {
         try requireNotDeleted()
         try requireNotDefault()
-        _ = try await channel.session.call(.exchangeDelete(name: name, ifUnused: ifUnused, noWait: false))
+        try await channel.request(.exchangeDelete(name: name, ifUnused: ifUnused, noWait: noWait), noWait: noWait)
         isDeleted.store(true, ordering: .relaxed)
+        channel.connection.topology.removeExchange(name)
     }
 
     @inline(__always)

@@ -2,7 +2,8 @@ internal import Synchronization
 
 /// A queue, in which messages wait for consumers.
 ///
-/// Made by ``Channel/declareQueue(_:durable:exclusive:autoDelete:passive:noWait:arguments:)``.
+/// Made by ``Channel/declareQueue(_:durable:exclusive:autoDelete:passive:noWait:arguments:)``, or
+/// without asking the broker by ``Channel/queue(_:)``.
 public final class Queue: Sendable {
     /// The channel it was declared on, which its calls use.
     public let channel: Channel
@@ -56,25 +57,30 @@ public final class Queue: Sendable {
     /// - Parameters:
     ///   - exchange: Where messages are published.
     ///   - routingKey: What the exchange compares with messages' routing keys; at most 255 bytes of UTF-8.
+    ///   - noWait: Whether not to wait for the broker. An error then closes the channel later.
     ///   - arguments: Further arguments, such as those a headers exchange compares.
     /// - Returns: The binding, with which it can be removed.
     /// - Throws: ``AMQPError/Code/deleted`` if queue or exchange were deleted and ``AMQPError/Code/invalidExchangeName``
     ///   for the default exchange, both before anything is sent; other ``AMQPError``s; `CancellationError`.
     @discardableResult
-    public func bind(to exchange: Exchange, routingKey: String, arguments: Table = [:]) async throws -> QueueBinding {
+    public func bind(
+        to exchange: Exchange,
+        routingKey: String,
+        noWait: Bool = false,
+        arguments: Table = [:]
+    ) async throws -> QueueBinding {
         try requireNotDeleted()
         try exchange.requireNotDeleted()
         try exchange.requireNotDefault()
-        _ = try await channel.session.call(
-            .queueBind(
-                ClientMethod.Binding(
-                    destination: name,
-                    source: exchange.name,
-                    routingKey: routingKey,
-                    arguments: arguments
-                )
-            )
+        let binding = ClientMethod.Binding(
+            destination: name,
+            source: exchange.name,
+            routingKey: routingKey,
+            noWait: noWait,
+            arguments: arguments
         )
+        try await channel.request(.queueBind(binding), noWait: noWait)
+        channel.connection.topology.add(binding, to: .queue)
         return QueueBinding(queue: self, exchange: exchange, routingKey: routingKey, arguments: arguments)
     }
 
@@ -112,18 +118,24 @@ public final class Queue: Sendable {
     /// - Parameters:
     ///   - ifUnused: Whether to do so only if it has no consumers.
     ///   - ifEmpty: Whether to do so only if no messages are ready in it.
-    /// - Returns: How many messages were in it.
+    ///   - noWait: Whether not to wait for the broker. An error then closes the channel later.
+    /// - Returns: How many messages were in it; 0 with `noWait`.
     /// - Throws: ``AMQPError/Code/preconditionFailed`` if it is in use or not empty, which closes the channel; other
     ///   ``AMQPError``s; `CancellationError`.
     @discardableResult
-    public func delete(ifUnused: Bool = true, ifEmpty: Bool = true) async throws -> Int {
+    public func delete(ifUnused: Bool = true, ifEmpty: Bool = true, noWait: Bool = false) async throws -> Int {
         try requireNotDeleted()
-        let reply = try await channel.session.call(
-            .queueDelete(name: name, ifUnused: ifUnused, ifEmpty: ifEmpty, noWait: false)
+        let reply = try await channel.request(
+            .queueDelete(name: name, ifUnused: ifUnused, ifEmpty: ifEmpty, noWait: noWait),
+            noWait: noWait
         )
-        guard case .method(.queueDeleteOk(let count)) = reply else { throw ChannelSession.wrongAnswer }
         isDeleted.store(true, ordering: .relaxed)
-        return Int(count)
+        channel.connection.topology.removeQueue(name)
+        switch reply {
+        case .queueDeleteOk(let count): return Int(count)
+        case nil: return 0
+        default: throw ChannelSession.wrongAnswer
+        }
     }
 
     func requireNotDeleted() throws(AMQPError) {

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// A queue's binding to an exchange. Made by ``Queue/bind(to:routingKey:arguments:)``.
+/// A queue's binding to an exchange. Made by ``Queue/bind(to:routingKey:noWait:arguments:)``.
 public final class QueueBinding: Sendable {
     /// The queue that gets messages.
     public let queue: Queue
@@ -32,16 +32,14 @@ public final class QueueBinding: Sendable {
             throw AMQPError(.deleted, "the binding of \(queue.name) to \(exchange.name) was removed")
         }
         try queue.requireNotDeleted()
-        _ = try await queue.channel.session.call(
-            .queueUnbind(
-                ClientMethod.Binding(
-                    destination: queue.name,
-                    source: exchange.name,
-                    routingKey: routingKey,
-                    arguments: arguments ?? self.arguments
-                )
-            )
+        let binding = ClientMethod.Binding(
+            destination: queue.name,
+            source: exchange.name,
+            routingKey: routingKey,
+            arguments: arguments ?? self.arguments
         )
+        _ = try await queue.channel.session.call(.queueUnbind(binding))
         isDeleted.store(true, ordering: .relaxed)
+        queue.channel.connection.topology.remove(binding, from: .queue)
     }
 }
