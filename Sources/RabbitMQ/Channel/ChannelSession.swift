@@ -18,7 +18,7 @@ final class ChannelSession: SettlementWriter, Sendable {
     let closed = Broadcast<AMQPError>()
     let returns: ReturnReporter
 
-    private init(link: Link, number: UInt16) {
+    init(link: Link, number: UInt16) {
         self.link = link
         outbox = link.outbox
         maxMessageSize = link.configuration.maxMessageSize

@@ -87,5 +87,5 @@ extension Exchange {
 
 extension ChannelSession {
     /// The messages that the broker has not confirmed, in order.
-    var unconfirmed: [Confirmation] { state.withLock { $0.confirms?.pending ?? [] } }
+    var unconfirmed: [PendingConfirm] { state.withLock { $0.confirms?.pending ?? [] } }
 }

@@ -43,14 +43,14 @@ extension ChannelSession {
 
     /// Publishes a message that was checked, waiting for what is to be waited for: room, the broker's flow, a place among
     /// the unconfirmed.
-    func publish(_ publish: Publish) async throws -> Confirmation? {
+    func publish(_ publish: Publish) async throws -> PendingConfirm? {
         try await waitForFlow()
         guard publishing.load(ordering: .relaxed).contains(.confirming) else {
             try await append(publish, confirmation: nil)
             return nil
         }
         try await reservePlace()
-        let confirmation = Confirmation(session: self)
+        let confirmation = PendingConfirm(session: self)
         do {
             try await append(publish, confirmation: confirmation)
         } catch {
@@ -60,7 +60,7 @@ extension ChannelSession {
         return confirmation
     }
 
-    private func append(_ publish: Publish, confirmation: Confirmation?) async throws {
+    private func append(_ publish: Publish, confirmation: PendingConfirm?) async throws {
         let size = publish.message.body.count
         var isAdmitted = false
         while let admission = try outbox.publish(
@@ -75,7 +75,7 @@ extension ChannelSession {
 
     private func append(
         _ publish: Publish,
-        confirmation: Confirmation?,
+        confirmation: PendingConfirm?,
         to outbox: inout Outbox.State
     ) throws(AMQPError) {
         guard isOpen.load(ordering: .relaxed) else { throw endReason }
@@ -93,7 +93,7 @@ extension ChannelSession {
         // Under the outbox's lock: numbers are given in the order of the wire.
         state.withLock { state in
             state.confirms?.publish(
-                confirmation ?? Confirmation(session: self),
+                confirmation ?? PendingConfirm(session: self),
                 hasPlace: confirmation != nil,
                 mandatory: publish.mandatory
                     ? ConfirmLedger.Mandatory(

@@ -13,14 +13,14 @@ struct ConfirmLedger: Sendable {
     }
 
     private struct Entry: Sendable {
-        var confirmation: Confirmation?
+        var confirmation: PendingConfirm?
         var mandatory: Mandatory?
         var returned: AMQPError?
     }
 
     /// An outcome to make known once the lock is released. No error means confirmed.
     struct Outcome: Sendable {
-        var confirmation: Confirmation
+        var confirmation: PendingConfirm
         var error: AMQPError?
     }
 
@@ -75,7 +75,7 @@ struct ConfirmLedger: Sendable {
     ///   - hasPlace: Whether a place was taken for it: not if confirming began after its publisher had looked.
     ///   - mandatory: What it is recognized by if it comes back.
     mutating func publish(
-        _ confirmation: Confirmation,
+        _ confirmation: PendingConfirm,
         hasPlace: Bool = true,
         mandatory: @autoclosure () -> Mandatory?
     ) {
@@ -133,7 +133,7 @@ struct ConfirmLedger: Sendable {
     }
 
     /// The messages that are not confirmed, in order.
-    var pending: [Confirmation] { entries.compactMap(\.confirmation) }
+    var pending: [PendingConfirm] { entries.compactMap(\.confirmation) }
 
     /// Ends everything: what is not confirmed gets the error, or has come back; those who wait for a place fail.
     mutating func end(_ error: AMQPError) -> (outcomes: [Outcome], waiters: Deque<OneShot<Void>>) {

@@ -8,7 +8,7 @@
 ///
 /// A failure that nobody looks at is logged as an error.
 public struct PublishReceipt: Sendable {
-    let confirmation: Confirmation?
+    let confirmation: PendingConfirm?
 
     /// Waits until the broker has confirmed the message: taken it over for every queue it reached.
     ///

@@ -4,7 +4,7 @@ internal import Synchronization
 /// The one outcome of one message on a confirming channel. Any number of tasks may wait for it.
 ///
 /// A failure that nobody has looked at when the last reference goes is logged: no message is lost in silence.
-final class Confirmation: Sendable {
+final class PendingConfirm: Sendable {
     private enum State {
         case pending([OneShot<Void>])
         case confirmed

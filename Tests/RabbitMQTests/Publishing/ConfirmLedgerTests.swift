@@ -1,0 +1,146 @@
+import TestSupport
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("The ledger of unconfirmed messages")
+struct ConfirmLedgerTests {
+    private let session: ChannelSession
+
+    init() {
+        session = ChannelSession(link: Link(configuration: ConnectionConfiguration()), number: 1)
+    }
+
+    private func ledger(publishing count: Int, limit: Int = 1000) -> (ConfirmLedger, [PendingConfirm]) {
+        var ledger = ConfirmLedger(limit: limit)
+        var confirmations: [PendingConfirm] = []
+        for _ in 0..<count {
+            let place = ledger.reserve()
+            #expect(place == nil)
+            let confirmation = PendingConfirm(session: session)
+            ledger.publish(confirmation, mandatory: nil)
+            confirmations.append(confirmation)
+        }
+        return (ledger, confirmations)
+    }
+
+    @Test("an ack of one settles that one")
+    func single() {
+        var (ledger, confirmations) = ledger(publishing: 3)
+        let outcomes = ledger.settle(2, multiple: false, error: nil)
+        #expect(outcomes.map { ObjectIdentifier($0.confirmation) } == [ObjectIdentifier(confirmations[1])])
+        #expect(ledger.unconfirmed == 2)
+    }
+
+    @Test("an ack with multiple settles all up to it, those settled before aside")
+    func multiple() {
+        var (ledger, confirmations) = ledger(publishing: 5)
+        _ = ledger.settle(2, multiple: false, error: nil)
+        let outcomes = ledger.settle(4, multiple: true, error: nil)
+        #expect(
+            outcomes.map { ObjectIdentifier($0.confirmation) }
+                == [0, 2, 3].map { ObjectIdentifier(confirmations[$0]) }
+        )
+        #expect(ledger.unconfirmed == 1)
+    }
+
+    @Test("numbers never given, or settled, or absurd, settle nothing", arguments: [0, 1, 4, 5, UInt64.max])
+    func unknown(number: UInt64) {
+        var (ledger, _) = ledger(publishing: 3)
+        _ = ledger.settle(1, multiple: false, error: nil)
+        let outcomes = ledger.settle(number, multiple: false, error: nil)
+        #expect(outcomes.isEmpty)
+        #expect(ledger.unconfirmed == 2)
+    }
+
+    @Test("number 0 with multiple settles all")
+    func zero() {
+        var (ledger, _) = ledger(publishing: 3)
+        let outcomes = ledger.settle(0, multiple: true, error: nil)
+        #expect(outcomes.count == 3)
+        #expect(ledger.unconfirmed == 0)
+    }
+
+    @Test("a number far ahead with multiple settles what there is")
+    func ahead() {
+        var (ledger, _) = ledger(publishing: 3)
+        let outcomes = ledger.settle(.max, multiple: true, error: nil)
+        #expect(outcomes.count == 3)
+    }
+
+    @Test("at the limit a publisher waits, and gets the place that a confirm frees")
+    func limit() throws {
+        var (ledger, _) = ledger(publishing: 2, limit: 2)
+        let reserved = ledger.reserve()
+        let waiter = try #require(reserved)
+        let tooEarly = ledger.admit()
+        #expect(tooEarly.isEmpty)
+        _ = ledger.settle(1, multiple: false, error: nil)
+        let admitted = ledger.admit()
+        #expect(admitted.first === waiter)
+        // The place is promised to the one who waited.
+        let next = ledger.reserve()
+        #expect(next != nil)
+    }
+
+    @Test("a return is matched by exchange, key and content, in the order of the publishes")
+    func returns() {
+        var ledger = ConfirmLedger(limit: 10)
+        let messages = ["a", "b", "a"].map { Message(body: Array($0.utf8), timestamp: nil) }
+        let confirmations = messages.map { _ in PendingConfirm(session: session) }
+        for (message, confirmation) in zip(messages, confirmations) {
+            _ = ledger.reserve()
+            ledger.publish(
+                confirmation,
+                mandatory: ConfirmLedger.Mandatory(exchange: "e", routingKey: "k", message: message)
+            )
+        }
+        func returned(_ text: String, key: String = "k") -> ReturnedMessage {
+            ReturnedMessage(
+                replyCode: .noRoute,
+                replyText: "NO_ROUTE",
+                exchangeName: "e",
+                routingKey: key,
+                message: Message(body: Array(text.utf8), timestamp: nil)
+            )
+        }
+        let matches = [returned("a", key: "other"), returned("a"), returned("a"), returned("a")]
+            .map { ledger.markReturned($0) }
+        #expect(matches == [false, true, true, false])
+        let outcomes = ledger.settle(3, multiple: true, error: nil)
+        #expect(outcomes.map { $0.error?.code } == [.undeliverable, nil, .undeliverable])
+    }
+
+    @Test("the end gives everyone the error, and those that came back their return")
+    func end() {
+        var (ledger, _) = ledger(publishing: 2, limit: 2)
+        _ = ledger.reserve()
+        let (outcomes, waiters) = ledger.end(AMQPError(.outcomeUnknown, "gone"))
+        #expect(outcomes.map { $0.error?.code } == [.outcomeUnknown, .outcomeUnknown])
+        #expect(waiters.count == 1)
+        #expect(ledger.unconfirmed == 0)
+    }
+
+    @Test("random acks and nacks, single and multiple, settle each message exactly once")
+    func random() {
+        for seed in 0..<20 {
+            var generator = SystemRandomNumberGenerator()
+            var (ledger, confirmations) = ledger(publishing: 200)
+            var settled: Set<ObjectIdentifier> = []
+            for _ in 0..<(200 + seed) {
+                let outcomes = ledger.settle(
+                    UInt64.random(in: 0...210, using: &generator),
+                    multiple: Int.random(in: 0..<10) == 0,
+                    error: nil
+                )
+                for outcome in outcomes {
+                    #expect(settled.insert(ObjectIdentifier(outcome.confirmation)).inserted)
+                }
+            }
+            for outcome in ledger.settle(0, multiple: true, error: nil) {
+                #expect(settled.insert(ObjectIdentifier(outcome.confirmation)).inserted)
+            }
+            #expect(settled.count == confirmations.count)
+        }
+    }
+}
