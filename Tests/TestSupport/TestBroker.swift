@@ -37,6 +37,14 @@ public enum TestBroker {
         get throws { TLSConfiguration(trustRoots: [.file(try variable("RABBITMQ_TEST_CA"))]) }
     }
 
+    /// One of the broker's client certificates, such as `client`.
+    public static func identity(_ name: String) throws -> TLSConfiguration.ClientIdentity {
+        TLSConfiguration.ClientIdentity(
+            certificate: .file(try certificate("\(name).pem")),
+            key: .file(try certificate("\(name).key"))
+        )
+    }
+
     /// Where the broker is, with short timeouts, so that a test that hangs fails soon. Over TLS if `RABBITMQ_TEST_TLS` is 1.
     public static var configuration: ConnectionConfiguration {
         get throws {

@@ -38,8 +38,13 @@ struct FrameScanner {
             return available > 0 && bytes[offset] == UInt8(ascii: "A") ? refusal(bytes, offset) : .incomplete
         }
         guard let kind = Kind(rawValue: bytes[offset]) else {
-            return bytes[offset] == UInt8(ascii: "A")
-                ? refusal(bytes, offset) : .malformed("a frame of the unknown type \(bytes[offset])")
+            switch bytes[offset] {
+            case UInt8(ascii: "A"): return refusal(bytes, offset)
+            // An alert of TLS (RFC 8446, section 5.1): its answer to our protocol header.
+            case 21 where bytes[offset + 1] == 3:
+                return .malformed("TLS where AMQP was expected: is it a port with TLS?")
+            default: return .malformed("a frame of the unknown type \(bytes[offset])")
+            }
         }
         let channel = bytes.bigEndian(UInt16.self, at: offset + 1)
         let size = Int(bytes.bigEndian(UInt32.self, at: offset + 3))

@@ -41,14 +41,15 @@ extension Link {
     ) async throws -> (Link, ConnectionParameters) {
         let link = Link(configuration: configuration)
         let opened = OneShot<ConnectionParameters>()
+        let progress = ConnectProgress()
         let timeout = configuration.connectTimeout
         let deadline = MonotonicTime.now &+ timeout.nanoseconds
         do {
             let parameters = try await withDeadline(after: timeout) {
-                opened.fail(AMQPError(.timedOut, "connecting took longer than \(timeout)"))
+                opened.fail(progress.timedOut(after: timeout))
             } _: {
                 link.onQueue {
-                    $0.connect(to: endpoint, Handshake(wishes), opened, deadline: deadline)
+                    $0.connect(to: endpoint, Handshake(wishes), opened, progress, deadline: deadline)
                 }
                 return try await opened.value()
             }
@@ -63,6 +64,7 @@ extension Link {
         to endpoint: Endpoint?,
         _ handshake: Handshake,
         _ opened: OneShot<ConnectionParameters>,
+        _ progress: ConnectProgress,
         deadline: UInt64
     ) {
         guard case .idle = phase else { return }
@@ -79,9 +81,11 @@ extension Link {
                     to: endpoint,
                     port: configuration.port(of: endpoint),
                     tls: configuration.tls,
-                    deadline: deadline
+                    deadline: deadline,
+                    progress
                 )
             }
+            progress.reach(.loggingIn)
             self.socket = socket
             startReading(socket)
             try outbox.append { buffer throws(AMQPError) in

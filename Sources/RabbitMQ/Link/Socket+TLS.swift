@@ -5,19 +5,26 @@ internal import Glibc
 final class TLSSession {
     let ssl: OpaquePointer
     let watch: TLSWatch
+    /// The host and port, for messages.
+    let place: String
     var hasReceived = false
 
-    init(ssl: OpaquePointer, watch: TLSWatch) {
+    init(ssl: OpaquePointer, watch: TLSWatch, place: String) {
         self.ssl = ssl
         self.watch = watch
+        self.place = place
     }
 }
 
 extension Socket {
-    static func connect(_ attempt: Attempt, tls: TLSConfiguration) throws(AMQPError) -> Socket {
+    static func connect(
+        _ attempt: Attempt,
+        tls: TLSConfiguration,
+        _ progress: ConnectProgress
+    ) throws(AMQPError) -> Socket {
         let state = try newState()
         do throws(AMQPError) {
-            return try connect(attempt, tls: tls, state)
+            return try connect(attempt, tls: tls, progress, state)
         } catch {
             amqp_destroy_connection(state)
             throw error
@@ -28,6 +35,7 @@ extension Socket {
     private static func connect(
         _ attempt: Attempt,
         tls: TLSConfiguration,
+        _ progress: ConnectProgress,
         _ state: amqp_connection_state_t
     ) throws(AMQPError) -> Socket {
         guard let socket = amqp_ssl_socket_new(state), let context = amqp_ssl_socket_get_context(socket) else {
@@ -35,7 +43,7 @@ extension Socket {
         }
         let peerName = PeerName(tls.serverName ?? attempt.host)
         let verifies = tls.verification != .none
-        let watch = TLSWatch(peerName: peerName)
+        let watch = TLSWatch(peerName: peerName) { progress.reach(.encrypting(place: attempt.place)) }
         do throws(TLSFailure) {
             try TLSContext(context: OpaquePointer(context), configuration: tls, peerName: peerName).configure()
         } catch {
@@ -64,7 +72,7 @@ extension Socket {
             return Socket(
                 owning: state,
                 descriptor: amqp_socket_get_sockfd(socket),
-                tls: TLSSession(ssl: ssl, watch: watch)
+                tls: TLSSession(ssl: ssl, watch: watch, place: attempt.place)
             )
         }
     }
@@ -134,7 +142,7 @@ extension Socket {
         if let alert = session.watch.alert {
             let failure = TLSFailure(alert: alert, lackedCertificate: session.watch.lackedCertificate)
             // The server's verdict on our certificate, unless it comes out of the blue.
-            if !session.hasReceived { return failure.error(at: "the broker") }
+            if !session.hasReceived { return failure.error(at: session.place) }
             return AMQPError(.connectionLost, "the TLS connection broke: \(failure.message)", underlying: failure)
         }
         // A peer that closes without TLS's goodbye leaves neither.

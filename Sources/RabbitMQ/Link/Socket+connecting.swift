@@ -12,8 +12,10 @@ extension Socket {
         to endpoint: Endpoint,
         port: Int,
         tls: TLSConfiguration?,
-        deadline: UInt64
+        deadline: UInt64,
+        _ progress: ConnectProgress
     ) throws(AMQPError) -> Socket {
+        progress.reach(.lookingUp(host: endpoint.host))
         let addresses = try NameLookup.addresses(of: endpoint.host)
         var failures: [AMQPError] = []
         for (index, address) in addresses.enumerated() {
@@ -21,8 +23,9 @@ extension Socket {
             let left = deadline > now ? deadline - now : 1
             let share = Duration.nanoseconds(Int64(clamping: left / UInt64(addresses.count - index)))
             let attempt = Attempt(host: endpoint.host, address: address, port: port, timeout: share)
+            progress.reach(.connecting(place: attempt.place))
             do throws(AMQPError) {
-                if let tls { return try connect(attempt, tls: tls) }
+                if let tls { return try connect(attempt, tls: tls, progress) }
                 return try connect(attempt)
             } catch {
                 // A peer that answered has answered for the host.

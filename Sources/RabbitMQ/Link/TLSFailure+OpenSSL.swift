@@ -82,7 +82,9 @@ extension TLSFailure {
     ///
     /// - Parameter lackedCertificate: Whether it had asked for a certificate and got none.
     init(alert: CInt, lackedCertificate: Bool) {
-        let name = String(cString: SSL_alert_desc_string_long(alert))
+        // OpenSSL 3 has no words for this one.
+        let isRequired = alert == SSL_AD_CERTIFICATE_REQUIRED
+        let name = isRequired ? "certificate required" : String(cString: SSL_alert_desc_string_long(alert))
         let says = "the server says '\(name)' (alert \(alert))"
         switch alert {
         case SSL_AD_PROTOCOL_VERSION:

@@ -14,9 +14,14 @@ final class TLSWatch {
     private(set) var alert: CInt?
     /// The server asked for a certificate, and there was none.
     private(set) var lackedCertificate = false
-    private(set) var isHandshakeDone = false
 
-    init(peerName: PeerName) { self.peerName = peerName }
+    private let begins: () -> Void
+
+    /// - Parameter begins: Called when the handshake begins.
+    init(peerName: PeerName, begins: @escaping () -> Void) {
+        self.peerName = peerName
+        self.begins = begins
+    }
 
     /// Has the context call this watch, which must live as long as the context's sessions.
     func install(in context: OpaquePointer) {
@@ -49,10 +54,9 @@ final class TLSWatch {
     private func informed(_ ssl: OpaquePointer, _ place: CInt, _ value: CInt) {
         if place & SSL_CB_HANDSHAKE_START != 0, self.ssl == nil {
             self.ssl = ssl
+            begins()
             // rabbitmq-c has set the address that it dialled.
             _ = shim_SSL_set_tlsext_host_name(ssl, peerName.indication)
-        } else if place & SSL_CB_HANDSHAKE_DONE != 0 {
-            isHandshakeDone = true
         } else if place & SSL_CB_ALERT != 0, place & SSL_CB_READ != 0, value & 0xFF != SSL3_AD_CLOSE_NOTIFY {
             alert = value & 0xFF
         }

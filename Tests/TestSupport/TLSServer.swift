@@ -1,0 +1,84 @@
+internal import Dispatch
+internal import Foundation
+
+/// `openssl s_server` on loopback, on a port that the system chooses: a server of TLS that can be made to misbehave.
+public final class TLSServer: Sendable {
+    public let port: Int
+
+    private let process: Process
+    /// Its standard input: it ends when that does.
+    private let input: Pipe
+
+    private init(process: Process, input: Pipe, port: Int) {
+        self.process = process
+        self.input = input
+        self.port = port
+    }
+
+    /// Starts a server, lends its port to `body`, and ends it.
+    ///
+    /// - Parameters:
+    ///   - name: Of the broker's certificates, the one that the server shows.
+    ///   - arguments: Further arguments of `s_server`.
+    ///   - address: Where it listens.
+    public static func run<R>(
+        showing name: String = "server",
+        _ arguments: [String] = [],
+        on address: String = "127.0.0.1",
+        _ body: (Int) async throws -> R
+    ) async throws -> R {
+        let certificate = [
+            "-cert", try TestBroker.certificate("\(name).pem"), "-key", try TestBroker.certificate("\(name).key"),
+        ]
+        let server = try await start(["s_server", "-accept", "\(address):0"] + certificate + arguments)
+        defer { server.stop() }
+        return try await body(server.port)
+    }
+
+    @concurrent
+    private static func start(_ arguments: [String]) async throws -> TLSServer {
+        try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue(label: "test.tls-server").async {
+                continuation.resume(with: Result { try startBlocking(arguments) })
+            }
+        }
+    }
+
+    private static func startBlocking(_ arguments: [String]) throws -> TLSServer {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["openssl"] + arguments
+        let (input, output) = (Pipe(), Pipe())
+        process.standardInput = input
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        // A server that never says where it listens is ended, and so the reading below.
+        let deadline = DispatchWorkItem { process.terminate() }
+        DispatchQueue(label: "test.tls-server.deadline").asyncAfter(deadline: .now() + 10, execute: deadline)
+        defer { deadline.cancel() }
+        var text = ""
+        while true {
+            let chunk = output.fileHandleForReading.availableData
+            guard !chunk.isEmpty else {
+                throw Subprocess.Failed(description: "openssl \(arguments.joined(separator: " ")) did not start")
+            }
+            text += String(decoding: chunk, as: UTF8.self)
+            // `ACCEPT 127.0.0.1:39459`
+            for line in text.split(separator: "\n").dropLast(text.hasSuffix("\n") ? 0 : 1)
+            where line.hasPrefix("ACCEPT ") {
+                guard let port = line.split(separator: ":").last.flatMap({ Int($0) }) else { continue }
+                // What it writes later has somewhere to go.
+                output.fileHandleForReading.readabilityHandler = { handle in
+                    if handle.availableData.isEmpty { handle.readabilityHandler = nil }
+                }
+                return TLSServer(process: process, input: input, port: port)
+            }
+        }
+    }
+
+    private func stop() {
+        process.terminate()
+        try? input.fileHandleForWriting.close()
+    }
+}
