@@ -8,6 +8,8 @@ struct SettlementLedger {
         /// Acknowledged by the application, which the broker has not been told.
         case acknowledged
         case settled
+        /// Settled within a transaction that may still be rolled back.
+        case settledForNow
     }
 
     enum Verdict {
@@ -24,6 +26,9 @@ struct SettlementLedger {
 
     /// How many deliveries wait for their settlement.
     private(set) var unsettledCount = 0
+
+    /// Whether settlements count only with the next commit (tx.select).
+    var isTransactional = false
 
     var hasUnwritten: Bool { !unwritten.isEmpty }
 
@@ -66,7 +71,7 @@ struct SettlementLedger {
         guard case .accepted = verdict else { return verdict }
         let last = Int(tag - base)
         for index in (multiple ? 0 : last)...last where entries[index] == .unsettled {
-            entries[index] = .settled
+            entries[index] = isTransactional ? .settledForNow : .settled
             unsettledCount -= 1
         }
         trim()
@@ -77,6 +82,14 @@ struct SettlementLedger {
     /// the others.
     mutating func takeAcknowledgements(_ write: (_ tag: UInt64, _ multiple: Bool) -> Void) {
         guard !unwritten.isEmpty else { return }
+        if isTransactional {
+            for tag in unwritten {
+                entries[Int(tag - base)] = .settledForNow
+                write(tag, false)
+            }
+            unwritten.removeAll()
+            return
+        }
         var lastAcknowledged: UInt64 = 0
         var count = 0
         while let first = entries.first, first != .unsettled {
@@ -101,6 +114,15 @@ struct SettlementLedger {
     mutating func forgetUnsettled() {
         for index in entries.indices where entries[index] == .unsettled { entries[index] = .settled }
         unsettledCount = 0
+        trim()
+    }
+
+    /// Ends a transaction: what was settled in it is settled, or waits to be settled again.
+    mutating func endTransaction(commits: Bool) {
+        for index in entries.indices where entries[index] == .settledForNow {
+            entries[index] = commits ? .settled : .unsettled
+            if !commits { unsettledCount += 1 }
+        }
         trim()
     }
 

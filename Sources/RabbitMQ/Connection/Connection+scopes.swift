@@ -6,6 +6,7 @@ extension Connection {
     ///   - body: What to do with the connection.
     /// - Returns: What `body` returns.
     /// - Throws: What ``connect(_:onClose:)`` throws, and what `body` throws.
+    @discardableResult
     public static func withConnection<Result>(
         _ configuration: ConnectionConfiguration = ConnectionConfiguration(),
         _ body: (Connection) async throws -> Result
@@ -26,6 +27,7 @@ extension Connection {
     /// - Parameter body: What to do with the channel.
     /// - Returns: What `body` returns.
     /// - Throws: What ``openChannel()`` throws, and what `body` throws.
+    @discardableResult
     public func withChannel<Result>(_ body: (Channel) async throws -> Result) async throws -> Result {
         let channel = try await openChannel()
         do {
