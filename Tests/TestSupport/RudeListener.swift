@@ -14,6 +14,7 @@ public final class RudeListener: Sendable {
         case says([UInt8])
     }
 
+    /// Where it listens, on 127.0.0.1.
     public let port: Int
 
     /// Whether a client has sent something.

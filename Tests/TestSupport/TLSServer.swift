@@ -3,6 +3,7 @@ internal import Foundation
 
 /// `openssl s_server` on loopback, on a port that the system chooses: a server of TLS that can be made to misbehave.
 public final class TLSServer: Sendable {
+    /// Where it listens.
     public let port: Int
 
     private let process: Process
