@@ -58,6 +58,7 @@ enum SecretRenewal {
                 delay = schedule.firstDelay
             } catch {
                 try Task.checkCancellation()
+                guard link.ended.current == nil else { return }
                 delay = schedule.delayAfterFailure(left: left(until: end))
                 link.logger.warning(
                     "the connection's secret was not renewed",

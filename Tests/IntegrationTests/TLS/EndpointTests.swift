@@ -1,0 +1,131 @@
+import RabbitMQ
+import TestSupport
+import Testing
+
+@Suite("Several endpoints")
+struct EndpointTests {
+    /// A port on which nobody listens: it was this process's a moment ago.
+    private static func closedPort() async throws -> Int {
+        try await RudeListener.run(.silent) { $0.port }
+    }
+
+    @Test("are tried until one lets the client in")
+    func second() async throws {
+        try await RudeListener.run(.closes) { listener in
+            let log = CapturedLog()
+            var configuration = ConnectionConfiguration(endpoints: [
+                Endpoint(host: "127.0.0.1", port: try await Self.closedPort()),
+                Endpoint(host: "127.0.0.1", port: listener.port),
+                Endpoint(host: "no-such-host.invalid"),
+                Endpoint(host: try TestBroker.host, port: try TestBroker.port),
+            ])
+            configuration.logger = log.logger
+            configuration.connectTimeout = .seconds(8)
+            try await within(.seconds(20), "the connection") { [configuration] in
+                try await Connection.withConnection(configuration) { _ in }
+            }
+            #expect(log.entries(containing: "an endpoint could not be connected to").count == 3, "\(log.entries)")
+        }
+    }
+
+    @Test("have each its own deadline, and all their failures are in one error")
+    func allFail() async throws {
+        try await RudeListener.run(.silent) { silent in
+            let closed = try await Self.closedPort()
+            var configuration = ConnectionConfiguration(endpoints: [
+                Endpoint(host: "127.0.0.1", port: closed), Endpoint(host: "127.0.0.1", port: silent.port),
+                Endpoint(host: "127.0.0.1", port: silent.port), Endpoint(host: "no-such-host.invalid", port: 7),
+            ])
+            configuration.connectTimeout = .milliseconds(400)
+            let start = ContinuousClock.now
+            let error = try await within(.seconds(30), "the error of connecting") { [configuration] in
+                await #expect(throws: AMQPError.self) { _ = try await Connection.connect(configuration) }
+            }
+            #expect(ContinuousClock.now - start >= .milliseconds(800))
+            #expect(error?.code == .connectionFailed)
+            let failures = try #require(error?.underlying as? EndpointFailures).failures
+            #expect(failures.map(\.endpoint) == configuration.endpoints)
+            let codes: [AMQPError.Code] = [.connectionFailed, .timedOut, .timedOut]
+            #expect(failures.prefix(3).map(\.error.code) == codes)
+            for piece in ["127.0.0.1:\(closed)", "refused", "127.0.0.1:\(silent.port)", "no-such-host.invalid:7"] {
+                #expect(error?.message.contains(piece) == true, "\(error?.message ?? "")")
+            }
+            #expect(error?.isRetryable == true)
+        }
+    }
+
+    @Test("that all fail alike give that code")
+    func alike() async throws {
+        let endpoints = [
+            Endpoint(host: "127.0.0.1", port: try await Self.closedPort()),
+            Endpoint(host: "127.0.0.1", port: try await Self.closedPort()),
+        ]
+        #expect(try await connectionError(ConnectionConfiguration(endpoints: endpoints)).code == .connectionFailed)
+    }
+
+    @Test("are not tried on after a broker refused the credentials or the virtual host")
+    func refused() async throws {
+        try await RudeListener.run(.closes) { listener in
+            let broker = Endpoint(host: try TestBroker.host, port: try TestBroker.port)
+            let other = Endpoint(host: "127.0.0.1", port: listener.port)
+            var configuration = ConnectionConfiguration(endpoints: [broker, other])
+            configuration.credentials = .plain(username: "guest", password: "wrong")
+            #expect(try await connectionError(configuration).code == .authenticationFailed)
+            configuration.credentials = .plain(username: "guest", password: "guest")
+            configuration.virtualHost = "nowhere"
+            #expect(try await connectionError(configuration).code == .notAllowed)
+            #expect(!listener.isSpokenTo)
+        }
+    }
+
+    @Test("are tried in another order each time, if told so")
+    func shuffled() async throws {
+        var configuration = ConnectionConfiguration(
+            endpoints: (1...8).map { Endpoint(host: "127.0.0.1", port: $0) }
+        )
+        configuration.endpointOrder = .shuffled
+        configuration.logger = CapturedLog().logger
+        var orders: Set<[Endpoint]> = []
+        for _ in 0..<10 {
+            let error = try await connectionError(configuration)
+            let tried = try #require(error.underlying as? EndpointFailures).failures.map(\.endpoint)
+            #expect(Set(tried) == Set(configuration.endpoints))
+            orders.insert(tried)
+        }
+        #expect(orders.count > 1)
+    }
+
+    @Test("may be IPv4 and IPv6, by address and by name", arguments: ["127.0.0.1", "::1", "localhost"])
+    func families(host: String) async throws {
+        var configuration = ConnectionConfiguration(host: host, port: try TestBroker.port)
+        configuration.connectTimeout = .seconds(8)
+        try await Connection.withConnection(configuration) { _ in }
+        let brackets = host.contains(":") ? "[\(host)]" : host
+        try await Connection.withConnection(
+            ConnectionConfiguration(uri: "amqp://guest:guest@\(brackets):\(try TestBroker.port)/%2f")
+        ) { _ in }
+    }
+
+    @Test("with one that can't be are refused before any is tried")
+    func invalid() async throws {
+        let good = Endpoint(host: try TestBroker.host, port: try TestBroker.port)
+        for bad in [
+            Endpoint(host: ""), Endpoint(host: "a\0b"), Endpoint(host: "a", port: 0), Endpoint(host: "a", port: 65536),
+        ] {
+            let error = try await connectionError(ConnectionConfiguration(endpoints: [good, bad]))
+            #expect(error.code == .invalidArgument, "\(error)")
+        }
+        #expect(try await connectionError(ConnectionConfiguration(endpoints: [])).code == .invalidArgument)
+    }
+
+    @Test("have the port that is usual with TLS and without")
+    func usualPorts() {
+        var configuration = ConnectionConfiguration(endpoints: [Endpoint(host: "a"), Endpoint(host: "b", port: 1)])
+        #expect(configuration.port == 5672)
+        configuration.tls = TLSConfiguration()
+        #expect(configuration.port == 5671)
+        configuration.port = 9
+        configuration.host = "::1"
+        #expect(configuration.endpoints.map(\.description) == ["[::1]:9", "b:1"])
+    }
+}
