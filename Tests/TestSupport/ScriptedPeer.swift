@@ -62,11 +62,11 @@ public final class ScriptedPeer: Sendable {
 
     private func readable() {
         var chunk = [UInt8](repeating: 0, count: 64 * 1024)
+        // To the end: Dispatch reports a hang-up once, together with the last bytes.
         while true {
             let count = recv(descriptor, &chunk, chunk.count, 0)
             if count > 0 {
                 received(chunk[..<count])
-                if count < chunk.count { return }
                 continue
             }
             if count < 0, errno == EINTR { continue }

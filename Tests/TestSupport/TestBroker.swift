@@ -98,21 +98,3 @@ public struct ConditionTimeout: Error, CustomStringConvertible {
     /// What did not happen.
     public var description: String { "never came true: \(what)" }
 }
-
-/// Runs `body`, and fails if it takes longer than `limit`: the await that never ends is what is tested for.
-public func within<R: Sendable>(
-    _ limit: Duration,
-    _ what: String,
-    _ body: @escaping @Sendable () async throws -> R
-) async throws -> R {
-    try await withThrowingTaskGroup(of: R.self) { group in
-        group.addTask { try await body() }
-        group.addTask {
-            try await Task.sleep(for: limit)
-            throw ConditionTimeout(what: what)
-        }
-        defer { group.cancelAll() }
-        guard let result = try await group.next() else { throw ConditionTimeout(what: what) }
-        return result
-    }
-}

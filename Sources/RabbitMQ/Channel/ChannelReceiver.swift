@@ -42,8 +42,10 @@ final class ChannelReceiver: ChannelInbox {
             finish(AMQPError(.channelClosed, "the channel was closed"))
             return true
         case .channelClose(let close):
+            // If it crosses ours, ours is answered too.
+            let isCrossing = isDiscarding
             try closedByServer(close)
-            return true
+            return !isCrossing
         default: break
         }
         if isDiscarding { return false }
@@ -75,7 +77,11 @@ final class ChannelReceiver: ChannelInbox {
     private func answer(_ method: ServerMethod) throws(AMQPError) {
         let call = try session.state.withLock { state throws(AMQPError) in try state.takeCall(answeredBy: method) }
         if case .basicConsumeOk = method, let consumer = call.consumer { consumers.add(consumer) }
-        if case .basicCancelOk(let tag) = method { consumers.remove(tag: tag) }
+        if case .basicCancelOk(let tag) = method {
+            // What came before it is still seen by a consumer without acknowledgement.
+            try handOver()
+            consumers.remove(tag: tag)
+        }
         guard !call.reply.succeed(.method(method)) else { return }
         // Whoever asked is gone.
         if case .basicConsumeOk = method { call.consumer?.cancelInBackground() }

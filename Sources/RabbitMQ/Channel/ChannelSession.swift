@@ -111,6 +111,9 @@ final class ChannelSession: SettlementWriter, Sendable {
     /// Closes with a handshake; never for longer than the configuration's `closeTimeout`.
     func close() async {
         beginClosing(AMQPError(.channelClosed, "the channel was closed by the application"))
+        // The answer stands behind whatever waits for slow consumers.
+        link.gauge.callBegan()
+        defer { link.gauge.callEnded() }
         let timeout = link.configuration.closeTimeout
         await withDeadline(after: timeout) {
             self.giveUp(AMQPError(.channelClosed, "the channel was closed; the broker did not answer"))

@@ -12,6 +12,11 @@ final class OneShot<Value: Sendable>: Sendable {
 
     private let state = Mutex<State>(.empty)
 
+    /// Whether there is a result.
+    var isSettled: Bool {
+        state.withLock { if case .done = $0 { true } else { false } }
+    }
+
     /// Gives the result.
     ///
     /// - Returns: Whether this call settled it. `false` means that nobody will see this result.

@@ -55,10 +55,9 @@ public final class Consumer: Sendable {
         }
     }
 
-    /// Cancels without waiting for the broker.
+    /// Cancels without waiting for the broker, and gives back what nobody will take any more.
     func cancelInBackground() {
-        guard beginCancelling() else { return }
-        source.session.callInBackground(.basicCancel(consumerTag: tag, noWait: false))
+        if beginCancelling() { source.session.callInBackground(.basicCancel(consumerTag: tag, noWait: false)) }
         cutOff(nil)
         end(nil)
     }

@@ -40,6 +40,11 @@ final class DeliveryBuffer: Sendable {
 
     init(gauge: InboundGauge?) { self.gauge = gauge }
 
+    deinit {
+        let left = state.withLock { $0.runs.reduce(0) { $0 + $1.footprint } }
+        if left > 0 { gauge?.remove(left) }
+    }
+
     var isCutOff: Bool { isCut.load(ordering: .acquiring) }
 
     /// An empty run.

@@ -41,7 +41,7 @@ extension Link {
             closedConnection: true
         )
         try? outbox.send(.connectionCloseOk, channel: 0, isFarewell: true)
-        flush()
+        flushFarewell()
         if case .closing = phase {
             end(AMQPError(.connectionClosed, "the connection was closed by the application and the broker at once"))
             return
@@ -68,9 +68,13 @@ extension Link {
                     $0.end(AMQPError(.connectionClosed, "the connection was closed; the broker did not answer"))
                 }
             }
+            // The answer stands behind whatever waits for slow consumers.
+            gauge.callBegan()
             do throws(AMQPError) {
-                try outbox.send(.connectionClose(replyCode: 200, replyText: "Goodbye"), channel: 0, isFarewell: true)
-                outbox.refuse(AMQPError(.connectionClosed, "the connection was closed by the application"))
+                try outbox.conclude(
+                    .connectionClose(replyCode: 200, replyText: "Goodbye"),
+                    AMQPError(.connectionClosed, "the connection was closed by the application")
+                )
             } catch {
                 end(error)
             }
@@ -80,8 +84,18 @@ extension Link {
     }
 
     /// The end: of the socket, of every channel, and of everyone who waits. The first reason is the one that counts.
-    func end(_ error: AMQPError) {
-        if case .ended = phase { return }
+    func end(_ reason: AMQPError) {
+        var error = reason
+        switch phase {
+        case .ended: return
+        case .closing where reason.code == .connectionLost:
+            error = AMQPError(
+                .connectionClosed,
+                "the connection was closed by the application, and lost before the broker answered",
+                underlying: reason
+            )
+        default: break
+        }
         let opening: OneShot<ConnectionParameters>? = if case .opening(_, let opened) = phase { opened } else { nil }
         phase = .ended
         if error.code == .protocolViolation { sayGoodbye(error) }

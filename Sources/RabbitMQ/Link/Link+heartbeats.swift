@@ -13,10 +13,16 @@ extension Link {
         timer.activate()
     }
 
+    private func isSilent(for time: UInt64) -> Bool {
+        !isReadingPaused && MonotonicTime.now &- lastReceived >= time
+    }
+
     private func beat(interval: UInt64) {
+        // What came while the queue was busy counts, though it was not read yet.
+        if isSilent(for: 2 * interval) { readable() }
         guard let heartbeatTimer else { return }
         let now = MonotonicTime.now
-        if now &- lastReceived >= 2 * interval, !isReadingPaused {
+        if isSilent(for: 2 * interval) {
             end(
                 AMQPError(
                     .connectionLost,
@@ -25,11 +31,12 @@ extension Link {
             )
             return
         }
-        if now &- lastSent >= interval / 2, isFlightEmpty {
-            try? outbox.append { buffer in buffer.appendHeartbeat() }
+        var sendsAt = lastSent + interval / 2
+        if sendsAt <= now {
+            sendsAt = now + interval / 2
+            if isFlightEmpty { try? outbox.append { buffer in buffer.appendHeartbeat() } }
         }
         let silenceEnds = isReadingPaused ? .max : lastReceived + 2 * interval
-        let sendsAt = isFlightEmpty ? max(lastSent, now) + interval / 2 : now + interval / 2
         heartbeatTimer.schedule(deadline: DispatchTime(uptimeNanoseconds: min(sendsAt, silenceEnds)))
     }
 }

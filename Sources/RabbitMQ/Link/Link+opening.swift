@@ -122,7 +122,7 @@ extension Link {
             opened.succeed(parameters)
         case .refused(let error):
             try outbox.send(.connectionCloseOk, channel: 0)
-            flush()
+            flushFarewell()
             throw error
         case .failed(let error): throw error
         }

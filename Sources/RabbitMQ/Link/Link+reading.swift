@@ -12,8 +12,9 @@ extension Link {
         source.activate()
     }
 
-    private func readable() {
-        guard let socket else { return }
+    /// Reads what there is. Always to the end: Dispatch reports a hang-up once, together with the last bytes.
+    func readable() {
+        guard let socket, !isReadingPaused else { return }
         do throws(AMQPError) {
             do throws(AMQPError) {
                 try read(from: socket)
@@ -40,13 +41,21 @@ extension Link {
                 try handleFrames()
                 if self.socket == nil { return }
                 try endBatch()
-                // TLS may hold more than a poll shows, so it is read until it has nothing.
-                if count < room.count, !socket.holdsBytes { return }
             case .nothingNow: return
             case .ended(let error): throw error
             }
         }
-        if socket.holdsBytes { onQueue { $0.readable() } }
+        onQueue { $0.readable() }
+    }
+
+    /// Takes what the peer has sent before it hung up, which may say why.
+    func hearLastWords() {
+        guard let socket else { return }
+        do throws(AMQPError) {
+            try read(from: socket)
+        } catch {
+            try? endBatch()
+        }
     }
 
     private func handleFrames() throws(AMQPError) {
@@ -103,6 +112,7 @@ extension Link {
     @inline(__always)
     private func inbox(of channel: UInt16) throws(AMQPError) -> any ChannelInbox {
         let index = Int(channel)
+        if index >= inboxes.count || inboxes[index] == nil { takeRegistered() }
         guard index < inboxes.count, let inbox = inboxes[index] else {
             throw AMQPError(.protocolViolation, "the peer sent a frame on channel \(channel), which is not open")
         }
@@ -154,12 +164,12 @@ extension Link {
             // The peer was not heard because nobody listened.
             lastReceived = MonotonicTime.now
             readSource.resume()
-            if socket?.holdsBytes == true { onQueue { $0.readable() } }
+            onQueue { $0.readable() }
         }
     }
 
     /// The error for a connection that was lost, in the light of what it was doing.
-    private func lost(_ error: AMQPError) -> AMQPError {
+    func lost(_ error: AMQPError) -> AMQPError {
         guard case .opening(let handshake, _) = phase, error.code == .connectionLost else { return error }
         return handshake.lost(error)
     }

@@ -6,31 +6,38 @@ extension Link {
 
     /// Writes what the outbox holds, as far as the socket takes it.
     func flush() {
+        do throws(AMQPError) {
+            try writeOut()
+        } catch {
+            hearLastWords()
+            end(lost(error))
+        }
+    }
+
+    /// Writes the answer to a peer that closes the connection. What it said counts, not whether it still listens.
+    func flushFarewell() { try? writeOut() }
+
+    private func writeOut() throws(AMQPError) {
         guard let socket, !isAwaitingRoom else { return }
         var written = 0
-        do throws(AMQPError) {
-            for _ in 0..<Self.buffersPerFlush {
-                if isFlightEmpty {
-                    switch outbox.exchange(flight, after: written) {
-                    case .write(let filled): flight = filled
-                    case .cool:
-                        coolDown()
-                        return
-                    case .rest: return
-                    }
-                    isFlightEmpty = false
-                }
-                written += flight.byteCount
-                guard try write(flight, to: socket) else {
-                    awaitRoom(on: socket)
+        for _ in 0..<Self.buffersPerFlush {
+            if isFlightEmpty {
+                switch outbox.exchange(flight, after: written) {
+                case .write(let filled): flight = filled
+                case .cool:
+                    coolDown()
                     return
+                case .rest: return
                 }
-                flight.clear()
-                isFlightEmpty = true
+                isFlightEmpty = false
             }
-        } catch {
-            end(error)
-            return
+            written += flight.byteCount
+            guard try write(flight, to: socket) else {
+                awaitRoom(on: socket)
+                return
+            }
+            flight.clear()
+            isFlightEmpty = true
         }
         onQueue { $0.flush() }
     }

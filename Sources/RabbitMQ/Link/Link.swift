@@ -23,6 +23,13 @@ actor Link {
     nonisolated let gauge: InboundGauge
     nonisolated let ended = Broadcast<AMQPError>()
     nonisolated let blocking: BlockingState
+    private struct Registration: Sendable {
+        let number: UInt16
+        let makeInbox: @Sendable () -> any ChannelInbox
+    }
+
+    /// Channels that the queue has not taken over yet.
+    private nonisolated let registered = Mutex<[Registration]>([])
     nonisolated let numbers = Mutex(ChannelNumbers(max: 0))
     nonisolated var logger: Logger { configuration.logger }
 
@@ -80,21 +87,33 @@ actor Link {
 
     /// Registers what receives a channel's frames. Frames that come in answer to what is sent after this call find it.
     nonisolated func register(_ number: UInt16, makeInbox: @escaping @Sendable () -> any ChannelInbox) {
-        onQueue { link in
-            let index = Int(number)
-            while link.inboxes.count <= index { link.inboxes.append(nil) }
-            let inbox = makeInbox()
-            if case .ended = link.phase, let error = link.ended.current {
+        registered.withLock { $0.append(Registration(number: number, makeInbox: makeInbox)) }
+        // An answer may be read before this has its turn; then it is taken over as it is looked for.
+        onQueue { $0.takeRegistered() }
+    }
+
+    /// Takes over what was registered.
+    func takeRegistered() {
+        let new = registered.withLock { registered in
+            defer { registered = [] }
+            return registered
+        }
+        for registration in new {
+            let index = Int(registration.number)
+            while inboxes.count <= index { inboxes.append(nil) }
+            let inbox = registration.makeInbox()
+            if case .ended = phase, let error = ended.current {
                 inbox.end(error)
             } else {
-                link.inboxes[index] = inbox
+                inboxes[index] = inbox
             }
         }
     }
 
     /// Frees a channel's number and forgets who receives its frames.
     func release(_ number: UInt16) {
-        inboxes[Int(number)] = nil
+        let index = Int(number)
+        if index < inboxes.count { inboxes[index] = nil }
         numbers.withLock { $0.release(number) }
     }
 }

@@ -35,6 +35,8 @@ final class Outbox: Sendable {
         var promised = 0
         var flush = FlushSchedule()
         var heldBack: Deque<HeldBack> = []
+        /// How many of those who were held back have given up since they were looked through.
+        var withdrawn = 0
         /// Why the broker takes no messages now (connection.blocked).
         var blockedReason: String?
         var settling: [any SettlementWriter] = []
@@ -43,6 +45,13 @@ final class Outbox: Sendable {
         var ended: AMQPError?
 
         var pending: Int { buffer.byteCount + inFlight }
+
+        /// Writes the acknowledgements that were held back in order to be merged.
+        mutating func writeSettlements() {
+            guard !settling.isEmpty else { return }
+            for writer in settling { writer.writeSettlements(to: buffer) }
+            settling.removeAll(keepingCapacity: true)
+        }
     }
 
     let state = Mutex(State())
@@ -107,7 +116,7 @@ final class Outbox: Sendable {
     /// Has the writer's held-back acknowledgements written with the next flush.
     func settleSoon(_ writer: any SettlementWriter) {
         let wakes = state.withLock { state in
-            guard state.ended == nil else { return false }
+            guard state.ended == nil, state.refusal == nil else { return false }
             state.settling.append(writer)
             return state.flush.request(pending: state.buffer.byteCount, isUrgent: true)
         }
@@ -148,26 +157,26 @@ final class Outbox: Sendable {
         append: (inout State) throws(AMQPError) -> Void
     ) throws(AMQPError) -> OneShot<Void>? {
         var wakes = false
-        let heldBack = try state.withLock { state throws(AMQPError) -> OneShot<Void>? in
-            if isAdmitted { state.promised -= size }
-            if let ended = state.ended ?? state.refusal { throw ended }
-            if !isAdmitted, isFull(state) {
-                let admission = OneShot<Void>()
-                state.heldBack.append(HeldBack(size: size, admission: admission))
-                return admission
+        do throws(AMQPError) {
+            let heldBack = try state.withLock { state throws(AMQPError) -> OneShot<Void>? in
+                if isAdmitted { state.promised -= size }
+                if let ended = state.ended ?? state.refusal { throw ended }
+                if !isAdmitted, isFull(state) {
+                    let admission = OneShot<Void>()
+                    state.heldBack.append(HeldBack(size: size, admission: admission))
+                    return admission
+                }
+                try append(&state)
+                wakes = state.flush.request(pending: state.buffer.byteCount, isUrgent: false)
+                return nil
             }
-            try append(&state)
-            wakes = state.flush.request(pending: state.buffer.byteCount, isUrgent: false)
-            return nil
+            if wakes { scheduleFlush() }
+            return heldBack
+        } catch {
+            // The room that was kept for it goes to the next.
+            if isAdmitted { admit() }
+            throw error
         }
-        if wakes { scheduleFlush() }
-        return heldBack
-    }
-
-    /// Gives back what was promised to a publisher that was let through but no longer wants to publish.
-    func giveUp(size: Int) {
-        state.withLock { $0.promised -= size }
-        admit()
     }
 
     @inline(__always)
@@ -177,17 +186,36 @@ final class Outbox: Sendable {
 
     /// Lets publishers through, first come first served, as far as there is room.
     private func admit() {
-        let admitted = state.withLock { state -> [HeldBack] in
-            guard state.blockedReason == nil, state.pending + state.promised <= limits.lowWater else { return [] }
-            var admitted: [HeldBack] = []
-            while state.pending + state.promised < limits.highWater, let next = state.heldBack.popFirst() {
-                state.promised += next.size
-                admitted.append(next)
+        var given = 0
+        repeat {
+            let admitted = state.withLock { state -> [HeldBack] in
+                state.promised -= given
+                guard state.blockedReason == nil, state.pending + state.promised <= limits.lowWater else { return [] }
+                var admitted: [HeldBack] = []
+                while state.pending + state.promised < limits.highWater, let next = state.heldBack.popFirst() {
+                    state.promised += next.size
+                    admitted.append(next)
+                }
+                return admitted
             }
-            return admitted
-        }
-        for publisher in admitted where !publisher.admission.succeed(()) {
-            giveUp(size: publisher.size)
+            // What was given to those who don't wait any more goes to the next.
+            given = 0
+            var isGivenBack = false
+            for publisher in admitted where !publisher.admission.succeed(()) {
+                given += publisher.size
+                isGivenBack = true
+            }
+            guard isGivenBack else { return }
+        } while true
+    }
+
+    /// Forgets those who don't wait any more, now and then: while nothing is let through, nobody else would.
+    func withdraw() {
+        state.withLock { state in
+            state.withdrawn += 1
+            guard state.withdrawn > 64, state.withdrawn > state.heldBack.count / 2 else { return }
+            state.withdrawn = 0
+            state.heldBack.removeAll { $0.admission.isSettled }
         }
     }
 
@@ -217,10 +245,7 @@ final class Outbox: Sendable {
     ///   - count: How many bytes the flush that asks has written before.
     func exchange(_ emptied: OutboundBuffer, after count: Int) -> NextFlush {
         state.withLock { state in
-            if !state.settling.isEmpty {
-                for writer in state.settling { writer.writeSettlements(to: state.buffer) }
-                state.settling.removeAll(keepingCapacity: true)
-            }
+            state.writeSettlements()
             switch state.flush.next(pending: state.buffer.byteCount, wrote: count) {
             case .flush:
                 let filled = state.buffer
@@ -250,13 +275,18 @@ final class Outbox: Sendable {
         if hasRoom { admit() }
     }
 
-    /// Takes nothing more but the closing handshake, and ends every wait for room.
-    func refuse(_ error: AMQPError) {
-        let heldBack = state.withLock { state -> Deque<HeldBack> in
+    /// Appends connection.close behind all that is held back; takes nothing more than close-ok then, and ends every wait
+    /// for room.
+    func conclude(_ method: ClientMethod, _ error: AMQPError) throws(AMQPError) {
+        let (heldBack, wakes) = try state.withLock { state throws(AMQPError) -> (Deque<HeldBack>, Bool) in
+            if let ended = state.ended { throw ended }
+            state.writeSettlements()
+            try state.buffer.append(method, channel: 0, frameMax: state.frameMax, pool: state.pool)
             state.refusal = error
             defer { state.heldBack = [] }
-            return state.heldBack
+            return (state.heldBack, state.flush.request(pending: state.buffer.byteCount, isUrgent: true))
         }
+        if wakes { scheduleFlush() }
         for publisher in heldBack { publisher.admission.fail(error) }
     }
 

@@ -109,9 +109,14 @@ extension ChannelSession {
 
     private func waitForRoom(_ admission: OneShot<Void>) async throws {
         let outbox = outbox
-        try await wait(admission) {
-            outbox.blockedReason.map { "the broker blocks publishing (\($0))" }
-                ?? "the connection takes no more messages"
+        do {
+            try await wait(admission) {
+                outbox.blockedReason.map { "the broker blocks publishing (\($0))" }
+                    ?? "the connection takes no more messages"
+            }
+        } catch {
+            outbox.withdraw()
+            throw error
         }
     }
 
