@@ -15,6 +15,13 @@ struct PendingCall: Sendable {
     var consumer: Consumer?
     /// What a message that is asked for belongs to.
     var source: DeliverySource?
+
+    fileprivate var isAnsweredByQueue: Bool {
+        switch method {
+        case .basicConsume, .basicCancel: true
+        default: false
+        }
+    }
 }
 
 /// A channel's state, as a value: what is allowed, whose answer comes next, what is settled.
@@ -27,7 +34,8 @@ struct ChannelState: Sendable {
     }
 
     private(set) var phase = Phase.open
-    /// Answers come in the order of the calls (AMQP 0-9-1, section 4.7).
+    /// Answers come in the order of the calls (AMQP 0-9-1, section 4.7), but for those of consume and cancel: in RabbitMQ
+    /// they come from the queue, and the channel's own answers to later calls overtake them.
     private var calls: Deque<PendingCall> = []
     var settlements = SettlementLedger()
     /// What is not confirmed yet; nil if the channel doesn't confirm.
@@ -55,15 +63,20 @@ struct ChannelState: Sendable {
         calls.lazy.compactMap(\.consumer).first { $0.tag == tag }
     }
 
-    var nextCall: PendingCall? { calls.first }
+    /// The call that the channel itself answers next.
+    var nextCall: PendingCall? { calls.first { !$0.isAnsweredByQueue } }
 
     /// Takes the call that a method answers.
     mutating func takeCall(answeredBy method: ServerMethod) throws(AMQPError) -> PendingCall {
-        guard let call = calls.first, call.method.isAnswered(by: method) else {
+        let index =
+            switch method {
+            case .basicConsumeOk, .basicCancelOk: calls.firstIndex { $0.method.isAnswered(by: method) }
+            default: calls.firstIndex { !$0.isAnsweredByQueue }
+            }
+        guard let index, calls[index].method.isAnswered(by: method) else {
             throw AMQPError(.protocolViolation, "the peer sent an answer to nothing that was asked")
         }
-        calls.removeFirst()
-        return call
+        return calls.remove(at: index)
     }
 
     /// Begins to close from our side. Calls on their way are answered no more.

@@ -6,11 +6,13 @@ extension ClientMethod {
             (.exchangeDelete, .exchangeDeleteOk), (.exchangeBind, .exchangeBindOk),
             (.exchangeUnbind, .exchangeUnbindOk), (.queueDeclare, .queueDeclareOk), (.queueBind, .queueBindOk),
             (.queueUnbind, .queueUnbindOk), (.queuePurge, .queuePurgeOk), (.queueDelete, .queueDeleteOk),
-            (.basicQos, .basicQosOk), (.basicConsume, .basicConsumeOk), (.basicCancel, .basicCancelOk),
+            (.basicQos, .basicQosOk),
             (.basicGet, .basicGetOk), (.basicGet, .basicGetEmpty), (.basicRecover, .basicRecoverOk),
             (.confirmSelect, .confirmSelectOk), (.txSelect, .txSelectOk), (.txCommit, .txCommitOk),
             (.txRollback, .txRollbackOk):
             true
+        case (.basicConsume(let consume), .basicConsumeOk(let tag)): consume.consumerTag == tag
+        case (.basicCancel(let cancelled, _), .basicCancelOk(let tag)): cancelled == tag
         default: false
         }
     }

@@ -132,6 +132,28 @@ struct CancellationRows {
         }
     }
 
+    @Test("row 15: calls behind a consume or a cancel get their own answers, which RabbitMQ gives before those two's")
+    func overtakingAnswers() async throws {
+        try await TestBroker.withQueue { connection, channel, queue, exchange in
+            for round in 0..<100 {
+                async let deliveries = queue.consume()
+                async let declared = channel.declareQueue(queue.name, exclusive: true, passive: true)
+                async let purged = queue.purge()
+                #expect(try await declared.name == queue.name)
+                _ = try await purged
+                try await exchange.publishNumbers(round..<(round + 1), to: queue)
+                for try await message in try await deliveries {
+                    #expect(message.number == round)
+                    try message.ack()
+                    // Cancels, and does not wait for the answer.
+                    break
+                }
+                let other = try await channel.declareQueue(exclusive: true)
+                #expect(try await other.delete() == 0)
+            }
+        }
+    }
+
     @Test("row 15: a message that nobody waits for any more goes back to its queue")
     func getCancelled() async throws {
         try await TestBroker.withQueue { connection, _, queue, exchange in
