@@ -1,4 +1,3 @@
-internal import DequeModule
 internal import Synchronization
 
 /// A message on its way to the link.
@@ -10,74 +9,97 @@ struct Publish: Sendable {
 }
 
 extension ChannelSession {
-    /// Publishes a message where nothing is special and there is room: then nothing suspends.
+    /// Publishes a message if there is nothing to wait for: then nothing suspends.
     ///
-    /// - Returns: Whether it was handed over. If not, ``publish(_:)`` does what there is to do.
+    /// - Returns: nil if there is. Then ``publish(_:)`` does what there is to do.
     @inline(__always)
-    func publishPlainly(
+    func publishAtOnce(
         _ message: borrowing Message,
         exchange: String,
         routingKey: String,
         mandatory: Bool
-    ) throws(AMQPError) -> Bool {
+    ) throws(AMQPError) -> PublishReceipt? {
         try message.validate()
         try ShortString.validate(exchange, name: "exchange name")
         try ShortString.validate(routingKey, name: "routing key")
         guard message.body.count <= maxMessageSize else { throw tooLarge(message.body.count) }
-        return try outbox.publish(size: message.body.count) { state throws(AMQPError) -> Bool in
+        var receipt = PublishReceipt(confirm: nil)
+        let isAppended = try outbox.publish(size: message.body.count) { outbox throws(AMQPError) -> Bool in
             guard isOpen.load(ordering: .relaxed) else { throw endReason }
-            guard publishing.load(ordering: .relaxed) == .plain else { return false }
-            try state.buffer.appendPublish(
+            let mode = publishing.load(ordering: .relaxed)
+            guard mode == .plain || mode == .confirming && hasRoom else { return false }
+            try outbox.buffer.appendPublish(
                 message,
                 exchange: exchange,
                 routingKey: routingKey,
                 mandatory: mandatory,
                 channel: number,
-                frameMax: state.frameMax,
-                pool: state.pool,
-                template: state.template
+                frameMax: outbox.frameMax,
+                pool: outbox.pool,
+                template: outbox.template
+            )
+            guard mode == .confirming else { return true }
+            receipt = PublishReceipt(
+                confirm: number(message, exchange, routingKey, mandatory: mandatory, hasPlace: false)
             )
             return true
         }
+        return isAppended ? receipt : nil
+    }
+
+    private var hasRoom: Bool { state.withLock { $0.confirms?.hasRoom ?? true } }
+
+    /// Gives a message its number. Called under the outbox's lock, so that numbers are in the order of the wire.
+    private func number(
+        _ message: borrowing Message,
+        _ exchange: String,
+        _ routingKey: String,
+        mandatory: Bool,
+        hasPlace: Bool
+    ) -> PendingConfirm {
+        let confirm = PendingConfirm(session: self)
+        let recognized =
+            mandatory
+            ? ConfirmLedger.Mandatory(exchange: exchange, routingKey: routingKey, message: copy message) : nil
+        state.withLock { $0.confirms?.publish(confirm, hasPlace: hasPlace, mandatory: recognized) }
+        return confirm
     }
 
     /// Publishes a message that was checked, waiting for what is to be waited for: room, the broker's flow, a place among
     /// the unconfirmed.
-    func publish(_ publish: Publish) async throws -> PendingConfirm? {
+    func publish(_ publish: Publish) async throws -> PublishReceipt {
         try await waitForFlow()
         guard publishing.load(ordering: .relaxed).contains(.confirming) else {
-            try await append(publish, confirmation: nil)
-            return nil
+            return try await append(publish, hasPlace: false)
         }
         try await reservePlace()
-        let confirmation = PendingConfirm(session: self)
         do {
-            try await append(publish, confirmation: confirmation)
+            return try await append(publish, hasPlace: true)
         } catch {
             releasePlace()
             throw error
         }
-        return confirmation
     }
 
-    private func append(_ publish: Publish, confirmation: PendingConfirm?) async throws {
-        let size = publish.message.body.count
+    private func append(_ publish: Publish, hasPlace: Bool) async throws -> PublishReceipt {
+        var receipt = PublishReceipt(confirm: nil)
         var isAdmitted = false
         while let admission = try outbox.publish(
-            size: size,
+            size: publish.message.body.count,
             isAdmitted: isAdmitted,
-            append: { state throws(AMQPError) in try append(publish, confirmation: confirmation, to: &state) }
+            append: { outbox throws(AMQPError) in receipt = try append(publish, hasPlace: hasPlace, to: &outbox) }
         ) {
             try await waitForRoom(admission)
             isAdmitted = true
         }
+        return receipt
     }
 
     private func append(
         _ publish: Publish,
-        confirmation: PendingConfirm?,
+        hasPlace: Bool,
         to outbox: inout Outbox.State
-    ) throws(AMQPError) {
+    ) throws(AMQPError) -> PublishReceipt {
         guard isOpen.load(ordering: .relaxed) else { throw endReason }
         try outbox.buffer.appendPublish(
             publish.message,
@@ -89,20 +111,16 @@ extension ChannelSession {
             pool: outbox.pool,
             template: outbox.template
         )
-        guard publishing.load(ordering: .relaxed).contains(.confirming) else { return }
-        // Under the outbox's lock: numbers are given in the order of the wire.
-        state.withLock { state in
-            state.confirms?.publish(
-                confirmation ?? PendingConfirm(session: self),
-                hasPlace: confirmation != nil,
-                mandatory: publish.mandatory
-                    ? ConfirmLedger.Mandatory(
-                        exchange: publish.exchange,
-                        routingKey: publish.routingKey,
-                        message: publish.message
-                    ) : nil
+        guard publishing.load(ordering: .relaxed).contains(.confirming) else { return PublishReceipt(confirm: nil) }
+        return PublishReceipt(
+            confirm: number(
+                publish.message,
+                publish.exchange,
+                publish.routingKey,
+                mandatory: publish.mandatory,
+                hasPlace: hasPlace
             )
-        }
+        )
     }
 
     // MARK: Waiting
@@ -186,11 +204,11 @@ extension ChannelSession {
 
     /// The broker acks or nacks what was published.
     func settlePublished(_ number: UInt64, multiple: Bool, error: AMQPError?) {
-        let (outcomes, admitted) = state.withLock { state -> ([ConfirmLedger.Outcome], [OneShot<Void>]) in
-            let outcomes = state.confirms?.settle(number, multiple: multiple, error: error) ?? []
+        let (outcomes, admitted) = state.withLock { state -> (ConfirmLedger.Outcomes, [OneShot<Void>]) in
+            let outcomes = state.confirms?.settle(number, multiple: multiple, error: error) ?? .init()
             return (outcomes, state.confirms?.admit() ?? [])
         }
-        for outcome in outcomes { outcome.confirmation.resolve(outcome.error) }
+        outcomes.makeKnown()
         for place in admitted where !place.succeed(()) { releasePlace() }
     }
 
@@ -210,13 +228,13 @@ extension ChannelSession {
 
     /// Gives every message that is not confirmed its outcome, and ends every wait to publish.
     func endPublishing(_ error: AMQPError) {
-        let (outcomes, waiters) = state.withLock { state -> ([ConfirmLedger.Outcome], [OneShot<Void>]) in
-            let (outcomes, places) = state.confirms?.end(Self.outcome(of: error)) ?? ([], [])
-            let waiters = Array(places) + (state.flowWaiters ?? [])
+        let (outcomes, waiters) = state.withLock { state -> (ConfirmLedger.Outcomes, [OneShot<Void>]) in
+            let (outcomes, places) = state.confirms?.end(Self.outcome(of: error)) ?? (.init(), [])
+            let waiters = places + (state.flowWaiters ?? [])
             if state.flowWaiters != nil { state.flowWaiters = [] }
             return (outcomes, waiters)
         }
-        for outcome in outcomes { outcome.confirmation.resolve(outcome.error) }
+        outcomes.makeKnown()
         for waiter in waiters { waiter.fail(error) }
     }
 

@@ -6,22 +6,37 @@ internal import DequeModule
 struct ConfirmLedger: Sendable {
     /// What a returned message is recognized by: basic.return carries no number. Returns come in the order of the
     /// publishes, before the confirms of the same messages.
-    struct Mandatory: Sendable {
-        var exchange: String
-        var routingKey: String
-        var message: Message
+    ///
+    /// `@unchecked Sendable` is safe because a ledger, which is used under its channel's lock, alone has it.
+    final class Mandatory: @unchecked Sendable {
+        let exchange: String
+        let routingKey: String
+        let message: Message
+        fileprivate var returned: AMQPError?
+
+        init(exchange: String, routingKey: String, message: Message) {
+            self.exchange = exchange
+            self.routingKey = routingKey
+            self.message = message
+        }
     }
 
     private struct Entry: Sendable {
-        var confirmation: PendingConfirm?
+        /// nil once it is settled.
+        var confirm: PendingConfirm?
+        /// nil for a message that does not come back.
         var mandatory: Mandatory?
-        var returned: AMQPError?
     }
 
-    /// An outcome to make known once the lock is released. No error means confirmed.
-    struct Outcome: Sendable {
-        var confirmation: PendingConfirm
-        var error: AMQPError?
+    /// Outcomes to make known once the lock is released.
+    struct Outcomes: Sendable {
+        var confirmed: [PendingConfirm] = []
+        var failed: [(confirm: PendingConfirm, error: AMQPError)] = []
+
+        func makeKnown() {
+            for confirm in confirmed { confirm.confirm() }
+            for (confirm, error) in failed { confirm.fail(error) }
+        }
     }
 
     /// The most messages that may be unconfirmed.
@@ -43,7 +58,7 @@ struct ConfirmLedger: Sendable {
     ///
     /// - Returns: nil, or what to wait for: then the place is taken.
     mutating func reserve() -> OneShot<Void>? {
-        guard unconfirmed + promised >= limit || !waiters.isEmpty else {
+        if hasRoom {
             promised += 1
             return nil
         }
@@ -68,34 +83,31 @@ struct ConfirmLedger: Sendable {
 
     // MARK: Numbers
 
+    /// Whether a message may be published without waiting for a place.
+    var hasRoom: Bool { unconfirmed + promised < limit && waiters.isEmpty }
+
     /// Gives the next message its number. Called in the order of the wire.
     ///
     /// - Parameters:
-    ///   - confirmation: Gets its outcome.
-    ///   - hasPlace: Whether a place was taken for it: not if confirming began after its publisher had looked.
+    ///   - confirm: Gets its outcome.
+    ///   - hasPlace: Whether a place was taken for it (``reserve()``).
     ///   - mandatory: What it is recognized by if it comes back.
-    mutating func publish(
-        _ confirmation: PendingConfirm,
-        hasPlace: Bool = true,
-        mandatory: @autoclosure () -> Mandatory?
-    ) {
+    mutating func publish(_ confirm: PendingConfirm, hasPlace: Bool, mandatory: Mandatory?) {
         if hasPlace { promised -= 1 }
         unconfirmed += 1
-        entries.append(Entry(confirmation: confirmation, mandatory: mandatory(), returned: nil))
+        entries.append(Entry(confirm: confirm, mandatory: mandatory))
     }
 
     /// Notes that a message came back; its outcome follows.
     ///
     /// - Returns: Whether it is one that is not confirmed yet.
     mutating func markReturned(_ returned: ReturnedMessage) -> Bool {
-        let index = entries.firstIndex { entry in
-            guard let mandatory = entry.mandatory, entry.returned == nil else { return false }
-            return mandatory.routingKey == returned.routingKey && mandatory.exchange == returned.exchangeName
-                && mandatory.message == returned.message
+        let match = entries.lazy.compactMap(\.mandatory).first { mandatory in
+            mandatory.returned == nil && mandatory.routingKey == returned.routingKey
+                && mandatory.exchange == returned.exchangeName && mandatory.message == returned.message
         }
-        guard let index else { return false }
-        entries[index].returned = AMQPError(returned: returned)
-        return true
+        match?.returned = AMQPError(returned: returned)
+        return match != nil
     }
 
     /// Takes the broker's word for one message, or for all up to it.
@@ -105,46 +117,54 @@ struct ConfirmLedger: Sendable {
     ///   - multiple: Whether all before it are meant too.
     ///   - error: nil for an ack, the error for a nack.
     /// - Returns: The outcomes to make known. A number that was never given, or is settled, has none.
-    mutating func settle(_ number: UInt64, multiple: Bool, error: AMQPError?) -> [Outcome] {
-        guard !entries.isEmpty else { return [] }
-        let last: Int
-        if multiple && number == 0 {
-            last = entries.count - 1
+    mutating func settle(_ number: UInt64, multiple: Bool, error: AMQPError?) -> Outcomes {
+        var outcomes = Outcomes()
+        guard let last = lastIndex(number, multiple: multiple) else { return outcomes }
+        if multiple {
+            outcomes.confirmed.reserveCapacity(last + 1)
+            for index in 0...last { take(index, error, into: &outcomes) }
         } else {
-            guard number >= base else { return [] }
-            let index = number - base
-            guard index < UInt64(entries.count) || multiple else { return [] }
-            last = Int(min(index, UInt64(entries.count - 1)))
+            take(last, error, into: &outcomes)
         }
-        var outcomes: [Outcome] = []
-        if multiple { outcomes.reserveCapacity(last + 1) }
-        for index in (multiple ? 0 : last)...last {
-            guard let confirmation = entries[index].confirmation else { continue }
-            outcomes.append(Outcome(confirmation: confirmation, error: entries[index].returned ?? error))
-            entries[index].confirmation = nil
-            entries[index].mandatory = nil
-            unconfirmed -= 1
-        }
-        while let first = entries.first, first.confirmation == nil {
+        while let first = entries.first, first.confirm == nil {
             entries.removeFirst()
             base += 1
         }
         return outcomes
     }
 
+    /// The last entry that a number means.
+    private func lastIndex(_ number: UInt64, multiple: Bool) -> Int? {
+        guard !entries.isEmpty else { return nil }
+        if multiple, number == 0 { return entries.count - 1 }
+        guard number >= base else { return nil }
+        let index = number - base
+        if index < UInt64(entries.count) { return Int(index) }
+        return multiple ? entries.count - 1 : nil
+    }
+
+    private mutating func take(_ index: Int, _ error: AMQPError?, into outcomes: inout Outcomes) {
+        guard let confirm = entries[index].confirm else { return }
+        if let error = entries[index].mandatory?.returned ?? error {
+            outcomes.failed.append((confirm, error))
+        } else {
+            outcomes.confirmed.append(confirm)
+        }
+        entries[index] = Entry(confirm: nil, mandatory: nil)
+        unconfirmed -= 1
+    }
+
     /// The messages that are not confirmed, in order.
-    var pending: [PendingConfirm] { entries.compactMap(\.confirmation) }
+    var pending: [PendingConfirm] { entries.compactMap(\.confirm) }
 
     /// Ends everything: what is not confirmed gets the error, or has come back; those who wait for a place fail.
-    mutating func end(_ error: AMQPError) -> (outcomes: [Outcome], waiters: Deque<OneShot<Void>>) {
-        let outcomes = entries.compactMap { entry in
-            entry.confirmation.map { Outcome(confirmation: $0, error: entry.returned ?? error) }
-        }
+    mutating func end(_ error: AMQPError) -> (outcomes: Outcomes, waiters: [OneShot<Void>]) {
+        var outcomes = Outcomes()
+        for index in entries.indices { take(index, error, into: &outcomes) }
         defer {
             entries = []
             waiters = []
-            unconfirmed = 0
         }
-        return (outcomes, waiters)
+        return (outcomes, Array(waiters))
     }
 }

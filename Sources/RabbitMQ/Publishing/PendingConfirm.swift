@@ -5,60 +5,107 @@ internal import Synchronization
 ///
 /// A failure that nobody has looked at when the last reference goes is logged: no message is lost in silence.
 final class PendingConfirm: Sendable {
-    private enum State {
-        case pending([OneShot<Void>])
+    private enum Status: UInt8, AtomicRepresentable {
+        /// No outcome, and nobody waits.
+        case untouched
         case confirmed
-        case failed(AMQPError, isSeen: Bool)
+        /// What there is to know stands in the details.
+        case detailed
     }
 
-    private let state = Mutex(State.pending([]))
+    private struct Details {
+        var waiters: [OneShot<Void>] = []
+        var isConfirmed = false
+        var failure: AMQPError?
+        var isSeen = false
+    }
+
+    /// Most messages are confirmed before anybody waits for them: that takes this alone.
+    private let status = Atomic<Status>(.untouched)
+    private let details = Mutex<Box?>(nil)
     private let session: ChannelSession
+
+    /// Keeps what few messages need out of the object that each has.
+    private final class Box {
+        var value = Details()
+    }
 
     init(session: ChannelSession) { self.session = session }
 
     deinit {
-        guard case .failed(let error, false) = state.withLock({ $0 }) else { return }
-        session.link.logger.error("a message that nobody waited for was not confirmed", metadata: ["error": "\(error)"])
+        guard status.load(ordering: .acquiring) == .detailed else { return }
+        let unseen = details.withLock { box in box.flatMap { $0.value.isSeen ? nil : $0.value.failure } }
+        guard let unseen else { return }
+        session.link.logger.error(
+            "a message that nobody waited for was not confirmed",
+            metadata: ["error": "\(unseen)"]
+        )
     }
 
-    /// Sets the outcome, nil being success; the first one counts.
-    func resolve(_ error: AMQPError?) {
-        let waiters = state.withLock { state -> [OneShot<Void>] in
-            guard case .pending(let waiters) = state else { return [] }
-            state = error.map { .failed($0, isSeen: !waiters.isEmpty) } ?? .confirmed
-            return waiters
+    /// Sets the outcome: the broker has the message. The first outcome counts.
+    func confirm() {
+        let old = status.compareExchange(expected: .untouched, desired: .confirmed, ordering: .acquiringAndReleasing)
+        if old.original == .detailed { resolve(nil) }
+    }
+
+    /// Sets the outcome: why the message is not known to be with the broker. The first outcome counts.
+    func fail(_ error: AMQPError) {
+        let old = status.compareExchange(expected: .untouched, desired: .detailed, ordering: .acquiringAndReleasing)
+        if old.original != .confirmed { resolve(error) }
+    }
+
+    private func resolve(_ error: AMQPError?) {
+        let waiters = withDetails { details -> [OneShot<Void>] in
+            guard !details.isConfirmed, details.failure == nil else { return [] }
+            details.isConfirmed = error == nil
+            details.failure = error
+            details.isSeen = !details.waiters.isEmpty
+            defer { details.waiters = [] }
+            return details.waiters
         }
         for waiter in waiters {
             if let error { waiter.fail(error) } else { waiter.succeed(()) }
         }
     }
 
+    private func withDetails<R: Sendable>(_ body: (inout Details) -> R) -> R {
+        details.withLock { box in
+            let value = box ?? Box()
+            box = value
+            return body(&value.value)
+        }
+    }
+
     /// The outcome, once there is one.
     var outcome: Result<Void, AMQPError>? {
-        state.withLock { state in
-            switch state {
-            case .pending: return nil
-            case .confirmed: return .success(())
-            case .failed(let error, _):
-                state = .failed(error, isSeen: true)
-                return .failure(error)
+        switch status.load(ordering: .acquiring) {
+        case .untouched: nil
+        case .confirmed: .success(())
+        case .detailed:
+            withDetails { details in
+                if details.isConfirmed { return .success(()) }
+                guard let failure = details.failure else { return nil }
+                details.isSeen = true
+                return .failure(failure)
             }
         }
     }
 
     /// Waits for the outcome. A task that is cancelled stops waiting, which leaves the outcome to others.
     func wait(timeout: Duration?) async throws {
-        let timeout = timeout ?? session.link.configuration.callTimeout
+        let old = status.compareExchange(expected: .untouched, desired: .detailed, ordering: .acquiringAndReleasing)
+        guard old.original != .confirmed else { return }
         let waiter = OneShot<Void>()
-        let isPending = state.withLock { state in
-            guard case .pending(let waiters) = state else { return false }
-            state = .pending(waiters + [waiter])
+        let isPending = withDetails { details in
+            guard !details.isConfirmed, details.failure == nil else { return false }
+            details.waiters.append(waiter)
             return true
         }
         guard isPending else {
             try outcome?.get()
             return
         }
+        let timeout = timeout ?? session.link.configuration.callTimeout
         try await withDeadline(after: timeout) {
             waiter.fail(AMQPError(.timedOut, "the broker did not confirm the message within \(timeout)"))
         } _: {

@@ -8,7 +8,7 @@
 ///
 /// A failure that nobody looks at is logged as an error.
 public struct PublishReceipt: Sendable {
-    let confirmation: PendingConfirm?
+    let confirm: PendingConfirm?
 
     /// Waits until the broker has confirmed the message: taken it over for every queue it reached.
     ///
@@ -21,12 +21,12 @@ public struct PublishReceipt: Sendable {
     ///   said anything, ``AMQPError/Code/timedOut``, ``AMQPError/Code/unsupported`` if the channel doesn't confirm;
     ///   `CancellationError`, which ends this wait only.
     public func confirmed(timeout: Duration? = nil) async throws {
-        guard let confirmation else { throw Self.notConfirming }
-        try await confirmation.wait(timeout: timeout)
+        guard let confirm else { throw Self.notConfirming }
+        try await confirm.wait(timeout: timeout)
     }
 
     /// What has become of the message; nil as long as the broker hasn't said, or if the channel doesn't confirm.
-    public var outcome: Result<Void, AMQPError>? { confirmation?.outcome }
+    public var outcome: Result<Void, AMQPError>? { confirm?.outcome }
 
     private static var notConfirming: AMQPError {
         AMQPError(.unsupported, "the channel doesn't confirm: call confirmSelect() before publishing")

@@ -54,13 +54,16 @@ public final class Exchange: Sendable {
     public func publish(_ message: Message, routingKey: String, mandatory: Bool = true) async throws -> PublishReceipt {
         try requireNotDeleted()
         let session = channel.session
-        if try session.publishPlainly(message, exchange: name, routingKey: routingKey, mandatory: mandatory) {
-            return PublishReceipt(confirmation: nil)
+        if let receipt = try session.publishAtOnce(
+            message,
+            exchange: name,
+            routingKey: routingKey,
+            mandatory: mandatory
+        ) {
+            return receipt
         }
-        return PublishReceipt(
-            confirmation: try await session.publish(
-                Publish(message: message, exchange: name, routingKey: routingKey, mandatory: mandatory)
-            )
+        return try await session.publish(
+            Publish(message: message, exchange: name, routingKey: routingKey, mandatory: mandatory)
         )
     }
 

@@ -18,7 +18,7 @@ struct ConfirmLedgerTests {
             let place = ledger.reserve()
             #expect(place == nil)
             let confirmation = PendingConfirm(session: session)
-            ledger.publish(confirmation, mandatory: nil)
+            ledger.publish(confirmation, hasPlace: true, mandatory: nil)
             confirmations.append(confirmation)
         }
         return (ledger, confirmations)
@@ -28,7 +28,7 @@ struct ConfirmLedgerTests {
     func single() {
         var (ledger, confirmations) = ledger(publishing: 3)
         let outcomes = ledger.settle(2, multiple: false, error: nil)
-        #expect(outcomes.map { ObjectIdentifier($0.confirmation) } == [ObjectIdentifier(confirmations[1])])
+        #expect(outcomes.confirmed.map { ObjectIdentifier($0) } == [ObjectIdentifier(confirmations[1])])
         #expect(ledger.unconfirmed == 2)
     }
 
@@ -38,7 +38,7 @@ struct ConfirmLedgerTests {
         _ = ledger.settle(2, multiple: false, error: nil)
         let outcomes = ledger.settle(4, multiple: true, error: nil)
         #expect(
-            outcomes.map { ObjectIdentifier($0.confirmation) }
+            outcomes.confirmed.map { ObjectIdentifier($0) }
                 == [0, 2, 3].map { ObjectIdentifier(confirmations[$0]) }
         )
         #expect(ledger.unconfirmed == 1)
@@ -49,7 +49,7 @@ struct ConfirmLedgerTests {
         var (ledger, _) = ledger(publishing: 3)
         _ = ledger.settle(1, multiple: false, error: nil)
         let outcomes = ledger.settle(number, multiple: false, error: nil)
-        #expect(outcomes.isEmpty)
+        #expect(outcomes.confirmed.isEmpty && outcomes.failed.isEmpty)
         #expect(ledger.unconfirmed == 2)
     }
 
@@ -57,7 +57,7 @@ struct ConfirmLedgerTests {
     func zero() {
         var (ledger, _) = ledger(publishing: 3)
         let outcomes = ledger.settle(0, multiple: true, error: nil)
-        #expect(outcomes.count == 3)
+        #expect(outcomes.confirmed.count == 3)
         #expect(ledger.unconfirmed == 0)
     }
 
@@ -65,7 +65,7 @@ struct ConfirmLedgerTests {
     func ahead() {
         var (ledger, _) = ledger(publishing: 3)
         let outcomes = ledger.settle(.max, multiple: true, error: nil)
-        #expect(outcomes.count == 3)
+        #expect(outcomes.confirmed.count == 3)
     }
 
     @Test("at the limit a publisher waits, and gets the place that a confirm frees")
@@ -92,6 +92,7 @@ struct ConfirmLedgerTests {
             _ = ledger.reserve()
             ledger.publish(
                 confirmation,
+                hasPlace: true,
                 mandatory: ConfirmLedger.Mandatory(exchange: "e", routingKey: "k", message: message)
             )
         }
@@ -108,7 +109,8 @@ struct ConfirmLedgerTests {
             .map { ledger.markReturned($0) }
         #expect(matches == [false, true, true, false])
         let outcomes = ledger.settle(3, multiple: true, error: nil)
-        #expect(outcomes.map { $0.error?.code } == [.undeliverable, nil, .undeliverable])
+        #expect(outcomes.failed.map(\.error.code) == [.undeliverable, .undeliverable])
+        #expect(outcomes.confirmed.first === confirmations[1])
     }
 
     @Test("the end gives everyone the error, and those that came back their return")
@@ -116,7 +118,7 @@ struct ConfirmLedgerTests {
         var (ledger, _) = ledger(publishing: 2, limit: 2)
         _ = ledger.reserve()
         let (outcomes, waiters) = ledger.end(AMQPError(.outcomeUnknown, "gone"))
-        #expect(outcomes.map { $0.error?.code } == [.outcomeUnknown, .outcomeUnknown])
+        #expect(outcomes.failed.map(\.error.code) == [.outcomeUnknown, .outcomeUnknown])
         #expect(waiters.count == 1)
         #expect(ledger.unconfirmed == 0)
     }
@@ -133,12 +135,12 @@ struct ConfirmLedgerTests {
                     multiple: Int.random(in: 0..<10) == 0,
                     error: nil
                 )
-                for outcome in outcomes {
-                    #expect(settled.insert(ObjectIdentifier(outcome.confirmation)).inserted)
+                for confirm in outcomes.confirmed {
+                    #expect(settled.insert(ObjectIdentifier(confirm)).inserted)
                 }
             }
-            for outcome in ledger.settle(0, multiple: true, error: nil) {
-                #expect(settled.insert(ObjectIdentifier(outcome.confirmation)).inserted)
+            for confirm in ledger.settle(0, multiple: true, error: nil).confirmed {
+                #expect(settled.insert(ObjectIdentifier(confirm)).inserted)
             }
             #expect(settled.count == confirmations.count)
         }
