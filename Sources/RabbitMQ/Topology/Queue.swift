@@ -90,9 +90,11 @@ public final class Queue: Sendable {
     ///
     /// - Parameter noAck: Whether the message needs no acknowledgement, and is lost if this task is cancelled meanwhile.
     /// - Returns: The message, or nil if the queue is empty.
-    /// - Throws: An ``AMQPError``; `CancellationError`, after which a message that comes goes back to the queue.
+    /// - Throws: ``AMQPError/Code/invalidArgument`` for a stream, which has none of this, before anything is sent; other
+    ///   ``AMQPError``s; `CancellationError`, after which a message that comes goes back to the queue.
     public func get(noAck: Bool = false) async throws -> IncomingMessage? {
         try requireNotDeleted()
+        try StreamRules.checkGet(type: type, queue: name)
         let source = DeliverySource(lease: channel.lease, consumerTag: nil, noAck: noAck)
         switch try await channel.session.call(.basicGet(queue: name, noAck: noAck), source: source) {
         case .message(let message, _): return message
@@ -103,10 +105,12 @@ public final class Queue: Sendable {
     /// Drops all messages that are ready.
     ///
     /// - Returns: How many there were.
-    /// - Throws: An ``AMQPError``; `CancellationError`.
+    /// - Throws: ``AMQPError/Code/invalidArgument`` for a stream, before anything is sent; other ``AMQPError``s;
+    ///   `CancellationError`.
     @discardableResult
     public func purge() async throws -> Int {
         try requireNotDeleted()
+        try StreamRules.checkPurge(type: type, queue: name)
         guard case .method(.queuePurgeOk(let count)) = try await channel.session.call(.queuePurge(name: name)) else {
             throw ChannelSession.wrongAnswer
         }

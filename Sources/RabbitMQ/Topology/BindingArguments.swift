@@ -1,0 +1,136 @@
+/// The arguments of a binding: which headers a message must have, where the exchange is one of type
+/// ``ExchangeType/headers``.
+///
+/// ```swift
+/// try await queue.bind(to: documents, arguments: .headers(.all, ["format": "pdf", "urgent": .void]))
+/// ```
+///
+/// RabbitMQ: [Headers exchange](https://www.rabbitmq.com/tutorials/amqp-concepts#exchange-headers).
+public struct BindingArguments: Hashable, Sendable {
+    /// How many headers must match: `x-match`.
+    public struct Match: RawRepresentable, Hashable, Sendable {
+        /// The name on the wire.
+        public let rawValue: String
+
+        /// Makes one from its name on the wire.
+        public init(rawValue: String) { self.rawValue = rawValue }
+
+        /// All of them, those aside whose name begins with `x-`.
+        public static let all = Match(rawValue: "all")
+        /// At least one, those aside whose name begins with `x-`.
+        public static let any = Match(rawValue: "any")
+        /// All of them. From RabbitMQ 3.10.
+        public static let allWithX = Match(rawValue: "all-with-x")
+        /// At least one. From RabbitMQ 3.10.
+        public static let anyWithX = Match(rawValue: "any-with-x")
+    }
+
+    /// How many of ``headers`` must match, `x-match`; nil leaves it to the broker, for which it is ``Match/all``.
+    public var match: Match?
+
+    /// The headers a message must have, with their values; ``FieldValue/void`` for any value.
+    public var headers: Table
+
+    /// Further arguments, such as a plugin's, which go out as they are, unchecked.
+    public var custom: Table
+
+    private static let key = "x-match"
+
+    /// Makes arguments that a headers exchange compares.
+    ///
+    /// - Parameters:
+    ///   - match: ``match``.
+    ///   - headers: ``headers``.
+    ///   - custom: ``custom``.
+    public init(match: Match? = nil, headers: Table = [:], custom: Table = [:]) {
+        self.match = match
+        self.headers = headers
+        self.custom = custom
+    }
+
+    /// Makes arguments that a headers exchange compares.
+    ///
+    /// - Parameters:
+    ///   - match: How many of the headers must match.
+    ///   - headers: The headers, with their values; ``FieldValue/void`` for any value.
+    public static func headers(_ match: Match, _ headers: Table) -> BindingArguments {
+        BindingArguments(match: match, headers: headers)
+    }
+
+    /// The arguments as they go out.
+    public var table: Table {
+        var table = custom.merging(headers) { _, header in header }
+        if let match { table[Self.key] = .string(match.rawValue) }
+        return table
+    }
+
+    /// What can't work, in words.
+    var problems: [String] {
+        var problems: [String] = []
+        if headers[Self.key] != nil {
+            problems.append("\(Self.key) is not a header to match; say it with match")
+        }
+        for name in custom.keys.sorted() where headers[name] != nil || (name == Self.key && match != nil) {
+            problems.append("\(name) is given twice, once in custom")
+        }
+        if match != .allWithX, match != .anyWithX {
+            for name in headers.keys.sorted() where name.hasPrefix("x-") && name != Self.key {
+                problems.append("the header \(name) would not be looked at; match allWithX or anyWithX does")
+            }
+        }
+        return problems
+    }
+
+    func validate() throws(AMQPError) {
+        let problems = problems
+        guard problems.isEmpty else {
+            throw AMQPError(.invalidArgument, "the binding: \(problems.joined(separator: "; "))")
+        }
+    }
+}
+
+extension Queue {
+    /// Binds the queue to an exchange, with typed arguments.
+    ///
+    /// - Parameters:
+    ///   - exchange: Where messages are published.
+    ///   - routingKey: What the exchange compares with messages' routing keys; a headers exchange does not.
+    ///   - noWait: Whether not to wait for the broker. An error then closes the channel later.
+    ///   - arguments: Which headers a message must have.
+    /// - Returns: The binding, with which it can be removed.
+    /// - Throws: ``AMQPError/Code/invalidArgument`` for arguments that can't work, before anything is sent;
+    ///   what ``bind(to:routingKey:noWait:arguments:)`` with a table throws.
+    @discardableResult
+    public func bind(
+        to exchange: Exchange,
+        routingKey: String = "",
+        noWait: Bool = false,
+        arguments: BindingArguments
+    ) async throws -> QueueBinding {
+        try arguments.validate()
+        return try await bind(to: exchange, routingKey: routingKey, noWait: noWait, arguments: arguments.table)
+    }
+}
+
+extension Exchange {
+    /// Binds the exchange to another one, with typed arguments.
+    ///
+    /// - Parameters:
+    ///   - source: Where messages are published.
+    ///   - routingKey: What the source compares with messages' routing keys; a headers exchange does not.
+    ///   - noWait: Whether not to wait for the broker. An error then closes the channel later.
+    ///   - arguments: Which headers a message must have.
+    /// - Returns: The binding, with which it can be removed.
+    /// - Throws: ``AMQPError/Code/invalidArgument`` for arguments that can't work, before anything is sent;
+    ///   what ``bind(to:routingKey:noWait:arguments:)`` with a table throws.
+    @discardableResult
+    public func bind(
+        to source: Exchange,
+        routingKey: String = "",
+        noWait: Bool = false,
+        arguments: BindingArguments
+    ) async throws -> ExchangeBinding {
+        try arguments.validate()
+        return try await bind(to: source, routingKey: routingKey, noWait: noWait, arguments: arguments.table)
+    }
+}

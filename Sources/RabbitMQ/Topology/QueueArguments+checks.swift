@@ -1,0 +1,101 @@
+/// A queue's name and flags, as far as they decide which arguments it can have.
+struct QueueFlags {
+    var name: String
+    var durable: Bool
+    var exclusive: Bool
+    var autoDelete: Bool
+
+    /// What only a classic queue can be, in words.
+    var classicOnly: [String] {
+        var words: [String] = []
+        if !durable { words.append("not durable") }
+        if exclusive { words.append("exclusive") }
+        if autoDelete { words.append("deleted automatically") }
+        if name.isEmpty { words.append("named by the broker") }
+        return words
+    }
+}
+
+extension QueueArguments {
+    /// Refuses what RabbitMQ would refuse, or take for something else without a word.
+    func validate(_ flags: QueueFlags) throws(AMQPError) {
+        let problems = problems(flags)
+        guard problems.isEmpty else {
+            let subject = flags.name.isEmpty ? "the queue" : "the queue \(flags.name)"
+            throw AMQPError(.invalidArgument, "\(subject): \(problems.joined(separator: "; "))")
+        }
+    }
+
+    /// What can't work, in words.
+    func problems(_ flags: QueueFlags) -> [String] {
+        var problems: [String] = []
+        var given: [QueueArgumentField] = []
+        for field in QueueArgumentField.all {
+            guard let value = field.write(self) else { continue }
+            given.append(field)
+            if let problem = field.problem(value) { problems.append("\(field.name) \(problem)") }
+            if custom[field.name] != nil { problems.append("\(field.name) is given twice, once in custom") }
+        }
+        problems += typeProblems(given, flags)
+        problems += deadLetterProblems()
+        if type == .quorum, overflow == .rejectPublishDeadLetter {
+            problems.append(
+                "a quorum queue can't have x-overflow reject-publish-dlx, only drop-head and reject-publish"
+            )
+        }
+        return problems
+    }
+
+    /// Arguments and flags that the type of queue can't have or, where the broker chooses the type, no type has
+    /// together.
+    private func typeProblems(_ given: [QueueArgumentField], _ flags: QueueFlags) -> [String] {
+        let classicOnly = flags.classicOnly
+        guard let type else {
+            var possible: Set<QueueType> = classicOnly.isEmpty ? [.classic, .quorum, .stream] : [.classic]
+            for field in given {
+                possible.formIntersection(field.types)
+                if possible.isEmpty {
+                    let others = classicOnly + given.filter { $0.name != field.name && $0.types.count < 3 }.map(\.name)
+                    return [
+                        "\(field.name) is only for queues of type \(Self.list(field.types)), "
+                            + "which can't be combined with: \(others.joined(separator: ", "))"
+                    ]
+                }
+            }
+            return []
+        }
+        // Of a type that came after this library, the broker knows more.
+        guard [.classic, .quorum, .stream].contains(type) else { return [] }
+        var problems = given.filter { !$0.types.contains(type) }.map { field in
+            "\(field.name) is only for queues of type \(Self.list(field.types)), not \(type)"
+        }
+        if type != .classic {
+            problems += classicOnly.map { "a queue of type \(type) can't be \($0)" }
+        }
+        return problems
+    }
+
+    private func deadLetterProblems() -> [String] {
+        var problems: [String] = []
+        if deadLetterRoutingKey != nil, table["x-dead-letter-exchange"] == nil {
+            problems.append("x-dead-letter-routing-key needs x-dead-letter-exchange")
+        }
+        // Otherwise RabbitMQ falls back to at-most-once, and says so only in its log.
+        if deadLetterStrategy == .atLeastOnce {
+            let needed = [
+                ("x-queue-type", QueueType.quorum.rawValue), ("x-overflow", Overflow.rejectPublish.rawValue),
+            ]
+            for (name, value) in needed where table[name]?.stringValue != value {
+                problems.append("x-dead-letter-strategy at-least-once needs \(name) \(value)")
+            }
+            if table["x-dead-letter-exchange"] == nil {
+                problems.append("x-dead-letter-strategy at-least-once needs x-dead-letter-exchange")
+            }
+        }
+        return problems
+    }
+
+    private static func list(_ types: Set<QueueType>) -> String {
+        types.map(\.rawValue).sorted().joined(separator: " or ")
+    }
+}

@@ -1,0 +1,59 @@
+extension QueueArguments {
+    /// What happens to messages beyond the queue's greatest length: `x-overflow`.
+    public struct Overflow: RawRepresentable, Hashable, Sendable {
+        /// The name on the wire.
+        public let rawValue: String
+
+        /// Makes one from its name on the wire.
+        public init(rawValue: String) { self.rawValue = rawValue }
+
+        /// The oldest messages are dropped, or dead-lettered; the default.
+        public static let dropHead = Overflow(rawValue: "drop-head")
+        /// New messages are refused: confirming publishers get a nack.
+        public static let rejectPublish = Overflow(rawValue: "reject-publish")
+        /// New messages are refused and dead-lettered. Classic queues only.
+        public static let rejectPublishDeadLetter = Overflow(rawValue: "reject-publish-dlx")
+    }
+
+    /// How sure dead-lettering is: `x-dead-letter-strategy`.
+    public struct DeadLetterStrategy: RawRepresentable, Hashable, Sendable {
+        /// The name on the wire.
+        public let rawValue: String
+
+        /// Makes one from its name on the wire.
+        public init(rawValue: String) { self.rawValue = rawValue }
+
+        /// Messages can be lost on the way; the default.
+        public static let atMostOnce = DeadLetterStrategy(rawValue: "at-most-once")
+        /// Messages stay in the queue until they have arrived. Quorum queues only, with ``Overflow/rejectPublish``.
+        public static let atLeastOnce = DeadLetterStrategy(rawValue: "at-least-once")
+    }
+
+    /// On which node a replicated queue's leader begins: `x-queue-leader-locator`.
+    public struct LeaderLocator: RawRepresentable, Hashable, Sendable {
+        /// The name on the wire.
+        public let rawValue: String
+
+        /// Makes one from its name on the wire.
+        public init(rawValue: String) { self.rawValue = rawValue }
+
+        /// The node that the declaring client is connected to; the default.
+        public static let clientLocal = LeaderLocator(rawValue: "client-local")
+        /// One with few leaders, or any if there are many queues.
+        public static let balanced = LeaderLocator(rawValue: "balanced")
+    }
+
+    /// Where a classic queue keeps its messages: `x-queue-mode`. RabbitMQ 3.12 and later ignore it.
+    public struct Mode: RawRepresentable, Hashable, Sendable {
+        /// The name on the wire.
+        public let rawValue: String
+
+        /// Makes one from its name on the wire.
+        public init(rawValue: String) { self.rawValue = rawValue }
+
+        /// In memory as well as on disk.
+        public static let `default` = Mode(rawValue: "default")
+        /// On disk, read when they are asked for.
+        public static let lazy = Mode(rawValue: "lazy")
+    }
+}

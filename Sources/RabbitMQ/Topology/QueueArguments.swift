@@ -1,0 +1,176 @@
+/// The arguments of a queue that RabbitMQ knows, with types.
+///
+/// Checked before anything is sent: a value that is out of range, or that the type of queue doesn't have, is
+/// ``AMQPError/Code/invalidArgument``.
+///
+/// ```swift
+/// let orders = try await channel.declareQueue(
+///     "orders",
+///     arguments: QueueArguments(type: .quorum, deadLetterExchange: "failed", deliveryLimit: 5)
+/// )
+/// ```
+///
+/// The types of queue that have an argument stand in brackets: c for classic, q for quorum, s for stream.
+/// RabbitMQ: [Optional arguments](https://www.rabbitmq.com/docs/queues#optional-arguments). A policy can set most of
+/// them too, and be changed while the queue exists; arguments can't.
+public struct QueueArguments: Hashable, Sendable {
+    /// What kind of queue it is, `x-queue-type`. nil for the virtual host's default, which mostly is classic.
+    public var type: QueueType?
+
+    /// The most messages that may be ready, `x-max-length`, from 0. [c q]
+    public var maxLength: Int?
+
+    /// The most bytes that the bodies of ready messages may take, or a stream on disk, `x-max-length-bytes`, from 0.
+    /// [c q s]
+    public var maxLengthBytes: Int?
+
+    /// What happens to messages beyond that, `x-overflow`. [c q]
+    public var overflow: Overflow?
+
+    /// How long a message may wait, `x-message-ttl`: whole milliseconds, rounded up, from 0 to 10 years. [c q]
+    public var messageTTL: Duration?
+
+    /// How long the queue may be unused before it is deleted, `x-expires`: whole milliseconds, rounded up, from 1 to
+    /// 10 years. [c q]
+    public var expires: Duration?
+
+    /// Where messages go that are rejected, expire or are dropped, `x-dead-letter-exchange`. Empty for the default
+    /// exchange. [c q]
+    public var deadLetterExchange: String?
+
+    /// The routing key they get there, `x-dead-letter-routing-key`; their own if nil. At most 255 bytes of UTF-8. [c q]
+    public var deadLetterRoutingKey: String?
+
+    /// How sure dead-lettering is, `x-dead-letter-strategy`. [q]
+    public var deadLetterStrategy: DeadLetterStrategy?
+
+    /// How often a message may be delivered again before it is dropped or dead-lettered, `x-delivery-limit`, from 0. [q]
+    public var deliveryLimit: Int?
+
+    /// Whether one consumer gets everything while the others wait, `x-single-active-consumer`. [c q]
+    public var singleActiveConsumer: Bool?
+
+    /// The highest priority of messages, `x-max-priority`, from 1 to 255; few are better. [c]
+    public var maxPriority: Int?
+
+    /// On which node the leader begins, `x-queue-leader-locator`. [q s; c from RabbitMQ 3.12]
+    public var leaderLocator: LeaderLocator?
+
+    /// Where messages are kept, `x-queue-mode`. [c]
+    public var mode: Mode?
+
+    /// On how many nodes the queue begins, from 1: `x-quorum-initial-group-size`, for a stream
+    /// `x-initial-cluster-size`. [q s]
+    public var initialGroupSize: Int?
+
+    /// How long a stream keeps messages, `x-max-age`: whole seconds, rounded up, from 1. [s]
+    ///
+    /// It goes out in the largest unit that fits: a week as `7D`. RabbitMQ compares the text when the stream is declared
+    /// again; where another client has written `168h`, use ``custom``.
+    public var maxAge: Duration?
+
+    /// The size of a stream's segment files in bytes, `x-stream-max-segment-size-bytes`, from 1 to 3,000,000,000. A
+    /// stream drops whole segments. [s]
+    public var maxSegmentSize: Int?
+
+    /// Further arguments, which go out as they are, unchecked.
+    public var custom: Table
+
+    /// Makes arguments; what is nil is not sent.
+    ///
+    /// - Parameters:
+    ///   - type: ``type``.
+    ///   - maxLength: ``maxLength``.
+    ///   - maxLengthBytes: ``maxLengthBytes``.
+    ///   - overflow: ``overflow``.
+    ///   - messageTTL: ``messageTTL``.
+    ///   - expires: ``expires``.
+    ///   - deadLetterExchange: ``deadLetterExchange``.
+    ///   - deadLetterRoutingKey: ``deadLetterRoutingKey``.
+    ///   - deadLetterStrategy: ``deadLetterStrategy``.
+    ///   - deliveryLimit: ``deliveryLimit``.
+    ///   - singleActiveConsumer: ``singleActiveConsumer``.
+    ///   - maxPriority: ``maxPriority``.
+    ///   - leaderLocator: ``leaderLocator``.
+    ///   - mode: ``mode``.
+    ///   - initialGroupSize: ``initialGroupSize``.
+    ///   - maxAge: ``maxAge``.
+    ///   - maxSegmentSize: ``maxSegmentSize``.
+    ///   - custom: ``custom``.
+    public init(
+        type: QueueType? = nil,
+        maxLength: Int? = nil,
+        maxLengthBytes: Int? = nil,
+        overflow: Overflow? = nil,
+        messageTTL: Duration? = nil,
+        expires: Duration? = nil,
+        deadLetterExchange: String? = nil,
+        deadLetterRoutingKey: String? = nil,
+        deadLetterStrategy: DeadLetterStrategy? = nil,
+        deliveryLimit: Int? = nil,
+        singleActiveConsumer: Bool? = nil,
+        maxPriority: Int? = nil,
+        leaderLocator: LeaderLocator? = nil,
+        mode: Mode? = nil,
+        initialGroupSize: Int? = nil,
+        maxAge: Duration? = nil,
+        maxSegmentSize: Int? = nil,
+        custom: Table = [:]
+    ) {
+        self.type = type
+        self.maxLength = maxLength
+        self.maxLengthBytes = maxLengthBytes
+        self.overflow = overflow
+        self.messageTTL = messageTTL
+        self.expires = expires
+        self.deadLetterExchange = deadLetterExchange
+        self.deadLetterRoutingKey = deadLetterRoutingKey
+        self.deadLetterStrategy = deadLetterStrategy
+        self.deliveryLimit = deliveryLimit
+        self.singleActiveConsumer = singleActiveConsumer
+        self.maxPriority = maxPriority
+        self.leaderLocator = leaderLocator
+        self.mode = mode
+        self.initialGroupSize = initialGroupSize
+        self.maxAge = maxAge
+        self.maxSegmentSize = maxSegmentSize
+        self.custom = custom
+    }
+
+    /// Reads arguments from a table.
+    ///
+    /// What it does not know, or what has another type or form than it would write itself, goes to ``custom``. So
+    /// ``table`` says the same as `table`.
+    ///
+    /// - Parameter table: Arguments of a queue.
+    public init(_ table: Table) {
+        self.init()
+        var custom = table
+        // The type first: it decides how a field is called.
+        for field in QueueArgumentField.all {
+            guard let value = table[field.name] else { continue }
+            var read = self
+            field.read(value, &read)
+            guard let written = field.write(read), written.means(value) else { continue }
+            self = read
+            custom[field.name] = nil
+        }
+        self.custom = custom
+    }
+
+    /// The arguments as they go out.
+    public var table: Table {
+        var table = custom
+        for field in QueueArgumentField.all {
+            if let value = field.write(self) { table[field.name] = value }
+        }
+        return table
+    }
+}
+
+extension FieldValue {
+    /// Whether RabbitMQ takes it for the same argument: integers of all sizes are alike.
+    fileprivate func means(_ other: FieldValue) -> Bool {
+        if let number = intValue { number == other.intValue } else { self == other }
+    }
+}

@@ -1,0 +1,129 @@
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("Local checks of a queue's arguments")
+struct QueueArgumentsChecksTests {
+    struct Case: CustomTestStringConvertible {
+        var arguments: QueueArguments
+        var flags = QueueFlags(name: "q", durable: true, exclusive: false, autoDelete: false)
+        var says: [String]
+        var testDescription: String { says.joined(separator: "; ") }
+
+        init(_ arguments: QueueArguments, _ flags: QueueFlags? = nil, says: String...) {
+            self.arguments = arguments
+            if let flags { self.flags = flags }
+            self.says = says
+        }
+    }
+
+    static func flags(_ name: String = "q", durable: Bool = true, exclusive: Bool = false, autoDelete: Bool = false)
+        -> QueueFlags
+    {
+        QueueFlags(name: name, durable: durable, exclusive: exclusive, autoDelete: autoDelete)
+    }
+
+    static let refused: [Case] = [
+        Case(QueueArguments(maxLength: -1), says: "x-max-length is -1", "at least 0"),
+        Case(QueueArguments(maxLengthBytes: -1), says: "x-max-length-bytes is -1"),
+        Case(QueueArguments(messageTTL: .milliseconds(-1)), says: "x-message-ttl is -1 milliseconds"),
+        Case(QueueArguments(messageTTL: .seconds(315_360_001)), says: "from 0 to 315360000000 milliseconds"),
+        Case(QueueArguments(messageTTL: .seconds(Int64.max)), says: "x-message-ttl"),
+        Case(QueueArguments(expires: .zero), says: "x-expires is 0 milliseconds", "from 1 to"),
+        Case(QueueArguments(maxPriority: 0), says: "x-max-priority is 0", "from 1 to 255"),
+        Case(QueueArguments(maxPriority: 256), says: "x-max-priority is 256"),
+        Case(QueueArguments(type: .quorum, deliveryLimit: -1), says: "x-delivery-limit is -1"),
+        Case(QueueArguments(type: .quorum, initialGroupSize: 0), says: "x-quorum-initial-group-size is 0"),
+        Case(QueueArguments(type: .stream, initialGroupSize: 0), says: "x-initial-cluster-size is 0"),
+        Case(QueueArguments(type: .stream, maxAge: .zero), says: "x-max-age must be from a second"),
+        Case(QueueArguments(type: .stream, maxAge: .seconds(-5)), says: "x-max-age must be from a second"),
+        Case(QueueArguments(type: .stream, maxAge: .seconds(Int64.max)), says: "to 3,000 years"),
+        Case(QueueArguments(type: .stream, maxSegmentSize: 3_000_000_001), says: "from 1 to 3000000000"),
+        Case(QueueArguments(deadLetterExchange: String(repeating: "x", count: 256)), says: "has 256 bytes"),
+        Case(QueueArguments(deadLetterRoutingKey: "k"), says: "x-dead-letter-routing-key needs x-dead-letter-exchange"),
+        Case(
+            QueueArguments(type: .quorum, deadLetterExchange: "x", deadLetterStrategy: .atLeastOnce),
+            says: "at-least-once needs x-overflow reject-publish"
+        ),
+        Case(
+            QueueArguments(overflow: .rejectPublish, deadLetterExchange: "x", deadLetterStrategy: .atLeastOnce),
+            says: "at-least-once needs x-queue-type quorum"
+        ),
+        Case(
+            QueueArguments(type: .quorum, overflow: .rejectPublish, deadLetterStrategy: .atLeastOnce),
+            says: "at-least-once needs x-dead-letter-exchange"
+        ),
+        Case(QueueArguments(type: .quorum, overflow: .rejectPublishDeadLetter), says: "reject-publish-dlx"),
+        Case(QueueArguments(type: .quorum, maxPriority: 5), says: "x-max-priority is only for queues of type classic"),
+        Case(QueueArguments(type: .quorum, mode: .lazy), says: "x-queue-mode is only for"),
+        Case(QueueArguments(type: .quorum, maxAge: .seconds(5)), says: "x-max-age is only for queues of type stream"),
+        Case(QueueArguments(type: .classic, deliveryLimit: 5), says: "x-delivery-limit", "not classic"),
+        Case(QueueArguments(type: .classic, deadLetterStrategy: .atMostOnce), says: "only for queues of type quorum"),
+        Case(QueueArguments(type: .stream, messageTTL: .seconds(1)), says: "x-message-ttl is only", "not stream"),
+        Case(QueueArguments(type: .stream, maxLength: 1), says: "x-max-length is only"),
+        Case(QueueArguments(type: .stream, overflow: .dropHead), says: "x-overflow is only"),
+        Case(QueueArguments(type: .stream, expires: .seconds(1)), says: "x-expires is only"),
+        Case(QueueArguments(type: .stream, deadLetterExchange: "x"), says: "x-dead-letter-exchange is only"),
+        Case(QueueArguments(type: .stream, singleActiveConsumer: true), says: "x-single-active-consumer is only"),
+        Case(QueueArguments(type: .quorum), flags(durable: false), says: "can't be not durable"),
+        Case(QueueArguments(type: .quorum), flags(exclusive: true), says: "can't be exclusive"),
+        Case(QueueArguments(type: .stream), flags(autoDelete: true), says: "can't be deleted automatically"),
+        Case(QueueArguments(type: .stream), flags(""), says: "the queue: ", "can't be named by the broker"),
+        Case(QueueArguments(deliveryLimit: 5), flags(exclusive: true), says: "x-delivery-limit", "exclusive"),
+        Case(QueueArguments(messageTTL: .seconds(1), maxAge: .seconds(1)), says: "x-max-age", "x-message-ttl"),
+        Case(QueueArguments(maxLength: 1, custom: ["x-max-length": 2]), says: "x-max-length is given twice"),
+        Case(
+            QueueArguments(type: .stream, maxLength: -1, maxPriority: 300),
+            flags(exclusive: true),
+            says: "x-max-length is -1",
+            "x-max-priority is 300",
+            "can't be exclusive"
+        ),
+    ]
+
+    @Test("what can't work is an invalidArgument that says why", arguments: refused)
+    func refuses(_ refused: Case) throws {
+        let error = #expect(throws: AMQPError.self) { try refused.arguments.validate(refused.flags) }
+        #expect(error?.code == .invalidArgument)
+        for words in refused.says { #expect(error?.message.contains(words) == true, "\(error?.message ?? "")") }
+    }
+
+    static let accepted: [Case] = [
+        Case(QueueArguments(), says: "none"),
+        Case(
+            QueueArguments(maxLength: 0, messageTTL: .zero, expires: .milliseconds(1), maxPriority: 255),
+            says: "edges"
+        ),
+        Case(QueueArguments(maxPriority: 1), flags("", durable: false, exclusive: true), says: "classic, exclusive"),
+        Case(QueueArguments(deliveryLimit: 0), says: "the virtual host's default may be quorum"),
+        Case(
+            QueueArguments(
+                type: .quorum,
+                overflow: .rejectPublish,
+                deadLetterExchange: "",
+                deadLetterRoutingKey: "k",
+                deadLetterStrategy: .atLeastOnce
+            ),
+            says: "at-least-once"
+        ),
+        Case(
+            QueueArguments(deadLetterRoutingKey: "k", custom: ["x-dead-letter-exchange": ""]),
+            says: "dead-letter exchange in custom"
+        ),
+        Case(
+            QueueArguments(type: .stream, maxLengthBytes: 1, maxAge: .seconds(1), maxSegmentSize: 3_000_000_000),
+            says: "stream"
+        ),
+        Case(QueueArguments(type: .stream, custom: ["x-max-length": -1]), says: "custom is unchecked"),
+        Case(
+            QueueArguments(type: QueueType(rawValue: "x-next"), maxLength: 1, maxAge: .seconds(1)),
+            flags(exclusive: true),
+            says: "a type that came later"
+        ),
+    ]
+
+    @Test("what can work passes", arguments: accepted)
+    func accepts(_ accepted: Case) throws {
+        try accepted.arguments.validate(accepted.flags)
+    }
+}
