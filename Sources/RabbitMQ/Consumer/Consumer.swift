@@ -1,10 +1,9 @@
-internal import Logging
 internal import Synchronization
 
 /// A subscription to a queue: messages come as the broker has them.
 ///
-/// Made by ``Queue/consume(tag:noLocal:noAck:exclusive:arguments:onCancel:onError:callback:)``, which calls back, or as
-/// the source of ``Deliveries``, over which one iterates.
+/// Made by ``Queue/consume(options:maxConcurrency:onCancel:onError:callback:)``, which calls back, or as the source of
+/// ``Deliveries``, over which one iterates.
 public final class Consumer: Sendable {
     /// What is called for each message. An error that it throws is logged, and the next message comes.
     public typealias Callback = @Sendable (IncomingMessage) async throws -> Void
@@ -77,12 +76,6 @@ public final class Consumer: Sendable {
         giveBack(buffer.end(error, cuts: true))
     }
 
-    /// Returns messages that nobody will see to their queue.
-    func giveBack(_ runs: some Sequence<DeliveryRun>) {
-        guard !source.noAck else { return }
-        for run in runs { source.session.requeue(run.deliveryTags) }
-    }
-
     /// Ends the consumer: cancelled by us if there is no error, else by the broker or with its channel.
     func end(_ error: AMQPError?) {
         let isServerCancel = error?.code == .consumerCancelled
@@ -91,34 +84,5 @@ public final class Consumer: Sendable {
         // only messages that need no settling are worth seeing.
         let cuts = error == nil ? cutsOnCancel : !source.noAck && !isServerCancel
         giveBack(buffer.end(error, cuts: cuts))
-    }
-}
-
-extension Consumer {
-    /// Calls the callback for each message, in order, until the end; then calls the handler for that end.
-    func run(onCancel: (@Sendable () -> Void)?, onError: (@Sendable (AMQPError) -> Void)?) async {
-        guard let callback else { return }
-        let logger = source.session.link.logger
-        let cursor = DeliveryCursor(self)
-        do {
-            while let message = try await cursor.next() {
-                do {
-                    try await callback(message)
-                } catch {
-                    logger.error(
-                        "a consumer's callback threw",
-                        metadata: ["consumer-tag": "\(tag)", "error": "\(error)"]
-                    )
-                }
-            }
-            onCancel?()
-        } catch AMQPError.Code.consumerCancelled {
-            onCancel?()
-        } catch let error as AMQPError {
-            logger.warning("a consumer ended", metadata: ["consumer-tag": "\(tag)", "reason": "\(error)"])
-            onError?(error)
-        } catch {
-            onCancel?()
-        }
     }
 }

@@ -4,13 +4,16 @@ final class DeliverySource: Sendable {
     /// nil for messages that were asked for one by one.
     let consumerTag: String?
     let noAck: Bool
+    /// Whether the queue is known to be a stream, which keeps its messages: it knows acknowledgements only.
+    let isStream: Bool
 
     var session: ChannelSession { lease.session }
 
-    init(lease: ChannelLease, consumerTag: String?, noAck: Bool) {
+    init(lease: ChannelLease, consumerTag: String?, noAck: Bool, isStream: Bool = false) {
         self.lease = lease
         self.consumerTag = consumerTag
         self.noAck = noAck
+        self.isStream = isStream
     }
 }
 

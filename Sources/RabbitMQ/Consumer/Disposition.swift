@@ -22,10 +22,12 @@ public struct Disposition: Hashable, Sendable, CustomStringConvertible {
 extension IncomingMessage {
     /// Settles the message in one of the three ways.
     ///
+    /// A stream keeps its messages and can take none back: there each way is to acknowledge.
+    ///
     /// - Parameter disposition: What becomes of it.
     /// - Throws: What ``ack(multiple:)`` throws.
     public func settle(_ disposition: Disposition) throws(AMQPError) {
-        switch disposition.kind {
+        switch source.isStream ? .acknowledge : disposition.kind {
         case .acknowledge: try ack()
         case .requeue: try reject(requeue: true)
         case .deadLetter: try reject(requeue: false)

@@ -83,9 +83,10 @@ extension IncomingMessage {
     ///
     /// - Parameter requeue: Whether the broker is to deliver it again, to whomever. If not, it is dead-lettered where
     ///   its queue has a dead-letter exchange, and dropped elsewhere.
-    /// - Throws: What ``ack(multiple:)`` throws.
+    /// - Throws: What ``ack(multiple:)`` throws; ``AMQPError/Code/unsupported`` for a stream's message.
     public func reject(requeue: Bool = true) throws(AMQPError) {
         try requireAcknowledgement()
+        try requireRejectable()
         try source.session.reject(deliveryTag, requeue: requeue, multiple: false, usesNack: false)
     }
 
@@ -96,9 +97,10 @@ extension IncomingMessage {
     /// - Parameters:
     ///   - requeue: Whether the broker is to deliver them again.
     ///   - multiple: Whether all earlier deliveries on the channel that are not settled are meant too.
-    /// - Throws: What ``ack(multiple:)`` throws.
+    /// - Throws: What ``ack(multiple:)`` throws; ``AMQPError/Code/unsupported`` for a stream's message.
     public func nack(requeue: Bool = true, multiple: Bool = false) throws(AMQPError) {
         try requireAcknowledgement()
+        try requireRejectable()
         try source.session.reject(deliveryTag, requeue: requeue, multiple: multiple, usesNack: true)
     }
 
@@ -106,6 +108,13 @@ extension IncomingMessage {
     private func requireAcknowledgement() throws(AMQPError) {
         if source.noAck {
             throw AMQPError(.alreadySettled, "the message was delivered without acknowledgement (noAck)")
+        }
+    }
+
+    /// RabbitMQ would close the whole connection.
+    private func requireRejectable() throws(AMQPError) {
+        if source.isStream {
+            throw AMQPError(.unsupported, "a stream keeps its messages: they can be acknowledged, not rejected")
         }
     }
 }

@@ -125,12 +125,18 @@ extension Queue {
         let session = channel.session
         let prefetch = session.state.withLock { $0.prefetchCount }
         try options.validate(prefetchCount: prefetch)
+        let table = options.table
         // An empty tag would have the broker make one up, which might come after the first deliveries.
         let tag = options.tag.flatMap { $0.isEmpty ? nil : $0 } ?? ConsumerTags.next()
         let isUnlimited = options.noAck || prefetch == 0
         let consumer = Consumer(
             tag: tag,
-            source: DeliverySource(lease: channel.lease, consumerTag: tag, noAck: options.noAck),
+            source: DeliverySource(
+                lease: channel.lease,
+                consumerTag: tag,
+                noAck: options.noAck,
+                isStream: table["x-stream-offset"] != nil || self.arguments["x-queue-type"] == "stream"
+            ),
             buffer: DeliveryBuffer(gauge: isUnlimited ? session.link.gauge : nil),
             callback: callback
         )
@@ -142,7 +148,7 @@ extension Queue {
                     noLocal: options.noLocal,
                     noAck: options.noAck,
                     exclusive: options.exclusive,
-                    arguments: options.table
+                    arguments: table
                 )
             ),
             consumer: consumer
