@@ -20,6 +20,8 @@ final class DeliveryBuffer: Sendable {
             return waiters
         }
 
+        var isIdle: Bool { runs.isEmpty && end == nil }
+
         /// Keeps an emptied run; a few are enough.
         mutating func keep(_ run: DeliveryRun) {
             if spare.count < 4 { spare.append(run) }
@@ -100,6 +102,32 @@ final class DeliveryBuffer: Sendable {
         }
         if case .run(let run) = taken { gauge?.remove(run.footprint) }
         return taken
+    }
+
+    /// Waits until there is something to take, or an end, or until the time has come.
+    ///
+    /// - Parameter deadline: In nanoseconds of ``MonotonicTime``.
+    /// - Returns: Whether ``take(returning:)`` need not wait; it need not either when the task is cancelled.
+    func isReady(before deadline: UInt64) async -> Bool {
+        let now = MonotonicTime.now
+        let waiter = OneShot<Void>()
+        let isIdle = state.withLock { state in
+            // Who doesn't wait leaves no waiter behind.
+            if state.isIdle, now < deadline { state.waiters.append(waiter) }
+            return state.isIdle
+        }
+        guard isIdle else { return true }
+        guard now < deadline else { return false }
+        do {
+            try await withDeadline(after: .nanoseconds(deadline - now)) {
+                waiter.succeed(())
+            } _: {
+                try await waiter.value()
+            }
+        } catch {
+            return true
+        }
+        return state.withLock { !$0.isIdle }
     }
 
     /// Ends the stream of messages; the first end counts.

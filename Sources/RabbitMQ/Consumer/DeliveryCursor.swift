@@ -14,7 +14,7 @@ final class DeliveryCursor {
     /// The next message, or nil if the consumer was cancelled.
     @inline(__always)
     func next() async throws -> IncomingMessage? {
-        if consumer.buffer.isCutOff || Task.isCancelled { stop() }
+        if consumer.buffer.isCutOff || Task.isCancelled { try stop() }
         if let run, let message = try pop(run) { return message }
         return try await nextOfNextRun()
     }
@@ -43,9 +43,20 @@ final class DeliveryCursor {
         }
     }
 
-    private func stop() {
-        if Task.isCancelled { consumer.cancelInBackground() }
+    /// Waits until ``next()`` need not wait, whatever it then gives, or until the time has come.
+    ///
+    /// - Parameter deadline: In nanoseconds of ``MonotonicTime``.
+    /// - Returns: Whether ``next()`` need not wait.
+    func isReady(before deadline: UInt64) async -> Bool {
+        if let run, !run.isEmpty { return true }
+        return await consumer.buffer.isReady(before: deadline)
+    }
+
+    private func stop() throws(CancellationError) {
         giveBack()
+        guard Task.isCancelled else { return }
+        consumer.cancelInBackground()
+        throw CancellationError()
     }
 
     private func giveBack() {
