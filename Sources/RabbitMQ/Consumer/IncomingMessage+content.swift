@@ -1,23 +1,25 @@
 public import Foundation
 
 extension IncomingMessage {
-    /// The body as text: ``Message/text()``.
+    /// The body as text, decoded with the message's content encoding; UTF-8 if it has none.
     ///
-    /// - Throws: An ``AMQPError`` with ``AMQPError/Code/decodingFailed``.
+    /// - Returns: The text.
+    /// - Throws: ``AMQPError/Code/decodingFailed``, also for an unknown encoding.
     public func text() throws(AMQPError) -> String { try message.text() }
 
-    /// The body as a JSON value: ``Message/json()``.
+    /// The body as JSON.
     ///
-    /// - Throws: An ``AMQPError`` with ``AMQPError/Code/decodingFailed``.
+    /// - Returns: The value.
+    /// - Throws: ``AMQPError/Code/decodingFailed``.
     public func json() throws(AMQPError) -> JSONValue { try message.json() }
 
-    /// The body as a value of `type`, decoded from JSON: ``Message/decode(_:decoder:)``.
+    /// The body as JSON, decoded to a type.
     ///
     /// - Parameters:
-    ///   - type: The type to decode.
-    ///   - decoder: The decoder for the value; one with Foundation's defaults by default.
+    ///   - type: What to decode to.
+    ///   - decoder: Decodes it; one with defaults by default.
     /// - Returns: The value.
-    /// - Throws: An ``AMQPError`` with ``AMQPError/Code/decodingFailed``.
+    /// - Throws: ``AMQPError/Code/decodingFailed``.
     public func decode<T: Decodable>(
         _ type: T.Type = T.self,
         decoder: JSONDecoder = JSONDecoder()

@@ -25,6 +25,18 @@ struct FlushSchedule {
 
     private var state = State.idle
     private var hasUrgent = false
+    /// Whether something was received since the last direct write.
+    private var hasReceived = true
+
+    /// Whether what was appended may be written at once by whoever appended it. Asking uses it up.
+    @inline(__always)
+    mutating func mayWriteDirectly(pending: Int) -> Bool {
+        guard hasReceived, state == .idle, pending <= Self.largeFlush else { return false }
+        hasReceived = false
+        return true
+    }
+
+    mutating func noteReceived() { hasReceived = true }
 
     /// Asks for a flush.
     ///

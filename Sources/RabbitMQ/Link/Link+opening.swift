@@ -88,6 +88,7 @@ extension Link {
             progress.reach(.loggingIn)
             self.socket = socket
             startReading(socket)
+            if !socket.isTLS { outbox.allowDirectWrites(to: socket.descriptor) }
             try outbox.append { buffer throws(AMQPError) in
                 let header = Handshake.protocolHeader
                 buffer.room(for: header.count).copyMemory(from: header, byteCount: header.count)

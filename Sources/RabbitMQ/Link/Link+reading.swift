@@ -37,6 +37,7 @@ extension Link {
             switch socket.read(into: room) {
             case .bytes(let count):
                 lastReceived = MonotonicTime.now
+                outbox.noteReceived()
                 received.received(count)
                 try handleFrames()
                 if self.socket == nil { return }

@@ -19,6 +19,7 @@ final class OutboundBuffer: @unchecked Sendable {
 
     private var written = 0
     private var writtenSplices = 0
+    private var writtenBytes = 0
 
     /// What an emptied buffer keeps at most.
     private static let keptCapacity = 1 << 20
@@ -34,6 +35,9 @@ final class OutboundBuffer: @unchecked Sendable {
     var byteCount: Int { filled + splicedBytes }
 
     var isEmpty: Bool { byteCount == 0 }
+
+    /// What is still to be written.
+    var unwrittenCount: Int { byteCount - writtenBytes }
 
     // MARK: Filling
 
@@ -99,6 +103,7 @@ final class OutboundBuffer: @unchecked Sendable {
                 count = try write(head, UnsafeRawBufferPointer(start: nil, count: 0))
             }
             let complete = count == total
+            writtenBytes += count
             let ofHead = min(count, head.count)
             written += ofHead
             count -= ofHead
@@ -118,6 +123,7 @@ final class OutboundBuffer: @unchecked Sendable {
         filled = 0
         written = 0
         writtenSplices = 0
+        writtenBytes = 0
         splicedBytes = 0
         splices.removeAll(keepingCapacity: splices.count < 64)
         if capacity > Self.keptCapacity {

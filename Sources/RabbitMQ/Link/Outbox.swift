@@ -34,6 +34,8 @@ final class Outbox: Sendable {
         /// Bytes for which publishers were let through that have not appended them yet.
         var promised = 0
         var flush = FlushSchedule()
+        /// Where whoever appends may write at once; nil over TLS, whose session is the queue's, and before and after.
+        var directDescriptor: CInt?
         var heldBack: Deque<HeldBack> = []
         /// How many of those who were held back have given up since they were looked through.
         var withdrawn = 0
@@ -98,7 +100,7 @@ final class Outbox: Sendable {
                 state.buffer.rewind(to: mark)
                 throw error
             }
-            return state.flush.request(pending: state.buffer.byteCount, isUrgent: true)
+            return state.requestFlush(isUrgent: true)
         }
         if wakes { scheduleFlush() }
     }
@@ -108,7 +110,7 @@ final class Outbox: Sendable {
         let wakes = try state.withLock { state throws(AMQPError) in
             if let ended = state.ended ?? state.refusal { throw ended }
             try encode(state.buffer)
-            return state.flush.request(pending: state.buffer.byteCount, isUrgent: true)
+            return state.requestFlush(isUrgent: true)
         }
         if wakes { scheduleFlush() }
     }
@@ -118,7 +120,7 @@ final class Outbox: Sendable {
         let wakes = state.withLock { state in
             guard state.ended == nil, state.refusal == nil else { return false }
             state.settling.append(writer)
-            return state.flush.request(pending: state.buffer.byteCount, isUrgent: true)
+            return state.requestFlush(isUrgent: true)
         }
         if wakes { scheduleFlush() }
     }
@@ -137,7 +139,7 @@ final class Outbox: Sendable {
         let isAppended = try state.withLock { state throws(AMQPError) -> Bool in
             if let ended = state.ended ?? state.refusal { throw ended }
             guard !isFull(state), try append(&state) else { return false }
-            wakes = state.flush.request(pending: state.buffer.byteCount, isUrgent: false)
+            wakes = state.requestFlush(isUrgent: false)
             return true
         }
         if wakes { scheduleFlush() }
@@ -167,7 +169,7 @@ final class Outbox: Sendable {
                     return admission
                 }
                 try append(&state)
-                wakes = state.flush.request(pending: state.buffer.byteCount, isUrgent: false)
+                wakes = state.requestFlush(isUrgent: false)
                 return nil
             }
             if wakes { scheduleFlush() }
@@ -250,7 +252,7 @@ final class Outbox: Sendable {
             case .flush:
                 let filled = state.buffer
                 state.buffer = emptied
-                state.inFlight = filled.byteCount
+                state.inFlight = filled.unwrittenCount
                 return .write(filled)
             case .cool: return .cool
             case .rest: return .rest
@@ -284,7 +286,7 @@ final class Outbox: Sendable {
             try state.buffer.append(method, channel: 0, frameMax: state.frameMax, pool: state.pool)
             state.refusal = error
             defer { state.heldBack = [] }
-            return (state.heldBack, state.flush.request(pending: state.buffer.byteCount, isUrgent: true))
+            return (state.heldBack, state.requestFlush(isUrgent: true))
         }
         if wakes { scheduleFlush() }
         for publisher in heldBack { publisher.admission.fail(error) }
@@ -295,6 +297,7 @@ final class Outbox: Sendable {
         let heldBack = state.withLock { state -> Deque<HeldBack> in
             guard state.ended == nil else { return [] }
             state.ended = error
+            state.directDescriptor = nil
             state.buffer.clear()
             state.settling = []
             defer { state.heldBack = [] }

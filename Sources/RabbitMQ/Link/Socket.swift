@@ -82,6 +82,8 @@ final class Socket {
         }
     }
 
+    var isTLS: Bool { tls != nil }
+
     /// Whether TLS has bytes that were read from the socket already, which no poll shows.
     var holdsBytes: Bool { tls.map { SSL_has_pending($0.ssl) == 1 } ?? false }
 

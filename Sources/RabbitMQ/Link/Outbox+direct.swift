@@ -1,0 +1,42 @@
+internal import Glibc
+internal import Synchronization
+
+/// Writing on the thread that appends, which spares a lone request the queue's wake-up.
+///
+/// It is done under the lock, which keeps the descriptor open and bytes in order, and only once for each time that
+/// something was received: whoever publishes in a row has the queue write, in batches.
+extension Outbox {
+    /// Allows it, on a connected socket without TLS.
+    func allowDirectWrites(to descriptor: CInt) {
+        state.withLock { state in
+            if state.ended == nil { state.directDescriptor = descriptor }
+        }
+    }
+
+    /// Notes that something was received.
+    func noteReceived() { state.withLock { $0.flush.noteReceived() } }
+}
+
+extension Outbox.State {
+    /// Has what was appended written.
+    ///
+    /// - Returns: Whether the queue is to be woken for it.
+    @inline(__always)
+    mutating func requestFlush(isUrgent: Bool) -> Bool {
+        if flush.mayWriteDirectly(pending: buffer.byteCount), writeDirectly() { return false }
+        return flush.request(pending: buffer.byteCount, isUrgent: isUrgent)
+    }
+
+    @inline(never)
+    private mutating func writeDirectly() -> Bool {
+        guard let directDescriptor, settling.isEmpty, inFlight == 0 else { return false }
+        // What the socket does not take, or refuses, the queue deals with.
+        let isWritten = try? buffer.drain { head, body throws(AMQPError) in
+            guard body.isEmpty else { return 0 }
+            return max(0, Glibc.send(directDescriptor, head.baseAddress, head.count, CInt(MSG_NOSIGNAL)))
+        }
+        guard isWritten == true else { return false }
+        buffer.clear()
+        return true
+    }
+}

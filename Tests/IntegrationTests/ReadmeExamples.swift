@@ -1,0 +1,90 @@
+import Foundation
+import RabbitMQ
+import TestSupport
+import Testing
+
+/// The README's code, which `everyExampleIsHere` holds against the README itself: every line of it compiles and runs.
+@Suite("The README", .timeLimit(.minutes(1)))
+struct ReadmeExamples {
+    @Test("its publish and consume examples work, as does each that follows")
+    func firstSteps() async throws {
+        let configuration = try TestBroker.configuration
+        let name = TestBroker.uniqueName("orders")
+        try await publishing(configuration, name)
+        try await consuming(configuration, name)
+        try await confirming(configuration, name)
+    }
+
+    struct Order: Codable, Equatable {
+        var id: Int
+    }
+
+    private func publishing(_ configuration: ConnectionConfiguration, _ name: String) async throws {
+        // example: publish
+        let connection = try await Connection.connect(configuration)
+        let channel = try await connection.openChannel()
+        let queue = try await channel.declareQueue(name)
+        let exchange = try await channel.declareExchange(name, type: .topic)
+        try await queue.bind(to: exchange, routingKey: "order.#")
+
+        try await exchange.publish(Message(encoding: Order(id: 17)), routingKey: "order.new")
+        try await exchange.publish(Message("hello, world"), routingKey: "order.text")
+        await connection.close()
+        // end
+    }
+
+    private func consuming(_ configuration: ConnectionConfiguration, _ name: String) async throws {
+        // example: consume
+        try await Connection.withConnection(configuration) { connection in
+            let channel = try await connection.openChannel()
+            try await channel.setQos(prefetchCount: 100)
+            let queue = try await channel.declareQueue(name)
+            for try await message in try await queue.consume() {
+                if message.contentType == "application/json" {
+                    print(try message.decode(Order.self))
+                } else {
+                    print(try message.text())
+                }
+                try message.ack()
+                if message.routingKey == "order.text" { break }
+            }
+        }
+        // end
+    }
+
+    private func confirming(_ configuration: ConnectionConfiguration, _ name: String) async throws {
+        try await Connection.withConnection(configuration) { connection in
+            let channel = try await connection.openChannel()
+            let exchange = try await channel.declareExchange(name, type: .topic)
+            // example: confirm
+            try await channel.confirmSelect()
+            do {
+                try await exchange.publishConfirmed(Message("important"), routingKey: "order.new")
+            } catch AMQPError.Code.undeliverable {
+                print("no queue is bound for it")
+            } catch AMQPError.Code.nacked, AMQPError.Code.outcomeUnknown {
+                print("publish it again")
+            }
+            // end
+            try await channel.declareQueue(name).delete(ifUnused: false, ifEmpty: false)
+            try await exchange.delete(ifUnused: false)
+        }
+    }
+
+    @Test("every Swift example in it stands in this file, line for line")
+    func everyExampleIsHere() throws {
+        let here = URL(filePath: #filePath)
+        let root = here.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let readme = try String(contentsOf: root.appending(path: "README.md"), encoding: .utf8)
+        let source = try String(contentsOf: here, encoding: .utf8)
+        let lines = Set(source.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) })
+        let examples = readme.components(separatedBy: "```swift\n").dropFirst()
+            .map { $0.components(separatedBy: "```")[0] }
+            .filter { !$0.contains(".package(") && !$0.contains("import RabbitMQ") }
+        #expect(examples.count == 3)
+        for line in examples.joined().split(separator: "\n") {
+            let line = line.trimmingCharacters(in: .whitespaces)
+            #expect(lines.contains(line), "the README has a line that is not compiled: \(line)")
+        }
+    }
+}
