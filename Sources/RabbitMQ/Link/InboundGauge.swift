@@ -20,6 +20,9 @@ final class InboundGauge: Sendable {
         self.onChange = onChange
     }
 
+    /// How many bytes wait.
+    var waitingBytes: Int { waiting.load(ordering: .relaxed) }
+
     func add(_ bytes: Int) { waiting.add(bytes, ordering: .relaxed) }
 
     /// Counts out bytes that a consumer took or dropped.

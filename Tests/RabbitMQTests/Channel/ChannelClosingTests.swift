@@ -31,7 +31,7 @@ struct ChannelClosingTests {
                 for try await _ in deliveries {}
             }
             await channel.close()
-            let error = try await thrownError(within: .seconds(5)) { try await consuming.value }
+            let error = try await thrownError(within: .seconds(10)) { try await consuming.value }
             #expect(error.code == .channelClosed)
         }
     }
@@ -70,7 +70,10 @@ struct ChannelClosingTests {
                     for _ in 0..<8 {
                         group.addTask {
                             do {
-                                while true { try await exchange.publish(message, routingKey: "q") }
+                                while true {
+                                    try await exchange.publish(message, routingKey: "q")
+                                    await Task.yield()
+                                }
                             } catch {
                                 return error as? AMQPError
                             }
@@ -98,7 +101,9 @@ struct ChannelClosingTests {
             let publishing = Task {
                 await withTaskGroup(of: Void.self) { group in
                     for _ in 0..<8 {
-                        group.addTask { while (try? await exchange.publish(message, routingKey: "q")) != nil {} }
+                        group.addTask {
+                            while (try? await exchange.publish(message, routingKey: "q")) != nil { await Task.yield() }
+                        }
                     }
                 }
             }
@@ -137,7 +142,7 @@ struct ChannelClosingTests {
         try await ScriptedPeer.withChannel { configuration in
             configuration.closeTimeout = .milliseconds(200)
         } _: { peer, _, channel in
-            try await within(.seconds(5), "close") {
+            try await within(.seconds(10), "close") {
                 async let first: Void = channel.close()
                 async let second: Void = channel.close()
                 _ = await (first, second)

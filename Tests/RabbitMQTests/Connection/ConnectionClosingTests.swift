@@ -42,7 +42,11 @@ struct ConnectionClosingTests {
                 let publishing = Task {
                     await withTaskGroup(of: Void.self) { group in
                         for _ in 0..<8 {
-                            group.addTask { while (try? await exchange.publish(message, routingKey: "q")) != nil {} }
+                            group.addTask {
+                                while (try? await exchange.publish(message, routingKey: "q")) != nil {
+                                    await Task.yield()
+                                }
+                            }
                         }
                     }
                 }
@@ -83,7 +87,7 @@ struct ConnectionClosingTests {
         try await ScriptedPeer.withConnection { configuration in
             configuration.closeTimeout = .milliseconds(200)
         } _: { peer, connection in
-            try await within(.seconds(5), "close") {
+            try await within(.seconds(10), "close") {
                 async let first: Void = connection.close()
                 async let second: Void = connection.close()
                 _ = await (first, second)
@@ -135,7 +139,7 @@ struct ConnectionClosingTests {
             try await peer.sendClose(.connectionClose, channel: 0, code: 320, text: "shutdown")
             peer.hangUp()
             gate.signal()
-            let reason = try await within(.seconds(5), "the end") { try await connection.closed }
+            let reason = try await within(.seconds(10), "the end") { try await connection.closed }
             #expect(reason.kind == .closedByServer)
             #expect(reason.replyCode == .connectionForced)
             #expect(reason.replyText == "shutdown")
@@ -152,7 +156,7 @@ struct ConnectionClosingTests {
             try await peer.sendClose(.connectionClose, channel: 0, code: 320, text: "shutdown")
             peer.hangUp()
             gate.signal()
-            let reason = try await within(.seconds(5), "the end") { try await connection.closed }
+            let reason = try await within(.seconds(10), "the end") { try await connection.closed }
             #expect(reason.kind == .closedByServer)
             #expect(reason.replyText == "shutdown")
         }
@@ -167,7 +171,7 @@ struct ConnectionClosingTests {
             if count < 1000 { try await sending } else { gate.signal(); try await sending }
             peer.hangUp()
             gate.signal()
-            let reason = try await within(.seconds(5), "the end") { try await connection.closed }
+            let reason = try await within(.seconds(10), "the end") { try await connection.closed }
             #expect(reason.kind == .lost)
         }
     }
