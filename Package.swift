@@ -50,6 +50,13 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        .executableTarget(
+            name: "AllocationProbe",
+            dependencies: ["CAllocationCounter", "RabbitMQ"],
+            path: "Tests/AllocationProbe",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "RabbitMQTests",
             dependencies: ["RabbitMQ", "TestSupport"],

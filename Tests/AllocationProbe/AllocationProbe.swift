@@ -1,0 +1,49 @@
+internal import CAllocationCounter
+internal import RabbitMQ
+
+/// Prints how many heap allocations a publish and a delivery take, in a process of its own where nothing else runs.
+///
+/// Called with the broker's host and port.
+@main
+struct AllocationProbe {
+    static let count = 20_000
+
+    static func main() async throws {
+        let arguments = CommandLine.arguments
+        var configuration = ConnectionConfiguration(
+            host: arguments.count > 1 ? arguments[1] : "127.0.0.1",
+            port: arguments.count > 2 ? Int(arguments[2]) ?? 5672 : 5672
+        )
+        configuration.heartbeat = .zero
+        try await Connection.withConnection(configuration) { connection in
+            let channel = try await connection.openChannel()
+            let queue = try await channel.declareQueue(exclusive: true)
+            let exchange = try await channel.declareExchange("")
+            let message = Message(body: [UInt8](repeating: 1, count: 100))
+
+            // The first round fills buffers and caches.
+            try await publish(message, to: exchange, queue.name)
+            try await publish(message, to: exchange, queue.name)
+            let published = allocation_count()
+            try await publish(message, to: exchange, queue.name)
+            let perPublish = Double(allocation_count() - published) / Double(count)
+
+            let deliveries = try await queue.consume(noAck: true).makeAsyncIterator()
+            try await take(from: deliveries)
+            let delivered = allocation_count()
+            try await take(from: deliveries)
+            let perDelivery = Double(allocation_count() - delivered) / Double(count)
+            print("publish \(perPublish) delivery \(perDelivery)")
+        }
+    }
+
+    private static func publish(_ message: Message, to exchange: Exchange, _ key: String) async throws {
+        for _ in 0..<count { try await exchange.publish(message, routingKey: key, mandatory: false) }
+        try await exchange.channel.setQos()
+    }
+
+    private static func take(from deliveries: Deliveries.AsyncIterator) async throws {
+        var deliveries = deliveries
+        for _ in 0..<count { _ = try await deliveries.next() }
+    }
+}
