@@ -20,13 +20,13 @@ final class DeadlineTimer: Sendable {
         deadlines.withLock { $0.remove(id) }
     }
 
-    /// A timer that is early for what is there by then finds nothing due, and sets itself anew.
     private func set(_ time: UInt64) {
-        queue.asyncAfter(deadline: DispatchTime(uptimeNanoseconds: time)) { self.fire() }
+        queue.asyncAfter(deadline: DispatchTime(uptimeNanoseconds: time)) { self.fire(setFor: time) }
     }
 
-    private func fire() {
-        let (due, arm) = deadlines.withLock { $0.takeDue(now: MonotonicTime.now) }
+    /// A timer that is early for what is there by then finds nothing due, and is set anew.
+    private func fire(setFor time: UInt64) {
+        let (due, arm) = deadlines.withLock { $0.takeDue(now: MonotonicTime.now, setFor: time) }
         if let arm { set(arm) }
         for entry in due { entry.expire() }
     }

@@ -27,10 +27,15 @@ struct Deadlines {
         entries[id] = nil
     }
 
-    /// Takes what is due, when the timer has fired.
+    /// Takes what is due, when a timer has fired. One that another was set before does nothing: else each of them would
+    /// set the next one.
     ///
+    /// - Parameters:
+    ///   - now: The time.
+    ///   - timer: The time for which the timer was set.
     /// - Returns: The due entries, earliest first, and the time to set the timer to, if any are left.
-    mutating func takeDue(now: UInt64) -> (due: [Entry], arm: UInt64?) {
+    mutating func takeDue(now: UInt64, setFor timer: UInt64) -> (due: [Entry], arm: UInt64?) {
+        guard armed == timer else { return ([], nil) }
         let due = entries.filter { $0.value.time <= now }
         for id in due.keys { entries[id] = nil }
         armed = entries.values.lazy.map(\.time).min()

@@ -1,0 +1,98 @@
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("deadlines", .timeLimit(.minutes(1)))
+struct DeadlinesTests {
+    @Test func `the timer is set for the earliest, and set anew when one is earlier`() {
+        var deadlines = Deadlines()
+        #expect(deadlines.add(at: 100) {}.arm == 100)
+        #expect(deadlines.add(at: 200) {}.arm == nil)
+        let early = deadlines.add(at: 50) {}
+        #expect(early.arm == 50)
+        deadlines.remove(early.id)
+        let (due, arm) = deadlines.takeDue(now: 50, setFor: 50)
+        #expect(due.isEmpty)
+        #expect(arm == 100)
+        let all = deadlines.takeDue(now: 300, setFor: 100)
+        #expect(all.due.map(\.time) == [100, 200])
+        #expect(all.arm == nil)
+        #expect(deadlines.isEmpty)
+    }
+
+    @Test func `timers do not multiply`() {
+        var deadlines = Deadlines()
+        var timers: [UInt64] = []
+        var now: UInt64 = 0
+        // Always a long deadline, and again and again a short one that is removed.
+        for _ in 0..<500 {
+            if let arm = deadlines.add(at: now + 30_000, expire: {}).arm { timers.append(arm) }
+            let short = deadlines.add(at: now + 50) {}
+            if let arm = short.arm { timers.append(arm) }
+            deadlines.remove(short.id)
+            now += 100
+            for time in timers.filter({ $0 <= now }) {
+                if let arm = deadlines.takeDue(now: now, setFor: time).arm { timers.append(arm) }
+            }
+            timers.removeAll { $0 <= now }
+        }
+        // One for the first long deadline of each kind is enough; a few may be stale.
+        #expect(timers.count < 20, "\(timers.count) timers are set")
+    }
+
+    @Test func `at random, everything that is due expires, in time`() {
+        var random = SplitMix(seed: 4)
+        var deadlines = Deadlines()
+        var timers: Set<UInt64> = []
+        var open: [UInt64: UInt64] = [:]
+        var now: UInt64 = 1
+        for _ in 0..<5000 {
+            switch Int.random(in: 0..<3, using: &random) {
+            case 0:
+                let time = now + UInt64.random(in: 0..<300, using: &random)
+                let (id, arm) = deadlines.add(at: time) {}
+                open[id] = time
+                if let arm { timers.insert(arm) }
+            case 1:
+                guard let id = open.keys.sorted().randomElement(using: &random) else { continue }
+                deadlines.remove(id)
+                open[id] = nil
+            default:
+                now += UInt64.random(in: 0..<50, using: &random)
+                while let timer = timers.filter({ $0 <= now }).min() {
+                    timers.remove(timer)
+                    let (due, arm) = deadlines.takeDue(now: now, setFor: timer)
+                    #expect(due.allSatisfy { $0.time <= now })
+                    #expect(due.map(\.time) == due.map(\.time).sorted())
+                    if let arm { timers.insert(arm) }
+                }
+                open = open.filter { $0.value > now }
+                #expect(open.isEmpty || timers.contains { $0 <= open.values.min() ?? 0 })
+            }
+        }
+    }
+
+    @Test func `the shared timer calls, in order, and not what was removed`() async throws {
+        let called = Mutex<[Int]>([])
+        let timer = DeadlineTimer()
+        for number in [3, 1, 2] {
+            _ = timer.add(after: .milliseconds(50 * number)) { called.withLock { $0.append(number) } }
+        }
+        let removed = timer.add(after: .milliseconds(20)) { called.withLock { $0.append(0) } }
+        timer.remove(removed)
+        try await eventually("all are called") { called.withLock { $0.count } == 3 }
+        #expect(called.withLock { $0 } == [1, 2, 3])
+    }
+
+    @Test func `durations in nanoseconds never overflow`() {
+        #expect(Duration.seconds(-1).nanoseconds == 0)
+        #expect(Duration.zero.nanoseconds == 0)
+        #expect(Duration.nanoseconds(5).nanoseconds == 5)
+        #expect(Duration.milliseconds(1500).nanoseconds == 1_500_000_000)
+        let most = Duration.seconds(Int64.max).nanoseconds
+        #expect(most == 3_155_760_000_000_000_000)
+        #expect(MonotonicTime.now.addingReportingOverflow(most).overflow == false)
+    }
+}

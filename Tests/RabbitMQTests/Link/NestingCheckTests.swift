@@ -1,0 +1,91 @@
+import TestSupport
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("the check of nesting before rabbitmq-c decodes")
+struct NestingCheckTests {
+    private func accepts(_ entries: [UInt8], before: [UInt8] = [], behind: [UInt8] = []) -> Bool {
+        var writer = PeerWriter()
+        writer.raw(before)
+        writer.block(entries)
+        writer.raw(behind)
+        return writer.bytes.withUnsafeBytes { NestingCheck.accepts($0, tableAt: before.count) }
+    }
+
+    private func nested(_ levels: Int, inArrays: Bool) -> [UInt8] {
+        // Built from the inside; each level costs 5 or 7 bytes.
+        var value: [UInt8] = [UInt8(ascii: "V")]
+        for _ in 1..<max(levels, 1) {
+            var writer = PeerWriter()
+            writer.octet(UInt8(ascii: inArrays ? "A" : "F"))
+            writer.block(inArrays ? value : [1, UInt8(ascii: "k")] + value)
+            value = writer.bytes
+        }
+        return [1, UInt8(ascii: "k")] + value
+    }
+
+    @Test(arguments: [true, false])
+    func `32 levels pass and 33 don't`(inArrays: Bool) {
+        #expect(accepts(nested(1, inArrays: inArrays)))
+        #expect(accepts(nested(31, inArrays: inArrays)))
+        #expect(accepts(nested(32, inArrays: inArrays)))
+        #expect(!accepts(nested(33, inArrays: inArrays)))
+        #expect(!accepts(nested(2000, inArrays: inArrays)))
+    }
+
+    @Test func `every kind of value passes, wherever the table stands`() {
+        let values: [(Character, [UInt8])] = [
+            ("V", []), ("t", [1]), ("b", [1]), ("B", [1]), ("s", [1, 2]), ("u", [1, 2]), ("I", [1, 2, 3, 4]),
+            ("i", [1, 2, 3, 4]), ("f", [1, 2, 3, 4]), ("D", [1, 2, 3, 4, 5]), ("l", [1, 2, 3, 4, 5, 6, 7, 8]),
+            ("L", [1, 2, 3, 4, 5, 6, 7, 8]), ("d", [1, 2, 3, 4, 5, 6, 7, 8]), ("T", [1, 2, 3, 4, 5, 6, 7, 8]),
+            ("S", [0, 0, 0, 2, 65, 66]), ("x", [0, 0, 0, 0]), ("A", [0, 0, 0, 1, UInt8(ascii: "V")]),
+            ("F", [0, 0, 0, 0]),
+        ]
+        var all: [UInt8] = []
+        for (kind, bytes) in values {
+            let entry = [2, 65, 66, kind.asciiValue ?? 0] + bytes
+            #expect(accepts(entry))
+            #expect(accepts(entry, before: [9, 9, 9], behind: [7, 7]))
+            if !bytes.isEmpty { #expect(!accepts(Array(entry.dropLast()))) }
+            all += entry
+        }
+        #expect(accepts(all))
+        #expect(accepts([]))
+    }
+
+    @Test(
+        arguments: [
+            [1], [5, 65], [1, 65], [0], [1, 65, 0], [1, 65, UInt8(ascii: "q"), 1],
+            [1, 65, UInt8(ascii: "S"), 0, 0, 0, 9, 1], [1, 65, UInt8(ascii: "S"), 0xFF, 0xFF, 0xFF, 0xFF],
+            [1, 65, UInt8(ascii: "F"), 0, 0, 0, 1], [1, 65, UInt8(ascii: "A"), 0, 0],
+            [1, 65, UInt8(ascii: "F"), 0, 0, 0, 2, 1, 65, UInt8(ascii: "V")],
+            [255] + [UInt8](repeating: 65, count: 200),
+        ] as [[UInt8]]
+    )
+    func `lengths that don't fit in each other are refused`(entries: [UInt8]) {
+        #expect(!accepts(entries))
+    }
+
+    @Test func `a table that is longer than what holds it is refused`() {
+        for bytes in [[], [0], [0, 0, 0], [0, 0, 0, 1], [0xFF, 0xFF, 0xFF, 0xFF, 0]] as [[UInt8]] {
+            #expect(!bytes.withUnsafeBytes { NestingCheck.accepts($0, tableAt: 0) })
+        }
+        #expect(![0, 0, 0, 0].withUnsafeBytes { NestingCheck.accepts($0, tableAt: 400) })
+    }
+
+    @Test func `whatever comes, nothing traps`() {
+        var random = SplitMix(seed: 2)
+        let letters = Array("FASxVtIlD".utf8)
+        for _ in 0..<20_000 {
+            var bytes = random.bytes(upTo: 60)
+            // Make it likely to be nearly right.
+            for index in bytes.indices where Int.random(in: 0..<3, using: &random) > 0 {
+                bytes[index] =
+                    Bool.random(using: &random) ? letters.randomElement(using: &random) ?? 0 : bytes[index] % 6
+            }
+            _ = accepts(bytes)
+            _ = bytes.withUnsafeBytes { NestingCheck.accepts($0, tableAt: Int.random(in: 0...70, using: &random)) }
+        }
+    }
+}
