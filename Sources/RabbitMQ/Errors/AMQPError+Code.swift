@@ -23,6 +23,7 @@ extension AMQPError {
             case invalidArgument, invalidMessage, encodingFailed, decodingFailed
             case alreadySettled, staleDelivery, protocolViolation, tlsFailed
             case invalidURI, tooManyChannels, consumerCancelled, unsupported
+            case topologyConflict
         }
 
         let kind: Kind
@@ -165,6 +166,9 @@ extension AMQPError.Code {
 
     /// The broker or this build of the library cannot do this.
     public static let unsupported = AMQPError.Code(.unsupported)
+
+    /// The broker has exchanges or queues otherwise than a ``Topology`` describes them; nothing was changed.
+    public static let topologyConflict = AMQPError.Code(.topologyConflict)
 }
 
 extension AMQPError.Code: CustomStringConvertible {

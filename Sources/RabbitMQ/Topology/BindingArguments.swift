@@ -57,6 +57,20 @@ public struct BindingArguments: Hashable, Sendable {
         BindingArguments(match: match, headers: headers)
     }
 
+    /// Reads arguments from a table.
+    ///
+    /// What headers exchanges do not look at goes to ``custom``.
+    ///
+    /// - Parameter table: Arguments of a binding.
+    public init(_ table: Table) {
+        let match = table[Self.key]?.stringValue.map(Match.init)
+        let looksAtAll = match == .allWithX || match == .anyWithX
+        self.init(match: match)
+        for (name, value) in table where name != Self.key || match == nil {
+            if looksAtAll || !name.hasPrefix("x-") { headers[name] = value } else { custom[name] = value }
+        }
+    }
+
     /// The arguments as they go out.
     public var table: Table {
         var table = custom.merging(headers) { _, header in header }

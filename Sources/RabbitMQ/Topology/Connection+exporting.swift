@@ -1,0 +1,25 @@
+extension Connection {
+    /// What was declared through this connection and its channels, and not deleted through them since.
+    ///
+    /// In the order of declaring. Left out is what was only looked up (passive), and queues that the broker named,
+    /// which nobody else can declare. What the broker deletes by itself (`autoDelete`, expiry), or another connection
+    /// does, stays in.
+    ///
+    /// ```swift
+    /// let json = try JSONEncoder().encode(connection.exportTopology())
+    /// ```
+    public func exportTopology() -> Topology {
+        Topology(
+            exchanges: topology.exchanges.map { Topology.Exchange($0) },
+            queues: topology.queues.map { Topology.Queue($0) },
+            bindings: topology.bindings.map { key in
+                Topology.Binding(
+                    key.kind == .exchange ? .exchange(key.destination) : .queue(key.destination),
+                    to: key.source,
+                    routingKey: key.routingKey,
+                    arguments: BindingArguments(key.arguments)
+                )
+            }
+        )
+    }
+}

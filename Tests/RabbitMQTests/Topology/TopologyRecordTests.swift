@@ -1,0 +1,73 @@
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("The record of what a connection declared")
+struct TopologyRecordTests {
+    private func binding(_ destination: String, _ source: String, _ key: String = "") -> ClientMethod.Binding {
+        ClientMethod.Binding(destination: destination, source: source, routingKey: key)
+    }
+
+    @Test("entities come in the order in which they were first declared, with their last declaration")
+    func order() {
+        let record = TopologyRecord()
+        for name in ["b", "a", "c"] {
+            record.add(ClientMethod.DeclareExchange(name: name, type: "direct"))
+            record.add(ClientMethod.DeclareQueue(name: name))
+            record.add(binding(name, "b"), to: .queue)
+        }
+        record.add(ClientMethod.DeclareQueue(name: "b", durable: false))
+        record.add(binding("b", "b"), to: .queue)
+        #expect(record.exchanges.map(\.name) == ["b", "a", "c"])
+        #expect(record.queues.map(\.name) == ["b", "a", "c"])
+        #expect(record.queues.map(\.durable) == [false, true, true])
+        #expect(record.bindings.map(\.destination) == ["b", "a", "c"])
+    }
+
+    @Test("passive declarations and names of the broker's are left out")
+    func leftOut() {
+        let record = TopologyRecord()
+        record.add(ClientMethod.DeclareExchange(name: "e", type: "direct", passive: true))
+        record.add(ClientMethod.DeclareQueue(name: "q", passive: true))
+        record.add(ClientMethod.DeclareQueue(name: ""))
+        record.add(ClientMethod.DeclareQueue(name: "amq.rabbitmq.reply-to"))
+        record.add(binding("amq.gen-1", "e"), to: .queue)
+        #expect(record.exchanges.isEmpty)
+        #expect(record.queues.isEmpty)
+        #expect(record.bindings.isEmpty)
+    }
+
+    @Test("what is deleted leaves, with its bindings on both sides")
+    func deleted() {
+        let record = TopologyRecord()
+        record.add(ClientMethod.DeclareExchange(name: "e", type: "direct"))
+        record.add(ClientMethod.DeclareExchange(name: "f", type: "direct"))
+        record.add(ClientMethod.DeclareQueue(name: "q"))
+        record.add(binding("q", "e"), to: .queue)
+        record.add(binding("q", "f"), to: .queue)
+        record.add(binding("f", "e"), to: .exchange)
+        record.add(binding("e", "f"), to: .exchange)
+        record.removeExchange("e")
+        #expect(record.exchanges.map(\.name) == ["f"])
+        #expect(record.bindings.map(\.source) == ["f"])
+        record.removeQueue("q")
+        #expect(record.queues.isEmpty)
+        #expect(record.bindings.isEmpty)
+    }
+
+    @Test("of bindings that differ in key, arguments or kind of destination, only the one meant leaves")
+    func unbound() {
+        let record = TopologyRecord()
+        var withArguments = binding("x", "e", "1")
+        withArguments.arguments = ["a": 1]
+        record.add(binding("x", "e", "1"), to: .queue)
+        record.add(binding("x", "e", "2"), to: .queue)
+        record.add(binding("x", "e", "1"), to: .exchange)
+        record.add(withArguments, to: .queue)
+        record.remove(binding("x", "e", "1"), from: .queue)
+        record.remove(binding("y", "e", "1"), from: .queue)
+        #expect(record.bindings.map(\.routingKey) == ["2", "1", "1"])
+        #expect(record.bindings.map(\.kind) == [.queue, .exchange, .queue])
+        #expect(record.bindings.last?.arguments == ["a": 1])
+    }
+}
