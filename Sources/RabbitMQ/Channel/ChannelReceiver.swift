@@ -39,12 +39,15 @@ final class ChannelReceiver: ChannelInbox {
         switch method {
         case .channelCloseOk:
             guard isDiscarding else { throw AMQPError(.protocolViolation, "the peer sent a channel.close-ok unasked") }
-            finish(AMQPError(.channelClosed, "the channel was closed"))
+            session.finish(AMQPError(.channelClosed, "the channel was closed")) { reason in
+                endConsumers(reason)
+                releaseNumber()
+            }
             return true
         case .channelClose(let close):
             // If it crosses ours, ours is answered too.
             let isCrossing = isDiscarding
-            try closedByServer(close)
+            try closedByServer(close, isCrossing: isCrossing)
             return !isCrossing
         default: break
         }
@@ -222,34 +225,36 @@ final class ChannelReceiver: ChannelInbox {
 
     // MARK: The end
 
-    private func closedByServer(_ close: ServerMethod.Close) throws(AMQPError) {
+    private func closedByServer(_ close: ServerMethod.Close, isCrossing: Bool) throws(AMQPError) {
         let error = AMQPError(
             replyCode: close.replyCode,
             replyText: close.replyText,
             classID: close.classID,
             methodID: close.methodID
         )
-        if !isDiscarding {
+        if !isCrossing {
             logger.warning(
                 "the broker closed a channel",
                 metadata: ["channel": "\(session.number)", "reason": "\(error)"]
             )
         }
         try handOver()
-        // Before close-ok: nothing may be sent on the channel after it.
-        session.finish(error)
-        try? session.link.outbox.send(.channelCloseOk, channel: session.number)
-        endConsumers(error)
+        session.finish(error) { reason in
+            endConsumers(reason)
+            // Nothing is sent on the channel after this, and nothing on another of its number before.
+            try? session.link.outbox.send(.channelCloseOk, channel: session.number)
+            if !isCrossing { releaseNumber() }
+        }
     }
 
-    private func finish(_ error: AMQPError) {
-        session.finish(error)
-        endConsumers(session.closed.current ?? error)
+    /// Frees the number, before anybody knows of the end: whoever does may open another channel at once.
+    private func releaseNumber() {
+        session.link.numbers.withLock { $0.release(session.number) }
     }
 
     func end(_ error: AMQPError) {
         try? handOver()
-        finish(error)
+        session.finish(error) { endConsumers($0) }
     }
 
     private func endConsumers(_ error: AMQPError) {

@@ -159,14 +159,14 @@ final class ChannelSession: SettlementWriter, Sendable {
 
     /// Makes the end known: to calls that wait, and to whoever waits for the end.
     ///
-    /// - Returns: Whether this was the first reason.
-    @discardableResult
-    func finish(_ error: AMQPError) -> Bool {
+    /// - Parameter settle: Called with the reason that counts when nothing can be sent any more, before anybody knows:
+    ///   whoever knows of the end must find consumers ended and the number free.
+    func finish(_ error: AMQPError, settle: (AMQPError) -> Void = { _ in }) {
         isOpen.store(false, ordering: .relaxed)
-        let (calls, isFirst) = state.withLock { $0.close(error) }
+        let (calls, reason) = state.withLock { ($0.close(error), $0.closeReason ?? error) }
+        settle(reason)
         for call in calls { call.reply.fail(error) }
         endPublishing(error)
         closed.set(error)
-        return isFirst
     }
 }

@@ -91,14 +91,14 @@ struct ChannelState: Sendable {
 
     /// Closes for good.
     ///
-    /// - Returns: The calls that are answered no more, and whether the channel was not closed before.
-    mutating func close(_ error: AMQPError) -> (calls: Deque<PendingCall>, isFirst: Bool) {
+    /// - Returns: The calls that are answered no more.
+    mutating func close(_ error: AMQPError) -> Deque<PendingCall> {
         switch phase {
-        case .closed: return ([], false)
+        case .closed: return []
         case .closing(let reason): phase = .closed(reason)
         case .open: phase = .closed(error)
         }
         defer { calls = [] }
-        return (calls, true)
+        return calls
     }
 }

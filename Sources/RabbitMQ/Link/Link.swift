@@ -110,11 +110,11 @@ actor Link {
         }
     }
 
-    /// Frees a channel's number and forgets who receives its frames.
+    /// Forgets who received a channel's frames. Its number is free already, and may even be taken again: whoever took it
+    /// is registered after this.
     func release(_ number: UInt16) {
         let index = Int(number)
         if index < inboxes.count { inboxes[index] = nil }
-        numbers.withLock { $0.release(number) }
     }
 }
 

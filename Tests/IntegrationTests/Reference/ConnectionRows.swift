@@ -184,6 +184,21 @@ struct ConnectionRows {
         }
     }
 
+    @Test("row 5: a channel's number is free at once when its end is known, whoever closed it")
+    func numberIsFree() async throws {
+        var configuration = try TestBroker.configuration
+        configuration.channelMax = 1
+        let missing = TestBroker.uniqueName("missing")
+        try await Connection.withConnection(configuration) { connection in
+            for _ in 0..<300 {
+                let closed = try await connection.openChannel()
+                await closed.close()
+                let refused = try await connection.openChannel()
+                await expectError(.notFound) { try await refused.declareQueue(missing, passive: true) }
+            }
+        }
+    }
+
     @Test("row 5: after the close, opening a channel throws the stored error")
     func openAfterClose() async throws {
         let connection = try await Connection.connect(TestBroker.configuration)
