@@ -1,0 +1,144 @@
+import Foundation
+import RabbitMQ
+import Synchronization
+import TestSupport
+import Testing
+
+/// Tokens that the test signs (RFC 7519, HS256), and a broker of its own that takes nothing else.
+@Suite("OAuth 2 tokens")
+struct OAuthTests {
+    private static let key = "746869732069732061207465737420736967"
+
+    private static func base64URL(_ data: Data) -> String {
+        data.base64EncodedString().replacingOccurrences(of: "+", with: "-").replacingOccurrences(of: "/", with: "_")
+            .replacingOccurrences(of: "=", with: "")
+    }
+
+    /// A token for everything.
+    private static func token(until end: Date, key: String = key) async throws -> String {
+        let header = #"{"alg":"HS256","typ":"JWT","kid":"test"}"#
+        let claims =
+            #"{"sub":"tester","aud":["rabbitmq"],"exp":\#(Int(end.timeIntervalSince1970)),"scope":["rabbitmq.configure:*/*","#
+            + #""rabbitmq.write:*/*","rabbitmq.read:*/*"]}"#
+        let content = base64URL(Data(header.utf8)) + "." + base64URL(Data(claims.utf8))
+        let arguments = ["openssl", "dgst", "-sha256", "-mac", "HMAC", "-macopt", "hexkey:\(key)"]
+        // `SHA2-256(stdin)= 01ab...`
+        let output = try await Subprocess.run("/usr/bin/env", arguments, input: content)
+        let hexadecimal = try #require(output.split(separator: " ").last).trimmingCharacters(
+            in: .whitespacesAndNewlines
+        )
+        var signature = Data()
+        for pair in stride(from: 0, to: hexadecimal.count, by: 2) {
+            signature.append(try #require(UInt8(hexadecimal.dropFirst(pair).prefix(2), radix: 16)))
+        }
+        return content + "." + base64URL(signature)
+    }
+
+    /// Starts a broker whose only backend is OAuth 2, lends its configuration, and stops it.
+    private static func withBroker(_ body: (ConnectionConfiguration) async throws -> Void) async throws {
+        // `.build/broker/a/ctl` is the private broker's.
+        var root = URL(fileURLWithPath: try TestBroker.variable("RABBITMQ_TEST_CTL"))
+        for _ in 0..<4 { root.deleteLastPathComponent() }
+        let script = root.appendingPathComponent("scripts/broker.sh").path
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        try Data("auth_backends.1 = rabbit_auth_backend_oauth2\nauth_oauth2.resource_server_id = rabbitmq\n".utf8)
+            .write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        // A letter that no test of clusters takes.
+        let node = ["--node", "i"]
+        let start = ["start"] + node + ["--plugin", "rabbitmq_auth_backend_oauth2", "--config", file.path, "--fresh"]
+        // The node must inherit neither the pipes nor the descriptor by whose end Foundation sees a process end.
+        let alone = #"for fd in /proc/$$/fd/*; do n=${fd##*/}; if ((n > 2)); then eval "exec $n>&-"; fi; done; "#
+        let quietly = ["bash", "-c", alone + #""$0" "$@" </dev/null >/dev/null 2>&1"#, script]
+        _ = try await Subprocess.run("/usr/bin/env", quietly + start)
+        do {
+            let secret = base64URL(try #require(Data(hexadecimal: key)))
+            let json = #"{"kty":"oct","alg":"HS256","k":"\#(secret)"}"#
+            _ = try await Subprocess.run(script, ["ctl"] + node + ["add_uaa_key", "test", "--json", json])
+            let variables = try await Subprocess.run(script, ["env"] + node)
+            let port = try #require(variables.firstMatch(of: #/RABBITMQ_TEST_PORT=(\d+)/#)).output.1
+            var configuration = ConnectionConfiguration(host: "127.0.0.1", port: Int(port))
+            configuration.connectTimeout = .seconds(10)
+            configuration.callTimeout = .seconds(10)
+            try await body(configuration)
+        } catch {
+            _ = try? await Subprocess.run(script, ["stop"] + node)
+            throw error
+        }
+        _ = try await Subprocess.run(script, ["stop"] + node)
+    }
+
+    @Test("let in, are renewed before they end, and are refused when they are bad or over", .timeLimit(.minutes(5)))
+    func tokens() async throws {
+        try await Self.withBroker { configuration in
+            try await refusals(configuration)
+            // Both at once: what happens to a connection that is told a new token, and to one that is not.
+            async let notRenewed: Void = ended(configuration)
+            try await renewed(configuration)
+            try await notRenewed
+        }
+    }
+
+    private func refusals(_ configuration: ConnectionConfiguration) async throws {
+        var configuration = configuration
+        let over = try await Self.token(until: Date(timeIntervalSinceNow: -10))
+        let forged = try await Self.token(until: Date(timeIntervalSinceNow: 1000), key: "00112233")
+        for token in [over, forged, "no token", ""] {
+            configuration.credentials = .expiring { ExpiringSecret(token, validFor: .seconds(1000)) }
+            let error = try await connectionError(configuration)
+            #expect(error.code == .authenticationFailed, "\(error)")
+            #expect(error.replyCode == .accessRefused, "\(error)")
+            #expect(token.isEmpty || !"\(error)".contains(token))
+        }
+    }
+
+    private func renewed(_ configuration: ConnectionConfiguration) async throws {
+        let log = CapturedLog()
+        let ends = Mutex<[Date]>([])
+        var configuration = configuration
+        configuration.logger = log.logger
+        configuration.credentials = .expiring {
+            let end = Date(timeIntervalSinceNow: 4)
+            let token = try await Self.token(until: end)
+            ends.withLock { $0.append(end) }
+            return ExpiringSecret(token, validFor: .seconds(3))
+        }
+        try await Connection.withConnection(configuration) { connection in
+            let first = try #require(ends.withLock { $0.first })
+            try await eventually("the first token is over", within: .seconds(20)) { Date() > first + 2 }
+            #expect(!log.entries(containing: "secret was renewed").isEmpty, "\(log.entries)")
+            // A new channel asks for permissions anew.
+            try await connection.withChannel { channel in
+                let queue = try await channel.declareQueue(exclusive: true)
+                try await channel.declareExchange("").publish(Message("hello"), routingKey: queue.name)
+            }
+            #expect(connection.closeReason == nil)
+        }
+        for text in log.entries.map(\.description) { #expect(!text.contains("eyJ"), "\(text)") }
+    }
+
+    private func ended(_ configuration: ConnectionConfiguration) async throws {
+        var configuration = configuration
+        let end = Date(timeIntervalSinceNow: 4)
+        let token = try await Self.token(until: end)
+        configuration.credentials = .plain(username: "", password: token)
+        try await Connection.withConnection(configuration) { connection in
+            try await eventually("the token is over", within: .seconds(20)) { Date() > end + 2 }
+            let channel = try await connection.openChannel()
+            let error = await #expect(throws: AMQPError.self) { _ = try await channel.declareQueue(exclusive: true) }
+            #expect(error?.code == .accessRefused, "\(String(describing: error))")
+        }
+    }
+}
+
+extension Data {
+    fileprivate init?(hexadecimal: String) {
+        self.init()
+        var rest = hexadecimal[...]
+        while !rest.isEmpty {
+            guard let byte = UInt8(rest.prefix(2), radix: 16) else { return nil }
+            append(byte)
+            rest = rest.dropFirst(2)
+        }
+    }
+}
