@@ -1,0 +1,264 @@
+import RabbitMQ
+import TestSupport
+import Testing
+
+@Suite("Confirms in every order that a broker may choose", .timeLimit(.minutes(1)))
+struct ConfirmOrderTests {
+    private func withConfirms(
+        limit: Int = 1000,
+        _ body: (ScriptedPeer, Channel, Exchange) async throws -> Void
+    ) async throws {
+        try await ScriptedPeer.withChannel { peer, _, channel in
+            async let selected: Void = channel.confirmSelect(maxUnconfirmed: limit)
+            try await peer.expect(PeerMethod(85, 10), channel: 1)
+            try await peer.send(.confirmSelectOk)
+            try await selected
+            try await body(peer, channel, try await channel.declareExchange(""))
+        }
+    }
+
+    private func message(_ text: String) -> Message {
+        Message(body: Array(text.utf8), contentType: nil, timestamp: nil)
+    }
+
+    private func ack(_ peer: ScriptedPeer, _ tag: UInt64, multiple: Bool = false) async throws {
+        try await peer.send(.basicAck) {
+            $0.longLong(tag)
+            $0.octet(multiple ? 1 : 0)
+        }
+    }
+
+    private func sendReturn(_ peer: ScriptedPeer, of published: ScriptedPeer.Published) async throws {
+        try await peer.send(.basicReturn) {
+            $0.short(312)
+            $0.shortString("NO_ROUTE")
+            $0.shortString(published.exchange)
+            $0.shortString(published.routingKey)
+        }
+        try await peer.send(published.header, .body(channel: 1, published.body))
+    }
+
+    @Test("an ack that comes before the publisher waits is not lost")
+    func early() async throws {
+        try await withConfirms { peer, _, exchange in
+            let receipt = try await exchange.publish(message("a"), routingKey: "k")
+            _ = try await peer.expectPublish()
+            try await ack(peer, 1)
+            try await eventually("the outcome is there") { receipt.outcome != nil }
+            try await receipt.confirmed()
+            try await receipt.confirmed()
+        }
+    }
+
+    @Test("acks out of order and with multiple each settle what they mean")
+    func outOfOrder() async throws {
+        try await withConfirms { peer, channel, exchange in
+            var receipts: [PublishReceipt] = []
+            for text in ["a", "b", "c", "d"] {
+                receipts.append(try await exchange.publish(message(text), routingKey: "k"))
+                _ = try await peer.expectPublish()
+            }
+            try await ack(peer, 3)
+            try await receipts[2].confirmed()
+            #expect(receipts[0].outcome == nil && receipts[1].outcome == nil && receipts[3].outcome == nil)
+            try await ack(peer, 2, multiple: true)
+            try await receipts[0].confirmed()
+            try await receipts[1].confirmed()
+            #expect(channel.unconfirmedCount == 1)
+            try await ack(peer, 4)
+            try await channel.waitForConfirms()
+        }
+    }
+
+    @Test("a return before its ack makes that message undeliverable, though one ack is for several")
+    func returned() async throws {
+        try await withConfirms { peer, _, exchange in
+            var receipts: [PublishReceipt] = []
+            var published: [ScriptedPeer.Published] = []
+            for text in ["a", "b", "c"] {
+                receipts.append(try await exchange.publish(message(text), routingKey: "k"))
+                published.append(try await peer.expectPublish())
+            }
+            try await sendReturn(peer, of: published[1])
+            try await ack(peer, 3, multiple: true)
+            try await receipts[0].confirmed()
+            try await receipts[2].confirmed()
+            let error = await #expect(throws: AMQPError.self) { try await receipts[1].confirmed() }
+            #expect(error?.code == .undeliverable)
+            #expect(error?.returned?.message == message("b"))
+        }
+    }
+
+    @Test("a nack fails the messages it means, and no other")
+    func nacked() async throws {
+        try await withConfirms { peer, _, exchange in
+            let first = try await exchange.publish(message("a"), routingKey: "k")
+            let second = try await exchange.publish(message("b"), routingKey: "k")
+            for _ in 0..<2 { _ = try await peer.expectPublish() }
+            try await peer.send(.basicNack) {
+                $0.longLong(1)
+                $0.octet(0)
+            }
+            try await ack(peer, 2)
+            let error = await #expect(throws: AMQPError.self) { try await first.confirmed() }
+            #expect(error?.code == .nacked)
+            try await second.confirmed()
+        }
+    }
+
+    @Test("a channel closed half-way: what is confirmed stays so, the rest fails with code and text")
+    func closed() async throws {
+        try await withConfirms { peer, _, exchange in
+            var receipts: [PublishReceipt] = []
+            for text in ["a", "b", "c"] {
+                receipts.append(try await exchange.publish(message(text), routingKey: "k"))
+                _ = try await peer.expectPublish()
+            }
+            try await ack(peer, 1)
+            try await peer.sendClose(.channelClose, channel: 1, code: 404, text: "NOT_FOUND - no exchange")
+            try await peer.expect(.channelCloseOk, channel: 1)
+            try await receipts[0].confirmed()
+            for receipt in receipts.dropFirst() {
+                let error = await #expect(throws: AMQPError.self) { try await receipt.confirmed() }
+                #expect(error?.code == .notFound)
+                #expect(error?.replyText == "NOT_FOUND - no exchange")
+            }
+        }
+    }
+
+    @Test("a lost connection leaves the outcome unknown, and says so")
+    func lost() async throws {
+        try await withConfirms { peer, _, exchange in
+            let receipt = try await exchange.publish(message("a"), routingKey: "k")
+            _ = try await peer.expectPublish()
+            peer.hangUp()
+            let error = await #expect(throws: AMQPError.self) { try await receipt.confirmed() }
+            #expect(error?.code == .outcomeUnknown)
+            #expect((error?.underlying as? AMQPError)?.code == .connectionLost)
+        }
+    }
+
+    @Test("cancelling the wait removes the waiter, never the number")
+    func cancelled() async throws {
+        try await withConfirms { peer, channel, exchange in
+            let receipt = try await exchange.publish(message("a"), routingKey: "k")
+            _ = try await peer.expectPublish()
+            let waiting = Task { try await receipt.confirmed() }
+            waiting.cancel()
+            await #expect(throws: CancellationError.self) { try await waiting.value }
+            let next = try await exchange.publish(message("b"), routingKey: "k")
+            _ = try await peer.expectPublish()
+            try await ack(peer, 2)
+            try await next.confirmed()
+            #expect(receipt.outcome == nil)
+            try await ack(peer, 1)
+            try await receipt.confirmed()
+            #expect(channel.unconfirmedCount == 0)
+        }
+    }
+
+    @Test("no more are unconfirmed than may be: the next publish waits for a confirm")
+    func bounded() async throws {
+        try await withConfirms(limit: 2) { peer, channel, exchange in
+            for text in ["a", "b"] { try await exchange.publish(message(text), routingKey: "k") }
+            for _ in 0..<2 { _ = try await peer.expectPublish() }
+            let third = Task { try await exchange.publish(message("c"), routingKey: "k").confirmed() }
+            try await ack(peer, 1)
+            #expect(try await peer.expectPublish().body == Array("c".utf8))
+            #expect(channel.unconfirmedCount == 2)
+            try await ack(peer, 3, multiple: true)
+            try await third.value
+        }
+    }
+
+    @Test("a publisher that waits for a place gives up in time, and leaves none taken")
+    func tooLong() async throws {
+        try await ScriptedPeer.withChannel(configure: { $0.publishTimeout = .milliseconds(50) }) { peer, _, channel in
+            async let selected: Void = channel.confirmSelect(maxUnconfirmed: 1)
+            try await peer.expect(PeerMethod(85, 10), channel: 1)
+            try await peer.send(.confirmSelectOk)
+            try await selected
+            let exchange = try await channel.declareExchange("")
+            let first = try await exchange.publish(message("a"), routingKey: "k")
+            let error = await #expect(throws: AMQPError.self) {
+                try await exchange.publish(message("b"), routingKey: "k")
+            }
+            #expect(error?.code == .blockedTooLong)
+            _ = try await peer.expectPublish()
+            try await ack(peer, 1)
+            try await first.confirmed()
+            try await exchange.publish(message("c"), routingKey: "k")
+            #expect(try await peer.expectPublish().body == Array("c".utf8))
+        }
+    }
+
+    @Test("an absurd number from the broker settles nothing and harms nothing", arguments: [0, 7, UInt64.max])
+    func absurd(number: UInt64) async throws {
+        try await withConfirms { peer, _, exchange in
+            let receipt = try await exchange.publish(message("a"), routingKey: "k")
+            _ = try await peer.expectPublish()
+            try await ack(peer, number)
+            try await ack(peer, 1)
+            try await receipt.confirmed()
+        }
+    }
+}
+
+@Suite("When the broker stops publishers", .timeLimit(.minutes(1)))
+struct FlowTests {
+    @Test("channel.flow stops publishing on the channel until the broker resumes it; it is answered")
+    func flow() async throws {
+        try await ScriptedPeer.withChannel { peer, _, channel in
+            let exchange = try await channel.declareExchange("")
+            try await peer.send(.channelFlow) { $0.octet(0) }
+            try await peer.expect(.channelFlowOk, channel: 1)
+            let publishing = Task { try await exchange.publish(Message(body: [1]), routingKey: "k") }
+            // Calls are not stopped.
+            let queue = try await peer.declareQueue(on: channel)
+            #expect(queue.name == "q")
+            #expect(peer.pendingFrames.isEmpty)
+            try await peer.send(.channelFlow) { $0.octet(1) }
+            try await peer.expect(.channelFlowOk, channel: 1)
+            #expect(try await peer.expectPublish().body == [1])
+            _ = try await publishing.value
+        }
+    }
+
+    @Test("connection.blocked stops publishers, is a state and an event, and calls go on; unblocked ends it")
+    func blocked() async throws {
+        try await ScriptedPeer.withChannel { peer, connection, channel in
+            let exchange = try await channel.declareExchange("")
+            var events = connection.blockingEvents.makeAsyncIterator()
+            try await peer.send(.connectionBlocked, channel: 0) { $0.shortString("low on memory") }
+            let event = await events.next()
+            #expect(event?.reason == "low on memory")
+            #expect(connection.blockedReason == "low on memory")
+            let publishing = Task { try await exchange.publish(Message(body: [1]), routingKey: "k") }
+            _ = try await peer.declareQueue(on: channel)
+            #expect(peer.pendingFrames.isEmpty)
+            try await peer.send(.connectionUnblocked, channel: 0)
+            let next = await events.next()
+            #expect(next?.isBlocked == false)
+            #expect(try await peer.expectPublish().body == [1])
+            _ = try await publishing.value
+            #expect(connection.blockedReason == nil)
+        }
+    }
+
+    @Test("a publisher that is blocked too long is told why")
+    func tooLong() async throws {
+        try await ScriptedPeer.withChannel(configure: { $0.publishTimeout = .milliseconds(50) }) {
+            peer,
+            connection,
+            channel in
+            let exchange = try await channel.declareExchange("")
+            try await peer.send(.connectionBlocked, channel: 0) { $0.shortString("low on disk") }
+            try await eventually("it is blocked") { connection.blockedReason != nil }
+            let error = await #expect(throws: AMQPError.self) {
+                try await exchange.publish(Message(body: [1]), routingKey: "k")
+            }
+            #expect(error?.code == .blockedTooLong)
+            #expect(error?.message.contains("low on disk") == true)
+        }
+    }
+}
