@@ -12,12 +12,7 @@ extension Consumer {
     func callBack(_ plan: CallbackPlan) async {
         guard let callback else { return }
         do {
-            if plan.maxConcurrency > 1 {
-                try await callConcurrently(callback, limit: plan.maxConcurrency)
-            } else {
-                let cursor = DeliveryCursor(self)
-                while let message = try await cursor.next() { await call(callback, message) }
-            }
+            try await forEachMessage(limit: plan.maxConcurrency) { await self.call(callback, $0) }
             plan.onCancel?()
         } catch AMQPError.Code.consumerCancelled {
             plan.onCancel?()
@@ -32,28 +27,32 @@ extension Consumer {
         }
     }
 
-    /// Takes a message only when a call for it can begin.
-    private func callConcurrently(_ callback: @escaping Callback, limit: Int) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            let cursor = DeliveryCursor(self)
+    /// Runs `body` for each message, at most `limit` at a time, until the end; returns or throws when all have returned.
+    ///
+    /// A message is taken only when its call can begin. With a limit of 1 they run one after the other.
+    func forEachMessage(limit: Int, _ body: @escaping @Sendable (IncomingMessage) async -> Void) async throws {
+        let cursor = DeliveryCursor(self)
+        guard limit > 1 else {
+            while let message = try await cursor.next() { await body(message) }
+            return
+        }
+        let end = await withTaskGroup(of: Void.self) { group -> (any Error)? in
             var running = 0
             do {
                 while true {
                     if running == limit {
-                        try await group.next()
+                        await group.next()
                         running -= 1
                     }
-                    guard let message = try await cursor.next() else { break }
-                    group.addTask { await self.call(callback, message) }
+                    guard let message = try await cursor.next() else { return nil }
+                    group.addTask { await body(message) }
                     running += 1
                 }
             } catch {
-                // Throwing out of the group would cancel the calls that run.
-                try await group.waitForAll()
-                throw error
+                return error
             }
-            try await group.waitForAll()
         }
+        if let end { throw end }
     }
 
     private func call(_ callback: Callback, _ message: IncomingMessage) async {

@@ -1,0 +1,50 @@
+internal import Synchronization
+
+/// Calls that wait for their replies, by the number that is their correlation id.
+final class PendingReplies: Sendable {
+    private struct State {
+        var replies: [UInt64: OneShot<Message>] = [:]
+        var nextID: UInt64 = 0
+        /// Why no replies come any more.
+        var end: AMQPError?
+    }
+
+    private let state = Mutex(State())
+
+    var count: Int { state.withLock { $0.replies.count } }
+
+    /// Adds a call.
+    ///
+    /// - Returns: Its number.
+    /// - Throws: The reason why no replies come any more.
+    func add(_ reply: OneShot<Message>) throws(AMQPError) -> UInt64 {
+        try state.withLock { state throws(AMQPError) in
+            if let end = state.end { throw end }
+            state.nextID &+= 1
+            state.replies[state.nextID] = reply
+            return state.nextID
+        }
+    }
+
+    func remove(_ id: UInt64) { state.withLock { _ = $0.replies.removeValue(forKey: id) } }
+
+    /// Gives a call its result.
+    ///
+    /// - Returns: Whether somebody waited for it.
+    func resolve(_ correlationId: String?, _ result: Result<Message, any Error>) -> Bool {
+        guard let id = correlationId.flatMap({ UInt64($0) }),
+            let reply = state.withLock({ $0.replies.removeValue(forKey: id) })
+        else { return false }
+        return reply.resolve(result)
+    }
+
+    /// Fails all calls, and those that would be added.
+    func end(_ error: AMQPError) {
+        let replies = state.withLock { state in
+            if state.end == nil { state.end = error }
+            defer { state.replies = [:] }
+            return state.replies
+        }
+        for reply in replies.values { reply.fail(error) }
+    }
+}

@@ -1,0 +1,84 @@
+public import Foundation
+
+extension Queue {
+    /// Answers the requests that come to the queue, whose JSON is decoded, with what a handler returns, encoded as JSON.
+    ///
+    /// ```swift
+    /// let server = try await queue.serve { (request: PriceRequest) in
+    ///     Price(cents: try await prices.look(up: request.item))
+    /// }
+    /// ```
+    ///
+    /// It goes on until ``RPCServer/stop(within:)``, whether or not the result is kept. No more requests are taken from
+    /// the queue than handlers may run, so that one whose expiration passes while it waits is dropped by the broker and
+    /// never run. A request is acknowledged when its reply is sent: if the server dies before, another one gets it. When
+    /// the handler throws, the client gets an ``RPCError``.
+    ///
+    /// - Parameters:
+    ///   - maxConcurrency: How many handlers may run at a time, from 1 to 65535; 16 by default.
+    ///   - options: How the queue is consumed; not without acknowledgement.
+    ///   - encoder: The encoder for replies; one with Foundation's defaults by default.
+    ///   - decoder: The decoder for requests; one with Foundation's defaults by default.
+    ///   - onError: What the client gets to know of an error; by default its description.
+    ///   - handler: Answers a request.
+    /// - Returns: The server.
+    /// - Throws: ``AMQPError/Code/invalidArgument``; what ``Connection/openChannel()`` and ``consume(options:)`` throw.
+    @discardableResult
+    public func serve<Request: Decodable & Sendable, Response: Encodable & Sendable>(
+        maxConcurrency: Int = 16,
+        options: ConsumerOptions = ConsumerOptions(),
+        encoder: JSONEncoder = JSONEncoder(),
+        decoder: JSONDecoder = JSONDecoder(),
+        onError: @escaping @Sendable (any Error) -> RPCError = { RPCError(describing: $0) },
+        handler: @escaping @Sendable (Request) async throws -> Response
+    ) async throws -> RPCServer {
+        try await serveMessages(maxConcurrency: maxConcurrency, options: options, onError: onError) { message in
+            let request: Request
+            do {
+                request = try message.decode(Request.self, decoder: decoder)
+            } catch let error as AMQPError {
+                throw RPCError(.invalidRequest, error.message)
+            }
+            return try Message(encoding: try await handler(request), encoder: encoder)
+        }
+    }
+
+    /// Answers the requests that come to the queue with the messages that a handler returns.
+    ///
+    /// As ``serve(maxConcurrency:options:encoder:decoder:onError:handler:)``, without the coding. The handler must not
+    /// settle the requests.
+    ///
+    /// - Parameters:
+    ///   - maxConcurrency: How many handlers may run at a time, from 1 to 65535; 16 by default.
+    ///   - options: How the queue is consumed; not without acknowledgement.
+    ///   - onError: What the client gets to know of an error; by default its description.
+    ///   - handler: Answers a request. The reply gets the request's correlation id. A request without `replyTo` is not
+    ///     answered.
+    /// - Returns: The server.
+    /// - Throws: ``AMQPError/Code/invalidArgument``; what ``Connection/openChannel()`` and ``consume(options:)`` throw.
+    @discardableResult
+    public func serveMessages(
+        maxConcurrency: Int = 16,
+        options: ConsumerOptions = ConsumerOptions(),
+        onError: @escaping @Sendable (any Error) -> RPCError = { RPCError(describing: $0) },
+        handler: @escaping @Sendable (IncomingMessage) async throws -> Message
+    ) async throws -> RPCServer {
+        try requireNotDeleted()
+        guard let prefetch = UInt16(exactly: maxConcurrency), prefetch > 0 else {
+            throw AMQPError(.invalidArgument, "maxConcurrency is \(maxConcurrency), not from 1 to 65535")
+        }
+        guard !options.noAck else {
+            throw AMQPError(.invalidArgument, "requests are served with acknowledgement only")
+        }
+        // If what follows throws, it is closed when it goes.
+        let own = try await channel.connection.openChannel()
+        try await own.setQos(prefetchCount: prefetch)
+        return try await RPCServer(
+            channel: own,
+            queue: try own.queue(name),
+            options: options,
+            maxConcurrency: maxConcurrency,
+            desk: RequestDesk(exchange: try own.exchange(""), onError: onError, handler: handler)
+        )
+    }
+}

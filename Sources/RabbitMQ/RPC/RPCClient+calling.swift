@@ -1,0 +1,84 @@
+extension RPCClient {
+    /// Sends a request encoded as JSON, and waits for its reply.
+    ///
+    /// - Parameters:
+    ///   - request: The request.
+    ///   - type: The type of the reply, which is decoded from JSON.
+    ///   - routingKey: By what the exchange routes the request; the client's ``routingKey`` if nil.
+    ///   - timeout: How long the call may take; the client's ``timeout`` if nil.
+    /// - Returns: The reply.
+    /// - Throws: What ``call(_:routingKey:timeout:)`` throws; ``AMQPError/Code/encodingFailed`` and
+    ///   ``AMQPError/Code/decodingFailed``.
+    public func call<Response: Decodable>(
+        _ request: some Encodable,
+        as type: Response.Type = Response.self,
+        routingKey: String? = nil,
+        timeout: Duration? = nil
+    ) async throws -> Response {
+        let message = try Message(encoding: request, encoder: encoder)
+        return try await call(message, routingKey: routingKey, timeout: timeout).decode(type, decoder: decoder)
+    }
+
+    /// Sends a request, and waits for its reply.
+    ///
+    /// - Parameters:
+    ///   - request: The request. Its `replyTo`, `correlationId` and `expiration` are replaced on the way; the reply has
+    ///     the correlation id that this has.
+    ///   - routingKey: By what the exchange routes the request; the client's ``routingKey`` if nil.
+    ///   - timeout: How long the call may take; the client's ``timeout`` if nil.
+    /// - Returns: The reply.
+    /// - Throws: An ``RPCError`` that the server gave; ``AMQPError/Code/undeliverable`` if the request reached no queue;
+    ///   ``AMQPError/Code/timedOut`` after the timeout, when the server may have run it all the same; the reason, if
+    ///   channel or connection are gone; ``AMQPError/Code/invalidMessage`` for what can't be sent; `CancellationError`.
+    public func call(
+        _ request: Message,
+        routingKey: String? = nil,
+        timeout: Duration? = nil
+    ) async throws -> Message {
+        try Task.checkCancellation()
+        let timeout = timeout ?? self.timeout
+        guard timeout > .zero else { throw Self.timedOut(timeout) }
+        let reply = OneShot<Message>()
+        let id = try pending.add(reply)
+        defer { pending.remove(id) }
+        var message = request
+        message.replyTo = EntityName.directReplyTo
+        message.correlationId = String(id)
+        message.timeToLive = timeout
+        var answer = try await withDeadline(after: timeout) {
+            reply.fail(Self.timedOut(timeout))
+        } _: {
+            try await publish(message, routingKey: routingKey ?? self.routingKey, timeout: timeout)
+            return try await reply.value()
+        }
+        if let error = RPCError(reply: answer) { throw error }
+        answer.correlationId = request.correlationId
+        return answer
+    }
+
+    private func publish(_ message: Message, routingKey: String, timeout: Duration) async throws {
+        let session = session
+        let sent = try session.publishAtOnce(message, exchange: exchange, routingKey: routingKey, mandatory: true)
+        guard sent == nil else { return }
+        // The connection takes no more at present. The deadline counts while we wait, too.
+        let publish = Publish(message: message, exchange: exchange, routingKey: routingKey, mandatory: true)
+        let publishing = Task { _ = try await session.publish(publish) }
+        do {
+            try await withTaskCancellationHandler {
+                try await withDeadline(after: timeout) {
+                    publishing.cancel()
+                } _: {
+                    try await publishing.value
+                }
+            } onCancel: {
+                publishing.cancel()
+            }
+        } catch is CancellationError where !Task.isCancelled {
+            throw Self.timedOut(timeout)
+        }
+    }
+
+    private static func timedOut(_ timeout: Duration) -> AMQPError {
+        AMQPError(.timedOut, "the call was not answered within \(timeout)")
+    }
+}

@@ -1,0 +1,93 @@
+internal import Foundation
+internal import Logging
+
+/// Calls to servers through a broker: a request is published, and its reply comes back on the same channel.
+///
+/// ```swift
+/// let client = try await connection.openRPCClient(routingKey: "prices")
+/// let price = try await client.call(PriceRequest(item: "tea"), as: Price.self)
+/// ```
+///
+/// It uses RabbitMQ's [direct reply-to](https://www.rabbitmq.com/docs/direct-reply-to), which needs no queue for replies.
+/// Any number of tasks may call at a time, thousands of calls may wait. Each has a deadline, which the request carries as
+/// its expiration: one that nobody waits for any more dies in the server's queue. A request that reaches no queue fails
+/// at once. Made by ``Connection/openRPCClient(exchange:routingKey:timeout:encoder:decoder:)``; for the other side see
+/// ``RPCServer``.
+///
+/// It has a channel of its own. When that is closed, by a request to an exchange that does not exist for example, all
+/// calls fail with the reason, and a new client is needed. Replies wait while the connection's reading is paused for a
+/// slow consumer without acknowledgement; such consumers want a connection of their own.
+public final class RPCClient: Sendable {
+    /// The name of the exchange to which requests are published; empty for the default exchange.
+    public let exchange: String
+
+    /// The routing key of requests for which none is given: with the default exchange, the name of the server's queue.
+    public let routingKey: String
+
+    /// How long a call for which no other time is given may take.
+    public let timeout: Duration
+
+    let encoder: JSONEncoder
+    let decoder: JSONDecoder
+    let pending = PendingReplies()
+    private let channel: Channel
+    private let replies: Task<Void, Never>
+
+    var session: ChannelSession { channel.session }
+
+    init(
+        connection: Connection,
+        exchange: String,
+        routingKey: String,
+        timeout: Duration,
+        encoder: JSONEncoder,
+        decoder: JSONDecoder
+    ) async throws {
+        self.exchange = exchange
+        self.routingKey = routingKey
+        self.timeout = timeout
+        self.encoder = encoder
+        self.decoder = decoder
+        // If what follows throws, it is closed when it goes.
+        channel = try await connection.openChannel()
+        let logger = channel.session.link.logger
+        channel.setReturnHandler { [pending] returned in
+            let error = AMQPError(returned: returned)
+            if !pending.resolve(returned.message.correlationId, .failure(error)) {
+                logger.debug("a request that nobody waits for came back", metadata: ["error": "\(error)"])
+            }
+        }
+        let deliveries = try await channel.queue(EntityName.directReplyTo).consume(noAck: true)
+        // Not the client itself, which then could never go.
+        replies = Task { [pending] in
+            do {
+                for try await message in deliveries
+                where !pending.resolve(message.correlationId, .success(message.message)) {
+                    logger.debug(
+                        "a reply that nobody waits for was dropped",
+                        metadata: ["correlation-id": "\(message.correlationId ?? "")"]
+                    )
+                }
+                pending.end(AMQPError(.channelClosed, "the RPC client's consumer was cancelled"))
+            } catch let error as AMQPError {
+                pending.end(error)
+            } catch {
+                pending.end(AMQPError(.channelClosed, "the RPC client is gone", underlying: error))
+            }
+        }
+    }
+
+    deinit { replies.cancel() }
+
+    /// How many calls wait for their replies.
+    public var pendingCount: Int { pending.count }
+
+    /// Why no calls can be made any more; nil as long as they can.
+    public var closeReason: AMQPError? { channel.closeReason }
+
+    /// Closes the client and its channel. Calls that wait fail with ``AMQPError/Code/channelClosed``.
+    public func close() async {
+        await channel.close()
+        await replies.value
+    }
+}

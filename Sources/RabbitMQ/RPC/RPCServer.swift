@@ -1,0 +1,69 @@
+internal import Logging
+
+/// Answers the calls that come to a queue, until it is stopped.
+///
+/// Made by ``Queue/serve(maxConcurrency:options:encoder:decoder:onError:handler:)`` and
+/// ``Queue/serveMessages(maxConcurrency:options:onError:handler:)``. It has a channel of its own.
+public final class RPCServer: Sendable {
+    private enum End: Sendable {
+        case stopped
+        case failed(AMQPError)
+    }
+
+    private let channel: Channel
+    private let consumer: Consumer
+    private let requests: Task<Void, Never>
+    private let end = Broadcast<End>()
+
+    init(channel: Channel, queue: Queue, options: ConsumerOptions, maxConcurrency: Int, desk: RequestDesk) async throws
+    {
+        self.channel = channel
+        let deliveries = try await queue.consume(options: options)
+        consumer = deliveries.consumer
+        requests = Task { [end] in
+            do {
+                try await deliveries.consumer.forEachMessage(limit: maxConcurrency) { await desk.answer($0) }
+                end.set(.stopped)
+            } catch let error as AMQPError {
+                desk.logger.warning(
+                    "an RPC server ended",
+                    metadata: ["queue": "\(queue.name)", "reason": "\(error)"]
+                )
+                end.set(.failed(error))
+            } catch {
+                end.set(.stopped)
+            }
+        }
+    }
+
+    /// Waits for the end, and returns after ``stop(within:)``.
+    ///
+    /// - Throws: The reason for any other end: the queue was deleted (``AMQPError/Code/consumerCancelled``), channel or
+    ///   connection are gone; `CancellationError`, which leaves the server as it is.
+    public func waitUntilStopped() async throws {
+        if case .failed(let error) = try await end.wait() { throw error }
+    }
+
+    /// Takes no more requests, waits until those that run are answered, and closes the server's channel.
+    ///
+    /// Requests that were not begun stay in the queue, for other servers. Stopping again does nothing.
+    ///
+    /// - Parameter grace: How long those that run may take; if nil, as long as they like. When it has passed, or when
+    ///   this task is cancelled, their tasks are cancelled; one that then throws is not answered but goes back to the
+    ///   queue.
+    public func stop(within grace: Duration? = nil) async {
+        await withTaskCancellationHandler {
+            // If the broker does not answer, the requests end all the same.
+            try? await consumer.cancel()
+            guard let grace else { return await requests.value }
+            await withDeadline(after: grace) { [requests] in
+                requests.cancel()
+            } _: {
+                await requests.value
+            }
+        } onCancel: {
+            requests.cancel()
+        }
+        await channel.close()
+    }
+}

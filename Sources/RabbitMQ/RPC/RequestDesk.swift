@@ -1,0 +1,58 @@
+internal import Logging
+
+/// Where a server's requests are answered: runs the handler, sends the reply, then acknowledges.
+struct RequestDesk: Sendable {
+    /// The default exchange on the channel of the requests.
+    let exchange: Exchange
+    let onError: @Sendable (any Error) -> RPCError
+    let handler: @Sendable (IncomingMessage) async throws -> Message
+
+    var logger: Logger { exchange.channel.session.link.logger }
+
+    func answer(_ request: IncomingMessage) async {
+        let reply: Message
+        do {
+            reply = try await handler(request)
+        } catch {
+            if Task.isCancelled { return giveBack(request) }
+            reply = onError(error).reply
+        }
+        do {
+            try await send(reply, for: request)
+            // Behind the reply on the same channel: a request whose reply was not sent is never lost.
+            try request.ack()
+        } catch {
+            logger.error("a reply could not be sent", metadata: ["error": "\(error)"])
+            giveBack(request)
+        }
+    }
+
+    private func send(_ reply: Message, for request: IncomingMessage) async throws {
+        // A request that wants no reply is done with.
+        guard let replyTo = request.replyTo else { return }
+        guard DirectReplyAddress.isHarmless(replyTo) else {
+            logger.warning(
+                "a request names an address that no reply can be sent to",
+                metadata: ["reply-to": "\(replyTo)"]
+            )
+            return
+        }
+        do {
+            try await publish(reply, to: replyTo, for: request)
+        } catch AMQPError.Code.invalidMessage {
+            try await publish(RPCError(.invalidReply, "the reply can't be sent").reply, to: replyTo, for: request)
+        }
+    }
+
+    private func publish(_ reply: Message, to replyTo: String, for request: IncomingMessage) async throws {
+        var reply = reply
+        reply.correlationId = request.correlationId
+        // Not mandatory: that the client is gone is of no interest to anybody.
+        try await exchange.publish(reply, routingKey: replyTo, mandatory: false)
+    }
+
+    private func giveBack(_ request: IncomingMessage) {
+        // On a channel that is gone, the broker has it again.
+        try? request.reject(requeue: true)
+    }
+}

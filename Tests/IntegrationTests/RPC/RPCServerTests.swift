@@ -1,0 +1,302 @@
+import RabbitMQ
+import TestSupport
+import Testing
+
+@Suite("RPC servers", .timeLimit(.minutes(5)))
+struct RPCServerTests {
+    private struct Question: Codable, Sendable {
+        var number: Int
+    }
+
+    private struct Answer: Codable, Equatable, Sendable {
+        var square: Int
+    }
+
+    private struct Failure: Error {}
+
+    /// A queue that outlives a server's connection, and a client for it.
+    private func withClient(_ body: (Connection, Queue, RPCClient) async throws -> Void) async throws {
+        try await TestBroker.withChannel { connection, channel in
+            let queue = try await channel.declareQueue(TestBroker.uniqueName("rpc"), durable: false)
+            do {
+                try await connection.withRPCClient(routingKey: queue.name, timeout: .seconds(60)) { client in
+                    try await body(connection, queue, client)
+                }
+            } catch {
+                _ = try? await queue.delete(ifUnused: false, ifEmpty: false)
+                throw error
+            }
+            try await queue.delete(ifUnused: false, ifEmpty: false)
+        }
+    }
+
+    /// The queue, by way of a connection of its own.
+    private func elsewhere(_ queue: Queue) async throws -> Queue {
+        let connection = try await Connection.connect(try TestBroker.configuration)
+        return try await connection.openChannel().queue(queue.name)
+    }
+
+    @Test("typed requests get typed replies, several at a time")
+    func typed() async throws {
+        try await withClient { connection, queue, client in
+            let server = try await queue.serve(maxConcurrency: 8) { (question: Question) in
+                Answer(square: question.number * question.number)
+            }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<200 {
+                    group.addTask {
+                        let answer = try await client.call(Question(number: number), as: Answer.self)
+                        #expect(answer == Answer(square: number * number))
+                    }
+                }
+                try await group.waitForAll()
+            }
+            await server.stop()
+            try await server.waitUntilStopped()
+        }
+    }
+
+    @Test("errors come back typed, with the server's text, and the server goes on")
+    func errors() async throws {
+        try await withClient { connection, queue, client in
+            try await queue.serve { (question: Question) -> Answer in
+                if question.number == 1 { throw RPCError("odd", "one is odd") }
+                throw Failure()
+            }
+            await #expect(throws: RPCError("odd", "one is odd")) {
+                try await client.call(Question(number: 1), as: Answer.self)
+            }
+            await #expect(throws: RPCError(.failed, "Failure()")) {
+                try await client.call(Question(number: 2), as: Answer.self)
+            }
+            await #expect { try await client.call(Message("no JSON")) } throws: { error in
+                (error as? RPCError)?.code == .invalidRequest
+            }
+        }
+    }
+
+    @Test("what the client gets to know of an error can be chosen")
+    func hiddenErrors() async throws {
+        try await withClient { connection, queue, client in
+            try await queue.serve(onError: { _ in RPCError(.failed, "sorry") }) { (_: Question) -> Answer in
+                throw Failure()
+            }
+            await #expect(throws: RPCError(.failed, "sorry")) {
+                try await client.call(Question(number: 2), as: Answer.self)
+            }
+        }
+    }
+
+    @Test("a reply that can't be sent becomes an error, and a reply that does not decode one of the client")
+    func badReplies() async throws {
+        try await withClient { connection, queue, client in
+            var configuration = try TestBroker.configuration
+            configuration.maxMessageSize = 1000
+            let small = try await Connection.connect(configuration)
+            let source = try await small.openChannel().queue(queue.name)
+            try await source.serveMessages { request in
+                Message(body: [UInt8](repeating: 0, count: try request.text() == "much" ? 2000 : 2))
+            }
+            await #expect { try await client.call(Message("much")) } throws: { error in
+                (error as? RPCError)?.code == .invalidReply
+            }
+            let reply = try await client.call(Message("little"))
+            #expect(reply.body == [0, 0])
+            await #expect {
+                try await client.call(Question(number: 1), as: Answer.self)
+            } throws: { ($0 as? AMQPError)?.code == .decodingFailed }
+            await small.close()
+        }
+    }
+
+    @Test("when a server dies, another one gets the requests that it had not answered")
+    func dyingServer() async throws {
+        try await withClient { connection, queue, client in
+            let started = Collected<String>()
+            let first = try await elsewhere(queue)
+            try await first.serveMessages(maxConcurrency: 5) { request in
+                started.add(try request.text())
+                try await Task.sleep(for: .seconds(600))
+                return try Message("never")
+            }
+            let calls = (0..<10).map { number in Task { try await client.call(Message("\(number)")).text() } }
+            try await eventually("five are begun") { started.count == 5 }
+            await first.channel.connection.close()
+            let redelivered = Collected<Bool>()
+            let server = try await queue.serveMessages { request in
+                redelivered.add(request.redelivered)
+                return Message(body: request.body)
+            }
+            for (number, call) in calls.enumerated() {
+                let text = try await call.value
+                #expect(text == "\(number)")
+            }
+            #expect(redelivered.all.filter { $0 }.count == 5)
+            await server.stop()
+        }
+    }
+
+    @Test("without a server any more, a call ends at its deadline, and the next one at once if the queue is gone")
+    func goneServer() async throws {
+        try await TestBroker.withConnection { connection in
+            let serving = try await Connection.connect(try TestBroker.configuration)
+            let queue = try await serving.openChannel().declareQueue(exclusive: true)
+            let begun = Collected<Int>()
+            try await queue.serveMessages { _ in
+                begun.add(1)
+                try await Task.sleep(for: .seconds(600))
+                return try Message("never")
+            }
+            try await connection.withRPCClient(routingKey: queue.name) { client in
+                let call = Task { try await client.call(Message("x"), timeout: .seconds(2)) }
+                try await eventually("it is begun") { begun.count == 1 }
+                await serving.close()
+                await #expect { try await call.value } throws: { ($0 as? AMQPError)?.code == .timedOut }
+                try await eventually("the queue is gone") {
+                    do {
+                        _ = try await client.call(Message("x"), timeout: .milliseconds(500))
+                        return false
+                    } catch let error as AMQPError {
+                        return error.code == .undeliverable
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("stopping lets those that run finish, and leaves the others to another server")
+    func gracefulStop() async throws {
+        try await withClient { connection, queue, client in
+            let started = Collected<String>()
+            let gate = Collected<Bool>()
+            let server = try await queue.serveMessages(maxConcurrency: 3) { request in
+                started.add(try request.text())
+                try await eventually("the gate opens", within: .seconds(60)) { gate.count > 0 }
+                return try Message("first")
+            }
+            let calls = (0..<10).map { number in Task { try await client.call(Message("\(number)")).text() } }
+            try await eventually("three are begun") { started.count == 3 }
+            let stopping = Task { await server.stop() }
+            try await eventually("no consumer is left") {
+                let channel = try await connection.openChannel()
+                return try await channel.declareQueue(queue.name, durable: false, passive: true).consumerCount == 0
+            }
+            gate.add(true)
+            await stopping.value
+            try await server.waitUntilStopped()
+            #expect(started.count == 3)
+            let second = try await queue.serveMessages { _ in try Message("second") }
+            var replies: [String] = []
+            for call in calls { replies.append(try await call.value) }
+            #expect(replies.filter { $0 == "first" }.count == 3)
+            #expect(replies.filter { $0 == "second" }.count == 7)
+            await second.stop()
+            await second.stop()
+        }
+    }
+
+    @Test("handlers that outlast the grace are cancelled, and their requests go to another server")
+    func impatientStop() async throws {
+        try await withClient { connection, queue, client in
+            let started = Collected<Int>()
+            let server = try await queue.serveMessages { _ in
+                started.add(1)
+                try await Task.sleep(for: .seconds(600))
+                return try Message("never")
+            }
+            let call = Task { try await client.call(Message("x")).text() }
+            try await eventually("it is begun") { started.count == 1 }
+            try await within(.seconds(20), "the server stops") { await server.stop(within: .milliseconds(100)) }
+            let second = try await queue.serveMessages { _ in try Message("second") }
+            let reply = try await call.value
+            #expect(reply == "second")
+            await second.stop()
+        }
+    }
+
+    @Test("requests whose deadline passes while the server is busy are never run")
+    func staleRequests() async throws {
+        try await withClient { connection, queue, client in
+            let seen = Collected<String>()
+            let gate = Collected<Bool>()
+            let server = try await queue.serveMessages(maxConcurrency: 1) { request in
+                seen.add(try request.text())
+                if seen.count == 1 { try await eventually("the gate opens", within: .seconds(60)) { gate.count > 0 } }
+                return try Message("done")
+            }
+            let first = Task { try await client.call(Message("first")) }
+            try await eventually("the server is busy") { seen.count == 1 }
+            await withTaskGroup(of: Void.self) { group in
+                for _ in 0..<20 {
+                    group.addTask {
+                        await #expect {
+                            try await client.call(Message("stale"), timeout: .milliseconds(200))
+                        } throws: { ($0 as? AMQPError)?.code == .timedOut }
+                    }
+                }
+            }
+            gate.add(true)
+            _ = try await first.value
+            _ = try await client.call(Message("last"))
+            #expect(seen.all == ["first", "last"])
+            await server.stop()
+        }
+    }
+
+    @Test("requests that want no reply, or whose address is nonsense, are run and acknowledged")
+    func oddRequests() async throws {
+        try await withClient { connection, queue, client in
+            let seen = Collected<String>()
+            let server = try await queue.serveMessages { request in
+                seen.add(try request.text())
+                return try Message("done")
+            }
+            let exchange = try queue.channel.exchange("")
+            let addresses = [
+                nil, "", "nowhere", "amq.rabbitmq.reply-to", "amq.rabbitmq.reply-to.", "amq.rabbitmq.reply-to.x.y",
+                "amq.rabbitmq.reply-to.g1h2AAxyZXBseUAxMTY.AAAA",
+            ]
+            for address in addresses {
+                // A broker refuses the bare name to a channel that has no such consumer.
+                if address == "amq.rabbitmq.reply-to" { continue }
+                try await exchange.publish(Message(address ?? "none", replyTo: address), routingKey: queue.name)
+            }
+            try await eventually("all are run") { seen.count == addresses.count - 1 }
+            let reply = try await client.call(Message("x")).text()
+            #expect(reply == "done")
+            await server.stop()
+            let left = try await queue.channel.declareQueue(queue.name, durable: false, passive: true)
+            #expect(left.messageCount == 0)
+        }
+    }
+
+    @Test("a server says why it ended")
+    func end() async throws {
+        try await TestBroker.withChannel { connection, channel in
+            let queue = try await channel.declareQueue(exclusive: true)
+            let server = try await queue.serveMessages { Message(body: $0.body) }
+            let end = Task { try await server.waitUntilStopped() }
+            try await queue.delete(ifUnused: false, ifEmpty: false)
+            await #expect {
+                try await within(.seconds(10), "the server's end") { try await end.value }
+            } throws: { ($0 as? AMQPError)?.code == .consumerCancelled }
+            await server.stop()
+            await #expect {
+                try await queue.serveMessages { Message(body: $0.body) }
+            } throws: { ($0 as? AMQPError)?.code == .deleted }
+        }
+    }
+
+    @Test("what a server can't be", arguments: [0, -1, 65536])
+    func refused(concurrency: Int) async throws {
+        try await TestBroker.withChannel { connection, channel in
+            let queue = try await channel.declareQueue(exclusive: true)
+            await #expect {
+                try await queue.serveMessages(maxConcurrency: concurrency) { Message(body: $0.body) }
+            } throws: { ($0 as? AMQPError)?.code == .invalidArgument }
+            await #expect {
+                try await queue.serveMessages(options: ConsumerOptions(noAck: true)) { Message(body: $0.body) }
+            } throws: { ($0 as? AMQPError)?.code == .invalidArgument }
+        }
+    }
+}

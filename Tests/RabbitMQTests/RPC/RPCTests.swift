@@ -1,0 +1,55 @@
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("RPC without a broker")
+struct RPCTests {
+    @Test("an error goes over the wire and back, its text cut where it is too long")
+    func errors() throws {
+        let error = RPCError("out-of-tea", "there is none\nleft")
+        #expect(RPCError(reply: error.reply) == error)
+        #expect(error.description == #"out-of-tea: there is none\nleft"#)
+        #expect(RPCError(reply: RPCError(.failed, String(repeating: "x", count: 100_000)).reply)?.message.count == 4096)
+        #expect(RPCError(reply: Message(body: [])) == nil)
+        #expect(RPCError(reply: Message(body: [], headers: ["rpc-error": 1])) == nil)
+        #expect(RPCError(reply: Message(body: [0xFF], headers: ["rpc-error": "x"]))?.message == "\u{FFFD}")
+    }
+
+    @Test("an error of a handler keeps its description; an RPCError stays what it is")
+    func describing() {
+        struct Failure: Error, CustomStringConvertible {
+            let description = "no tea"
+        }
+        #expect(RPCError(describing: Failure()) == RPCError(.failed, "no tea"))
+        #expect(RPCError(describing: RPCError("busy", "later")) == RPCError("busy", "later"))
+    }
+
+    @Test("each call gets its own result, once; what fits no call is refused")
+    func pending() async throws {
+        let pending = PendingReplies()
+        let first = OneShot<Message>()
+        let second = OneShot<Message>()
+        let firstID = try pending.add(first)
+        let secondID = try pending.add(second)
+        for stray in [nil, "", "x", "-1", "99", "\(UInt64.max)0"] as [String?] {
+            #expect(!pending.resolve(stray, .success(Message(body: []))))
+        }
+        #expect(pending.resolve("\(secondID)", .success(Message(body: [2]))))
+        #expect(!pending.resolve("\(secondID)", .success(Message(body: [3]))))
+        #expect(try await second.value().body == [2])
+        pending.remove(firstID)
+        #expect(!pending.resolve("\(firstID)", .success(Message(body: [1]))))
+        #expect(pending.count == 0)
+    }
+
+    @Test("the end fails those that wait and those that come, with the first reason")
+    func end() async throws {
+        let pending = PendingReplies()
+        let reply = OneShot<Message>()
+        _ = try pending.add(reply)
+        pending.end(AMQPError(.connectionLost, "gone"))
+        pending.end(AMQPError(.channelClosed, "closed"))
+        await #expect { try await reply.value() } throws: { ($0 as? AMQPError)?.code == .connectionLost }
+        #expect { try pending.add(OneShot()) } throws: { ($0 as? AMQPError)?.code == .connectionLost }
+    }
+}
