@@ -71,20 +71,77 @@ struct ReadmeExamples {
         }
     }
 
-    @Test("every Swift example in it stands in this file, line for line")
+    private func handle(_ message: IncomingMessage) throws {}
+
+    func consumeForever(_ configuration: ConnectionConfiguration, queue name: String) async throws {
+        var delay = Duration.milliseconds(100)
+        while true {
+            do {
+                try await Connection.withConnection(configuration) { connection in
+                    delay = .milliseconds(100)
+                    let channel = try await connection.openChannel()
+                    try await channel.setQos(prefetchCount: 100)
+                    let queue = try await channel.declareQueue(name)
+                    for try await message in try await queue.consume() {
+                        try handle(message)
+                        try message.ack()
+                    }
+                }
+                return
+            } catch let error as AMQPError where error.isRetryable {
+                try await Task.sleep(for: delay)
+                delay = min(delay * 2, .seconds(30))
+            }
+        }
+    }
+
+    @Test("the documentation's loop connects anew after the broker has closed the connection, and ends when told")
+    func reconnecting() async throws {
+        var configuration = try TestBroker.configuration
+        let name = TestBroker.uniqueName("reconnecting")
+        configuration.connectionName = name
+        let consuming = Task { [configuration] in try await consumeForever(configuration, queue: name) }
+        try await TestBroker.withChannel { _, channel in
+            func consumers() async throws -> Int { try await channel.declareQueue(name).consumerCount }
+            for _ in 0..<2 {
+                try await eventually("it consumes") { try await consumers() == 1 }
+                try await Subprocess.rabbitmqctl("eval", Self.closing(name))
+                try await eventually("it was disconnected") { try await consumers() == 0 }
+            }
+            try await eventually("it consumes again") { try await consumers() == 1 }
+            consuming.cancel()
+            await #expect(throws: CancellationError.self) { try await consuming.value }
+            try await channel.declareQueue(name).delete(ifUnused: false, ifEmpty: false)
+        }
+    }
+
+    /// Has the broker close the connection of this name, and no other, with 320.
+    private static func closing(_ name: String) -> String {
+        """
+        [rabbit_networking:close_connection(proplists:get_value(pid, C), "for a test") \
+        || C <- rabbit_networking:connection_info_all([pid, client_properties]), \
+        lists:member({<<"connection_name">>, longstr, <<"\(name)">>}, proplists:get_value(client_properties, C))].
+        """
+    }
+
+    @Test("every Swift example of it and of the articles stands in this file, line for line")
     func everyExampleIsHere() throws {
         let here = URL(filePath: #filePath)
         let root = here.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let readme = try String(contentsOf: root.appending(path: "README.md"), encoding: .utf8)
+        let documentation = "Sources/RabbitMQ/RabbitMQ.docc"
+        let pages = try ["README.md", "\(documentation)/Reconnecting.md"].map {
+            try String(contentsOf: root.appending(path: $0), encoding: .utf8)
+        }
         let source = try String(contentsOf: here, encoding: .utf8)
         let lines = Set(source.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) })
-        let examples = readme.components(separatedBy: "```swift\n").dropFirst()
+        let examples = pages.joined().components(separatedBy: "```swift\n").dropFirst()
             .map { $0.components(separatedBy: "```")[0] }
             .filter { !$0.contains(".package(") && !$0.contains("import RabbitMQ") }
-        #expect(examples.count == 3)
+        #expect(examples.count == 4)
         for line in examples.joined().split(separator: "\n") {
             let line = line.trimmingCharacters(in: .whitespaces)
-            #expect(lines.contains(line), "the README has a line that is not compiled: \(line)")
+            let isCompiled = lines.contains(line)
+            #expect(isCompiled, "a line of the documentation is not compiled: \(line)")
         }
     }
 }

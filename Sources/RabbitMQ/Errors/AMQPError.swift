@@ -130,6 +130,7 @@ extension AMQPError {
     /// After ``Code/outcomeUnknown``, ``Code/timedOut`` and ``Code/connectionLost`` the first try may have succeeded,
     /// so that a second publish may double the message.
     public var isRetryable: Bool {
-        code.isRetryable
+        // A broker that an operator stops, or that closes its connections, comes back.
+        code.isRetryable || code == .connectionClosed && replyCode == .connectionForced
     }
 }
