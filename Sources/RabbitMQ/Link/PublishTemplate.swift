@@ -26,8 +26,21 @@ final class PublishTemplate {
     private func fits(_ message: borrowing Message, _ exchange: String, _ routingKey: String, _ mandatory: Bool) -> Bool
     {
         message.timestampSeconds == timestampSeconds && message.deliveryMode == deliveryMode
-            && message.priority == priority && mandatory == self.mandatory && routingKey == self.routingKey
-            && exchange == self.exchange && message.contentType == contentType
+            && message.priority == priority && mandatory == self.mandatory && Self.isSame(routingKey, self.routingKey)
+            && Self.isSame(exchange, self.exchange) && isSameType(message.contentType)
+    }
+
+    /// Whether a text is the kept one, byte for byte: `==` also takes others for it, such as the Kelvin sign for a K.
+    /// What is kept is ASCII, of which such others are all longer.
+    @inline(__always)
+    private static func isSame(_ text: String, _ kept: String) -> Bool {
+        text.utf8.count == kept.utf8.count && text == kept
+    }
+
+    @inline(__always)
+    private func isSameType(_ type: String?) -> Bool {
+        guard let type, let contentType else { return type == nil && contentType == nil }
+        return Self.isSame(type, contentType)
     }
 
     /// Writes the frames to `target`, which has room for ``capacity`` bytes, if the message is like the last.
@@ -60,7 +73,9 @@ final class PublishTemplate {
         routingKey: String,
         mandatory: Bool
     ) {
-        guard message.extras == nil, size <= Self.capacity else { return }
+        guard message.extras == nil, size <= Self.capacity, exchange.isASCII, routingKey.isASCII,
+            message.contentType?.isASCII ?? true
+        else { return }
         block.copyMemory(from: frames, byteCount: size)
         self.size = size
         self.methodSize = methodSize
@@ -72,4 +87,8 @@ final class PublishTemplate {
         priority = message.priority
         timestampSeconds = message.timestampSeconds
     }
+}
+
+extension String {
+    fileprivate var isASCII: Bool { utf8.allSatisfy { $0 < 0x80 } }
 }

@@ -1,0 +1,83 @@
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("the outbound buffer")
+struct OutboundBufferTests {
+    private func put(_ bytes: [UInt8], into buffer: OutboundBuffer) {
+        bytes.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return }
+            buffer.room(for: bytes.count).copyMemory(from: base, byteCount: bytes.count)
+        }
+        buffer.advance(bytes.count)
+    }
+
+    @Test func `however little is written at a time, all comes out in order`() throws {
+        var random = SplitMix(seed: 5)
+        for _ in 0..<300 {
+            let buffer = OutboundBuffer(capacity: 8)
+            var expected: [UInt8] = []
+            for _ in 0..<Int.random(in: 0...12, using: &random) {
+                let bytes = random.bytes(upTo: 30)
+                if Bool.random(using: &random), !bytes.isEmpty {
+                    let start = Int.random(in: 0..<bytes.count, using: &random)
+                    buffer.splice(bytes, start..<bytes.count)
+                    expected += bytes[start...]
+                } else {
+                    put(bytes, into: buffer)
+                    expected += bytes
+                }
+                if Int.random(in: 0..<4, using: &random) == 0 {
+                    let mark = buffer.mark
+                    put(random.bytes(upTo: 50), into: buffer)
+                    buffer.splice([1, 2, 3, 4], 1..<3)
+                    buffer.rewind(to: mark)
+                }
+            }
+            #expect(buffer.byteCount == expected.count)
+            #expect(buffer.isEmpty == expected.isEmpty)
+            var written: [UInt8] = []
+            var isDone = false
+            while !isDone {
+                isDone = try buffer.drain { head, body throws(AMQPError) in
+                    let all = Array(head) + Array(body)
+                    let count = Int.random(in: 0...all.count, using: &random)
+                    written += all.prefix(count)
+                    return count
+                }
+            }
+            #expect(written == expected)
+            buffer.clear()
+            #expect(buffer.isEmpty)
+            put([1, 2, 3], into: buffer)
+            #expect(try drained(buffer) == [1, 2, 3])
+        }
+    }
+
+    @Test func `a write that fails leaves the rest where it was`() throws {
+        let buffer = OutboundBuffer()
+        put([1, 2, 3], into: buffer)
+        buffer.splice([4, 5, 6], 0..<3)
+        put([7], into: buffer)
+        var isFirst = true
+        #expect(throws: AMQPError.self) {
+            _ =
+                try buffer.drain { _, _ throws(AMQPError) in
+                    if isFirst {
+                        isFirst = false
+                        return 4
+                    }
+                    throw AMQPError(.connectionLost, "lost")
+                } || buffer.drain { _, _ throws(AMQPError) in throw AMQPError(.connectionLost, "lost") }
+        }
+        #expect(try drained(buffer) == [5, 6, 7])
+    }
+
+    @Test func `a large buffer is given back once it is empty`() throws {
+        let buffer = OutboundBuffer()
+        put([UInt8](repeating: 1, count: 3 << 20), into: buffer)
+        buffer.clear()
+        put([9], into: buffer)
+        #expect(try drained(buffer) == [9])
+    }
+}
