@@ -56,6 +56,11 @@ extension Consumer {
     }
 
     private func call(_ callback: Callback, _ message: IncomingMessage) async {
+        // Between taking the message and this it may have been cancelled.
+        if buffer.isCutOff {
+            giveBack([message])
+            return
+        }
         do {
             try await callback(message)
         } catch {

@@ -22,6 +22,7 @@ public final class Consumer: Sendable {
     let source: DeliverySource
     let buffer: DeliveryBuffer
     private let state = Mutex(State())
+    private let ended = Broadcast<Void>()
 
     init(tag: String, source: DeliverySource, buffer: DeliveryBuffer, callback: Callback?) {
         self.tag = tag
@@ -37,12 +38,16 @@ public final class Consumer: Sendable {
     ///
     /// No callback begins after that. Messages that had come but were not seen yet go back to their queue; those of a
     /// consumer without acknowledgement (`noAck`) can still be iterated over, but are lost to a callback. Cancelling
-    /// again, or after the channel has gone, does nothing.
+    /// again waits for the first; after the channel has gone it does nothing.
     ///
     /// - Throws: ``AMQPError/Code/timedOut`` if the broker doesn't answer; `CancellationError`. The consumer gets no more
     ///   messages all the same.
     public func cancel() async throws {
-        guard beginCancelling() else { return }
+        guard beginCancelling() else {
+            // Whoever else cancels it is not done yet, perhaps.
+            try await ended.wait()
+            return
+        }
         defer { end(nil) }
         do {
             _ = try await source.session.call(
@@ -84,5 +89,6 @@ public final class Consumer: Sendable {
         // only messages that need no settling are worth seeing.
         let cuts = error == nil ? cutsOnCancel : !source.noAck && !isServerCancel
         giveBack(buffer.end(error, cuts: cuts))
+        ended.set(())
     }
 }
