@@ -67,7 +67,8 @@ public struct ConnectionConfiguration: Sendable {
     public var outboundHighWater: Int = 1024 * 1024
 
     /// Bytes of deliveries waiting for consumers that have no prefetch limit, from which on the connection reads no more;
-    /// 4 MiB by default. It goes on at half of it.
+    /// 4 MiB by default. It goes on at half of it. While a call waits for its answer, which comes behind those deliveries,
+    /// up to 64 MiB more are read.
     public var inboundHighWater: Int = 4 * 1024 * 1024
 
     /// A name for the connection that RabbitMQ shows in its management tools and logs; none by default.

@@ -11,8 +11,9 @@ final class InboundGauge: Sendable {
     let highWater: Int
     private let onChange: @Sendable () -> Void
 
-    /// How far above the mark waiting calls may push.
-    private static let callFactor = 8
+    /// How far above the mark waiting calls may push. What an answer stands behind lies in sockets and in the broker
+    /// already, a few MiB for each call, and has nothing to do with the mark.
+    private static let callMargin = 64 << 20
 
     /// - Parameter onChange: Called when reading, which is paused, might go on; from any thread.
     init(highWater: Int, onChange: @escaping @Sendable () -> Void) {
@@ -22,6 +23,8 @@ final class InboundGauge: Sendable {
 
     /// How many bytes wait.
     var waitingBytes: Int { waiting.load(ordering: .relaxed) }
+
+    private var callMark: Int { highWater + min(Self.callMargin, .max - highWater) }
 
     func add(_ bytes: Int) { waiting.add(bytes, ordering: .relaxed) }
 
@@ -45,7 +48,7 @@ final class InboundGauge: Sendable {
         // Set first: whoever takes bytes out after this sees it and has the decision made again.
         isPaused.store(true, ordering: .sequentiallyConsistent)
         let bytes = waiting.load(ordering: .sequentiallyConsistent)
-        let limit = calls.load(ordering: .sequentiallyConsistent) > 0 ? highWater * Self.callFactor : highWater
+        let limit = calls.load(ordering: .sequentiallyConsistent) > 0 ? callMark : highWater
         let stays = paused ? bytes > limit / 2 : bytes >= limit
         if !stays { isPaused.store(false, ordering: .sequentiallyConsistent) }
         return stays
