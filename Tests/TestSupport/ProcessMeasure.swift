@@ -17,6 +17,8 @@ public enum ProcessMeasure {
 
     public struct Leak: Error, CustomStringConvertible {
         public let description: String
+
+        public init(description: String) { self.description = description }
     }
 
     /// Runs `cycle` many times, and fails if descriptors are left over or memory grows by more than 8 MB after the first

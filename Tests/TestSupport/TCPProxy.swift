@@ -246,4 +246,11 @@ extension TCPProxy {
         try check(withAddress(&address) { connect(descriptor, $0, $1) }, "connect")
         return descriptor
     }
+
+    /// How many bytes lie in a socket that nobody has read.
+    public static func unreadBytes(of descriptor: CInt) throws -> Int {
+        var count: CInt = 0
+        try check(ioctl(descriptor, UInt(FIONREAD), &count), "ioctl")
+        return Int(count)
+    }
 }
