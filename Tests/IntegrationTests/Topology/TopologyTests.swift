@@ -162,8 +162,18 @@ struct TopologyTests {
         }
     }
 
-    @Test("on a closed connection the reason is thrown, and a cancelled task stops")
-    func ends() async throws {
+    @Test("on a closed connection the reason is thrown")
+    func closed() async throws {
+        let topology = Topology(queues: [.init(TestBroker.uniqueName("never"))])
+        try await TestBroker.withConnection { connection in
+            await connection.close()
+            await expectError(.connectionClosed) { try await topology.plan(on: connection) }
+            await expectError(.connectionClosed) { try await topology.apply(on: connection) }
+        }
+    }
+
+    @Test("a cancelled task stops")
+    func cancelled() async throws {
         let topology = Topology(queues: [.init(TestBroker.uniqueName("never"))])
         try await TestBroker.withConnection { connection in
             let task = Task {
@@ -171,8 +181,6 @@ struct TopologyTests {
                 return try await topology.plan(on: connection)
             }
             await #expect(throws: CancellationError.self) { try await task.value }
-            await connection.close()
-            await expectError(.connectionClosed) { try await topology.plan(on: connection) }
         }
     }
 
