@@ -21,7 +21,10 @@ struct SettlementLedger {
     /// The tag of the first entry; all below it are settled.
     private var base: UInt64 = 1
     private var entries: Deque<Entry> = []
-    /// Tags in `entries` that are acknowledged, in the order of the calls.
+    /// Deliveries that came so far behind the last of `entries` that filling up to them would cost too much: there a
+    /// delivery waits while many come that need no settling. What is missing is settled. Empty but for that.
+    private var far: [UInt64: Entry] = [:]
+    /// Tags that are acknowledged, in the order of the calls.
     private var unwritten: [UInt64] = []
 
     /// How many deliveries wait for their settlement.
@@ -30,24 +33,66 @@ struct SettlementLedger {
     /// Whether settlements count only with the next commit (tx.select).
     var isTransactional = false
 
+    /// How many deliveries that needed no settling are counted in at once.
+    private static let longestGap = 4096
+
     var hasUnwritten: Bool { !unwritten.isEmpty }
 
     /// Counts in a delivery that needs to be settled. Tags rise; those left out needed none.
     mutating func delivered(_ tag: UInt64) {
-        if entries.isEmpty, tag > base { base = tag }
-        guard tag >= base else { return }
+        if add(tag, .unsettled) { unsettledCount += 1 }
+    }
+
+    private mutating func add(_ tag: UInt64, _ entry: Entry) -> Bool {
+        if entries.isEmpty, far.isEmpty, tag > base { base = tag }
+        guard tag >= base else { return false }
         let index = Int(clamping: tag - base)
-        // A broker counts by one. One that does not can't make us fill memory.
-        guard index >= entries.count, index - entries.count < 1 << 20 else { return }
+        guard index >= entries.count else { return false }
+        guard far.isEmpty, index - entries.count <= Self.longestGap else {
+            guard far[tag] == nil else { return false }
+            far[tag] = entry
+            return true
+        }
         while entries.count < index { entries.append(.settled) }
-        entries.append(.unsettled)
-        unsettledCount += 1
+        entries.append(entry)
+        return true
+    }
+
+    private func index(_ tag: UInt64) -> Int? {
+        tag >= base && tag - base < UInt64(entries.count) ? Int(tag - base) : nil
     }
 
     private func verdict(_ tag: UInt64) -> Verdict {
         guard tag >= base else { return tag == 0 ? .unknown : .alreadySettled }
-        guard tag - base < UInt64(entries.count) else { return .unknown }
-        return entries[Int(tag - base)] == .unsettled ? .accepted : .alreadySettled
+        guard let entry = index(tag).map({ entries[$0] }) ?? far[tag] else { return .unknown }
+        return entry == .unsettled ? .accepted : .alreadySettled
+    }
+
+    /// Settles a delivery, or all up to it that wait.
+    private mutating func settle(_ tag: UInt64, multiple: Bool, as entry: Entry) {
+        let last = index(tag)
+        if let last {
+            for index in (multiple ? 0 : last)...last where entries[index] == .unsettled {
+                entries[index] = entry
+                note(base + UInt64(index), entry)
+            }
+            return
+        }
+        if multiple {
+            for index in entries.indices where entries[index] == .unsettled {
+                entries[index] = entry
+                note(base + UInt64(index), entry)
+            }
+        }
+        for tag in multiple ? far.keys.filter({ $0 <= tag }).sorted() : [tag] where far[tag] == .unsettled {
+            far[tag] = entry == .settled ? nil : entry
+            note(tag, entry)
+        }
+    }
+
+    private mutating func note(_ tag: UInt64, _ entry: Entry) {
+        unsettledCount -= 1
+        if entry == .acknowledged { unwritten.append(tag) }
     }
 
     /// Notes an acknowledgement that ``takeAcknowledgements(_:)`` will write.
@@ -55,25 +100,15 @@ struct SettlementLedger {
     /// - Parameter multiple: Whether all unsettled deliveries up to this one are meant.
     mutating func acknowledge(_ tag: UInt64, multiple: Bool) -> Verdict {
         let verdict = verdict(tag)
-        guard case .accepted = verdict else { return verdict }
-        let last = Int(tag - base)
-        for index in (multiple ? 0 : last)...last where entries[index] == .unsettled {
-            entries[index] = .acknowledged
-            unwritten.append(base + UInt64(index))
-            unsettledCount -= 1
-        }
-        return .accepted
+        if case .accepted = verdict { settle(tag, multiple: multiple, as: .acknowledged) }
+        return verdict
     }
 
     /// Notes a rejection that the caller writes now. Acknowledgements are written before it.
     mutating func reject(_ tag: UInt64, multiple: Bool) -> Verdict {
         let verdict = verdict(tag)
         guard case .accepted = verdict else { return verdict }
-        let last = Int(tag - base)
-        for index in (multiple ? 0 : last)...last where entries[index] == .unsettled {
-            entries[index] = isTransactional ? .settledForNow : .settled
-            unsettledCount -= 1
-        }
+        settle(tag, multiple: multiple, as: isTransactional ? .settledForNow : .settled)
         trim()
         return .accepted
     }
@@ -84,7 +119,7 @@ struct SettlementLedger {
         guard !unwritten.isEmpty else { return }
         if isTransactional {
             for tag in unwritten {
-                entries[Int(tag - base)] = .settledForNow
+                if let index = index(tag) { entries[index] = .settledForNow } else { far[tag] = .settledForNow }
                 write(tag, false)
             }
             unwritten.removeAll()
@@ -103,16 +138,18 @@ struct SettlementLedger {
         if count > 0 { write(lastAcknowledged, count > 1) }
         if count < unwritten.count {
             for tag in unwritten where tag >= base {
-                entries[Int(tag - base)] = .settled
+                if let index = index(tag) { entries[index] = .settled } else { far[tag] = nil }
                 write(tag, false)
             }
         }
         unwritten.removeAll(keepingCapacity: unwritten.count < 4096)
+        gather()
     }
 
     /// Forgets all deliveries: the broker will deliver them again under new tags.
     mutating func forgetUnsettled() {
         for index in entries.indices where entries[index] == .unsettled { entries[index] = .settled }
+        far = far.filter { $0.value != .unsettled }
         unsettledCount = 0
         trim()
     }
@@ -123,6 +160,10 @@ struct SettlementLedger {
             entries[index] = commits ? .settled : .unsettled
             if !commits { unsettledCount += 1 }
         }
+        for (tag, entry) in far where entry == .settledForNow {
+            far[tag] = commits ? nil : .unsettled
+            if !commits { unsettledCount += 1 }
+        }
         trim()
     }
 
@@ -131,5 +172,14 @@ struct SettlementLedger {
             entries.removeFirst()
             base += 1
         }
+        gather()
+    }
+
+    /// Takes over what is far when nothing is before it any more.
+    private mutating func gather() {
+        guard entries.isEmpty, !far.isEmpty else { return }
+        let all = far.sorted { $0.key < $1.key }
+        far = [:]
+        for (tag, entry) in all { _ = add(tag, entry) }
     }
 }

@@ -1,0 +1,144 @@
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("the ledger of deliveries")
+struct SettlementLedgerTests {
+    private func ledger(_ tags: some Sequence<UInt64>) -> SettlementLedger {
+        var ledger = SettlementLedger()
+        for tag in tags { ledger.delivered(tag) }
+        return ledger
+    }
+
+    private func take(_ ledger: inout SettlementLedger) -> [String] {
+        var written: [String] = []
+        ledger.takeAcknowledgements { tag, multiple in written.append(multiple ? "..\(tag)" : "\(tag)") }
+        return written
+    }
+
+    @Test func `all in order become one`() {
+        var ledger = ledger(1...100)
+        for tag in 1...100 as ClosedRange<UInt64> { #expect(ledger.acknowledge(tag, multiple: false) == .accepted) }
+        #expect(ledger.hasUnwritten)
+        #expect(take(&ledger) == ["..100"])
+        #expect(!ledger.hasUnwritten)
+        #expect(take(&ledger) == [])
+    }
+
+    @Test func `one alone is no multiple, nor is what stands behind one that waits`() {
+        var ledger = ledger(1...6)
+        _ = ledger.acknowledge(1, multiple: false)
+        #expect(take(&ledger) == ["1"])
+        _ = ledger.acknowledge(5, multiple: false)
+        _ = ledger.acknowledge(3, multiple: false)
+        #expect(take(&ledger) == ["5", "3"])
+        _ = ledger.acknowledge(2, multiple: false)
+        _ = ledger.acknowledge(4, multiple: false)
+        #expect(take(&ledger) == ["..4"])
+        #expect(ledger.unsettledCount == 1)
+    }
+
+    @Test func `each is settled once`() {
+        var ledger = ledger(1...3)
+        #expect(ledger.acknowledge(2, multiple: false) == .accepted)
+        #expect(ledger.acknowledge(2, multiple: false) == .alreadySettled)
+        #expect(ledger.reject(2, multiple: false) == .alreadySettled)
+        _ = take(&ledger)
+        #expect(ledger.acknowledge(2, multiple: true) == .alreadySettled)
+        #expect(ledger.reject(1, multiple: false) == .accepted)
+        #expect(ledger.acknowledge(1, multiple: false) == .alreadySettled)
+        #expect(ledger.acknowledge(0, multiple: true) == .unknown)
+        #expect(ledger.acknowledge(4, multiple: false) == .unknown)
+        #expect(ledger.acknowledge(.max, multiple: true) == .unknown)
+    }
+
+    @Test func `what needed no settling is passed over`() {
+        var ledger = ledger([5, 6, 9])
+        for tag in [5, 6, 9] as [UInt64] { _ = ledger.acknowledge(tag, multiple: false) }
+        #expect(take(&ledger) == ["..9"])
+        ledger.delivered(20)
+        #expect(ledger.acknowledge(15, multiple: false) == .alreadySettled)
+        #expect(ledger.acknowledge(20, multiple: false) == .accepted)
+        #expect(take(&ledger) == ["20"])
+    }
+
+    @Test func `a delivery far behind one that waits can be settled`() {
+        var ledger = ledger([1, 3_000_000, 3_000_001, 9_000_000_000])
+        #expect(ledger.unsettledCount == 4)
+        #expect(ledger.acknowledge(3_000_000, multiple: false) == .accepted)
+        #expect(ledger.acknowledge(3_000_000, multiple: false) == .alreadySettled)
+        #expect(take(&ledger) == ["3000000"])
+        #expect(ledger.acknowledge(1, multiple: false) == .accepted)
+        #expect(ledger.acknowledge(9_000_000_000, multiple: false) == .accepted)
+        #expect(Set(take(&ledger)) == ["1", "9000000000"])
+        #expect(ledger.reject(3_000_001, multiple: false) == .accepted)
+        #expect(ledger.unsettledCount == 0)
+    }
+
+    @Test func `tags that no broker gives neither trap nor fill memory`() {
+        var ledger = ledger([0, 1, 1, .max, 2, .max - 1, 1 << 40, 1 << 41])
+        for tag in [0, 1, 2, 3, 1 << 40, 1 << 41, .max - 1, .max] as [UInt64] {
+            _ = ledger.acknowledge(tag, multiple: false)
+            _ = ledger.reject(tag, multiple: true)
+        }
+        _ = take(&ledger)
+        ledger.forgetUnsettled()
+        #expect(ledger.unsettledCount == 0)
+    }
+
+    /// Plays at random, and compares with a set of what waits and what the broker was told.
+    @Test(arguments: 1...40 as ClosedRange<UInt64>)
+    func `at random, what is written is exactly what was settled`(seed: UInt64) {
+        var random = SplitMix(seed: seed)
+        var ledger = SettlementLedger()
+        var waits: Set<UInt64> = []
+        var acknowledged: Set<UInt64> = []
+        /// What the broker still has, by what was written to it.
+        var broker: Set<UInt64> = []
+        var told: Set<UInt64> = []
+        var tag: UInt64 = 0
+        func write(_ ledger: inout SettlementLedger) {
+            ledger.takeAcknowledgements { tag, multiple in
+                let meant: Set<UInt64> = multiple ? broker.filter { $0 <= tag } : [tag]
+                #expect(meant.isSubset(of: acknowledged), "\(tag) says more than was acknowledged")
+                #expect(meant.isDisjoint(with: told))
+                told.formUnion(meant)
+                broker.subtract(meant)
+            }
+        }
+        for _ in 0..<400 {
+            switch Int.random(in: 0..<7, using: &random) {
+            case 0, 1, 2:
+                tag += Int.random(in: 0..<10, using: &random) == 0 ? UInt64.random(in: 2..<5000, using: &random) : 1
+                ledger.delivered(tag)
+                waits.insert(tag)
+                broker.insert(tag)
+            case 3, 4:
+                let multiple = Int.random(in: 0..<5, using: &random) == 0
+                let chosen = waits.sorted().randomElement(using: &random) ?? UInt64.random(in: 0...10, using: &random)
+                let isWaiting = waits.contains(chosen)
+                #expect((ledger.acknowledge(chosen, multiple: multiple) == .accepted) == isWaiting)
+                guard isWaiting else { continue }
+                let meant: Set<UInt64> = multiple ? waits.filter { $0 <= chosen } : [chosen]
+                acknowledged.formUnion(meant)
+                waits.subtract(meant)
+            case 5:
+                write(&ledger)
+            default:
+                guard let chosen = waits.sorted().randomElement(using: &random) else { continue }
+                let multiple = Int.random(in: 0..<5, using: &random) == 0
+                // As the channel does it: what is acknowledged is written first.
+                write(&ledger)
+                #expect(ledger.reject(chosen, multiple: multiple) == .accepted)
+                let meant: Set<UInt64> = multiple ? waits.filter { $0 <= chosen } : [chosen]
+                #expect(multiple ? broker.filter { $0 <= chosen } == meant : true)
+                waits.subtract(meant)
+                broker.subtract(meant)
+            }
+            #expect(ledger.unsettledCount == waits.count)
+        }
+        write(&ledger)
+        #expect(told == acknowledged)
+        #expect(broker == waits)
+    }
+}
