@@ -65,5 +65,8 @@ export RABBITMQ_TEST_PYTHON=$PWD/.build/venv/bin/python
 
 echo "==> test"
 if [[ -n $filter ]]; then options+=(--filter "$filter"); fi
+# All at once, they would wait for each other on a machine of two cores until deadlines pass.
+width=--experimental-maximum-parallelization-width
+if swift test --help-hidden | grep -q -e "$width"; then options+=("$width" 6); fi
 # Not built again: without the flag above, all of it would be.
 swift test --skip-build "${options[@]}"

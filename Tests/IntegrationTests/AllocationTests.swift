@@ -10,14 +10,14 @@ struct AllocationTests {
         let products = Bundle.main.executableURL?.deletingLastPathComponent() ?? URL(filePath: ".")
         let probe = products.appending(path: "AllocationProbe")
         try #require(FileManager.default.isExecutableFile(atPath: probe.path), "AllocationProbe was not built")
-        let result = try await Subprocess.run(probe.path, [try TestBroker.host, "\(try TestBroker.port)"])
+        let result = try await Subprocess.run(probe.path, [try TestBroker.host, "\(try TestBroker.plainPort)"])
         let words = result.split(whereSeparator: \.isWhitespace)
         try #require(words.count == 4, "\(result)")
         let perPublish = try #require(Double(words[1]))
         let perDelivery = try #require(Double(words[3]))
-        // What remains of a publish are flushes, each for many messages. Builds for debugging allocate more for a
+        // What remains of a publish are flushes, each for many messages: 0.02, more on a busy machine. Builds for debugging allocate more for a
         // delivery than its body and what keeps it: 3.6, where optimized ones take 1.2.
-        #expect(perPublish < 0.1)
+        #expect(perPublish < 0.5)
         #expect(perDelivery < 5)
     }
 }

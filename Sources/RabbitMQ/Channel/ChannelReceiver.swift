@@ -45,10 +45,7 @@ final class ChannelReceiver: ChannelInbox {
             }
             return true
         case .channelClose(let close):
-            // If it crosses ours, ours is answered too.
-            let isCrossing = isDiscarding
-            try closedByServer(close, isCrossing: isCrossing)
-            return !isCrossing
+            return try !closedByServer(close)
         default: break
         }
         if isDiscarding { return false }
@@ -225,26 +222,33 @@ final class ChannelReceiver: ChannelInbox {
 
     // MARK: The end
 
-    private func closedByServer(_ close: ServerMethod.Close, isCrossing: Bool) throws(AMQPError) {
+    /// Ends the channel, and answers.
+    ///
+    /// - Returns: Whether a close of ours is on its way too, which is answered as well: until then the number is taken.
+    private func closedByServer(_ close: ServerMethod.Close) throws(AMQPError) -> Bool {
         let error = AMQPError(
             replyCode: close.replyCode,
             replyText: close.replyText,
             classID: close.classID,
             methodID: close.methodID
         )
-        if !isCrossing {
+        if !isDiscarding {
             logger.warning(
                 "the broker closed a channel",
                 metadata: ["channel": "\(session.number)", "reason": "\(error)"]
             )
         }
         try handOver()
+        var isCrossing = false
         session.finish(error) { reason in
+            // Known only now: until the channel's state is closed, whoever closes it sends a close of ours.
+            isCrossing = session.state.withLock { $0.hasSentClose }
             endConsumers(reason)
             // Nothing is sent on the channel after this, and nothing on another of its number before.
             try? session.link.outbox.send(.channelCloseOk, channel: session.number)
             if !isCrossing { releaseNumber() }
         }
+        return isCrossing
     }
 
     /// Frees the number, before anybody knows of the end: whoever does may open another channel at once.

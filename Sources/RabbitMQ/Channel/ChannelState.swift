@@ -34,6 +34,8 @@ struct ChannelState: Sendable {
     }
 
     private(set) var phase = Phase.open
+    /// Whether we have sent channel.close, which is answered even if the peer has closed the channel meanwhile.
+    private(set) var hasSentClose = false
     /// Answers come in the order of the calls (AMQP 0-9-1, section 4.7), but for those of consume and cancel: in RabbitMQ
     /// they come from the queue, and the channel's own answers to later calls overtake them.
     private var calls: Deque<PendingCall> = []
@@ -84,6 +86,7 @@ struct ChannelState: Sendable {
     /// - Returns: Those calls.
     mutating func beginClosing(_ error: AMQPError) -> Deque<PendingCall> {
         guard case .open = phase else { return [] }
+        hasSentClose = true
         phase = .closing(error)
         defer { calls = [] }
         return calls
