@@ -7,6 +7,8 @@ public final class CapturedLog: Sendable {
         public let level: Logger.Level
         public let message: String
         public let metadata: Logger.Metadata
+        /// When it came, on the thread that logged it: however long tests wait for a thread to go on, this is right.
+        public let time = ContinuousClock.now
 
         /// Level, message and metadata on one line.
         public var description: String { "\(level) \(message) \(metadata)" }

@@ -24,7 +24,7 @@ public final class TCPProxy: Sendable {
 
     /// - Parameter target: The port of the broker on 127.0.0.1.
     public init(target: Int) throws {
-        let listener = try Self.check(socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0), "socket")
+        let listener = try Self.check(socket(AF_INET, Self.streamSocket, 0), "socket")
         var address = Self.loopback(port: 0)
         try Self.check(Self.withAddress(&address) { bind(listener, $0, $1) }, "bind")
         try Self.check(listen(listener, 64), "listen")
@@ -32,7 +32,7 @@ public final class TCPProxy: Sendable {
         try Self.check(Self.withAddress(&address) { place, _ in getsockname(listener, place, &length) }, "getsockname")
         port = Int(UInt16(bigEndian: address.sin_port))
         var ends: [CInt] = [0, 0]
-        try Self.check(pipe(&ends), "pipe")
+        try Self.check(socketpair(AF_UNIX, Self.streamSocket, 0, &ends), "socketpair")
         wakeUp = ends[1]
         let relay = Relay(listener: listener, wakeUp: ends[0], target: UInt16(target))
         Thread.detachNewThread { [self] in run(relay) }
@@ -95,6 +95,9 @@ public final class TCPProxy: Sendable {
     }
 
     // MARK: Sockets
+
+    /// Not inherited: a process that another test starts would keep a cut connection alive.
+    static let streamSocket = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
 
     struct SystemError: Error, CustomStringConvertible {
         let description: String
@@ -214,7 +217,8 @@ private final class Relay: @unchecked Sendable {
     private func accept() {
         let client = Glibc.accept(listener, nil, nil)
         guard client >= 0 else { return }
-        let broker = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        _ = fcntl(client, F_SETFD, FD_CLOEXEC)
+        let broker = socket(AF_INET, TCPProxy.streamSocket, 0)
         var address = TCPProxy.loopback(port: target)
         guard TCPProxy.withAddress(&address, { connect(broker, $0, $1) }) == 0 else {
             close(broker)
@@ -241,7 +245,7 @@ private final class Relay: @unchecked Sendable {
 extension TCPProxy {
     /// A socket that is connected to a port of 127.0.0.1. Whoever calls has to close it.
     public static func connectedSocket(port: Int) throws -> CInt {
-        let descriptor = try check(socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0), "socket")
+        let descriptor = try check(socket(AF_INET, streamSocket, 0), "socket")
         var address = loopback(port: UInt16(port))
         try check(withAddress(&address) { connect(descriptor, $0, $1) }, "connect")
         return descriptor

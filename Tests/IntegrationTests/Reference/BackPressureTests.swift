@@ -3,214 +3,218 @@ import RabbitMQ
 import TestSupport
 import Testing
 
-@Suite("Back-pressure", .timeLimit(.minutes(1)))
-struct BackPressureTests {
-    /// Fills a queue with this many messages of this size.
-    private static func fill(_ queue: Queue, _ count: Int, size: Int) async throws {
-        let exchange = try await queue.channel.declareExchange("")
-        var message = Message(body: Array(repeating: 0, count: size))
-        for number in 0..<count {
-            withUnsafeBytes(of: UInt32(number).bigEndian) { message.body.replaceSubrange(0..<4, with: $0) }
-            try await exchange.publish(message, routingKey: queue.name)
+extension UnderLoad {
+    @Suite("Back-pressure", .timeLimit(.minutes(1)))
+    struct BackPressureTests {
+        /// Fills a queue with this many messages of this size.
+        private static func fill(_ queue: Queue, _ count: Int, size: Int) async throws {
+            let exchange = try await queue.channel.declareExchange("")
+            var message = Message(body: Array(repeating: 0, count: size))
+            for number in 0..<count {
+                withUnsafeBytes(of: UInt32(number).bigEndian) { message.body.replaceSubrange(0..<4, with: $0) }
+                try await exchange.publish(message, routingKey: queue.name)
+            }
         }
-    }
 
-    /// Waits until a number no longer changes.
-    @discardableResult
-    private func settled(_ what: String, _ number: () throws -> Int) async throws -> Int {
-        var last = -1
-        var unchanged = 0
-        try await eventually(what, within: .seconds(20)) {
-            let now = try number()
-            unchanged = now == last ? unchanged + 1 : 0
-            last = now
-            return unchanged == 60
+        /// Waits until a number no longer changes.
+        @discardableResult
+        private func settled(_ what: String, _ number: () throws -> Int) async throws -> Int {
+            var last = -1
+            var unchanged = 0
+            try await eventually(what, within: .seconds(20)) {
+                let now = try number()
+                unchanged = now == last ? unchanged + 1 : 0
+                last = now
+                return unchanged == 60
+            }
+            return last
         }
-        return last
-    }
 
-    private static func number(_ message: IncomingMessage) -> Int {
-        message.body.prefix(4).reduce(0) { $0 << 8 | Int($1) }
-    }
+        private static func number(_ message: IncomingMessage) -> Int {
+            message.body.prefix(4).reduce(0) { $0 << 8 | Int($1) }
+        }
 
-    @Test("a slow noAck consumer on 200,000 messages keeps memory flat, and gets them all in order")
-    func memory() async {
-        // Memory is a process's own only if nothing else runs in it.
-        await #expect(processExitsWith: .success) {
-            let (count, size) = (200_000, 500)
-            try await TestBroker.withQueue { connection, _, queue, _ in
-                try await BackPressureTests.fill(queue, count, size: size)
-                let consuming = try await connection.openChannel()
-                let source = try await consuming.declareQueue(queue.name, exclusive: true, passive: true)
-                let before = try ProcessMeasure.residentMemory
-                var most = before
-                var expected = 0
-                for try await message in try await source.consume(noAck: true) {
-                    guard BackPressureTests.number(message) == expected else {
-                        throw ProcessMeasure.Leak(description: "\(BackPressureTests.number(message)), not \(expected)")
+        @Test("a slow noAck consumer on 200,000 messages keeps memory flat, and gets them all in order")
+        func memory() async {
+            // Memory is a process's own only if nothing else runs in it.
+            await #expect(processExitsWith: .success) {
+                let (count, size) = (200_000, 500)
+                try await TestBroker.withQueue { connection, _, queue, _ in
+                    try await UnderLoad.BackPressureTests.fill(queue, count, size: size)
+                    let consuming = try await connection.openChannel()
+                    let source = try await consuming.declareQueue(queue.name, exclusive: true, passive: true)
+                    let before = try ProcessMeasure.residentMemory
+                    var most = before
+                    var expected = 0
+                    for try await message in try await source.consume(noAck: true) {
+                        guard UnderLoad.BackPressureTests.number(message) == expected else {
+                            throw ProcessMeasure.Leak(
+                                description: "\(UnderLoad.BackPressureTests.number(message)), not \(expected)"
+                            )
+                        }
+                        expected += 1
+                        // Slow enough for all 100 MB to come, if nobody held them off: they take half a second.
+                        if expected.isMultiple(of: 10_000) {
+                            try await Task.sleep(for: .milliseconds(100))
+                            most = max(most, try ProcessMeasure.residentMemory)
+                        }
+                        if expected == count { break }
                     }
-                    expected += 1
-                    // Slow enough for all 100 MB to come, if nobody held them off: they take half a second.
-                    if expected.isMultiple(of: 10_000) {
-                        try await Task.sleep(for: .milliseconds(100))
-                        most = max(most, try ProcessMeasure.residentMemory)
+                    guard most - before < 40 << 20 else {
+                        throw ProcessMeasure.Leak(description: "\((most - before) >> 20) MB more")
                     }
-                    if expected == count { break }
-                }
-                guard most - before < 40 << 20 else {
-                    throw ProcessMeasure.Leak(description: "\((most - before) >> 20) MB more")
                 }
             }
         }
-    }
 
-    @Test("a consumer that takes nothing stops the bytes, and gets everything when it goes on")
-    func stops() async throws {
-        try await TCPProxy.run { proxy in
-            let connection = try await Connection.connect(TestBroker.configuration(through: proxy))
+        @Test("a consumer that takes nothing stops the bytes, and gets everything when it goes on")
+        func stops() async throws {
+            try await TCPProxy.run { proxy in
+                let connection = try await Connection.connect(TestBroker.configuration(through: proxy))
+                let channel = try await connection.openChannel()
+                let queue = try await channel.declareQueue(exclusive: true)
+                let (count, size) = (10_000, 10_000)
+                try await Self.fill(queue, count, size: size)
+                var iterator = try await queue.consume(noAck: true).makeAsyncIterator()
+                _ = try await iterator.next()
+                try await settled("no more bytes pass") { proxy.bytesToClient }
+                #expect(proxy.bytesToClient < count * size * 3 / 4)
+                for number in 1..<count {
+                    let message = try #require(try await iterator.next())
+                    guard Self.number(message) == number else {
+                        Issue.record("\(Self.number(message)), not \(number)")
+                        break
+                    }
+                }
+                await connection.close()
+            }
+        }
+
+        @Test("a call on another channel is answered while reading is paused", arguments: [4 << 20, 64 << 10])
+        func callWhilePaused(highWater: Int) async throws {
+            let descriptor = try TCPProxy.connectedSocket(port: TestBroker.port)
+            var configuration = try TestBroker.configuration
+            configuration.connectedSocket = descriptor
+            configuration.inboundHighWater = highWater
+            let connection = try await Connection.connect(configuration)
             let channel = try await connection.openChannel()
             let queue = try await channel.declareQueue(exclusive: true)
-            let (count, size) = (10_000, 10_000)
-            try await Self.fill(queue, count, size: size)
+            // More than the sockets hold, and less than waiting calls may have read: an answer behind all of it comes too.
+            try await Self.fill(queue, 5000, size: 10_000)
             var iterator = try await queue.consume(noAck: true).makeAsyncIterator()
             _ = try await iterator.next()
-            try await settled("no more bytes pass") { proxy.bytesToClient }
-            #expect(proxy.bytesToClient < count * size * 3 / 4)
-            for number in 1..<count {
-                let message = try #require(try await iterator.next())
-                guard Self.number(message) == number else {
-                    Issue.record("\(Self.number(message)), not \(number)")
-                    break
-                }
-            }
-            await connection.close()
-        }
-    }
-
-    @Test("a call on another channel is answered while reading is paused", arguments: [4 << 20, 64 << 10])
-    func callWhilePaused(highWater: Int) async throws {
-        let descriptor = try TCPProxy.connectedSocket(port: TestBroker.port)
-        var configuration = try TestBroker.configuration
-        configuration.connectedSocket = descriptor
-        configuration.inboundHighWater = highWater
-        let connection = try await Connection.connect(configuration)
-        let channel = try await connection.openChannel()
-        let queue = try await channel.declareQueue(exclusive: true)
-        // More than the sockets hold, and less than waiting calls may have read: an answer behind all of it comes too.
-        try await Self.fill(queue, 5000, size: 10_000)
-        var iterator = try await queue.consume(noAck: true).makeAsyncIterator()
-        _ = try await iterator.next()
-        // Bytes that nobody reads lie in the socket.
-        let unread = try await settled("the socket is left alone") { try TCPProxy.unreadBytes(of: descriptor) }
-        #expect(unread > 0)
-        #expect(try await connection.answers())
-        await connection.close()
-        withExtendedLifetime(iterator) {}
-    }
-
-    @Test("while reading is paused the heartbeats don't end the connection")
-    func heartbeatsWhilePaused() async throws {
-        var configuration = try TestBroker.configuration
-        configuration.heartbeat = .seconds(1)
-        configuration.inboundHighWater = 64 << 10
-        try await Connection.withConnection(configuration) { connection in
-            let channel = try await connection.openChannel()
-            let queue = try await channel.declareQueue(exclusive: true)
-            try await Self.fill(queue, 3000, size: 10_000)
-            var iterator = try await queue.consume(noAck: true).makeAsyncIterator()
-            _ = try await iterator.next()
-            // Longer than the two intervals after which silence is an end, to either side.
-            try await Task.sleep(for: .milliseconds(2500))
-            #expect(connection.closeReason == nil)
-            for number in 1..<3000 {
-                let message = try #require(try await iterator.next())
-                if Self.number(message) != number { Issue.record("\(Self.number(message)), not \(number)") }
-            }
-        }
-    }
-
-    enum Ending: CaseIterable, Sendable { case leaving, cancelling, cancelCall, breaking, closing }
-
-    @Test("what was buffered goes back to the queue, however the consumer ends", arguments: Ending.allCases)
-    func requeued(_ ending: Ending) async throws {
-        try await TestBroker.withQueue { connection, _, queue, exchange in
-            try await exchange.publishNumbers(0..<5000, to: queue)
-            let channel = try await connection.openChannel()
-            let source = try await channel.declareQueue(queue.name, exclusive: true, passive: true)
-            try await connection.waitForMessages(5000, in: queue)
-            let settled = Collected<Int?>()
-            let task = Task {
-                let deliveries = try await source.consume()
-                for try await message in deliveries {
-                    try message.ack()
-                    settled.add(message.number)
-                    guard settled.count >= 100 else { continue }
-                    switch ending {
-                    case .leaving: return
-                    case .cancelCall: try await deliveries.consumer.cancel()
-                    case .cancelling: while !Task.isCancelled { await Task.yield() }
-                    case .closing: await channel.close()
-                    case .breaking: break
-                    }
-                    if case .breaking = ending { break }
-                }
-            }
-            switch ending {
-            case .cancelling:
-                try await eventually("a hundred were taken") { settled.count >= 100 }
-                task.cancel()
-                await #expect(throws: CancellationError.self) { try await task.value }
-            case .closing: await expectError(.channelClosed) { try await task.value }
-            default: try await task.value
-            }
-            #expect(settled.count == 100)
-            try await connection.waitForMessages(4900, in: queue)
-            try await eventually("the consumer is gone") { try await connection.counts(of: queue).consumers == 0 }
-            // In their old order, and each once.
-            var next = 100
-            while let message = try await queue.get(noAck: true) {
-                if message.number != next { Issue.record("\(String(describing: message.number)), not \(next)") }
-                next += 1
-                if next == 300 { break }
-            }
-            #expect(next == 300)
-        }
-    }
-
-    @Test("with a prefetch limit no more than that is taken from the queue, however many consumers wait")
-    func prefetch() async throws {
-        try await TestBroker.withQueue { connection, _, queue, exchange in
-            try await exchange.publishNumbers(0..<1000, to: queue)
-            let channel = try await connection.openChannel()
-            try await channel.setQos(prefetchCount: 20)
-            let source = try await channel.declareQueue(queue.name, exclusive: true, passive: true)
-            let deliveries = [try await source.consume(), try await source.consume()]
-            try await connection.waitForMessages(960, in: queue)
-            for one in deliveries { try await one.consumer.cancel() }
-            try await connection.waitForMessages(1000, in: queue)
-        }
-    }
-
-    @Test("a callback consumer without acks that is cancelled midway lets reading go on")
-    func cancelledWhilePaused() async throws {
-        var configuration = try TestBroker.configuration
-        configuration.inboundHighWater = 64 << 10
-        try await Connection.withConnection(configuration) { connection in
-            let channel = try await connection.openChannel()
-            let queue = try await channel.declareQueue(exclusive: true)
-            try await Self.fill(queue, 3000, size: 10_000)
-            let began = Collected<Int>()
-            let consumer = try await queue.consume(noAck: true) { message in
-                began.add(Self.number(message))
-                // As slow as can be: until the task is cancelled, or the test is over.
-                try await Task.sleep(for: .milliseconds(50))
-            }
-            try await eventually("it has begun") { began.count > 0 }
-            try await consumer.cancel()
-            let count = began.count
+            // Bytes that nobody reads lie in the socket.
+            let unread = try await settled("the socket is left alone") { try TCPProxy.unreadBytes(of: descriptor) }
+            #expect(unread > 0)
             #expect(try await connection.answers())
-            #expect(try await channel.declareQueue(exclusive: true).messageCount == 0)
-            #expect(began.count == count)
+            await connection.close()
+            withExtendedLifetime(iterator) {}
+        }
+
+        @Test("while reading is paused the heartbeats don't end the connection")
+        func heartbeatsWhilePaused() async throws {
+            var configuration = try TestBroker.configuration
+            configuration.heartbeat = .seconds(1)
+            configuration.inboundHighWater = 64 << 10
+            try await Connection.withConnection(configuration) { connection in
+                let channel = try await connection.openChannel()
+                let queue = try await channel.declareQueue(exclusive: true)
+                try await Self.fill(queue, 3000, size: 10_000)
+                var iterator = try await queue.consume(noAck: true).makeAsyncIterator()
+                _ = try await iterator.next()
+                // Longer than the two intervals after which silence is an end, to either side.
+                try await Task.sleep(for: .milliseconds(2500))
+                #expect(connection.closeReason == nil)
+                for number in 1..<3000 {
+                    let message = try #require(try await iterator.next())
+                    if Self.number(message) != number { Issue.record("\(Self.number(message)), not \(number)") }
+                }
+            }
+        }
+
+        enum Ending: CaseIterable, Sendable { case leaving, cancelling, cancelCall, breaking, closing }
+
+        @Test("what was buffered goes back to the queue, however the consumer ends", arguments: Ending.allCases)
+        func requeued(_ ending: Ending) async throws {
+            try await TestBroker.withQueue { connection, _, queue, exchange in
+                try await exchange.publishNumbers(0..<5000, to: queue)
+                let channel = try await connection.openChannel()
+                let source = try await channel.declareQueue(queue.name, exclusive: true, passive: true)
+                try await connection.waitForMessages(5000, in: queue)
+                let settled = Collected<Int?>()
+                let task = Task {
+                    let deliveries = try await source.consume()
+                    for try await message in deliveries {
+                        try message.ack()
+                        settled.add(message.number)
+                        guard settled.count >= 100 else { continue }
+                        switch ending {
+                        case .leaving: return
+                        case .cancelCall: try await deliveries.consumer.cancel()
+                        case .cancelling: while !Task.isCancelled { await Task.yield() }
+                        case .closing: await channel.close()
+                        case .breaking: break
+                        }
+                        if case .breaking = ending { break }
+                    }
+                }
+                switch ending {
+                case .cancelling:
+                    try await eventually("a hundred were taken") { settled.count >= 100 }
+                    task.cancel()
+                    await #expect(throws: CancellationError.self) { try await task.value }
+                case .closing: await expectError(.channelClosed) { try await task.value }
+                default: try await task.value
+                }
+                #expect(settled.count == 100)
+                try await connection.waitForMessages(4900, in: queue)
+                try await eventually("the consumer is gone") { try await connection.counts(of: queue).consumers == 0 }
+                // In their old order, and each once.
+                var next = 100
+                while let message = try await queue.get(noAck: true) {
+                    if message.number != next { Issue.record("\(String(describing: message.number)), not \(next)") }
+                    next += 1
+                    if next == 300 { break }
+                }
+                #expect(next == 300)
+            }
+        }
+
+        @Test("with a prefetch limit no more than that is taken from the queue, however many consumers wait")
+        func prefetch() async throws {
+            try await TestBroker.withQueue { connection, _, queue, exchange in
+                try await exchange.publishNumbers(0..<1000, to: queue)
+                let channel = try await connection.openChannel()
+                try await channel.setQos(prefetchCount: 20)
+                let source = try await channel.declareQueue(queue.name, exclusive: true, passive: true)
+                let deliveries = [try await source.consume(), try await source.consume()]
+                try await connection.waitForMessages(960, in: queue)
+                for one in deliveries { try await one.consumer.cancel() }
+                try await connection.waitForMessages(1000, in: queue)
+            }
+        }
+
+        @Test("a callback consumer without acks that is cancelled midway lets reading go on")
+        func cancelledWhilePaused() async throws {
+            var configuration = try TestBroker.configuration
+            configuration.inboundHighWater = 64 << 10
+            try await Connection.withConnection(configuration) { connection in
+                let channel = try await connection.openChannel()
+                let queue = try await channel.declareQueue(exclusive: true)
+                try await Self.fill(queue, 3000, size: 10_000)
+                let began = Collected<Int>()
+                let consumer = try await queue.consume(noAck: true) { message in
+                    began.add(Self.number(message))
+                    // As slow as can be: until the task is cancelled, or the test is over.
+                    try await Task.sleep(for: .milliseconds(50))
+                }
+                try await eventually("it has begun") { began.count > 0 }
+                try await consumer.cancel()
+                let count = began.count
+                #expect(try await connection.answers())
+                #expect(try await channel.declareQueue(exclusive: true).messageCount == 0)
+                #expect(began.count == count)
+            }
         }
     }
 }

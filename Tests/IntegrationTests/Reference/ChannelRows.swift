@@ -100,7 +100,7 @@ struct ChannelRows {
             let closing = Task { await channel.close() }
             for call in calls { await expectError(.channelClosed) { try await call.value } }
             proxy.resume()
-            try await within(.seconds(5), "close returned") { await closing.value }
+            try await within(.seconds(20), "close returned") { await closing.value }
             #expect(try await connection.answers())
             await connection.close()
         }

@@ -32,7 +32,7 @@ struct ClosingRows {
             proxy.pause()
             let calls = (0..<5).map { _ in Task { try await channel.declareQueue(exclusive: true) } }
             let opening = Task { try await connection.openChannel() }
-            try await within(.seconds(5), "close returned") { await connection.close() }
+            try await within(.seconds(20), "close returned") { await connection.close() }
             for call in calls { await expectError(.connectionClosed) { try await call.value } }
             await expectError(.connectionClosed) { try await opening.value }
         }
@@ -45,9 +45,8 @@ struct ClosingRows {
             configuration.closeTimeout = .milliseconds(300)
             let silent = try await Connection.connect(configuration)
             proxy.pause()
-            let began = ContinuousClock.now
-            try await within(.seconds(5), "close returned") { await silent.close() }
-            #expect(ContinuousClock.now - began < .seconds(3))
+            // Nothing but that timeout ends it: there are no heartbeats for a minute.
+            try await within(.seconds(20), "close returned") { await silent.close() }
             proxy.resume()
 
             configuration.closeTimeout = .seconds(60)
@@ -56,7 +55,7 @@ struct ClosingRows {
             let closing = Task { await cut.close() }
             proxy.cut()
             proxy.resume()
-            try await within(.seconds(5), "close returned") { await closing.value }
+            try await within(.seconds(20), "close returned") { await closing.value }
         }
     }
 
@@ -74,13 +73,13 @@ struct ClosingRows {
             let consumer = try await queue.consume(onError: { errors.add($0) }, callback: { _ in })
             proxy.pause()
             let call = Task { try await queue.get() }
-            try await within(.seconds(5), "close returned") { await channel.close() }
-            _ = try await within(.seconds(5), "the consumer ended") {
+            try await within(.seconds(20), "close returned") { await channel.close() }
+            _ = try await within(.seconds(20), "the consumer ended") {
                 await expectError(.channelClosed) { try await consuming.value }
             }
             await expectError(.channelClosed) { try await call.value }
             try await eventually("the callback consumer was told") { errors.count == 1 }
-            try await within(.seconds(5), "cancel returned") { try await consumer.cancel() }
+            try await within(.seconds(20), "cancel returned") { try await consumer.cancel() }
             // Its late answers do no harm.
             proxy.resume()
             #expect(try await connection.answers())
@@ -96,7 +95,7 @@ struct ClosingRows {
             // The broker closes the connection for this one.
             let call = Task { try await channel.setQos(prefetchSize: 1) }
             if round.isMultiple(of: 2) { await Task.yield() }
-            try await within(.seconds(5), "close returned") { await connection.close() }
+            try await within(.seconds(20), "close returned") { await connection.close() }
             await expectError(.connectionClosed) { try await call.value }
             #expect(connection.closeReason != nil)
         }

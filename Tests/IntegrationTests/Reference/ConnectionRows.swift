@@ -61,9 +61,7 @@ struct ConnectionRows {
             proxy.pause()
             var configuration = try TestBroker.configuration(through: proxy)
             configuration.connectTimeout = .milliseconds(300)
-            let began = ContinuousClock.now
             await expectError(.timedOut) { try await Connection.connect(configuration) }
-            #expect(ContinuousClock.now - began < .seconds(3))
             proxy.stop()
             try await eventually("the proxy has gone") {
                 do {
