@@ -40,7 +40,9 @@ public final class Channel: Sendable {
         _ = try await session.call(
             .basicQos(prefetchSize: prefetchSize, prefetchCount: prefetchCount, global: global)
         )
-        session.state.withLock { $0.prefetchCount = prefetchCount }
+        session.state.withLock { state in
+            if global { state.sharedPrefetchCount = prefetchCount } else { state.prefetchCount = prefetchCount }
+        }
     }
 
     /// Sets what is called with each mandatory message that comes back because it reached no queue.

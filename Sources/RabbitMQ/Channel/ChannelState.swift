@@ -46,6 +46,8 @@ struct ChannelState: Sendable {
     var flowWaiters: [OneShot<Void>]?
     /// The limit that consumers begin with, 0 for none.
     var prefetchCount: UInt16 = 0
+    /// The limit for all consumers together, 0 for none.
+    var sharedPrefetchCount: UInt16 = 0
 
     /// The reason why nothing can be sent any more, or nil.
     var closeReason: AMQPError? {

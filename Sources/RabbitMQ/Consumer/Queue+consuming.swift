@@ -123,12 +123,19 @@ extension Queue {
     private func startConsumer(_ options: ConsumerOptions, callback: Consumer.Callback?) async throws -> Consumer {
         try requireNotDeleted()
         let session = channel.session
-        let prefetch = session.state.withLock { $0.prefetchCount }
+        let (prefetch, sharedPrefetch) = session.state.withLock { ($0.prefetchCount, $0.sharedPrefetchCount) }
         try options.validate(prefetchCount: prefetch)
+        try StreamRules.checkConsume(
+            type: type,
+            queue: name,
+            noAck: options.noAck,
+            prefetchCount: sharedPrefetch > 0 ? sharedPrefetch : prefetch,
+            isGlobal: sharedPrefetch > 0
+        )
         let table = options.table
         // An empty tag would have the broker make one up, which might come after the first deliveries.
         let tag = options.tag.flatMap { $0.isEmpty ? nil : $0 } ?? ConsumerTags.next()
-        let isUnlimited = options.noAck || prefetch == 0
+        let isUnlimited = options.noAck || prefetch == 0 && sharedPrefetch == 0
         let consumer = Consumer(
             tag: tag,
             source: DeliverySource(
