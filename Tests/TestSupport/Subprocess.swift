@@ -22,7 +22,7 @@ public enum Subprocess {
 
     /// Runs a script with the Python that has pika, which `scripts/test.sh` names.
     public static func python(_ script: String, _ arguments: String...) async throws -> String {
-        let settings = [try TestBroker.host, String(try TestBroker.port)]
+        let settings = [try TestBroker.host, String(try TestBroker.plainPort)]
         return try await run(TestBroker.variable("RABBITMQ_TEST_PYTHON"), ["-c", script] + settings + arguments)
     }
 

@@ -24,13 +24,20 @@ public enum TestBroker {
     public static var host: String { get throws { try variable("RABBITMQ_TEST_HOST") } }
 
     /// The port for plain TCP.
-    public static var port: Int { get throws { Int(try variable("RABBITMQ_TEST_PORT")) ?? 0 } }
+    /// Where the broker takes what ``configuration`` connects with.
+    public static var port: Int { get throws { usesTLS ? try tlsPort : try plainPort } }
+
+    /// Where the broker takes connections without TLS.
+    public static var plainPort: Int { get throws { Int(try variable("RABBITMQ_TEST_PORT")) ?? 0 } }
 
     /// Where the broker takes TLS.
     public static var tlsPort: Int { get throws { Int(try variable("RABBITMQ_TEST_TLS_PORT")) ?? 0 } }
 
     /// A file of the broker's certificates, such as `client.pem`.
     public static func certificate(_ name: String) throws -> String { try variable("RABBITMQ_TEST_CERTS") + "/" + name }
+
+    /// Whether the tests are run over TLS: `scripts/test.sh --tls` sets `RABBITMQ_TEST_TLS` to 1.
+    public static var usesTLS: Bool { ProcessInfo.processInfo.environment["RABBITMQ_TEST_TLS"] == "1" }
 
     /// TLS with the broker's own authority.
     public static var tls: TLSConfiguration {
@@ -48,12 +55,7 @@ public enum TestBroker {
     /// Where the broker is, with short timeouts, so that a test that hangs fails soon. Over TLS if `RABBITMQ_TEST_TLS` is 1.
     public static var configuration: ConnectionConfiguration {
         get throws {
-            let usesTLS = ProcessInfo.processInfo.environment["RABBITMQ_TEST_TLS"] == "1"
-            var configuration = ConnectionConfiguration(
-                host: try host,
-                port: usesTLS ? try tlsPort : try port,
-                tls: usesTLS ? try tls : nil
-            )
+            var configuration = ConnectionConfiguration(host: try host, port: try port, tls: usesTLS ? try tls : nil)
             configuration.connectTimeout = .seconds(20)
             configuration.callTimeout = .seconds(20)
             configuration.connectionName = "rabbitmq-swift tests"

@@ -92,8 +92,9 @@ extension UnderLoad {
 
         @Test("a call on another channel is answered while reading is paused", arguments: [4 << 20, 64 << 10])
         func callWhilePaused(highWater: Int) async throws {
-            let descriptor = try TCPProxy.connectedSocket(port: TestBroker.port)
+            let descriptor = try TCPProxy.connectedSocket(port: TestBroker.plainPort)
             var configuration = try TestBroker.configuration
+            configuration.tls = nil
             configuration.connectedSocket = descriptor
             configuration.inboundHighWater = highWater
             let connection = try await Connection.connect(configuration)

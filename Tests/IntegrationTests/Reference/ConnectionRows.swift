@@ -14,7 +14,7 @@ struct ConnectionRows {
         #expect(defaults.virtualHost == "/")
         let connection = try await Connection.connect(
             host: TestBroker.host,
-            port: TestBroker.port,
+            port: TestBroker.plainPort,
             username: "guest",
             password: "guest",
             virtualHost: "/"
@@ -76,8 +76,9 @@ struct ConnectionRows {
 
     @Test("row 1: an already connected socket is taken over, with TCP_NODELAY on")
     func connectedSocket() async throws {
-        let descriptor = try TCPProxy.connectedSocket(port: TestBroker.port)
+        let descriptor = try TCPProxy.connectedSocket(port: TestBroker.plainPort)
         var configuration = try TestBroker.configuration
+        configuration.tls = nil
         configuration.port = 1
         configuration.connectedSocket = descriptor
         let connection = try await Connection.connect(configuration)

@@ -14,7 +14,7 @@ struct AuthenticationTests {
     private static func plain(_ username: String, _ password: String) throws -> ConnectionConfiguration {
         ConnectionConfiguration(
             host: try TestBroker.host,
-            port: try TestBroker.port,
+            port: try TestBroker.plainPort,
             credentials: .plain(username: username, password: password)
         )
     }

@@ -17,7 +17,7 @@ struct EndpointTests {
                 Endpoint(host: "127.0.0.1", port: try await Self.closedPort()),
                 Endpoint(host: "127.0.0.1", port: listener.port),
                 Endpoint(host: "no-such-host.invalid"),
-                Endpoint(host: try TestBroker.host, port: try TestBroker.port),
+                Endpoint(host: try TestBroker.host, port: try TestBroker.plainPort),
             ])
             configuration.logger = log.logger
             configuration.connectTimeout = .seconds(8)
@@ -66,7 +66,7 @@ struct EndpointTests {
     @Test("are not tried on after a broker refused the credentials or the virtual host")
     func refused() async throws {
         try await RudeListener.run(.closes) { listener in
-            let broker = Endpoint(host: try TestBroker.host, port: try TestBroker.port)
+            let broker = Endpoint(host: try TestBroker.host, port: try TestBroker.plainPort)
             let other = Endpoint(host: "127.0.0.1", port: listener.port)
             var configuration = ConnectionConfiguration(endpoints: [broker, other])
             configuration.credentials = .plain(username: "guest", password: "wrong")
@@ -97,18 +97,18 @@ struct EndpointTests {
 
     @Test("may be IPv4 and IPv6, by address and by name", arguments: ["127.0.0.1", "::1", "localhost"])
     func families(host: String) async throws {
-        var configuration = ConnectionConfiguration(host: host, port: try TestBroker.port)
+        var configuration = ConnectionConfiguration(host: host, port: try TestBroker.plainPort)
         configuration.connectTimeout = .seconds(8)
         try await Connection.withConnection(configuration) { _ in }
         let brackets = host.contains(":") ? "[\(host)]" : host
         try await Connection.withConnection(
-            ConnectionConfiguration(uri: "amqp://guest:guest@\(brackets):\(try TestBroker.port)/%2f")
+            ConnectionConfiguration(uri: "amqp://guest:guest@\(brackets):\(try TestBroker.plainPort)/%2f")
         ) { _ in }
     }
 
     @Test("with one that can't be are refused before any is tried")
     func invalid() async throws {
-        let good = Endpoint(host: try TestBroker.host, port: try TestBroker.port)
+        let good = Endpoint(host: try TestBroker.host, port: try TestBroker.plainPort)
         for bad in [
             Endpoint(host: ""), Endpoint(host: "a\0b"), Endpoint(host: "a", port: 0), Endpoint(host: "a", port: 65536),
         ] {

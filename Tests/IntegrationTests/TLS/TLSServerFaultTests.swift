@@ -209,7 +209,7 @@ struct TLSServerFaultTests {
     func plainPort() async throws {
         let configuration = ConnectionConfiguration(
             host: try TestBroker.host,
-            port: try TestBroker.port,
+            port: try TestBroker.plainPort,
             tls: try TestBroker.tls
         )
         let error = try await connectionError(configuration)

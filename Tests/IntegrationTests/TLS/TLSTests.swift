@@ -164,14 +164,15 @@ struct TLSTests {
                 let channel = try await connection.openChannel()
                 let queue = try await channel.declareQueue(exclusive: true)
                 let exchange = try await channel.declareExchange("")
-                let large = (0..<(32 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+                let large = TestBytes.pattern(32 << 20)
                 let bodies = [large] + (0..<2000).map { [UInt8](repeating: UInt8($0 & 0xFF), count: $0) }
                 async let sent: Void = {
                     for body in bodies { try await exchange.publish(Message(body: body), routingKey: queue.name) }
                 }()
                 var next = 0
                 for try await message in try await queue.consume(noAck: true) {
-                    #expect(message.body == bodies[next])
+                    let isSame = TestBytes.areEqual(message.body, bodies[next])
+                    #expect(isSame)
                     next += 1
                     if next == bodies.count { break }
                 }
