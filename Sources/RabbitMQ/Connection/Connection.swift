@@ -36,15 +36,21 @@ public final class Connection: Sendable {
         _ configuration: ConnectionConfiguration,
         onClose: (@Sendable (AMQPError) -> Void)? = nil
     ) async throws -> Connection {
-        try configuration.validate()
-        let login = try await configuration.credentials.login(within: configuration.connectTimeout)
+        let login: Login
+        do {
+            try configuration.validate()
+            login = try await configuration.credentials.login(within: configuration.connectTimeout)
+        } catch {
+            configuration.connectedSocket.map(Socket.close)
+            throw error
+        }
         let wishes = Handshake.Wishes(
             mechanism: login.mechanism,
             response: login.response.bytes,
             virtualHost: configuration.virtualHost,
             channelMax: configuration.channelMax,
             frameMax: configuration.frameMax,
-            heartbeat: UInt16(clamping: configuration.heartbeat.components.seconds),
+            heartbeat: configuration.heartbeatSeconds,
             clientProperties: ClientProperties.table(configuration)
         )
         let (link, parameters) = try await Link.openFirst(configuration, wishes: wishes)

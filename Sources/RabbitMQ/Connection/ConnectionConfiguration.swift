@@ -46,7 +46,7 @@ public struct ConnectionConfiguration: Sendable {
     /// ``AMQPError/Code/blockedTooLong``; 30 s by default.
     public var publishTimeout: Duration = .seconds(30)
 
-    /// The interval at which both sides prove that they live; 60 s by default, zero for none, in whole seconds.
+    /// The interval at which both sides prove that they live; 60 s by default, zero for none; a part of a second counts as a whole one.
     ///
     /// The broker may lower it. After two intervals without a byte the connection counts as lost.
     /// RabbitMQ: [Heartbeats](https://www.rabbitmq.com/docs/heartbeats).
@@ -138,6 +138,12 @@ public struct ConnectionConfiguration: Sendable {
     }
 
     func port(of endpoint: Endpoint?) -> Int { endpoint?.port ?? (tls == nil ? 5672 : 5671) }
+
+    /// The heartbeat as it is told to the broker: a part of a second is a whole one, not none.
+    var heartbeatSeconds: UInt16 {
+        let (seconds, attoseconds) = heartbeat.components
+        return UInt16(clamping: attoseconds > 0 ? seconds + 1 : seconds)
+    }
 
     /// Refuses what can't work, before anything is sent.
     func validate() throws(AMQPError) {

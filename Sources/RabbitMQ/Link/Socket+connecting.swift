@@ -82,6 +82,9 @@ extension Socket {
         return (status, errno)
     }
 
+    /// Closes a socket that was given and is not used.
+    static func close(descriptor: CInt) { _ = Glibc.close(descriptor) }
+
     /// Takes over a socket that is connected already.
     static func adopt(descriptor: CInt) throws(AMQPError) -> Socket {
         let flags = fcntl(descriptor, F_GETFL)

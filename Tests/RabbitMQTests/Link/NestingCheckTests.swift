@@ -13,25 +13,13 @@ struct NestingCheckTests {
         return writer.bytes.withUnsafeBytes { NestingCheck.accepts($0, tableAt: before.count) }
     }
 
-    private func nested(_ levels: Int, inArrays: Bool) -> [UInt8] {
-        // Built from the inside; each level costs 5 or 7 bytes.
-        var value: [UInt8] = [UInt8(ascii: "V")]
-        for _ in 1..<max(levels, 1) {
-            var writer = PeerWriter()
-            writer.octet(UInt8(ascii: inArrays ? "A" : "F"))
-            writer.block(inArrays ? value : [1, UInt8(ascii: "k")] + value)
-            value = writer.bytes
-        }
-        return [1, UInt8(ascii: "k")] + value
-    }
-
     @Test(arguments: [true, false])
     func `32 levels pass and 33 don't`(inArrays: Bool) {
-        #expect(accepts(nested(1, inArrays: inArrays)))
-        #expect(accepts(nested(31, inArrays: inArrays)))
-        #expect(accepts(nested(32, inArrays: inArrays)))
-        #expect(!accepts(nested(33, inArrays: inArrays)))
-        #expect(!accepts(nested(2000, inArrays: inArrays)))
+        #expect(accepts(deepEntries(levels: 0, inArrays: inArrays)))
+        #expect(accepts(deepEntries(levels: 30, inArrays: inArrays)))
+        #expect(accepts(deepEntries(levels: 31, inArrays: inArrays)))
+        #expect(!accepts(deepEntries(levels: 32, inArrays: inArrays)))
+        #expect(!accepts(deepEntries(levels: 1999, inArrays: inArrays)))
     }
 
     @Test func `every kind of value passes, wherever the table stands`() {
