@@ -49,7 +49,7 @@ files() { # extension, folders
 }
 
 mapfile -d '' -t sources < <(files .swift Package.swift Sources Tests)
-if ! swift format lint --strict --parallel --configuration .swift-format "${sources[@]}"; then
+if ! swift format lint --strict --parallel "${sources[@]}"; then
     echo "lint.sh: swift-format is not content (swift format --in-place --parallel --recursive Package.swift Sources Tests mends most of it)"
     failures=$((failures + 1))
 fi
