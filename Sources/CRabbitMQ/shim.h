@@ -27,6 +27,9 @@ static inline int shim_SSL_CTX_set_max_proto_version(SSL_CTX *context, int versi
     return (int)SSL_CTX_set_max_proto_version(context, version);
 }
 static inline void shim_SSL_CTX_set_mode(SSL_CTX *context, long mode) { (void)SSL_CTX_set_mode(context, mode); }
+static inline void shim_SSL_CTX_set_no_renegotiation(SSL_CTX *context) {
+    (void)SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
+}
 static inline void shim_SSL_CTX_set_read_ahead(SSL_CTX *context, int on) { (void)SSL_CTX_set_read_ahead(context, on); }
 static inline int shim_SSL_CTX_add1_chain_cert(SSL_CTX *context, X509 *certificate) {
     return (int)SSL_CTX_add1_chain_cert(context, certificate);

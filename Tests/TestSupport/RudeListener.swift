@@ -20,7 +20,11 @@ public final class RudeListener: Sendable {
     /// Whether a client has sent something.
     public var isSpokenTo: Bool { hasHeardSomething.withLock { $0 } }
 
+    /// Whether a client has closed its connection.
+    public var isLeft: Bool { hasSeenEnd.withLock { $0 } }
+
     private let hasHeardSomething = Mutex(false)
+    private let hasSeenEnd = Mutex(false)
     private let manner: Manner
     private let listener: Int32
     private let queue = DispatchQueue(label: "test.rude-listener")
@@ -69,7 +73,10 @@ public final class RudeListener: Sendable {
         source.setEventHandler { [self] in
             var bytes = [UInt8](repeating: 0, count: 4096)
             let count = recv(connection, &bytes, bytes.count, 0)
-            guard count != 0 else { return source.cancel() }
+            guard count != 0 else {
+                hasSeenEnd.withLock { $0 = true }
+                return source.cancel()
+            }
             hasHeardSomething.withLock { $0 = true }
             switch manner {
             case .silent: return

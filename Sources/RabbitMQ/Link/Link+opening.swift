@@ -55,6 +55,7 @@ extension Link {
             }
             return (link, parameters)
         } catch {
+            progress.abandon()
             link.onQueue { $0.end(AMQPError(.connectionClosed, "connecting was given up")) }
             throw error
         }
@@ -95,7 +96,8 @@ extension Link {
                 buffer.advance(header.count)
             }
         } catch {
-            end(error)
+            // What is cut off by a cancellation is no news.
+            end(progress.isAbandoned ? AMQPError(.connectionClosed, "connecting was given up") : error)
         }
     }
 

@@ -43,7 +43,10 @@ extension Socket {
         }
         let peerName = PeerName(tls.serverName ?? attempt.host)
         let verifies = tls.verification != .none
-        let watch = TLSWatch(peerName: peerName) { progress.reach(.encrypting(place: attempt.place)) }
+        let watch = TLSWatch(peerName: peerName) { ssl in
+            progress.beginHandshake(with: attempt.place, descriptor: SSL_get_fd(ssl))
+        }
+        defer { progress.endHandshake() }
         do throws(TLSFailure) {
             try TLSContext(context: OpaquePointer(context), configuration: tls, peerName: peerName).configure()
         } catch {

@@ -19,6 +19,7 @@ extension Socket {
         let addresses = try NameLookup.addresses(of: endpoint.host)
         var failures: [AMQPError] = []
         for (index, address) in addresses.enumerated() {
+            guard !progress.isAbandoned else { throw AMQPError(.connectionClosed, "connecting was given up") }
             let now = MonotonicTime.now
             let left = deadline > now ? deadline - now : 1
             let share = Duration.nanoseconds(Int64(clamping: left / UInt64(addresses.count - index)))

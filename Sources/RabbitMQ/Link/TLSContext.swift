@@ -20,6 +20,8 @@ struct TLSContext {
         // the outbound buffer grows. Without AUTO_RETRY a read gives up after a record that holds no data, though
         // another may be there; on a socket that never blocks it is right.
         shim_SSL_CTX_set_mode(context, CLong(SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER) | CLong(SSL_MODE_AUTO_RETRY))
+        // In a renegotiation (TLS 1.2) a write may have to wait for a read, with the socket free to be written to.
+        shim_SSL_CTX_set_no_renegotiation(context)
         // One recv for several records, in place of two for each.
         shim_SSL_CTX_set_read_ahead(context, 1)
         SSL_CTX_set_default_read_buffer_len(context, 64 * 1024)

@@ -15,10 +15,10 @@ final class TLSWatch {
     /// The server asked for a certificate, and there was none.
     private(set) var lackedCertificate = false
 
-    private let begins: () -> Void
+    private let begins: (_ ssl: OpaquePointer) -> Void
 
     /// - Parameter begins: Called when the handshake begins.
-    init(peerName: PeerName, begins: @escaping () -> Void) {
+    init(peerName: PeerName, begins: @escaping (_ ssl: OpaquePointer) -> Void) {
         self.peerName = peerName
         self.begins = begins
     }
@@ -54,7 +54,7 @@ final class TLSWatch {
     private func informed(_ ssl: OpaquePointer, _ place: CInt, _ value: CInt) {
         if place & SSL_CB_HANDSHAKE_START != 0, self.ssl == nil {
             self.ssl = ssl
-            begins()
+            begins(ssl)
             // rabbitmq-c has set the address that it dialled.
             _ = shim_SSL_set_tlsext_host_name(ssl, peerName.indication)
         } else if place & SSL_CB_ALERT != 0, place & SSL_CB_READ != 0, value & 0xFF != SSL3_AD_CLOSE_NOTIFY {
