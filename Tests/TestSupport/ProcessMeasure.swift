@@ -15,6 +15,18 @@ public enum ProcessMeasure {
         }
     }
 
+    /// Waits until the process takes no more memory.
+    public static func waitForSettledMemory() async throws {
+        var last = try residentMemory
+        var unchanged = 0
+        try await eventually("memory has settled", within: .seconds(30)) {
+            let now = try residentMemory
+            unchanged = abs(now - last) < 256 << 10 ? unchanged + 1 : 0
+            last = now
+            return unchanged == 100
+        }
+    }
+
     public struct Leak: Error, CustomStringConvertible {
         public let description: String
 

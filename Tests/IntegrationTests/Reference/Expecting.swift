@@ -25,6 +25,11 @@ func expectError(
     return nil
 }
 
+/// Runs the body of a test that runs in a process of its own: an error thrown there would be a crash without a reason.
+func recordingErrors(_ body: () async throws -> Void) async {
+    do { try await body() } catch { Issue.record(error) }
+}
+
 extension TestBroker {
     /// A configuration that writes its log to `log`.
     static func configuration(log: CapturedLog) throws -> ConnectionConfiguration {

@@ -79,10 +79,12 @@ extension UnderLoad {
         @Test("2,000 connections opened and closed leave no descriptor and no growing memory")
         func connections() async {
             await #expect(processExitsWith: .success) {
-                let configuration = try TestBroker.configuration
-                try await ProcessMeasure.cycles(2000, lanes: 4) {
-                    let connection = try await Connection.connect(configuration)
-                    await connection.close()
+                await recordingErrors {
+                    let configuration = try TestBroker.configuration
+                    try await ProcessMeasure.cycles(2000, lanes: 4) {
+                        let connection = try await Connection.connect(configuration)
+                        await connection.close()
+                    }
                 }
             }
         }
@@ -90,13 +92,15 @@ extension UnderLoad {
         @Test("2,000 channels opened and closed leave no growing memory")
         func channels() async {
             await #expect(processExitsWith: .success) {
-                try await TestBroker.withConnection { connection in
-                    try await ProcessMeasure.cycles(2000, lanes: 4) {
-                        let channel = try await connection.openChannel()
-                        let queue = try await channel.declareQueue(exclusive: true, autoDelete: true)
-                        let deliveries = try await queue.consume()
-                        withExtendedLifetime(deliveries) {}
-                        await channel.close()
+                await recordingErrors {
+                    try await TestBroker.withConnection { connection in
+                        try await ProcessMeasure.cycles(2000, lanes: 4) {
+                            let channel = try await connection.openChannel()
+                            let queue = try await channel.declareQueue(exclusive: true, autoDelete: true)
+                            let deliveries = try await queue.consume()
+                            withExtendedLifetime(deliveries) {}
+                            await channel.close()
+                        }
                     }
                 }
             }
@@ -105,13 +109,15 @@ extension UnderLoad {
         @Test("500 connections that nobody closes but nobody holds either leave no descriptor")
         func dropped() async {
             await #expect(processExitsWith: .success) {
-                let configuration = try TestBroker.configuration
-                try await ProcessMeasure.cycles(500, lanes: 4) {
-                    let connection = try await Connection.connect(configuration)
-                    let channel = try await connection.openChannel()
-                    let queue = try await channel.declareQueue(exclusive: true)
-                    let deliveries = try await queue.consume()
-                    withExtendedLifetime((connection, deliveries)) {}
+                await recordingErrors {
+                    let configuration = try TestBroker.configuration
+                    try await ProcessMeasure.cycles(500, lanes: 4) {
+                        let connection = try await Connection.connect(configuration)
+                        let channel = try await connection.openChannel()
+                        let queue = try await channel.declareQueue(exclusive: true)
+                        let deliveries = try await queue.consume()
+                        withExtendedLifetime((connection, deliveries)) {}
+                    }
                 }
             }
         }
