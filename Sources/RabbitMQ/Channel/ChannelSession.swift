@@ -17,6 +17,7 @@ final class ChannelSession: SettlementWriter, Sendable {
     let publishing = Atomic<PublishingMode>(.plain)
     let closed = Broadcast<AMQPError>()
     let returns: ReturnReporter
+    let unsettled: UnsettledWatch
 
     init(link: Link, number: UInt16) {
         self.link = link
@@ -24,6 +25,7 @@ final class ChannelSession: SettlementWriter, Sendable {
         maxMessageSize = link.configuration.maxMessageSize
         self.number = number
         returns = ReturnReporter(logger: link.logger, gauge: link.gauge)
+        unsettled = UnsettledWatch(timeout: link.configuration.consumerTimeout)
     }
 
     /// Opens a channel. A task that is cancelled meanwhile leaves no channel behind.

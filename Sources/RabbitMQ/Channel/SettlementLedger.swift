@@ -38,6 +38,16 @@ struct SettlementLedger {
 
     var hasUnwritten: Bool { !unwritten.isEmpty }
 
+    /// The tag behind the last that was counted in.
+    var end: UInt64 { far.keys.max().map { $0 &+ 1 } ?? base &+ UInt64(entries.count) }
+
+    /// The first delivery that waits for its settlement.
+    var oldestUnsettled: UInt64? {
+        guard unsettledCount > 0 else { return nil }
+        if let index = entries.firstIndex(of: .unsettled) { return base + UInt64(index) }
+        return far.lazy.filter { $0.value == .unsettled }.map(\.key).min()
+    }
+
     /// Counts in a delivery that needs to be settled. Tags rise; those left out needed none.
     mutating func delivered(_ tag: UInt64) {
         if add(tag, .unsettled) { unsettledCount += 1 }

@@ -46,7 +46,18 @@ public struct ConnectionConfiguration: Sendable {
     /// ``AMQPError/Code/blockedTooLong``; 30 s by default.
     public var publishTimeout: Duration = .seconds(30)
 
+<<<<<<< Updated upstream
     /// The interval at which both sides prove that they live; 60 s by default, zero for none; a part of a second counts as a whole one.
+=======
+    /// How long the broker lets a delivery be unsettled before it closes the channel: its `consumer_timeout`; 30 minutes
+    /// by default, as with RabbitMQ. Zero if it has none.
+    ///
+    /// When a delivery has waited for four fifths of it, the ``logger`` gets a warning.
+    /// RabbitMQ: [Delivery acknowledgement timeout](https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout).
+    public var consumerTimeout: Duration = .seconds(1800)
+
+    /// The interval at which both sides prove that they live; 60 s by default, zero for none, in whole seconds.
+>>>>>>> Stashed changes
     ///
     /// The broker may lower it. After two intervals without a byte the connection counts as lost.
     /// RabbitMQ: [Heartbeats](https://www.rabbitmq.com/docs/heartbeats).
@@ -156,6 +167,7 @@ public struct ConnectionConfiguration: Sendable {
         try tls?.validate()
         try require((4096...131_072).contains(frameMax), "frameMax \(frameMax) is not from 4096 to 131072")
         try require(heartbeat >= .zero && heartbeat <= .seconds(65535), "the heartbeat is not from 0 to 65535 s")
+        try require(consumerTimeout >= .zero, "consumerTimeout is negative")
         try require(maxMessageSize >= 0, "maxMessageSize is negative")
         try require(outboundHighWater > 0 && inboundHighWater > 0, "a high-water mark is not positive")
         for (name, timeout) in [

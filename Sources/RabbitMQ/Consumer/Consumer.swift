@@ -84,6 +84,7 @@ public final class Consumer: Sendable {
     /// Ends the consumer: cancelled by us if there is no error, else by the broker or with its channel.
     func end(_ error: AMQPError?) {
         let isServerCancel = error?.code == .consumerCancelled
+        source.session.unsettled.end(consumerTag: tag)
         state.withLock { if error == nil || isServerCancel { $0.isCancelled = true } }
         // After a cancel by the broker the channel lives, and what was delivered can be settled. With a dead channel,
         // only messages that need no settling are worth seeing.

@@ -147,19 +147,21 @@ extension Queue {
             buffer: DeliveryBuffer(gauge: isUnlimited ? session.link.gauge : nil),
             callback: callback
         )
-        _ = try await session.call(
-            .basicConsume(
-                ClientMethod.Consume(
-                    queue: name,
-                    consumerTag: tag,
-                    noLocal: options.noLocal,
-                    noAck: options.noAck,
-                    exclusive: options.exclusive,
-                    arguments: table
-                )
-            ),
-            consumer: consumer
+        if !options.noAck { session.unsettled.begin(consumerTag: tag, queue: name, session: session) }
+        let method = ClientMethod.Consume(
+            queue: name,
+            consumerTag: tag,
+            noLocal: options.noLocal,
+            noAck: options.noAck,
+            exclusive: options.exclusive,
+            arguments: table
         )
+        do {
+            _ = try await session.call(.basicConsume(method), consumer: consumer)
+        } catch {
+            session.unsettled.end(consumerTag: tag)
+            throw error
+        }
         return consumer
     }
 }

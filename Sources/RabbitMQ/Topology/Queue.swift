@@ -97,7 +97,9 @@ public final class Queue: Sendable {
         try StreamRules.checkGet(type: type, queue: name)
         let source = DeliverySource(lease: channel.lease, consumerTag: nil, noAck: noAck)
         switch try await channel.session.call(.basicGet(queue: name, noAck: noAck), source: source) {
-        case .message(let message, _): return message
+        case .message(let message, _):
+            if !noAck { channel.session.unsettled.begin(queue: name, session: channel.session) }
+            return message
         case .method: return nil
         }
     }
