@@ -67,6 +67,10 @@ struct RPCClientTests {
                 await #expect {
                     try await client.call(Message("much too late"), timeout: .zero)
                 } throws: { ($0 as? AMQPError)?.code == .timedOut }
+                // The broker's time for it begins when it has come there.
+                try await eventually("the request is dead") {
+                    try await channel.declareQueue(queue.name, exclusive: true, passive: true).messageCount == 0
+                }
                 let seen = Collected<String>()
                 let server = try await queue.serveMessages { request in
                     seen.add(try request.text())

@@ -235,6 +235,9 @@ struct RPCServerTests {
                     }
                 }
             }
+            try await eventually("the requests are dead") {
+                try await queue.channel.declareQueue(queue.name, durable: false, passive: true).messageCount == 0
+            }
             gate.add(true)
             _ = try await first.value
             _ = try await client.call(Message("last"))
