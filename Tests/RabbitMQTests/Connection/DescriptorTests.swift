@@ -1,0 +1,55 @@
+import TestSupport
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("the descriptor of a connection", .timeLimit(.minutes(1)))
+struct DescriptorTests {
+    @Test func `danger: a connection that gets the number of one that ended hears its peer`() async throws {
+        var reused = 0
+        for round in 0..<200 {
+            let first = try ScriptedPeer()
+            let number = first.clientSocket
+            let connection = try await first.connect()
+            // In turn: closed by us, by the peer, broken, with a full socket.
+            switch round % 4 {
+            case 0:
+                async let closing: Void = connection.close()
+                try await first.expectClose()
+                await closing
+            case 1: try await first.sendClose(.connectionClose, channel: 0, code: 320, text: "")
+            case 2: try await first.send([9, 9, 9, 9, 9, 9, 9, 9])
+            default: first.hangUp()
+            }
+            _ = try await within(.seconds(10), "the end") { try await connection.closed }
+            try await first.expectEnd()
+            let second = try ScriptedPeer()
+            if second.clientSocket == number { reused += 1 }
+            let next = try await second.connect()
+            let channel = try await second.openChannel(on: next)
+            async let closing: Void = next.close()
+            try await second.expectClose()
+            await closing
+            withExtendedLifetime(channel) {}
+        }
+        // Other tests open descriptors at the same time; mostly it is the same number.
+        #expect(reused > 0)
+    }
+
+    @Test func `the link is freed with everything that it holds`() async throws {
+        weak var link: Link?
+        let peer = try ScriptedPeer()
+        func connectAndClose() async throws {
+            let connection = try await peer.connect()
+            link = connection.link
+            let channel = try await peer.openChannel(on: connection)
+            let queue = try await peer.declareQueue(on: channel)
+            let deliveries = try await peer.consume(queue)
+            try await peer.send(PeerFrame.delivery([1], tag: 1, consumer: deliveries.consumer.tag))
+            peer.hangUp()
+            _ = try await within(.seconds(10), "the end") { try await connection.closed }
+        }
+        try await connectAndClose()
+        try await eventually("the link is freed") { link == nil }
+    }
+}
