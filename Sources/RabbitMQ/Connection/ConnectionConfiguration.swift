@@ -46,9 +46,6 @@ public struct ConnectionConfiguration: Sendable {
     /// ``AMQPError/Code/blockedTooLong``; 30 s by default.
     public var publishTimeout: Duration = .seconds(30)
 
-<<<<<<< Updated upstream
-    /// The interval at which both sides prove that they live; 60 s by default, zero for none; a part of a second counts as a whole one.
-=======
     /// How long the broker lets a delivery be unsettled before it closes the channel: its `consumer_timeout`; 30 minutes
     /// by default, as with RabbitMQ. Zero if it has none.
     ///
@@ -56,8 +53,7 @@ public struct ConnectionConfiguration: Sendable {
     /// RabbitMQ: [Delivery acknowledgement timeout](https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout).
     public var consumerTimeout: Duration = .seconds(1800)
 
-    /// The interval at which both sides prove that they live; 60 s by default, zero for none, in whole seconds.
->>>>>>> Stashed changes
+    /// The interval at which both sides prove that they live; 60 s by default, zero for none; a part of a second counts as a whole one.
     ///
     /// The broker may lower it. After two intervals without a byte the connection counts as lost.
     /// RabbitMQ: [Heartbeats](https://www.rabbitmq.com/docs/heartbeats).
