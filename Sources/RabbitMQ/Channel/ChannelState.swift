@@ -44,6 +44,8 @@ struct ChannelState: Sendable {
     var confirms: ConfirmLedger?
     /// Publishers that wait because the broker has stopped the flow; nil while it flows.
     var flowWaiters: [OneShot<Void>]?
+    /// Publishers that wait for room on the connection.
+    var roomWaiters: [ObjectIdentifier: OneShot<Void>] = [:]
     /// The limit that consumers begin with, 0 for none.
     var prefetchCount: UInt16 = 0
     /// The limit for all consumers together, 0 for none.

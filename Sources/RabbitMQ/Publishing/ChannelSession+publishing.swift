@@ -127,6 +127,13 @@ extension ChannelSession {
 
     private func waitForRoom(_ admission: OneShot<Void>) async throws {
         let outbox = outbox
+        let id = ObjectIdentifier(admission)
+        let ended = state.withLock { state -> AMQPError? in
+            state.roomWaiters[id] = admission
+            return state.closeReason
+        }
+        defer { state.withLock { $0.roomWaiters[id] = nil } }
+        if let ended { admission.fail(ended) }
         do {
             try await wait(admission) {
                 outbox.blockedReason.map { "the broker blocks publishing (\($0))" }
@@ -230,7 +237,7 @@ extension ChannelSession {
     func endPublishing(_ error: AMQPError) {
         let (outcomes, waiters) = state.withLock { state -> (ConfirmLedger.Outcomes, [OneShot<Void>]) in
             let (outcomes, places) = state.confirms?.end(Self.outcome(of: error)) ?? (.init(), [])
-            let waiters = places + (state.flowWaiters ?? [])
+            let waiters = places + (state.flowWaiters ?? []) + state.roomWaiters.values
             if state.flowWaiters != nil { state.flowWaiters = [] }
             return (outcomes, waiters)
         }

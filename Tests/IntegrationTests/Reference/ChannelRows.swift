@@ -105,6 +105,42 @@ struct ChannelRows {
             await connection.close()
         }
     }
+
+    @Test("row 13: publishers that wait for room throw at once when their channel is closed, and others go on")
+    func closeWithWaitingPublishers() async throws {
+        try await TCPProxy.run { proxy in
+            var configuration = try TestBroker.configuration(through: proxy)
+            configuration.closeTimeout = .milliseconds(300)
+            configuration.publishTimeout = .seconds(300)
+            let connection = try await Connection.connect(configuration)
+            let closed = try await connection.openChannel()
+            let open = try await connection.openChannel()
+            proxy.pause()
+            // Far more than the sockets take.
+            let began = Collected<Int>()
+            let message = Message(body: Array(repeating: 0, count: 4 << 20))
+            func publish(_ channel: Channel) async throws -> Task<Void, any Error> {
+                let exchange = try await channel.declareExchange("")
+                return Task {
+                    began.add(1)
+                    for _ in 0..<3 { try await exchange.publish(message, routingKey: "nowhere", mandatory: false) }
+                }
+            }
+            var ending: [Task<Void, any Error>] = []
+            var lasting: [Task<Void, any Error>] = []
+            for _ in 0..<5 {
+                ending.append(try await publish(closed))
+                lasting.append(try await publish(open))
+            }
+            try await eventually("all publish") { began.count == 10 }
+            await closed.close()
+            for task in ending { await expectError(.channelClosed) { try await task.value } }
+            proxy.resume()
+            for task in lasting { try await task.value }
+            #expect(try await connection.answers())
+            await connection.close()
+        }
+    }
 }
 
 @Suite("Reference: callers that are cancelled", .timeLimit(.minutes(1)))

@@ -167,6 +167,32 @@ struct ExchangeRows {
         }
     }
 
+    @Test("row 23: bodies are split at frame_max - 8; empty ones and exact multiples work", arguments: [4096, 131_072])
+    func splitBodies(_ frameMax: Int) async throws {
+        var configuration = try TestBroker.configuration
+        configuration.frameMax = UInt32(frameMax)
+        try await Connection.withConnection(configuration) { connection in
+            let channel = try await connection.openChannel()
+            let queue = try await channel.declareQueue(exclusive: true)
+            let exchange = try await channel.declareExchange("")
+            let part = frameMax - 8
+            let sizes = [0, 1, part - 1, part, part + 1, 2 * part - 1, 2 * part, 2 * part + 1, 5 * part]
+            for size in sizes { try await exchange.publish(Message(body: bytes(size)), routingKey: queue.name) }
+            var iterator = try await queue.consume(noAck: true).makeAsyncIterator()
+            for size in sizes {
+                let message = try await iterator.next()
+                #expect(message?.body == bytes(size), "\(size) bytes")
+            }
+        }
+    }
+
+    private func bytes(_ count: Int) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            for index in 0..<count { buffer[index] = UInt8(truncatingIfNeeded: index &* 7 &+ index >> 8) }
+            initialized = count
+        }
+    }
+
     @Test("row 23: mandatory is the default, and a message that is not mandatory is dropped in silence")
     func mandatory() async throws {
         try await TestBroker.withChannel { _, channel in
