@@ -53,7 +53,8 @@ public struct ConnectionConfiguration: Sendable {
     /// RabbitMQ: [Delivery acknowledgement timeout](https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout).
     public var consumerTimeout: Duration = .seconds(1800)
 
-    /// The interval at which both sides prove that they live; 60 s by default, zero for none; a part of a second counts as a whole one.
+    /// The interval at which both sides prove that they live; 60 s by default, zero for none, else rounded up to whole
+    /// seconds.
     ///
     /// The broker may lower it. After two intervals without a byte the connection counts as lost.
     /// RabbitMQ: [Heartbeats](https://www.rabbitmq.com/docs/heartbeats).

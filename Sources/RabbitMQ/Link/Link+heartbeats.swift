@@ -5,38 +5,40 @@ internal import Dispatch
 extension Link {
     func startHeartbeats(interval: UInt16) {
         guard interval > 0, case .open = phase else { return }
-        let interval = UInt64(interval) * 1_000_000_000
+        let schedule = HeartbeatSchedule(seconds: interval)
         let timer = DispatchSource.makeTimerSource(queue: queue)
-        timer.setEventHandler { [self] in assumeIsolated { $0.beat(interval: interval) } }
+        timer.setEventHandler { [self] in assumeIsolated { $0.beat(schedule) } }
         heartbeatTimer = timer
-        timer.schedule(deadline: .now() + .nanoseconds(Int(interval / 2)))
+        timer.schedule(deadline: .now() + .nanoseconds(Int(schedule.halfInterval)))
         timer.activate()
     }
 
-    private func isSilent(for time: UInt64) -> Bool {
-        !isReadingPaused && MonotonicTime.now &- lastReceived >= time
-    }
-
-    private func beat(interval: UInt64) {
+    private func beat(_ schedule: HeartbeatSchedule) {
         // What came while the queue was busy counts, though it was not read yet.
-        if isSilent(for: 2 * interval) { readable() }
+        if isSilent(schedule) { readable() }
         guard let heartbeatTimer else { return }
-        let now = MonotonicTime.now
-        if isSilent(for: 2 * interval) {
+        if isSilent(schedule) {
             end(
                 AMQPError(
                     .connectionLost,
-                    "the peer was silent for two heartbeat intervals of \(interval / 1_000_000_000) s"
+                    "the peer was silent for two heartbeat intervals of \(schedule.interval / 1_000_000_000) s"
                 )
             )
             return
         }
-        var sendsAt = lastSent + interval / 2
-        if sendsAt <= now {
-            sendsAt = now + interval / 2
-            if isFlightEmpty { try? outbox.append { buffer in buffer.appendHeartbeat() } }
+        let now = MonotonicTime.now
+        if schedule.isDue(now: now, lastSent: lastSent), isFlightEmpty {
+            try? outbox.append { buffer in buffer.appendHeartbeat() }
         }
-        let silenceEnds = isReadingPaused ? .max : lastReceived + 2 * interval
-        heartbeatTimer.schedule(deadline: DispatchTime(uptimeNanoseconds: min(sendsAt, silenceEnds)))
+        let next = schedule.nextLook(
+            now: now,
+            lastSent: lastSent,
+            lastReceived: isReadingPaused ? nil : lastReceived
+        )
+        heartbeatTimer.schedule(deadline: DispatchTime(uptimeNanoseconds: next))
+    }
+
+    private func isSilent(_ schedule: HeartbeatSchedule) -> Bool {
+        !isReadingPaused && schedule.isSilent(now: MonotonicTime.now, lastReceived: lastReceived)
     }
 }

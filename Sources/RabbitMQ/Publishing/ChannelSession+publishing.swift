@@ -216,15 +216,24 @@ extension ChannelSession {
             return (outcomes, state.confirms?.admit() ?? [])
         }
         outcomes.makeKnown()
-        for place in admitted where !place.succeed(()) { releasePlace() }
+        giveOut(admitted)
     }
 
-    private func releasePlace() {
-        let admitted = state.withLock { state -> [OneShot<Void>] in
-            state.confirms?.release()
-            return state.confirms?.admit() ?? []
+    private func releasePlace() { giveOut([], given: 1) }
+
+    /// Gives places to those who wait; what was given to those who don't wait any more goes to the next.
+    private func giveOut(_ places: [OneShot<Void>], given: Int = 0) {
+        var places = places
+        var given = given
+        while true {
+            for place in places where !place.succeed(()) { given += 1 }
+            guard given > 0 else { return }
+            places = state.withLock { state in
+                for _ in 0..<given { state.confirms?.release() }
+                return state.confirms?.admit() ?? []
+            }
+            given = 0
         }
-        for place in admitted where !place.succeed(()) { releasePlace() }
     }
 
     /// A message came back.

@@ -65,7 +65,7 @@ struct CallsTests {
     @Test(arguments: Call.all)
     func `a peer that never answers`(call: Call) async throws {
         try await withCall(call) {
-            $0.callTimeout = .seconds(1)
+            $0.callTimeout = .seconds(3)
         } _: { peer, channel, running in
             let error = try await thrownError { try await running.value }
             #expect(error.code == .timedOut)

@@ -54,7 +54,7 @@ struct HeartbeatTests {
             }
             speaking.cancel()
             publishing.cancel()
-            #expect(longest < .milliseconds(800) + metronome.lateness * 2)
+            #expect(longest < .milliseconds(900) + metronome.lateness * 2)
             #expect(count >= 3)
             #expect(connection.closeReason == nil)
         }
