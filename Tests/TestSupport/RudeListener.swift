@@ -6,12 +6,16 @@ internal import Synchronization
 public final class RudeListener: Sendable {
     /// What it does with a connection.
     public enum Manner: Sendable {
+        /// It refuses it: the port is taken, and nobody listens.
+        case refuses
         /// It accepts it, and never answers.
         case silent
         /// It closes it as soon as something comes.
         case closes
         /// It answers whatever comes with these bytes.
         case says([UInt8])
+
+        fileprivate var refuses: Bool { if case .refuses = self { true } else { false } }
     }
 
     /// Where it listens, on 127.0.0.1.
@@ -33,11 +37,15 @@ public final class RudeListener: Sendable {
     /// Listens, lends the listener to `body`, and ends.
     public static func run<R>(_ manner: Manner, _ body: (RudeListener) async throws -> R) async throws -> R {
         let listener = try RudeListener(manner)
-        defer { listener.source.cancel() }
+        defer { listener.stop() }
         return try await body(listener)
     }
 
-    private init(_ manner: Manner) throws {
+    /// Ends it; the connections that it has go on until their clients leave.
+    public func stop() { source.cancel() }
+
+    /// Listens, until it is told to stop.
+    public init(_ manner: Manner) throws {
         self.manner = manner
         let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
         let listener = socket(AF_INET, type, 0)
@@ -47,7 +55,7 @@ public final class RudeListener: Sendable {
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isListening = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(listener, address, size) == 0 && listen(listener, 16) == 0
+                bind(listener, address, size) == 0 && (manner.refuses || listen(listener, 16) == 0)
                     && getsockname(listener, address, &size) == 0
             }
         }
@@ -60,7 +68,12 @@ public final class RudeListener: Sendable {
         source = DispatchSource.makeReadSource(fileDescriptor: listener, queue: queue)
         source.setCancelHandler { close(listener) }
         source.setEventHandler { [weak self] in self?.accept() }
-        source.activate()
+        if !manner.refuses { source.activate() }
+    }
+
+    deinit {
+        // It was never activated, and may not be freed like that.
+        if manner.refuses { source.activate() }
     }
 
     private func accept() {
@@ -79,7 +92,7 @@ public final class RudeListener: Sendable {
             }
             hasHeardSomething.withLock { $0 = true }
             switch manner {
-            case .silent: return
+            case .silent, .refuses: return
             case .closes: source.cancel()
             case .says(let answer): _ = send(connection, answer, answer.count, Int32(MSG_NOSIGNAL))
             }

@@ -4,62 +4,58 @@ import Testing
 
 @Suite("Several endpoints")
 struct EndpointTests {
-    /// A port on which nobody listens: it was this process's a moment ago.
-    private static func closedPort() async throws -> Int {
-        try await RudeListener.run(.silent) { $0.port }
-    }
-
     @Test("are tried until one lets the client in")
     func second() async throws {
-        try await RudeListener.run(.closes) { listener in
-            let log = CapturedLog()
-            var configuration = ConnectionConfiguration(endpoints: [
-                Endpoint(host: "127.0.0.1", port: try await Self.closedPort()),
-                Endpoint(host: "127.0.0.1", port: listener.port),
-                Endpoint(host: "no-such-host.invalid"),
-                Endpoint(host: try TestBroker.host, port: try TestBroker.plainPort),
-            ])
-            configuration.logger = log.logger
-            configuration.connectTimeout = .seconds(8)
-            try await within(.seconds(20), "the connection") { [configuration] in
-                try await Connection.withConnection(configuration) { _ in }
-            }
-            #expect(log.entries(containing: "an endpoint could not be connected to").count == 3, "\(log.entries)")
+        let closes = try RudeListener(.closes)
+        let refuses = try RudeListener(.refuses)
+        defer { for listener in [closes, refuses] { listener.stop() } }
+        let log = CapturedLog()
+        var configuration = ConnectionConfiguration(endpoints: [
+            Endpoint(host: "127.0.0.1", port: refuses.port),
+            Endpoint(host: "127.0.0.1", port: closes.port),
+            Endpoint(host: "no-such-host.invalid"),
+            Endpoint(host: try TestBroker.host, port: try TestBroker.plainPort),
+        ])
+        configuration.logger = log.logger
+        configuration.connectTimeout = .seconds(8)
+        try await within(.seconds(20), "the connection") { [configuration] in
+            try await Connection.withConnection(configuration) { _ in }
         }
+        #expect(log.entries(containing: "an endpoint could not be connected to").count == 3, "\(log.entries)")
     }
 
     @Test("have each its own deadline, and all their failures are in one error")
     func allFail() async throws {
-        try await RudeListener.run(.silent) { silent in
-            let closed = try await Self.closedPort()
-            var configuration = ConnectionConfiguration(endpoints: [
-                Endpoint(host: "127.0.0.1", port: closed), Endpoint(host: "127.0.0.1", port: silent.port),
-                Endpoint(host: "127.0.0.1", port: silent.port), Endpoint(host: "no-such-host.invalid", port: 7),
-            ])
-            configuration.connectTimeout = .milliseconds(400)
-            let start = ContinuousClock.now
-            let error = try await within(.seconds(30), "the error of connecting") { [configuration] in
-                await #expect(throws: AMQPError.self) { _ = try await Connection.connect(configuration) }
-            }
-            #expect(ContinuousClock.now - start >= .milliseconds(800))
-            #expect(error?.code == .connectionFailed)
-            let failures = try #require(error?.underlying as? EndpointFailures).failures
-            #expect(failures.map(\.endpoint) == configuration.endpoints)
-            let codes: [AMQPError.Code] = [.connectionFailed, .timedOut, .timedOut]
-            #expect(failures.prefix(3).map(\.error.code) == codes)
-            for piece in ["127.0.0.1:\(closed)", "refused", "127.0.0.1:\(silent.port)", "no-such-host.invalid:7"] {
-                #expect(error?.message.contains(piece) == true, "\(error?.message ?? "")")
-            }
-            #expect(error?.isRetryable == true)
+        let silent = try RudeListener(.silent)
+        let refuses = try RudeListener(.refuses)
+        defer { for listener in [silent, refuses] { listener.stop() } }
+        let closed = refuses.port
+        var configuration = ConnectionConfiguration(endpoints: [
+            Endpoint(host: "127.0.0.1", port: closed), Endpoint(host: "127.0.0.1", port: silent.port),
+            Endpoint(host: "127.0.0.1", port: silent.port), Endpoint(host: "no-such-host.invalid", port: 7),
+        ])
+        configuration.connectTimeout = .milliseconds(400)
+        let start = ContinuousClock.now
+        let error = try await within(.seconds(30), "the error of connecting") { [configuration] in
+            await #expect(throws: AMQPError.self) { _ = try await Connection.connect(configuration) }
         }
+        #expect(ContinuousClock.now - start >= .milliseconds(800))
+        #expect(error?.code == .connectionFailed)
+        let failures = try #require(error?.underlying as? EndpointFailures).failures
+        #expect(failures.map(\.endpoint) == configuration.endpoints)
+        let codes: [AMQPError.Code] = [.connectionFailed, .timedOut, .timedOut]
+        #expect(failures.prefix(3).map(\.error.code) == codes)
+        for piece in ["127.0.0.1:\(closed)", "refused", "127.0.0.1:\(silent.port)", "no-such-host.invalid:7"] {
+            #expect(error?.message.contains(piece) == true, "\(error?.message ?? "")")
+        }
+        #expect(error?.isRetryable == true)
     }
 
     @Test("that all fail alike give that code")
     func alike() async throws {
-        let endpoints = [
-            Endpoint(host: "127.0.0.1", port: try await Self.closedPort()),
-            Endpoint(host: "127.0.0.1", port: try await Self.closedPort()),
-        ]
+        let refuses = try RudeListener(.refuses)
+        defer { refuses.stop() }
+        let endpoints = [Endpoint](repeating: Endpoint(host: "127.0.0.1", port: refuses.port), count: 2)
         #expect(try await connectionError(ConnectionConfiguration(endpoints: endpoints)).code == .connectionFailed)
     }
 

@@ -198,7 +198,7 @@ struct TLSServerFaultTests {
     func noTLS(manner: RudeListener.Manner, code: AMQPError.Code, reason: Reason) async throws {
         try await RudeListener.run(manner) { listener in
             var configuration = ConnectionConfiguration(host: "127.0.0.1", port: listener.port, tls: try TestBroker.tls)
-            if case .silent = manner { configuration.connectTimeout = .milliseconds(500) }
+            if case .silent = manner { configuration.connectTimeout = .seconds(2) }
             let error = try await connectionError(configuration)
             #expect(error.code == code, "\(error)")
             #expect((error.underlying as? TLSFailure)?.reason == reason, "\(error)")
