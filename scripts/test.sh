@@ -38,7 +38,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 options=()
 case $sanitizer in
 '') ;;
-thread | address) options+=(--sanitize "$sanitizer" --scratch-path ".build-$sanitizer") ;;
+thread | address)
+    options+=(--sanitize "$sanitizer" --scratch-path ".build-$sanitizer" -Xswiftc "-DSANITIZE_${sanitizer^^}")
+    ;;
 *) die "--sanitize needs thread or address, not '$sanitizer'." ;;
 esac
 

@@ -1,0 +1,1 @@
+../../Sources/RabbitMQ/Link/SanitizedMutex.swift
