@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import RabbitMQ
@@ -66,6 +67,16 @@ struct URITests {
         }
         #expect(username.value == expected.user ?? "guest")
         #expect(password.value == expected.password ?? "guest")
+    }
+
+    @Test("of the README lead to the virtual host that every broker has")
+    func readme() throws {
+        var root = URL(filePath: #filePath)
+        for _ in 0..<4 { root.deleteLastPathComponent() }
+        let text = try String(contentsOf: root.appending(path: "README.md"), encoding: .utf8)
+        let uris = text.matches(of: #/uri: "([^"]+)"/#).map { String($0.output.1) }
+        #expect(!uris.isEmpty)
+        for uri in uris { #expect(try ConnectionConfiguration(uri: uri).virtualHost == "/", "\(uri)") }
     }
 
     @Test("give what is missing its default")
