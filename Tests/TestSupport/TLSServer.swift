@@ -1,5 +1,6 @@
 internal import Dispatch
 internal import Foundation
+internal import Glibc
 
 /// `openssl s_server` on loopback, on a port that the system chooses: a server of TLS that can be made to misbehave.
 public final class TLSServer: Sendable {
@@ -48,20 +49,22 @@ public final class TLSServer: Sendable {
     private static func startBlocking(_ arguments: [String]) throws -> TLSServer {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["openssl"] + arguments
+        // `timeout` ends it also when the tests end before they can, and makes a process group of the two.
+        process.arguments = ["timeout", "-s", "KILL", "300", "openssl"] + arguments
         let (input, output) = (Pipe(), Pipe())
         process.standardInput = input
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice
         try process.run()
         // A server that never says where it listens is ended, and so the reading below.
-        let deadline = DispatchWorkItem { process.terminate() }
+        let deadline = DispatchWorkItem { kill(process) }
         DispatchQueue(label: "test.tls-server.deadline").asyncAfter(deadline: .now() + 10, execute: deadline)
         defer { deadline.cancel() }
         var text = ""
         while true {
             let chunk = output.fileHandleForReading.availableData
             guard !chunk.isEmpty else {
+                kill(process)
                 throw Subprocess.Failed(description: "openssl \(arguments.joined(separator: " ")) did not start")
             }
             text += String(decoding: chunk, as: UTF8.self)
@@ -79,7 +82,12 @@ public final class TLSServer: Sendable {
     }
 
     private func stop() {
-        process.terminate()
+        Self.kill(process)
         try? input.fileHandleForWriting.close()
+    }
+
+    /// With SIGKILL: Dispatch's threads block the others, and what they start inherits that.
+    private static func kill(_ process: Process) {
+        _ = Glibc.kill(-process.processIdentifier, SIGKILL)
     }
 }
