@@ -20,7 +20,7 @@ struct StreamConsumingTests {
         }
     }
 
-    @Test("a quorum queue under a limit for the whole channel is refused; RabbitMQ would close the connection")
+    @Test("a quorum queue under a limit for the whole channel, or deleted on conditions, is refused")
     func quorum() async throws {
         try await TestBroker.withChannel { connection, channel in
             let name = TestBroker.uniqueName("quorum")
@@ -28,6 +28,8 @@ struct StreamConsumingTests {
             try await channel.setQos(prefetchCount: 10, global: true)
             let error = await #expect(throws: AMQPError.self) { _ = try await queue.consume() }
             #expect(error?.code == .invalidArgument)
+            let conditional = await #expect(throws: AMQPError.self) { try await queue.delete() }
+            #expect(conditional?.code == .invalidArgument)
             #expect(connection.closeReason == nil)
             try await queue.delete(ifUnused: false, ifEmpty: false)
         }

@@ -126,11 +126,13 @@ public final class Queue: Sendable {
     ///   - ifEmpty: Whether to do so only if no messages are ready in it.
     ///   - noWait: Whether not to wait for the broker. An error then closes the channel later.
     /// - Returns: How many messages were in it; 0 with `noWait`.
-    /// - Throws: ``AMQPError/Code/preconditionFailed`` if it is in use or not empty, which closes the channel; other
-    ///   ``AMQPError``s; `CancellationError`.
+    /// - Throws: ``AMQPError/Code/preconditionFailed`` if it is in use or not empty, which closes the channel;
+    ///   ``AMQPError/Code/invalidArgument`` before anything is sent for a quorum queue or a stream with either condition,
+    ///   which RabbitMQ has not for them; other ``AMQPError``s; `CancellationError`.
     @discardableResult
     public func delete(ifUnused: Bool = true, ifEmpty: Bool = true, noWait: Bool = false) async throws -> Int {
         try requireNotDeleted()
+        try StreamRules.checkDelete(type: type, queue: name, ifUnused: ifUnused, ifEmpty: ifEmpty)
         let reply = try await channel.request(
             .queueDelete(name: name, ifUnused: ifUnused, ifEmpty: ifEmpty, noWait: noWait),
             noWait: noWait

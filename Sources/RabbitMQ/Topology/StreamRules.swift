@@ -36,6 +36,13 @@ enum StreamRules {
         if type == .stream { throw refused(queue, type, "can't be purged") }
     }
 
+    /// A quorum queue or a stream is deleted whatever it holds and whoever uses it: asked for conditions, RabbitMQ 3.10
+    /// closes the whole connection with 540 (`not_implemented`).
+    static func checkDelete(type: QueueType?, queue: String, ifUnused: Bool, ifEmpty: Bool) throws(AMQPError) {
+        guard type == .quorum || type == .stream, ifUnused || ifEmpty else { return }
+        throw refused(queue, type, "can only be deleted with ifUnused: false and ifEmpty: false")
+    }
+
     private static func refused(_ queue: String, _ type: QueueType?, _ why: String) -> AMQPError {
         AMQPError(.invalidArgument, "the queue \(queue), of type \(type?.rawValue ?? "unknown"), \(why)")
     }
