@@ -58,7 +58,8 @@ enum SecretRenewal {
                 delay = schedule.firstDelay
             } catch {
                 try Task.checkCancellation()
-                guard link.ended.current == nil else { return }
+                // Calls fail a moment before the link's end is known.
+                if link.ended.current != nil || Self.isEnd(error) { return }
                 delay = schedule.delayAfterFailure(left: left(until: end))
                 link.logger.warning(
                     "the connection's secret was not renewed",
@@ -66,6 +67,11 @@ enum SecretRenewal {
                 )
             }
         }
+    }
+
+    private static func isEnd(_ error: any Error) -> Bool {
+        let code = (error as? AMQPError)?.code
+        return code == .connectionLost || code == .connectionClosed
     }
 
     private static func left(until end: UInt64) -> Duration {
