@@ -82,15 +82,6 @@ public enum ProcessMeasure {
             .sorted().joined(separator: ", ")
     }
 
-    /// In bytes. The thread sanitizer keeps shadows of memory that was used once.
-    private static var mostGrowth: Int {
-        #if SANITIZE_THREAD
-            64 << 20
-        #else
-            8 << 20
-        #endif
-    }
-
     /// How many descriptors are open when no more are being closed.
     private static func settledDescriptors() async throws -> Int {
         var last = try openDescriptors
