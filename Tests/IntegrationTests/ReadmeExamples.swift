@@ -105,8 +105,9 @@ struct ReadmeExamples {
             func consumers() async throws -> Int { try await channel.declareQueue(name).consumerCount }
             for _ in 0..<2 {
                 try await eventually("it consumes") { try await consumers() == 1 }
-                try await Subprocess.rabbitmqctl("eval", Self.closing(name))
-                try await eventually("it was disconnected") { try await consumers() == 0 }
+                // How soon it is back, nobody knows: what counts is that the broker has closed one connection.
+                let closed = try await Subprocess.rabbitmqctl("eval", Self.closing(name))
+                #expect(closed.contains("[ok]"), "\(closed)")
             }
             try await eventually("it consumes again") { try await consumers() == 1 }
             consuming.cancel()

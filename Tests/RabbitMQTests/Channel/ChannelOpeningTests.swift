@@ -9,6 +9,8 @@ import Testing
 struct ChannelOpeningTests {
     @Test func `an answer that is read before the queue took the channel over finds it`() async throws {
         try await ScriptedPeer.withConnection { peer, connection in
+            // What is appended waits for the queue, whether or not something was received before.
+            connection.link.outbox.state.withLock { $0.directDescriptor = nil }
             let gate = DispatchSemaphore(value: 0)
             connection.link.onQueue { _ in gate.wait() }
             // In the queue, in this order: a flush, something to read, then what the opening adds.
