@@ -70,5 +70,15 @@ if [[ -n $filter ]]; then options+=(--filter "$filter"); fi
 # All at once, they would wait for each other on a machine of two cores until deadlines pass.
 width=--experimental-maximum-parallelization-width
 if swift test --help-hidden | grep -q -e "$width"; then options+=("$width" 6); fi
+log=$(mktemp)
 # Not built again: without the flag above, all of it would be.
-swift test --skip-build "${options[@]}"
+if swift test --skip-build "${options[@]}" | tee "$log"; then
+    rm -f "$log"
+else
+    status=$?
+    echo "==> what failed"
+    # An issue's own lines come with it: its values and its comment stand below, each behind an arrow.
+    grep -a -A 4 -e '^✘' "$log" | grep -a -e '^✘' -e '↳' -e 'rror:' || tail -n 40 "$log"
+    rm -f "$log"
+    exit "$status"
+fi
