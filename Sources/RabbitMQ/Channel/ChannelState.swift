@@ -43,7 +43,7 @@ struct ChannelState: Sendable {
     /// What is not confirmed yet; nil if the channel doesn't confirm.
     var confirms: ConfirmLedger?
     /// Publishers that wait because the broker has stopped the flow; nil while it flows.
-    var flowWaiters: [OneShot<Void>]?
+    var flowWaiters: WaitingLine?
     /// Publishers that wait for room on the connection.
     var roomWaiters: [ObjectIdentifier: OneShot<Void>] = [:]
     /// The limit that consumers begin with, 0 for none.

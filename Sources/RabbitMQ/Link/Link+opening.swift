@@ -61,7 +61,8 @@ extension Link {
         }
     }
 
-    private func connect(
+    /// Connects, and begins to log in, on the link's queue.
+    func connect(
         to endpoint: Endpoint?,
         _ handshake: Handshake,
         _ opened: OneShot<ConnectionParameters>,

@@ -50,12 +50,16 @@ extension Link {
     }
 
     /// Takes what the peer has sent before it hung up, which may say why.
-    func hearLastWords() {
-        guard let socket else { return }
+    ///
+    /// - Returns: The reason, if it was said and has not ended the link already.
+    func hearLastWords() -> AMQPError? {
+        guard let socket else { return nil }
         do throws(AMQPError) {
             try read(from: socket)
+            return nil
         } catch {
             try? endBatch()
+            return error.code == .connectionLost ? nil : error
         }
     }
 

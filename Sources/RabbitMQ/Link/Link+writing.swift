@@ -9,8 +9,7 @@ extension Link {
         do throws(AMQPError) {
             try writeOut()
         } catch {
-            hearLastWords()
-            end(lost(error))
+            end(hearLastWords() ?? lost(error))
         }
     }
 

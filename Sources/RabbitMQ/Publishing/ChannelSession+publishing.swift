@@ -149,13 +149,15 @@ extension ChannelSession {
         while true {
             let waiter = try state.withLock { state throws(AMQPError) -> OneShot<Void>? in
                 if let reason = state.closeReason { throw reason }
-                guard state.flowWaiters != nil else { return nil }
-                let waiter = OneShot<Void>()
-                state.flowWaiters?.append(waiter)
-                return waiter
+                return state.flowWaiters?.join()
             }
             guard let waiter else { return }
-            try await wait(waiter) { "the broker has stopped the channel's flow" }
+            do {
+                try await wait(waiter) { "the broker has stopped the channel's flow" }
+            } catch {
+                state.withLock { $0.flowWaiters?.leave() }
+                throw error
+            }
         }
     }
 
@@ -167,7 +169,12 @@ extension ChannelSession {
         guard let waiter else { return }
         // What the broker is to confirm must be on its way.
         outbox.expedite()
-        try await wait(waiter) { "the broker leaves as many messages unconfirmed as may be" }
+        do {
+            try await wait(waiter) { "the broker leaves as many messages unconfirmed as may be" }
+        } catch {
+            state.withLock { $0.confirms?.abandon() }
+            throw error
+        }
     }
 
     private func wait(_ waiter: OneShot<Void>, why: @escaping @Sendable () -> String) async throws {
@@ -196,8 +203,9 @@ extension ChannelSession {
     func setFlow(isActive: Bool) {
         let waiters = state.withLock { state -> [OneShot<Void>] in
             setMode(.stopped, !isActive)
-            defer { state.flowWaiters = isActive ? nil : state.flowWaiters ?? [] }
-            return isActive ? state.flowWaiters ?? [] : []
+            let waiters = isActive ? state.flowWaiters?.removeAll() ?? [] : []
+            state.flowWaiters = isActive ? nil : state.flowWaiters ?? WaitingLine()
+            return waiters
         }
         for waiter in waiters { waiter.succeed(()) }
     }
@@ -246,9 +254,8 @@ extension ChannelSession {
     func endPublishing(_ error: AMQPError) {
         let (outcomes, waiters) = state.withLock { state -> (ConfirmLedger.Outcomes, [OneShot<Void>]) in
             let (outcomes, places) = state.confirms?.end(Self.outcome(of: error)) ?? (.init(), [])
-            let waiters = places + (state.flowWaiters ?? []) + state.roomWaiters.values
-            if state.flowWaiters != nil { state.flowWaiters = [] }
-            return (outcomes, waiters)
+            let flow = state.flowWaiters?.removeAll() ?? []
+            return (outcomes, places + flow + state.roomWaiters.values)
         }
         outcomes.makeKnown()
         for waiter in waiters { waiter.fail(error) }

@@ -48,7 +48,7 @@ struct ConfirmLedger: Sendable {
     private(set) var unconfirmed = 0
     /// Places that were given to publishers who have not taken their number yet.
     private var promised = 0
-    private var waiters: Deque<OneShot<Void>> = []
+    private var waiters = WaitingLine()
 
     init(limit: Int) { self.limit = limit }
 
@@ -62,10 +62,11 @@ struct ConfirmLedger: Sendable {
             promised += 1
             return nil
         }
-        let waiter = OneShot<Void>()
-        waiters.append(waiter)
-        return waiter
+        return waiters.join()
     }
+
+    /// Says that one who waited for a place has stopped, and was given none.
+    mutating func abandon() { waiters.leave() }
 
     /// Gives a place back that is not needed.
     mutating func release() { promised -= 1 }
@@ -161,10 +162,7 @@ struct ConfirmLedger: Sendable {
     mutating func end(_ error: AMQPError) -> (outcomes: Outcomes, waiters: [OneShot<Void>]) {
         var outcomes = Outcomes()
         for index in entries.indices { take(index, error, into: &outcomes) }
-        defer {
-            entries = []
-            waiters = []
-        }
-        return (outcomes, Array(waiters))
+        entries = []
+        return (outcomes, waiters.removeAll())
     }
 }

@@ -103,6 +103,35 @@ struct OpeningTests {
         }
     }
 
+    @Test func `a refusal is heard although writing fails before it was read`() async throws {
+        let peer = try ScriptedPeer()
+        defer { peer.hangUp() }
+        let link = Link(configuration: peer.configuration)
+        let opened = OneShot<ConnectionParameters>()
+        let wishes = Handshake.Wishes(
+            mechanism: "PLAIN",
+            response: Array("\0guest\0guest".utf8),
+            virtualHost: "/",
+            channelMax: 0,
+            frameMax: 131_072,
+            heartbeat: 0,
+            clientProperties: [:]
+        )
+        link.onQueue { $0.connect(to: nil, Handshake(wishes), opened, ConnectProgress(), deadline: .max) }
+        try await OpeningStep.startOkSeen.play(peer)
+        await link.stopReading()
+        try await peer.sendClose(.connectionClose, channel: 0, code: 403, text: "ACCESS_REFUSED")
+        peer.hangUp()
+        link.onQueue { link in
+            try? link.outbox.send(.connectionCloseOk, channel: 0)
+            link.flush()
+        }
+        let error = try await thrownError { try await opened.value() }
+        #expect(error.code == .authenticationFailed)
+        #expect(error.replyText == "ACCESS_REFUSED")
+        #expect(error.replyCode == .accessRefused)
+    }
+
     @Test(
         arguments: [
             Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8), Array("AMQP".utf8) + [0, 1, 0, 0],
@@ -187,5 +216,13 @@ struct OpeningTests {
         #expect(fields.short() == told)
         peer.hangUp()
         _ = try await thrownError { try await connecting.value }
+    }
+}
+
+extension Link {
+    /// Has writing come before reading.
+    fileprivate func stopReading() {
+        isReadingPaused = true
+        readSource?.suspend()
     }
 }

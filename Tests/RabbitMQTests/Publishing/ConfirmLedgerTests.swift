@@ -145,4 +145,22 @@ struct ConfirmLedgerTests {
             #expect(settled.count == confirmations.count)
         }
     }
+
+    @Test("publishers that stop waiting for a place do not stay listed, and cost nobody a place")
+    func abandoned() throws {
+        var (ledger, _) = ledger(publishing: 1, limit: 1)
+        let reserved = ledger.reserve()
+        let patient = try #require(reserved)
+        for _ in 0..<1_000 {
+            let reserved = ledger.reserve()
+            try #require(reserved).fail(CancellationError())
+            ledger.abandon()
+        }
+        _ = ledger.settle(1, multiple: false, error: nil)
+        let admitted = ledger.admit()
+        #expect(admitted.first === patient)
+        ledger.release()
+        let next = ledger.admit()
+        #expect(next.count <= 1)
+    }
 }
