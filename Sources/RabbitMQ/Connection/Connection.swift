@@ -39,6 +39,7 @@ public final class Connection: Sendable {
         let login: Login
         do {
             try configuration.validate()
+            try Task.checkCancellation()
             login = try await configuration.credentials.login(within: configuration.connectTimeout)
         } catch {
             configuration.connectedSocket.map(Socket.close)
@@ -111,7 +112,9 @@ public final class Connection: Sendable {
     /// - Throws: ``AMQPError/Code/tooManyChannels`` if as many as the broker allows are open; the reason, if the
     ///   connection has ended; ``AMQPError/Code/timedOut``; `CancellationError`.
     public func openChannel() async throws -> Channel {
-        Channel(session: try await ChannelSession.open(on: link), connection: self)
+        // The broker might answer before the cancellation is looked at.
+        try Task.checkCancellation()
+        return Channel(session: try await ChannelSession.open(on: link), connection: self)
     }
 
     /// Closes the connection with a handshake.

@@ -121,6 +121,7 @@ extension Queue {
     }
 
     private func startConsumer(_ options: ConsumerOptions, callback: Consumer.Callback?) async throws -> Consumer {
+        try Task.checkCancellation()
         try requireNotDeleted()
         let session = channel.session
         let (prefetch, sharedPrefetch) = session.state.withLock { ($0.prefetchCount, $0.sharedPrefetchCount) }

@@ -2,7 +2,8 @@ internal import Synchronization
 
 /// What was declared through a connection's handles and not deleted through them since, in the order of declaring.
 ///
-/// Passive declarations are not in it, nor queues that the broker named: nobody can declare such a name.
+/// Passive declarations are not in it, nor queues that the broker named: nobody can declare such a name. Of what the
+/// broker deletes by itself, which nobody tells us of, it keeps the latest only (``transientLimit``).
 final class TopologyRecord: Sendable {
     enum Destination: Hashable, Sendable {
         case queue, exchange
@@ -25,6 +26,9 @@ final class TopologyRecord: Sendable {
         }
     }
 
+    /// How many exchanges, and how many queues, that the broker may have deleted by itself are kept at most.
+    static let transientLimit = 10_000
+
     private struct End: Hashable {
         let kind: Destination
         let name: String
@@ -37,10 +41,44 @@ final class TopologyRecord: Sendable {
         /// By what they lead to, so that a queue takes its bindings with it cheaply.
         var bindings: [End: [BindingKey: Int]] = [:]
         private var count = 0
+        /// How many of what may vanish were added since the last pruning.
+        private var fresh = 0
 
         mutating func next() -> Int {
             count += 1
             return count
+        }
+
+        mutating func noteTransient() {
+            fresh += 1
+            guard fresh > TopologyRecord.transientLimit / 2 else { return }
+            fresh = 0
+            let queues = Self.stale(queues.filter(\.value.declaration.isTransient).mapValues(\.order))
+            let exchanges = Self.stale(exchanges.filter(\.value.declaration.autoDelete).mapValues(\.order))
+            for name in queues { removeQueue(name) }
+            removeExchanges(exchanges)
+        }
+
+        /// All but the latest.
+        private static func stale(_ orders: [String: Int]) -> Set<String> {
+            Set(orders.sorted { $0.value < $1.value }.dropLast(TopologyRecord.transientLimit / 2).map(\.key))
+        }
+
+        mutating func removeQueue(_ name: String) {
+            queues[name] = nil
+            bindings[End(kind: .queue, name: name)] = nil
+        }
+
+        mutating func removeExchanges(_ names: Set<String>) {
+            guard !names.isEmpty else { return }
+            for name in names {
+                exchanges[name] = nil
+                bindings[End(kind: .exchange, name: name)] = nil
+            }
+            bindings = bindings.compactMapValues { bindings in
+                let left = bindings.filter { !names.contains($0.key.source) }
+                return left.isEmpty ? nil : left
+            }
         }
     }
 
@@ -51,6 +89,7 @@ final class TopologyRecord: Sendable {
         entries.withLock { entries in
             let order = entries.exchanges[declaration.name]?.order ?? entries.next()
             entries.exchanges[declaration.name] = (order, declaration)
+            if declaration.autoDelete { entries.noteTransient() }
         }
     }
 
@@ -61,6 +100,7 @@ final class TopologyRecord: Sendable {
         entries.withLock { entries in
             let order = entries.queues[declaration.name]?.order ?? entries.next()
             entries.queues[declaration.name] = (order, declaration)
+            if declaration.isTransient { entries.noteTransient() }
         }
     }
 
@@ -84,22 +124,12 @@ final class TopologyRecord: Sendable {
     }
 
     func removeQueue(_ name: String) {
-        entries.withLock { entries in
-            entries.queues[name] = nil
-            entries.bindings[End(kind: .queue, name: name)] = nil
-        }
+        entries.withLock { $0.removeQueue(name) }
     }
 
     /// Its bindings go with it, on both sides.
     func removeExchange(_ name: String) {
-        entries.withLock { entries in
-            entries.exchanges[name] = nil
-            entries.bindings[End(kind: .exchange, name: name)] = nil
-            entries.bindings = entries.bindings.compactMapValues { bindings in
-                let left = bindings.filter { $0.key.source != name }
-                return left.isEmpty ? nil : left
-            }
-        }
+        entries.withLock { $0.removeExchanges([name]) }
     }
 
     // MARK: Looking
@@ -117,4 +147,9 @@ final class TopologyRecord: Sendable {
             entries.bindings.values.joined().sorted { $0.value < $1.value }.map(\.key)
         }
     }
+}
+
+extension ClientMethod.DeclareQueue {
+    /// Whether the broker deletes it by itself, some time.
+    fileprivate var isTransient: Bool { autoDelete || arguments["x-expires"] != nil }
 }

@@ -70,4 +70,31 @@ struct TopologyRecordTests {
         #expect(record.bindings.map(\.kind) == [.queue, .exchange, .queue])
         #expect(record.bindings.last?.arguments == ["a": 1])
     }
+
+    @Test("of what vanishes by itself only the latest stays; what lasts stays all")
+    func bounded() {
+        let record = TopologyRecord()
+        let limit = TopologyRecord.transientLimit
+        record.add(ClientMethod.DeclareExchange(name: "lasting", type: "fanout"))
+        for index in 0..<3 * limit {
+            let queue = ClientMethod.DeclareQueue(
+                name: "q\(index)",
+                autoDelete: index % 2 == 0,
+                arguments: index % 2 == 0 ? [:] : ["x-expires": 1000]
+            )
+            record.add(queue)
+            record.add(binding(queue.name, "lasting"), to: .queue)
+            record.add(ClientMethod.DeclareExchange(name: "e\(index)", type: "fanout", autoDelete: true))
+            record.add(binding("e\(index)", "lasting"), to: .exchange)
+            if index % 10 == 0 { record.add(ClientMethod.DeclareQueue(name: "lasting\(index)")) }
+        }
+        let queues = record.queues.map(\.name)
+        #expect(queues.count { $0.hasPrefix("lasting") } == 3 * limit / 10)
+        #expect(queues.count { $0.hasPrefix("q") } <= limit)
+        #expect(queues.last == "q\(3 * limit - 1)")
+        #expect(record.exchanges.count <= limit + 1)
+        #expect(record.exchanges.first?.name == "lasting")
+        #expect(record.bindings.count <= 2 * limit)
+        #expect(record.bindings.last?.destination == "e\(3 * limit - 1)")
+    }
 }
