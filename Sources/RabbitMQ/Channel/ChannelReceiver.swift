@@ -2,7 +2,8 @@ internal import DequeModule
 internal import Logging
 internal import Synchronization
 
-/// Takes the frames of one channel, on its link's queue.
+/// Takes the frames of one channel, on its link's queue: nobody else does, so that the exclusivity of what changes with
+/// every delivery need not be checked at run time.
 final class ChannelReceiver: ChannelInbox {
     private enum Origin {
         case delivery(ConsumerIntake, tag: UInt64, redelivered: Bool, exchange: String, routingKey: String)
@@ -11,13 +12,12 @@ final class ChannelReceiver: ChannelInbox {
     }
 
     let session: ChannelSession
-    private var assembly = MessageAssembly<Origin>()
-    private var consumers = ConsumerTable()
+    @exclusivity(unchecked) private var assembly = MessageAssembly<Origin>()
+    @exclusivity(unchecked) private var consumers = ConsumerTable()
     /// Tags of deliveries in the batch at hand that need to be settled.
-    private var newTags: [UInt64] = []
+    @exclusivity(unchecked) private var newTags: [UInt64] = []
     /// Consumers that got something in the batch at hand.
-    private var touched: [ConsumerIntake] = []
-    private let decoder = DeliveryDecoder()
+    @exclusivity(unchecked) private var touched: [ConsumerIntake] = []
     private var exchanges = TextCache()
     private var routingKeys = TextCache()
 
@@ -79,7 +79,7 @@ final class ChannelReceiver: ChannelInbox {
         if case .basicConsumeOk = method, let consumer = call.consumer { consumers.add(consumer) }
         if case .basicCancelOk(let tag) = method {
             // What came before it is still seen by a consumer without acknowledgement.
-            try handOver()
+            handOver()
             consumers.remove(tag: tag)
         }
         guard !call.reply.succeed(.method(method)) else { return }
@@ -88,7 +88,7 @@ final class ChannelReceiver: ChannelInbox {
     }
 
     private func cancelledByServer(_ tag: String) throws(AMQPError) {
-        try handOver()
+        handOver()
         guard let intake = consumers.remove(tag: tag) else { return }
         logger.notice("the broker cancelled a consumer", metadata: ["consumer-tag": "\(tag)"])
         intake.consumer.end(
@@ -187,7 +187,7 @@ final class ChannelReceiver: ChannelInbox {
     }
 
     private func complete(_ get: ServerMethod.GetOk, _ message: Message) throws(AMQPError) {
-        try handOver()
+        handOver()
         let call = session.state.withLock { state in try? state.takeCall(answeredBy: .basicGetOk(get)) }
         guard let call, let source = call.source else { return }
         if !source.noAck { session.state.withLock { $0.settlements.delivered(get.deliveryTag) } }
@@ -206,10 +206,10 @@ final class ChannelReceiver: ChannelInbox {
 
     // MARK: Handing over
 
-    func endBatch() throws(AMQPError) { try handOver() }
+    func endBatch() throws(AMQPError) { handOver() }
 
     /// Hands the messages that came to their consumers, once they can be settled.
-    private func handOver() throws(AMQPError) {
+    private func handOver() {
         if !newTags.isEmpty {
             session.state.withLock { state in
                 for tag in newTags { state.settlements.delivered(tag) }
@@ -217,7 +217,7 @@ final class ChannelReceiver: ChannelInbox {
             newTags.removeAll(keepingCapacity: true)
         }
         defer { touched.removeAll(keepingCapacity: true) }
-        for intake in touched { try intake.handOver(decoder) }
+        for intake in touched { intake.handOver() }
     }
 
     // MARK: The end
@@ -238,7 +238,7 @@ final class ChannelReceiver: ChannelInbox {
                 metadata: ["channel": "\(session.number)", "reason": "\(error)"]
             )
         }
-        try handOver()
+        handOver()
         var isCrossing = false
         session.finish(error) { reason in
             // Known only now: until the channel's state is closed, whoever closes it sends a close of ours.
@@ -257,7 +257,7 @@ final class ChannelReceiver: ChannelInbox {
     }
 
     func end(_ error: AMQPError) {
-        try? handOver()
+        handOver()
         session.finish(error) { endConsumers($0) }
     }
 

@@ -6,7 +6,7 @@ final class ConsumerIntake {
     let source: DeliverySource
     private let tagBytes: [UInt8]
     private let buffer: DeliveryBuffer
-    private var run = DeliveryRun()
+    @exclusivity(unchecked) private var run = DeliveryRun()
     /// Runs of the batch before the one that is being filled.
     private var fullRuns: [DeliveryRun] = []
 
@@ -34,31 +34,32 @@ final class ConsumerIntake {
         _ = run.append(chunk, offset: offset, bodySize: bodySize)
     }
 
-    func append(_ message: IncomingMessage) {
-        if run.append(message) { return }
-        beginRun()
-        _ = run.append(message)
-    }
+    func append(_ message: IncomingMessage) { run.append(message) }
 
     private func beginRun() {
         fullRuns.append(run)
-        run = buffer.spareRun()
+        run = DeliveryRun()
     }
 
-    func handOver(_ decoder: DeliveryDecoder) throws(AMQPError) {
+    func handOver() {
         if !fullRuns.isEmpty {
-            for run in fullRuns { try handOver(run, decoder) }
+            for run in fullRuns { _ = handOver(run) }
             fullRuns = []
         }
-        try handOver(run, decoder)
-        run = buffer.spareRun()
+        run = handOver(run)
     }
 
-    private func handOver(_ run: DeliveryRun, _ decoder: DeliveryDecoder) throws(AMQPError) {
-        try run.settleForm(source, decoder)
-        guard !buffer.append(run) else { return }
-        // The consumer has ended.
-        consumer.giveBack([run])
+    /// Hands a run over.
+    ///
+    /// - Returns: An empty one.
+    private func handOver(_ run: DeliveryRun) -> DeliveryRun {
+        run.releaseChunk()
+        switch buffer.append(run) {
+        case .taken(let spare): return spare ?? DeliveryRun()
+        case .ended:
+            consumer.giveBack([run])
+            return DeliveryRun()
+        }
     }
 }
 

@@ -40,25 +40,30 @@ public struct Deliveries: AsyncSequence, Sendable {
 
     /// Takes one message after the other.
     public struct AsyncIterator: AsyncIteratorProtocol {
-        let cursor: DeliveryCursor
+        @usableFromInline let cursor: DeliveryCursor
         let sequence: Deliveries
 
         /// Waits for the next message.
         ///
         /// - Returns: The message, or nil once the consumer was cancelled with ``Consumer/cancel()``.
         /// - Throws: `CancellationError`, or an ``AMQPError`` that says why no more messages come.
+        @inlinable
         public mutating func next(
             isolation actor: isolated (any Actor)? = #isolation
         ) async throws -> IncomingMessage? {
-            try await cursor.next()
+            // Most need not be waited for: in the caller's module, that costs no asynchronous call.
+            if let message = try cursor.nextAtHand() { return message }
+            return try await cursor.nextOfNextRun()
         }
 
         /// Waits for the next message.
         ///
         /// - Returns: The message, or nil once the consumer was cancelled with ``Consumer/cancel()``.
         /// - Throws: `CancellationError`, or an ``AMQPError`` that says why no more messages come.
+        @inlinable
         public mutating func next() async throws -> IncomingMessage? {
-            try await cursor.next()
+            if let message = try cursor.nextAtHand() { return message }
+            return try await cursor.nextOfNextRun()
         }
     }
 }

@@ -49,27 +49,27 @@ final class DeliveryBuffer: Sendable {
 
     var isCutOff: Bool { isCut.load(ordering: .acquiring) }
 
-    /// An empty run.
-    func spareRun() -> DeliveryRun { state.withLock { $0.spare.popLast() } ?? DeliveryRun() }
+    /// What became of a run.
+    enum Appended {
+        /// It was taken; instead of it another may be filled.
+        case taken(spare: DeliveryRun?)
+        /// Nothing is taken any more.
+        case ended
+    }
 
     /// Appends a run.
-    ///
-    /// - Returns: Whether it was taken: not after the end.
-    func append(_ run: DeliveryRun) -> Bool {
-        guard !run.isEmpty else { return true }
+    func append(_ run: DeliveryRun) -> Appended {
+        guard !run.isEmpty else { return .taken(spare: run) }
         let bytes = run.footprint
-        let (taken, waiters) = state.withLock { state -> (Bool, [OneShot<Void>]) in
-            guard state.end == nil else { return (false, []) }
-            if let last = state.runs.last, last.absorb(run) {
-                state.keep(run)
-            } else {
-                state.runs.append(run)
-            }
-            return (true, state.takeWaiters())
+        let (appended, waiters) = state.withLock { state -> (Appended, [OneShot<Void>]) in
+            guard state.end == nil else { return (.ended, []) }
+            if let last = state.runs.last, last.absorb(run) { return (.taken(spare: run), state.takeWaiters()) }
+            state.runs.append(run)
+            return (.taken(spare: state.spare.popLast()), state.takeWaiters())
         }
-        if taken { gauge?.add(bytes) }
+        if case .taken = appended { gauge?.add(bytes) }
         for waiter in waiters { waiter.succeed(()) }
-        return taken
+        return appended
     }
 
     /// Takes what came together, waiting for it if need be.

@@ -1,8 +1,9 @@
 /// One iteration over a consumer's messages. Its end, for whatever reason, is the end of the consumer.
+@usableFromInline
 final class DeliveryCursor {
     private let consumer: Consumer
     private let decoder = DeliveryDecoder()
-    private var run: DeliveryRun?
+    @exclusivity(unchecked) private var run: DeliveryRun?
 
     init(_ consumer: Consumer) { self.consumer = consumer }
 
@@ -12,11 +13,17 @@ final class DeliveryCursor {
     }
 
     /// The next message, or nil if the consumer was cancelled.
-    @inline(__always)
     func next() async throws -> IncomingMessage? {
-        if consumer.buffer.isCutOff || Task.isCancelled { try stop() }
-        if let run, let message = try pop(run) { return message }
+        if let message = try nextAtHand() { return message }
         return try await nextOfNextRun()
+    }
+
+    /// The next message, if it need not be waited for.
+    @usableFromInline
+    func nextAtHand() throws -> IncomingMessage? {
+        if consumer.buffer.isCutOff || Task.isCancelled { try stop() }
+        guard let run else { return nil }
+        return try pop(run)
     }
 
     @inline(__always)
@@ -30,7 +37,9 @@ final class DeliveryCursor {
         }
     }
 
-    private func nextOfNextRun() async throws -> IncomingMessage? {
+    /// Waits for the next message, when none is at hand.
+    @usableFromInline
+    func nextOfNextRun() async throws -> IncomingMessage? {
         do {
             let emptied = run
             run = nil

@@ -1,23 +1,31 @@
 internal import DequeModule
 
-/// Deliveries that came together for one consumer: either decoded, or where they lie in a chunk that was received.
+/// Deliveries that came together for one consumer, mostly not decoded yet: where they lie in a chunk that was received,
+/// or in a copy of their frames. Those that came in several pieces are decoded, and stand behind the others.
 ///
-/// The consumer decodes the latter on its own thread, one by one: what is allocated for a message is then allocated and
-/// freed by the same thread, and the link's queue is free to read on.
+/// The consumer decodes on its own thread, one by one: what is allocated for a message is then allocated and freed by
+/// the same thread, and the link's queue is free to read on.
 ///
 /// `@unchecked Sendable` is safe because a run has one owner at a time: the link's queue fills it and hands it over
-/// through the buffer's lock, the consumer empties it and hands it back the same way.
+/// through the buffer's lock, the consumer empties it and hands it back the same way. For the same reason its
+/// properties' exclusivity need not be checked at run time, once or twice a message.
 final class DeliveryRun: @unchecked Sendable {
-    private var decoded: Deque<IncomingMessage> = []
-    private var chunk: ReceiveChunk?
-    private var offsets: ContiguousArray<Int32> = []
-    private var position = 0
+    /// What the offsets count in.
+    @exclusivity(unchecked) private var chunk: ReceiveChunk?
+    /// Memory of its own, for copies of frames.
+    @exclusivity(unchecked) private var copies: ReceiveChunk?
+    @exclusivity(unchecked) private var copied = 0
+    @exclusivity(unchecked) private var offsets: ContiguousArray<Int32> = []
+    @exclusivity(unchecked) private var position = 0
+    @exclusivity(unchecked) private var decoded: Deque<IncomingMessage> = []
 
     /// About how many bytes of memory its messages take.
-    private(set) var footprint = 0
+    @exclusivity(unchecked) private(set) var footprint = 0
 
-    /// A run of fewer messages is decoded at once: it would keep a whole chunk for little.
-    private static let fewestUndecoded = 16
+    /// Frames of fewer bytes are copied: they would keep a whole chunk for little.
+    private static let fewestUncopied = 32 * 1024
+    /// A run of copies takes no more in than this many bytes.
+    private static let mostCopied = 256 * 1024
 
     var isEmpty: Bool { position == offsets.count && decoded.isEmpty }
 
@@ -26,30 +34,61 @@ final class DeliveryRun: @unchecked Sendable {
     /// - Returns: Whether it goes with what is in the run already.
     @inline(__always)
     func append(_ chunk: ReceiveChunk, offset: Int, bodySize: Int) -> Bool {
-        if self.chunk == nil, decoded.isEmpty { self.chunk = chunk }
-        guard self.chunk === chunk else { return false }
+        if self.chunk == nil, isEmpty { self.chunk = chunk }
+        guard self.chunk === chunk, decoded.isEmpty else { return false }
         offsets.append(Int32(truncatingIfNeeded: offset))
         footprint += bodySize + IncomingMessage.overhead
         return true
     }
 
     /// Appends a message.
-    ///
-    /// - Returns: Whether it goes with what is in the run already.
-    func append(_ message: IncomingMessage) -> Bool {
-        guard chunk == nil else { return false }
+    func append(_ message: IncomingMessage) {
         decoded.append(message)
         footprint += message.footprint
-        return true
     }
 
-    /// Takes the messages of another run in, if both are decoded.
+    /// Copies frames that are not worth keeping a chunk for.
+    func releaseChunk() {
+        guard let chunk, !ownsChunk, footprint < Self.fewestUncopied else { return }
+        for index in offsets.indices {
+            let frames = chunk.base + Int(offsets[index])
+            offsets[index] = copy(frames, DeliveryDecoder.size(frames))
+        }
+        self.chunk = copies
+    }
+
+    /// Takes the messages of another run in, if neither keeps a chunk.
     func absorb(_ other: DeliveryRun) -> Bool {
-        guard chunk == nil, other.chunk == nil else { return false }
+        guard ownsChunk, other.ownsChunk else { return false }
+        if let frames = other.chunk {
+            guard decoded.isEmpty, copied + other.copied <= Self.mostCopied else { return false }
+            let moved = copy(frames.base, other.copied)
+            offsets.append(contentsOf: other.offsets.lazy.map { $0 + moved })
+            chunk = copies
+        }
         decoded.append(contentsOf: other.decoded)
         footprint += other.footprint
         other.clear()
         return true
+    }
+
+    private var ownsChunk: Bool { chunk == nil || chunk === copies }
+
+    /// Copies bytes behind those copied before.
+    ///
+    /// - Returns: Where they are now.
+    private func copy(_ bytes: UnsafeRawPointer, _ count: Int) -> Int32 {
+        let start = copied
+        copied += count
+        if let copies, copied <= copies.capacity {
+            copies.base.advanced(by: start).copyMemory(from: bytes, byteCount: count)
+        } else {
+            let larger = ReceiveChunk(capacity: max(2048, copied * 2))
+            if let copies { larger.base.copyMemory(from: copies.base, byteCount: start) }
+            larger.base.advanced(by: start).copyMemory(from: bytes, byteCount: count)
+            copies = larger
+        }
+        return Int32(truncatingIfNeeded: start)
     }
 
     @inline(__always)
@@ -57,23 +96,13 @@ final class DeliveryRun: @unchecked Sendable {
         guard let chunk, position < offsets.count else { return decoded.popFirst() }
         let offset = Int(offsets[position])
         position += 1
-        return IncomingMessage(try decoder.decode(chunk.base + offset), source: source)
-    }
-
-    /// Decodes what is not worth keeping a chunk for.
-    func settleForm(_ source: DeliverySource, _ decoder: DeliveryDecoder) throws(AMQPError) {
-        guard let chunk, offsets.count < Self.fewestUndecoded else { return }
-        for offset in offsets {
-            decoded.append(IncomingMessage(try decoder.decode(chunk.base + Int(offset)), source: source))
-        }
-        self.chunk = nil
-        offsets.removeAll(keepingCapacity: true)
+        return try decoder.decode(chunk.base + offset, source: source)
     }
 
     /// The tags of the messages that are left.
     var deliveryTags: [UInt64] {
         guard let chunk else { return decoded.map(\.deliveryTag) }
-        return offsets[position...].map { DeliveryPeek.deliveryTag(chunk.base + Int($0)) }
+        return offsets[position...].map { DeliveryPeek.deliveryTag(chunk.base + Int($0)) } + decoded.map(\.deliveryTag)
     }
 
     func clear() {
@@ -81,6 +110,8 @@ final class DeliveryRun: @unchecked Sendable {
         position = 0
         footprint = 0
         offsets.removeAll(keepingCapacity: offsets.count < 4096)
+        copied = 0
+        if let copies, copies.capacity > Self.fewestUncopied { self.copies = nil }
         decoded.removeAll(keepingCapacity: decoded.count < 1024)
     }
 }

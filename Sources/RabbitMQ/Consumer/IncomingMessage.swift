@@ -38,17 +38,8 @@ public struct IncomingMessage: Sendable {
     static let overhead = 256
 
     @inline(__always)
-    init(_ parts: consuming DeliveryDecoder.Parts, source: DeliverySource) {
-        message = parts.message
-        deliveryTag = parts.deliveryTag
-        redelivered = parts.redelivered
-        exchangeName = parts.exchange
-        routingKey = parts.routingKey
-        self.source = source
-    }
-
     init(
-        message: Message,
+        message: consuming Message,
         deliveryTag: UInt64,
         redelivered: Bool,
         exchangeName: String,

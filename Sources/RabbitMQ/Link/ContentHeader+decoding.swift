@@ -24,6 +24,18 @@ struct HeaderDecoder {
 
     @inline(__always)
     mutating func header(_ payload: UnsafeRawBufferPointer) throws(AMQPError) -> ContentHeader {
+        ContentHeader(
+            bodySize: Self.bodySize(payload, 0..<payload.count) ?? 0,
+            message: try message(payload, body: [])
+        )
+    }
+
+    /// The message that a header and its body make.
+    @inline(__always)
+    mutating func message(
+        _ payload: UnsafeRawBufferPointer,
+        body: consuming [UInt8]
+    ) throws(AMQPError) -> Message {
         guard payload.count >= Self.prefix + 2, payload.bigEndian(UInt16.self, at: 0) == Self.basicClass else {
             throw AMQPError(.protocolViolation, "a content header that is not of the class basic")
         }
@@ -41,10 +53,7 @@ struct HeaderDecoder {
             &decoded
         )
         guard status >= 0, let decoded else { throw Self.malformed }
-        return ContentHeader(
-            bodySize: payload.bigEndian(UInt64.self, at: 4),
-            message: message(decoded.assumingMemoryBound(to: amqp_basic_properties_t.self))
-        )
+        return message(decoded.assumingMemoryBound(to: amqp_basic_properties_t.self), body: body)
     }
 
     private static var malformed: AMQPError { AMQPError(.protocolViolation, "malformed message properties") }
@@ -73,10 +82,13 @@ struct HeaderDecoder {
     }
 
     @inline(__always)
-    private mutating func message(_ properties: UnsafePointer<amqp_basic_properties_t>) -> Message {
+    private mutating func message(
+        _ properties: UnsafePointer<amqp_basic_properties_t>,
+        body: consuming [UInt8]
+    ) -> Message {
         let flags = properties.pointee._flags
         return Message(
-            body: [],
+            body: body,
             contentType: flags & Self.contentType != 0
                 ? contentTypes.text(properties.pointee.content_type.buffer) : nil,
             deliveryMode: flags & Self.deliveryMode != 0

@@ -1,20 +1,13 @@
 /// Finds and decodes deliveries whose three frames (basic.deliver, content header, one body frame) lie behind each other
 /// in memory. Where they lie was checked when they were received; their content is checked here.
 ///
-/// Not Sendable: it has pools of its own, and is its consumer's or its channel's.
+/// Not Sendable: it has pools of its own, and is its consumer's. So nothing is gained by checking its properties'
+/// exclusivity at run time, which takes longer than what they are for.
 final class DeliveryDecoder {
     private let methods = MethodDecoder()
-    private var headers = HeaderDecoder()
-    private var exchanges = TextCache()
-    private var routingKeys = TextCache()
-
-    struct Parts {
-        var message: Message
-        var deliveryTag: UInt64
-        var redelivered: Bool
-        var exchange: String
-        var routingKey: String
-    }
+    @exclusivity(unchecked) private var headers = HeaderDecoder()
+    @exclusivity(unchecked) private var exchanges = TextCache()
+    @exclusivity(unchecked) private var routingKeys = TextCache()
 
     /// The payload of the frame at `frame`.
     @inline(__always)
@@ -25,20 +18,27 @@ final class DeliveryDecoder {
 
     /// Decodes the delivery at `frame`.
     @inline(__always)
-    func decode(_ frame: UnsafeRawPointer) throws(AMQPError) -> Parts {
+    func decode(_ frame: UnsafeRawPointer, source: DeliverySource) throws(AMQPError) -> IncomingMessage {
         let method = Self.payload(frame)
         let header = Self.payload(frame + method.count + FrameScanner.overhead)
         let body = Self.payload(frame + method.count + header.count + 2 * FrameScanner.overhead)
         let delivery = try methods.deliver(method)
-        var message = try headers.header(header).message
-        message.body = [UInt8](copying: body)
-        return Parts(
-            message: message,
+        return IncomingMessage(
+            message: try headers.message(header, body: [UInt8](copying: body)),
             deliveryTag: delivery.deliveryTag,
             redelivered: delivery.redelivered,
-            exchange: exchanges.text(delivery.exchange),
-            routingKey: routingKeys.text(delivery.routingKey)
+            exchangeName: exchanges.text(delivery.exchange),
+            routingKey: routingKeys.text(delivery.routingKey),
+            source: source
         )
+    }
+
+    /// How many bytes the three frames at `frame` take.
+    @inline(__always)
+    static func size(_ frame: UnsafeRawPointer) -> Int {
+        let method = payload(frame).count + FrameScanner.overhead
+        let header = payload(frame + method).count + FrameScanner.overhead
+        return method + header + payload(frame + method + header).count + FrameScanner.overhead
     }
 }
 

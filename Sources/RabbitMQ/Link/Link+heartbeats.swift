@@ -26,6 +26,7 @@ extension Link {
             )
             return
         }
+        received.trim()
         let now = MonotonicTime.now
         if schedule.isDue(now: now, lastSent: lastSent), isFlightEmpty {
             try? outbox.append { buffer in buffer.appendHeartbeat() }

@@ -33,22 +33,23 @@ actor Link {
     nonisolated let numbers = Mutex(ChannelNumbers(max: 0))
     nonisolated var logger: Logger { configuration.logger }
 
+    // What every frame changes is the queue's alone: its exclusivity need not be checked at run time.
     var phase = Phase.idle
-    var socket: Socket?
+    @exclusivity(unchecked) var socket: Socket?
     var parameters: ConnectionParameters?
-    var inboxes: [(any ChannelInbox)?] = []
+    @exclusivity(unchecked) var inboxes: [(any ChannelInbox)?] = []
     var updateSecretReplies: [OneShot<Void>] = []
 
     // Reading
     var readSource: (any DispatchSourceRead)?
     var isReadingPaused = false
     let received = ReceiveBuffer()
-    var scanner = FrameScanner(frameMax: 131_072)
+    @exclusivity(unchecked) var scanner = FrameScanner(frameMax: 131_072)
     let methods = MethodDecoder()
-    var headers = HeaderDecoder()
+    @exclusivity(unchecked) var headers = HeaderDecoder()
     var lastReceived: UInt64 = 0
     /// Channels that got something in the batch at hand.
-    var touched: [Int] = []
+    @exclusivity(unchecked) var touched: [Int] = []
 
     // Writing
     var writeSource: (any DispatchSourceWrite)?

@@ -16,16 +16,21 @@ final class ReceiveChunk: @unchecked Sendable {
 
 /// The bytes received that are not whole frames yet, in a chunk that always has room for the largest frame.
 final class ReceiveBuffer {
-    private(set) var chunk: ReceiveChunk
+    @exclusivity(unchecked) private(set) var chunk: ReceiveChunk
+    /// Chunks that were handed out, to be used again once nobody holds them: fresh memory has its pages cleared first.
+    private var handedOut: [ReceiveChunk] = []
     /// Where in the chunk the bytes begin that were not consumed.
-    private(set) var start = 0
-    private var end = 0
+    @exclusivity(unchecked) private(set) var start = 0
+    @exclusivity(unchecked) private var end = 0
 
     private static let firstCapacity = 16 * 1024
     /// Room for a frame of 128 KiB that begins behind a part of a read.
     private static let capacity = 192 * 1024
     /// What is read at once: so many messages stay in the processor's cache until they are consumed.
     private static let mostRead = 64 * 1024
+
+    /// How many chunks are kept for use again.
+    private static let mostHandedOut = 4
 
     init() { chunk = ReceiveChunk(capacity: Self.firstCapacity) }
 
@@ -47,15 +52,27 @@ final class ReceiveBuffer {
     private func makeRoom(isShared: Bool) {
         let count = end - start
         if isShared || count > chunk.capacity / 2 {
-            let larger = ReceiveChunk(capacity: Self.capacity)
-            larger.base.copyMemory(from: chunk.base + start, byteCount: count)
-            chunk = larger
+            let next = freeChunk()
+            next.base.copyMemory(from: chunk.base + start, byteCount: count)
+            if chunk.capacity == Self.capacity { handedOut.append(chunk) }
+            chunk = next
         } else {
             chunk.base.copyMemory(from: chunk.base + start, byteCount: count)
         }
         start = 0
         end = count
     }
+
+    private func freeChunk() -> ReceiveChunk {
+        for index in handedOut.indices where isKnownUniquelyReferenced(&handedOut[index]) {
+            return handedOut.remove(at: index)
+        }
+        if handedOut.count == Self.mostHandedOut { handedOut.removeFirst() }
+        return ReceiveChunk(capacity: Self.capacity)
+    }
+
+    /// Gives back memory that a busy time has left, while nothing comes.
+    func trim() { handedOut = [] }
 
     func received(_ count: Int) { end += count }
 
