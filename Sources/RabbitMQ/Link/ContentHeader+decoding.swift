@@ -24,18 +24,16 @@ struct HeaderDecoder {
 
     @inline(__always)
     mutating func header(_ payload: UnsafeRawBufferPointer) throws(AMQPError) -> ContentHeader {
-        ContentHeader(
+        let properties = try properties(payload)
+        return ContentHeader(
             bodySize: Self.bodySize(payload, 0..<payload.count) ?? 0,
-            message: try message(payload, body: [])
+            message: message(properties, body: UnsafeRawBufferPointer(start: nil, count: 0))
         )
     }
 
-    /// The message that a header and its body make.
+    /// The properties in a header, valid until the next are decoded.
     @inline(__always)
-    mutating func message(
-        _ payload: UnsafeRawBufferPointer,
-        body: consuming [UInt8]
-    ) throws(AMQPError) -> Message {
+    func properties(_ payload: UnsafeRawBufferPointer) throws(AMQPError) -> UnsafePointer<amqp_basic_properties_t> {
         guard payload.count >= Self.prefix + 2, payload.bigEndian(UInt16.self, at: 0) == Self.basicClass else {
             throw AMQPError(.protocolViolation, "a content header that is not of the class basic")
         }
@@ -53,7 +51,7 @@ struct HeaderDecoder {
             &decoded
         )
         guard status >= 0, let decoded else { throw Self.malformed }
-        return message(decoded.assumingMemoryBound(to: amqp_basic_properties_t.self), body: body)
+        return UnsafePointer(decoded.assumingMemoryBound(to: amqp_basic_properties_t.self))
     }
 
     private static var malformed: AMQPError { AMQPError(.protocolViolation, "malformed message properties") }
@@ -81,14 +79,15 @@ struct HeaderDecoder {
         return NestingCheck.accepts(payload, tableAt: offset)
     }
 
+    /// The message that properties and a body make.
     @inline(__always)
-    private mutating func message(
+    mutating func message(
         _ properties: UnsafePointer<amqp_basic_properties_t>,
-        body: consuming [UInt8]
+        body: UnsafeRawBufferPointer
     ) -> Message {
         let flags = properties.pointee._flags
         return Message(
-            body: body,
+            body: [UInt8](copying: body),
             contentType: flags & Self.contentType != 0
                 ? contentTypes.text(properties.pointee.content_type.buffer) : nil,
             deliveryMode: flags & Self.deliveryMode != 0

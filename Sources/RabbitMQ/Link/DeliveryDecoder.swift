@@ -23,8 +23,9 @@ final class DeliveryDecoder {
         let header = Self.payload(frame + method.count + FrameScanner.overhead)
         let body = Self.payload(frame + method.count + header.count + 2 * FrameScanner.overhead)
         let delivery = try methods.deliver(method)
+        let properties = try headers.properties(header)
         return IncomingMessage(
-            message: try headers.message(header, body: [UInt8](copying: body)),
+            message: headers.message(properties, body: body),
             deliveryTag: delivery.deliveryTag,
             redelivered: delivery.redelivered,
             exchangeName: exchanges.text(delivery.exchange),
