@@ -206,6 +206,8 @@ final class ChannelReceiver: ChannelInbox {
 
     // MARK: Handing over
 
+    var recipients: Int { touched.count }
+
     func endBatch() throws(AMQPError) { handOver() }
 
     /// Hands the messages that came to their consumers, once they can be settled.

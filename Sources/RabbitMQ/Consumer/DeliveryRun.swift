@@ -35,9 +35,22 @@ final class DeliveryRun: @unchecked Sendable {
     @inline(__always)
     func append(_ chunk: ReceiveChunk, offset: Int, bodySize: Int) -> Bool {
         if self.chunk == nil, isEmpty { self.chunk = chunk }
-        guard self.chunk === chunk, decoded.isEmpty else { return false }
-        offsets.append(Int32(truncatingIfNeeded: offset))
+        guard decoded.isEmpty else { return false }
+        if self.chunk === chunk {
+            offsets.append(Int32(truncatingIfNeeded: offset))
+        } else {
+            guard appendCopy(chunk.base + offset) else { return false }
+        }
         footprint += bodySize + IncomingMessage.overhead
+        return true
+    }
+
+    /// Appends a delivery from another chunk than the one before, if there is little as yet.
+    private func appendCopy(_ frames: UnsafeRawPointer) -> Bool {
+        releaseChunk()
+        guard ownsChunk, copied < Self.fewestUncopied else { return false }
+        offsets.append(copy(frames, DeliveryDecoder.size(frames)))
+        chunk = copies
         return true
     }
 

@@ -19,6 +19,8 @@ protocol ChannelInbox: AnyObject {
     ) throws(AMQPError) -> Bool
     func receive(_ header: consuming ContentHeader) throws(AMQPError)
     func receive(body: UnsafeRawBufferPointer) throws(AMQPError)
+    /// How many consumers got something in the batch at hand.
+    var recipients: Int { get }
     /// Everything that was received at once has been handed over: hand on what was put together.
     func endBatch() throws(AMQPError)
     /// The link has ended.

@@ -2,7 +2,12 @@ internal import Dispatch
 
 extension Link {
     /// How many times to read before the queue gets to do something else.
-    private static let readsPerEvent = 8
+    private static let readsPerEvent = 16
+    /// What is received for many consumers is handed over once so many bytes have come for each: waking them costs more
+    /// than the messages do.
+    private static let bytesPerRecipient = 2048
+    /// So many consumers are woken for whatever comes.
+    private static let fewRecipients = 8
 
     func startReading(_ socket: Socket) {
         lastReceived = MonotonicTime.now
@@ -32,6 +37,7 @@ extension Link {
     }
 
     private func read(from socket: Socket) throws(AMQPError) {
+        var batch = 0
         for _ in 0..<Self.readsPerEvent {
             let room = received.room()
             switch socket.read(into: room) {
@@ -41,12 +47,23 @@ extension Link {
                 received.received(count)
                 try handleFrames()
                 if self.socket == nil { return }
+                batch += count
+                guard count < room.count || isEnough(batch) else { continue }
                 try endBatch()
-            case .nothingNow: return
+                batch = 0
+            case .nothingNow: return try endBatch()
             case .ended(let error): throw error
             }
         }
+        try endBatch()
         onQueue { $0.readable() }
+    }
+
+    /// Whether so much has come that it is worth being handed over before more is read.
+    private func isEnough(_ batch: Int) -> Bool {
+        var recipients = 0
+        for index in touched where index < inboxes.count { recipients += inboxes[index]?.recipients ?? 0 }
+        return recipients <= Self.fewRecipients || batch >= recipients * Self.bytesPerRecipient
     }
 
     /// Takes what the peer has sent before it hung up, which may say why.
