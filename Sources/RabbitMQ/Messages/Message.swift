@@ -64,32 +64,31 @@ public struct Message: Sendable, Hashable {
         userId: String? = nil,
         appId: String? = nil
     ) {
-        self.init(
-            body: body,
-            contentType: contentType ?? "application/octet-stream",
-            deliveryMode: deliveryMode,
-            priority: priority,
-            timestampSeconds: timestamp.map(AMQPTimestamp.seconds(of:)),
-            extrasBox: nil
-        )
+        // Nothing is delegated to another initializer, and nothing assigned twice: either would copy the whole message.
+        self.body = body
+        self.contentType = contentType ?? "application/octet-stream"
+        self.deliveryMode = deliveryMode
+        self.priority = priority
+        timestampSeconds = timestamp.map(AMQPTimestamp.seconds(of:))
         // Most messages have none of these, and are made without looking at each.
-        guard
+        let hasExtras =
             headers != nil || contentEncoding != nil || correlationId != nil || replyTo != nil || expiration != nil
-                || messageId != nil || type != nil || userId != nil || appId != nil
-        else { return }
-        extras = MessageExtras.box(
-            MessageExtras.Values(
-                headers: headers,
-                contentEncoding: contentEncoding,
-                correlationId: correlationId,
-                replyTo: replyTo,
-                expiration: expiration,
-                messageId: messageId,
-                type: type,
-                userId: userId,
-                appId: appId
-            )
-        )
+            || messageId != nil || type != nil || userId != nil || appId != nil
+        extras =
+            hasExtras
+            ? MessageExtras.box(
+                MessageExtras.Values(
+                    headers: headers,
+                    contentEncoding: contentEncoding,
+                    correlationId: correlationId,
+                    replyTo: replyTo,
+                    expiration: expiration,
+                    messageId: messageId,
+                    type: type,
+                    userId: userId,
+                    appId: appId
+                )
+            ) : nil
     }
 
     /// Makes a message of exactly these parts, with no default for those that are absent.
