@@ -36,23 +36,6 @@ public struct IncomingMessage: Sendable {
 
     /// About how many bytes it takes beside its body.
     static let overhead = 256
-
-    @inline(__always)
-    init(
-        message: consuming Message,
-        deliveryTag: UInt64,
-        redelivered: Bool,
-        exchangeName: String,
-        routingKey: String,
-        source: DeliverySource
-    ) {
-        self.message = message
-        self.deliveryTag = deliveryTag
-        self.redelivered = redelivered
-        self.exchangeName = exchangeName
-        self.routingKey = routingKey
-        self.source = source
-    }
 }
 
 extension IncomingMessage {

@@ -86,15 +86,20 @@ struct HeaderDecoder {
         body: UnsafeRawBufferPointer
     ) -> Message {
         let flags = properties.pointee._flags
+        let contentType =
+            flags & Self.contentType != 0 ? contentTypes.text(properties.pointee.content_type.buffer) : nil
+        let deliveryMode =
+            flags & Self.deliveryMode != 0 ? DeliveryMode(rawValue: properties.pointee.delivery_mode) : nil
+        let priority = flags & Self.priority != 0 ? properties.pointee.priority : nil
+        let timestamp = flags & Self.timestamp != 0 ? properties.pointee.timestamp : nil
+        let extras = flags & Self.rarer != 0 ? Self.extras(properties.pointee) : nil
         return Message(
             body: [UInt8](copying: body),
-            contentType: flags & Self.contentType != 0
-                ? contentTypes.text(properties.pointee.content_type.buffer) : nil,
-            deliveryMode: flags & Self.deliveryMode != 0
-                ? DeliveryMode(rawValue: properties.pointee.delivery_mode) : nil,
-            priority: flags & Self.priority != 0 ? properties.pointee.priority : nil,
-            timestampSeconds: flags & Self.timestamp != 0 ? properties.pointee.timestamp : nil,
-            extrasBox: flags & Self.rarer != 0 ? Self.extras(properties.pointee) : nil
+            contentType: contentType,
+            deliveryMode: deliveryMode,
+            priority: priority,
+            timestampSeconds: timestamp,
+            extras: extras
         )
     }
 

@@ -30,7 +30,11 @@ public struct Message: Sendable, Hashable {
 
     /// The rarer properties; nil if none of them is set.
     var extras: MessageExtras?
+}
 
+// In an extension, so that all end in the initializer that the compiler makes: one written by hand copies the whole message
+// once more when it is done.
+extension Message {
     /// Makes a message of bytes.
     ///
     /// - Parameters:
@@ -64,17 +68,11 @@ public struct Message: Sendable, Hashable {
         userId: String? = nil,
         appId: String? = nil
     ) {
-        // Nothing is delegated to another initializer, and nothing assigned twice: either would copy the whole message.
-        self.body = body
-        self.contentType = contentType ?? "application/octet-stream"
-        self.deliveryMode = deliveryMode
-        self.priority = priority
-        timestampSeconds = timestamp.map(AMQPTimestamp.seconds(of:))
         // Most messages have none of these, and are made without looking at each.
         let hasExtras =
             headers != nil || contentEncoding != nil || correlationId != nil || replyTo != nil || expiration != nil
             || messageId != nil || type != nil || userId != nil || appId != nil
-        extras =
+        let extras =
             hasExtras
             ? MessageExtras.box(
                 MessageExtras.Values(
@@ -89,42 +87,14 @@ public struct Message: Sendable, Hashable {
                     appId: appId
                 )
             ) : nil
-    }
-
-    /// Makes a message of exactly these parts, with no default for those that are absent.
-    init(
-        body: [UInt8],
-        contentType: String?,
-        deliveryMode: DeliveryMode?,
-        priority: UInt8?,
-        timestampSeconds: UInt64?,
-        extras: @autoclosure () -> MessageExtras.Values
-    ) {
         self.init(
             body: body,
-            contentType: contentType,
+            contentType: contentType ?? "application/octet-stream",
             deliveryMode: deliveryMode,
             priority: priority,
-            timestampSeconds: timestampSeconds,
-            extrasBox: MessageExtras.box(extras())
+            timestampSeconds: timestamp.map(AMQPTimestamp.seconds(of:)),
+            extras: extras
         )
-    }
-
-    /// Makes a message of exactly these parts, with a box that may be shared.
-    init(
-        body: [UInt8],
-        contentType: String?,
-        deliveryMode: DeliveryMode?,
-        priority: UInt8?,
-        timestampSeconds: UInt64?,
-        extrasBox: MessageExtras?
-    ) {
-        self.body = body
-        self.contentType = contentType
-        self.deliveryMode = deliveryMode
-        self.priority = priority
-        self.timestampSeconds = timestampSeconds
-        self.extras = extrasBox
     }
 }
 

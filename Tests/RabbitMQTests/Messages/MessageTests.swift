@@ -71,7 +71,7 @@ import Testing
             deliveryMode: nil,
             priority: nil,
             timestampSeconds: nil,
-            extras: MessageExtras.Values()
+            extras: nil
         )
         #expect(message.contentType == nil)
         #expect(message.timestamp == nil)
