@@ -27,6 +27,8 @@ extension Link {
             return
         }
         received.trim()
+        outbox.trim()
+        if isFlightEmpty { flight.trim() }
         let now = MonotonicTime.now
         if schedule.isDue(now: now, lastSent: lastSent), isFlightEmpty {
             try? outbox.append { buffer in buffer.appendHeartbeat() }

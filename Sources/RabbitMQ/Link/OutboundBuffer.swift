@@ -21,10 +21,11 @@ final class OutboundBuffer: @unchecked Sendable {
     private var writtenSplices = 0
     private var writtenBytes = 0
 
-    /// What an emptied buffer keeps at most.
-    private static let keptCapacity = 1 << 20
+    /// What an emptied buffer keeps at most: a little over 1 MiB, as publishers fill it by default, makes 2 MiB.
+    private static let keptCapacity = 2 << 20
+    private static let firstCapacity = 4096
 
-    init(capacity: Int = 4096) {
+    init(capacity: Int = firstCapacity) {
         self.capacity = capacity
         block = .allocate(byteCount: capacity, alignment: 16)
     }
@@ -126,11 +127,15 @@ final class OutboundBuffer: @unchecked Sendable {
         writtenBytes = 0
         splicedBytes = 0
         splices.removeAll(keepingCapacity: splices.count < 64)
-        if capacity > Self.keptCapacity {
-            capacity = Self.keptCapacity / 4
-            block.deallocate()
-            block = .allocate(byteCount: capacity, alignment: 16)
-        }
+        if capacity > Self.keptCapacity { trim() }
+    }
+
+    /// Gives back the memory that it holds empty.
+    func trim() {
+        guard isEmpty, capacity > Self.firstCapacity else { return }
+        capacity = Self.firstCapacity
+        block.deallocate()
+        block = .allocate(byteCount: capacity, alignment: 16)
     }
 }
 

@@ -268,6 +268,9 @@ final class Outbox: Sendable {
         if wakes { scheduleFlush() }
     }
 
+    /// Gives back memory that a busy time has left.
+    func trim() { state.withLock { $0.buffer.trim() } }
+
     /// Counts out what the socket took.
     func wrote(_ count: Int) {
         let hasRoom = state.withLock { state in

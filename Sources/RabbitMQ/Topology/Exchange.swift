@@ -49,20 +49,23 @@ public final class Exchange: Sendable {
     ///   ``AMQPError/Code/deleted`` after ``delete(ifUnused:noWait:)``; ``AMQPError/Code/blockedTooLong`` after waiting for
     ///   the configuration's `publishTimeout`; the reason, if channel or connection are gone; `CancellationError`, in which
     ///   case nothing was sent.
-    @inline(__always)
+    @inlinable
     @discardableResult
     public func publish(_ message: Message, routingKey: String, mandatory: Bool = true) async throws -> PublishReceipt {
+        // Mostly there is nothing to wait for: in the caller's module, that costs no asynchronous call.
+        if let receipt = try publishAtOnce(message, routingKey: routingKey, mandatory: mandatory) { return receipt }
+        return try await publishWaiting(message, routingKey: routingKey, mandatory: mandatory)
+    }
+
+    @usableFromInline
+    func publishAtOnce(_ message: borrowing Message, routingKey: String, mandatory: Bool) throws -> PublishReceipt? {
         try requireNotDeleted()
-        let session = channel.session
-        if let receipt = try session.publishAtOnce(
-            message,
-            exchange: name,
-            routingKey: routingKey,
-            mandatory: mandatory
-        ) {
-            return receipt
-        }
-        return try await session.publish(
+        return try channel.session.publishAtOnce(message, exchange: name, routingKey: routingKey, mandatory: mandatory)
+    }
+
+    @usableFromInline
+    func publishWaiting(_ message: Message, routingKey: String, mandatory: Bool) async throws -> PublishReceipt {
+        try await channel.session.publish(
             Publish(message: message, exchange: name, routingKey: routingKey, mandatory: mandatory)
         )
     }
