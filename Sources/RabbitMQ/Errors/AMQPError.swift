@@ -129,8 +129,11 @@ extension AMQPError {
     ///
     /// After ``Code/outcomeUnknown``, ``Code/timedOut`` and ``Code/connectionLost`` the first try may have succeeded,
     /// so that a second publish may double the message.
+    ///
+    /// A ``Code/staleDelivery`` is as its reason: the broker delivers the message again, to whoever comes back.
     public var isRetryable: Bool {
+        if code == .staleDelivery { return (underlying as? AMQPError)?.isRetryable ?? false }
         // A broker that an operator stops, or that closes its connections, comes back.
-        code.isRetryable || code == .connectionClosed && replyCode == .connectionForced
+        return code.isRetryable || code == .connectionClosed && replyCode == .connectionForced
     }
 }
