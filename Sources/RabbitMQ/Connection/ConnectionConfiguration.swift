@@ -10,7 +10,8 @@ public import Logging
 public struct ConnectionConfiguration: Sendable {
     /// Where brokers may listen, tried one after the other until one lets the client in; `localhost` by default.
     ///
-    /// What one broker says about the credentials or the virtual host counts for all: no other is asked then.
+    /// What one broker says about the credentials or the virtual host counts for all: no other is asked then. One that
+    /// fails, is being stopped or lacks resources is passed over.
     public var endpoints: [Endpoint]
 
     /// In which order the ``endpoints`` are tried; as they stand by default.
