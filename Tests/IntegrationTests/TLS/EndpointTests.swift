@@ -134,6 +134,13 @@ struct EndpointTests {
         ) { _ in }
     }
 
+    @Test("may be given as the URI that scripts/broker.sh prints")
+    func printedURI() async throws {
+        let configuration = try ConnectionConfiguration(uri: try TestBroker.variable("RABBITMQ_URI"))
+        #expect(configuration.virtualHost == "/")
+        try await Connection.withConnection(configuration) { _ in }
+    }
+
     @Test("with one that can't be are refused before any is tried")
     func invalid() async throws {
         let good = Endpoint(host: try TestBroker.host, port: try TestBroker.plainPort)
