@@ -114,6 +114,9 @@ struct DeadlinesTests {
         #expect(Duration.zero.nanoseconds == 0)
         #expect(Duration.nanoseconds(5).nanoseconds == 5)
         #expect(Duration.milliseconds(1500).nanoseconds == 1_500_000_000)
+        // More seconds than `components` holds.
+        #expect((Duration.seconds(Int64.min) * 8).nanoseconds == 0)
+        #expect((Duration.seconds(Int64.max) * 8).nanoseconds == Duration.seconds(Int64.max).nanoseconds)
         let most = Duration.seconds(Int64.max).nanoseconds
         #expect(most == 3_155_760_000_000_000_000)
         #expect(MonotonicTime.now.addingReportingOverflow(most).overflow == false)
