@@ -133,7 +133,8 @@ extension AMQPError {
     /// A ``Code/staleDelivery`` is as its reason: the broker delivers the message again, to whoever comes back.
     public var isRetryable: Bool {
         if code == .staleDelivery { return (underlying as? AMQPError)?.isRetryable ?? false }
-        // A broker that an operator stops, or that closes its connections, comes back.
-        return code.isRetryable || code == .connectionClosed && replyCode == .connectionForced
+        // A broker that is stopped, that fails, or that lacks resources closes its connections, and comes back.
+        if code == .connectionClosed, let replyCode { return Code(replyCode: replyCode).isRetryable }
+        return code.isRetryable
     }
 }
