@@ -65,6 +65,8 @@ public struct ConnectionConfiguration: Sendable {
     public var channelMax: UInt16 = 2047
 
     /// The size of the largest frame in bytes, from 4096 to 131072, which is the default. The broker may lower it.
+    ///
+    /// RabbitMQ 4.1 and later refuse less than 8192.
     public var frameMax: UInt32 = 131_072
 
     /// The largest message body, in bytes, that is published or accepted; 128 MiB by default.

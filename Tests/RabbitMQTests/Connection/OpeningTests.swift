@@ -196,12 +196,31 @@ struct OpeningTests {
 
     @Test func `client properties that don't fit a frame are refused`() async throws {
         let error = try await failure { configuration in
-            configuration.clientProperties = ["k": .string(String(repeating: "x", count: 5000))]
+            configuration.clientProperties = ["k": .string(String(repeating: "x", count: 10_000))]
         } _: { peer in
             try await peer.expectProtocolHeader()
             try await peer.sendStart()
         }
         #expect(error.code == .invalidArgument)
+    }
+
+    @Test func `a token of 6 KB is told before frame sizes are agreed on`() async throws {
+        let token = String(repeating: "x", count: 6 * 1024)
+        let peer = try ScriptedPeer()
+        defer { peer.hangUp() }
+        var configuration = peer.configuration
+        configuration.credentials = .plain(username: "", password: token)
+        async let connection = Connection.connect(configuration)
+        try await peer.expectProtocolHeader()
+        try await peer.sendStart()
+        let startOk = try await peer.expect(.connectionStartOk, channel: 0)
+        #expect(startOk.payload.count > token.utf8.count)
+        #expect(String(decoding: startOk.payload, as: UTF8.self).contains(token))
+        try await peer.sendTune()
+        try await peer.expect(.connectionTuneOk, channel: 0)
+        try await peer.expect(.connectionOpen, channel: 0)
+        try await peer.send(.connectionOpenOk, channel: 0) { $0.shortString("") }
+        _ = try await connection
     }
 
     @Test func `no descriptor, and one that is closed, are refused`() async throws {
