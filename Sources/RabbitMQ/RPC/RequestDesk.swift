@@ -61,11 +61,20 @@ struct RequestDesk: Sendable {
         }
     }
 
+    /// Publishes a reply. While the broker takes no messages it waits, until the channel ends or the task is cancelled:
+    /// given back, the request would only be run again.
     private func publish(_ reply: Message, to replyTo: String, for request: IncomingMessage) async throws {
         var reply = reply
         reply.correlationId = request.correlationId
-        // Not mandatory: that the client is gone is of no interest to anybody.
-        try await exchange.publish(reply, routingKey: replyTo, mandatory: false)
+        while true {
+            do {
+                // Not mandatory: that the client is gone is of no interest to anybody.
+                try await exchange.publish(reply, routingKey: replyTo, mandatory: false)
+                return
+            } catch let error as AMQPError where error.code == .blockedTooLong {
+                logger.warning("a reply waits for the broker", metadata: ["reason": "\(error)"])
+            }
+        }
     }
 
     /// Has the broker dead-letter a request, or drop it: nobody can answer it.

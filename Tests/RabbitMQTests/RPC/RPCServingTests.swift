@@ -88,4 +88,25 @@ struct RPCServingTests {
             #expect(runs.all == [1])
         }
     }
+
+    @Test func `a reply waits for as long as the broker takes none, and its request is run once`() async throws {
+        let runs = Collected<UInt64>()
+        let log = CapturedLog()
+        try await withServer { configuration in
+            configuration.publishTimeout = .milliseconds(20)
+            configuration.logger = log.logger
+        } handler: { request in
+            runs.add(request.deliveryTag)
+            return Message(body: request.body)
+        } _: { peer, _, consumer in
+            try await peer.send(.connectionBlocked, channel: 0) { $0.shortString("low on memory") }
+            try await peer.send(request(1, to: consumer))
+            try await eventually("it has waited twice") { log.entries(containing: "a reply waits").count >= 2 }
+            try await peer.send(.connectionUnblocked, channel: 0)
+            let reply = try await peer.expectPublish(channel: Self.channel)
+            #expect(reply.body == [1])
+            try await expectAck(peer, of: 1)
+            #expect(runs.all == [1])
+        }
+    }
 }
