@@ -109,4 +109,31 @@ struct RPCServingTests {
             #expect(runs.all == [1])
         }
     }
+
+    @Test func `the grace of stopping is kept although the broker does not answer`() async throws {
+        let begun = Collected<Bool>()
+        let cancelled = Collected<Bool>()
+        try await withServer { configuration in
+            configuration.callTimeout = .seconds(300)
+        } handler: { _ in
+            begun.add(true)
+            do {
+                try await Task.sleep(for: .seconds(600))
+            } catch {
+                cancelled.add(true)
+                throw error
+            }
+            return Message(body: [])
+        } _: { peer, server, consumer in
+            try await peer.send(request(1, to: consumer))
+            try await eventually("it is begun") { begun.count == 1 }
+            let stopping = Task { await server.stop(within: .milliseconds(100)) }
+            try await peer.expect(.basicCancel, channel: Self.channel)
+            #expect(try await expectReject(peer, of: 1))
+            #expect(cancelled.count == 1)
+            try await peer.expect(.channelClose, channel: Self.channel)
+            try await peer.send(.channelCloseOk, channel: Self.channel)
+            try await within(.seconds(10), "the server stops") { await stopping.value }
+        }
+    }
 }
