@@ -54,7 +54,8 @@ public struct QueueArguments: Hashable, Sendable {
     /// The highest priority of messages, `x-max-priority`, from 0, for none, to 255; few are better. [c]
     public var maxPriority: Int?
 
-    /// On which node the leader begins, `x-queue-leader-locator`. [q s; c from RabbitMQ 3.12]
+    /// On which node the leader begins, `x-queue-leader-locator`. [q s; c where
+    /// RabbitMQ 4.0 and its feature flag `rabbitmq_4.0.0` are]
     public var leaderLocator: LeaderLocator?
 
     /// Where messages are kept, `x-queue-mode`. [c]
