@@ -42,7 +42,12 @@ struct TopologyProbe {
     /// Calls a method. Returns the error for which the broker closed the channel; throws any other.
     private mutating func ask(_ method: ClientMethod) async throws -> AMQPError? {
         let channel =
-            if let open = self.channel, open.closeReason == nil { open } else { try await connection.openChannel() }
+            if let open = self.channel, open.closeReason == nil {
+                open
+            } else {
+                // That it is closed is an answer.
+                try await connection.openChannel(refusalLevel: .debug)
+            }
         self.channel = channel
         do {
             _ = try await channel.session.call(method)

@@ -20,4 +20,20 @@ struct TopologyPlanningTests {
             #expect(channel.closeReason == nil)
         }
     }
+
+    @Test func `what is missing is no warning`() async throws {
+        let log = CapturedLog()
+        try await ScriptedPeer.withConnection {
+            $0.logger = log.logger
+        } _: { peer, connection in
+            async let plan = Topology(queues: [.init("q")]).plan(on: connection)
+            let channel = try await peer.openChannel(nil)
+            try await peer.expect(.queueDeclare, channel: channel)
+            try await peer.sendClose(.channelClose, channel: channel, code: 404, text: "NOT_FOUND - no queue 'q'")
+            try await peer.expect(.channelCloseOk, channel: channel)
+            #expect(try await plan.queues.map(\.state) == [.missing])
+            #expect(log.entries(containing: "the broker closed a channel").map { "\($0.level)" } == ["debug"])
+            #expect(log.entries.allSatisfy { ["trace", "debug", "info"].contains("\($0.level)") }, "\(log.entries)")
+        }
+    }
 }
