@@ -434,7 +434,7 @@ status() {
 
 print_environment() {
     printf 'export %s=%q\n' \
-        RABBITMQ_URI "amqp://guest:guest@127.0.0.1:$amqp_port/" \
+        RABBITMQ_URI "amqp://guest:guest@127.0.0.1:$amqp_port" \
         RABBITMQ_TEST_HOST 127.0.0.1 \
         RABBITMQ_TEST_PORT "$amqp_port" \
         RABBITMQ_TEST_TLS_PORT "$tls_port" \

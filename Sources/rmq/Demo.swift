@@ -9,7 +9,7 @@ struct Demo: AsyncParsableCommand {
     )
 
     @Option(help: "Where the broker is.")
-    var uri = "amqp://guest:guest@localhost:5672/"
+    var uri = "amqp://guest:guest@localhost:5672"
 
     @Option(help: "A file with the certificate authorities to trust, for amqps.")
     var ca: String?

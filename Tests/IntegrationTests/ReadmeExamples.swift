@@ -15,6 +15,9 @@ struct ReadmeExamples {
         try await confirming(configuration, name)
     }
 
+    /// What the documentation's loop does with a message.
+    var handle: @Sendable (IncomingMessage) async throws -> Void = { _ in }
+
     struct Order: Codable, Equatable {
         var id: Int
     }
@@ -71,8 +74,6 @@ struct ReadmeExamples {
         }
     }
 
-    private func handle(_ message: IncomingMessage) throws {}
-
     func consumeForever(_ configuration: ConnectionConfiguration, queue name: String) async throws {
         var delay = Duration.milliseconds(100)
         while true {
@@ -83,7 +84,7 @@ struct ReadmeExamples {
                     try await channel.setQos(prefetchCount: 100)
                     let queue = try await channel.declareQueue(name)
                     for try await message in try await queue.consume() {
-                        try handle(message)
+                        try await handle(message)
                         try message.ack()
                     }
                 }
@@ -113,6 +114,33 @@ struct ReadmeExamples {
             consuming.cancel()
             await #expect(throws: CancellationError.self) { try await consuming.value }
             try await channel.declareQueue(name).delete(ifUnused: false, ifEmpty: false)
+        }
+    }
+
+    @Test("the documentation's loop comes back also if the connection goes while a message is handled")
+    func lostWhileHandling() async throws {
+        var configuration = try TestBroker.configuration
+        let name = TestBroker.uniqueName("reconnecting")
+        let log = CapturedLog()
+        configuration.connectionName = name
+        configuration.logger = log.logger
+        let redelivered = Collected<Bool>()
+        let examples = ReadmeExamples { message in
+            redelivered.add(message.redelivered)
+            guard !message.redelivered else { return }
+            _ = try await Subprocess.rabbitmqctl("eval", Self.closing(name))
+            try await eventually("the client knows") { !log.entries(containing: "connection ended").isEmpty }
+        }
+        try await TestBroker.withChannel { _, channel in
+            let queue = try await channel.declareQueue(name)
+            try await channel.exchange("").publish(Message("x"), routingKey: name)
+            let consuming = Task { [configuration] in
+                try await examples.consumeForever(configuration, queue: name)
+            }
+            try await eventually("it is handled again", within: .seconds(30)) { redelivered.all == [false, true] }
+            consuming.cancel()
+            await #expect(throws: CancellationError.self) { try await consuming.value }
+            try await queue.delete(ifUnused: false, ifEmpty: false)
         }
     }
 

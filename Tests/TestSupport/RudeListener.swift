@@ -14,6 +14,8 @@ public final class RudeListener: Sendable {
         case closes
         /// It answers whatever comes with these bytes.
         case says([UInt8])
+        /// It answers what comes first with the first of these, what comes next with the next, and then no more.
+        case answers([[UInt8]])
 
         fileprivate var refuses: Bool { if case .refuses = self { true } else { false } }
     }
@@ -82,6 +84,7 @@ public final class RudeListener: Sendable {
         _ = fcntl(connection, F_SETFL, O_NONBLOCK)
         _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
         let source = DispatchSource.makeReadSource(fileDescriptor: connection, queue: queue)
+        let heard = Collected<Int>()
         source.setCancelHandler { close(connection) }
         source.setEventHandler { [self] in
             var bytes = [UInt8](repeating: 0, count: 4096)
@@ -95,6 +98,12 @@ public final class RudeListener: Sendable {
             case .silent, .refuses: return
             case .closes: source.cancel()
             case .says(let answer): _ = send(connection, answer, answer.count, Int32(MSG_NOSIGNAL))
+            case .answers(let answers):
+                if heard.count < answers.count {
+                    let answer = answers[heard.count]
+                    _ = send(connection, answer, answer.count, Int32(MSG_NOSIGNAL))
+                }
+                heard.add(count)
             }
         }
         source.activate()

@@ -67,6 +67,18 @@ extension ScriptedPeer {
 
     // MARK: Opening
 
+    /// Properties for connection.start that announce: bad credentials are answered with a close.
+    public static var authenticationFailureClose: [UInt8] {
+        var capabilities = PeerWriter()
+        capabilities.shortString("authentication_failure_close")
+        capabilities.raw([UInt8(ascii: "t"), 1])
+        var properties = PeerWriter()
+        properties.shortString("capabilities")
+        properties.octet(UInt8(ascii: "F"))
+        properties.block(capabilities.bytes)
+        return properties.bytes
+    }
+
     public func sendStart(mechanisms: String = "PLAIN EXTERNAL", properties: [UInt8] = []) async throws {
         try await send(.connectionStart, channel: 0) {
             $0.octet(0)

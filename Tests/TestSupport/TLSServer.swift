@@ -20,7 +20,7 @@ public final class TLSServer: Sendable {
     /// Starts a server, lends its port to `body`, and ends it.
     ///
     /// - Parameters:
-    ///   - name: Of the broker's certificates, the one that the server shows.
+    ///   - name: Of the broker's certificates, the one that the server shows; or the path of another, without extension.
     ///   - arguments: Further arguments of `s_server`.
     ///   - address: Where it listens.
     public static func run<R>(
@@ -29,9 +29,8 @@ public final class TLSServer: Sendable {
         on address: String = "127.0.0.1",
         _ body: (Int) async throws -> R
     ) async throws -> R {
-        let certificate = [
-            "-cert", try TestBroker.certificate("\(name).pem"), "-key", try TestBroker.certificate("\(name).key"),
-        ]
+        let path = name.hasPrefix("/") ? name : try TestBroker.certificate(name)
+        let certificate = ["-cert", "\(path).pem", "-key", "\(path).key"]
         let server = try await start(["s_server", "-accept", "\(address):0"] + certificate + arguments)
         defer { server.stop() }
         return try await body(server.port)

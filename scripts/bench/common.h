@@ -40,7 +40,7 @@ static void quit(int status, const char *format, ...) {
 }
 
 static Options parseOptions(int argc, char **argv) {
-    Options o = {.uri = "amqp://guest:guest@localhost:5672/", .queue = "bench", .exchange = "", .messages = 100000,
+    Options o = {.uri = "amqp://guest:guest@localhost:5672", .queue = "bench", .exchange = "", .messages = 100000,
                  .size = 100, .channels = 1, .connections = 1, .consumers = 1, .window = 1000, .prefetch = 1000};
     const struct { const char *name; const char **text; long *number, least; } known[] = {
         {"--uri", &o.uri, 0, 0},
@@ -109,8 +109,7 @@ static amqp_connection_state_t connectTo(const Options *o) {
     }
     if (!socket) quit(1, "no memory for a socket");
     check(amqp_socket_open(socket, info.host, info.port), "connect");
-    const char *vhost = info.vhost[0] ? info.vhost : "/"; // as all other peers read a URI that ends in a slash
-    checkReply(amqp_login(connection, vhost, 0, FRAME_MAX, 0, AMQP_SASL_METHOD_PLAIN, info.user, info.password), "login");
+    checkReply(amqp_login(connection, info.vhost, 0, FRAME_MAX, 0, AMQP_SASL_METHOD_PLAIN, info.user, info.password), "login");
     free(uri);
     return connection;
 }

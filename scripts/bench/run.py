@@ -101,7 +101,7 @@ def targets():
         found["tcp"] = (uri, {}, REAL)
     if uri and tls_port and ca:
         login = urllib.parse.urlsplit(uri).netloc.rpartition("@")[0] or "guest:guest"
-        found["tls"] = (f"amqps://{login}@localhost:{tls_port}/", {"ca": ca}, REAL)
+        found["tls"] = (f"amqps://{login}@localhost:{tls_port}", {"ca": ca}, REAL)
     return found
 
 
@@ -201,7 +201,7 @@ def main():
     null_broker = subprocess.Popen([f"{OUT}/nullbroker"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         port = null_broker.stdout.readline().split()[-1]
-        everything = {"null": (f"amqp://guest:guest@127.0.0.1:{port}/", {}, NULL), **real}
+        everything = {"null": (f"amqp://guest:guest@127.0.0.1:{port}", {}, NULL), **real}
         for target, (uri, extra, scenarios) in everything.items():
             for scenario, mode, arguments in scenarios:
                 if re.search(options.only, f"{target} {scenario}"):

@@ -235,7 +235,8 @@ final class ChannelReceiver: ChannelInbox {
             methodID: close.methodID
         )
         if !isDiscarding {
-            logger.warning(
+            logger.log(
+                level: session.refusalLevel,
                 "the broker closed a channel",
                 metadata: ["channel": "\(session.number)", "reason": "\(error)"]
             )

@@ -18,9 +18,12 @@ final class ChannelSession: SettlementWriter, Sendable {
     let closed = Broadcast<AMQPError>()
     let returns: ReturnReporter
     let unsettled: UnsettledWatch
+    /// At which level it is logged that the broker closes the channel.
+    let refusalLevel: Logger.Level
 
-    init(link: Link, number: UInt16) {
+    init(link: Link, number: UInt16, refusalLevel: Logger.Level = .warning) {
         self.link = link
+        self.refusalLevel = refusalLevel
         outbox = link.outbox
         maxMessageSize = link.configuration.maxMessageSize
         self.number = number
@@ -29,12 +32,12 @@ final class ChannelSession: SettlementWriter, Sendable {
     }
 
     /// Opens a channel. A task that is cancelled meanwhile leaves no channel behind.
-    static func open(on link: Link) async throws -> ChannelSession {
+    static func open(on link: Link, refusalLevel: Logger.Level) async throws -> ChannelSession {
         if let ended = link.ended.current { throw ended }
         guard let number = link.numbers.withLock({ $0.take() }) else {
             throw AMQPError(.tooManyChannels, "all channels that the broker allows are in use")
         }
-        let session = ChannelSession(link: link, number: number)
+        let session = ChannelSession(link: link, number: number, refusalLevel: refusalLevel)
         link.register(number) { ChannelReceiver(session: session) }
         do {
             _ = try await session.call(.channelOpen)

@@ -1,3 +1,5 @@
+internal import Logging
+
 /// A connection to a broker: one TCP connection, which carries several ``Channel``s.
 ///
 /// Open one per process and broker, and a channel for each task:
@@ -111,10 +113,15 @@ public final class Connection: Sendable {
     ///
     /// - Throws: ``AMQPError/Code/tooManyChannels`` if as many as the broker allows are open; the reason, if the
     ///   connection has ended; ``AMQPError/Code/timedOut``; `CancellationError`.
-    public func openChannel() async throws -> Channel {
+    public func openChannel() async throws -> Channel { try await openChannel(refusalLevel: .warning) }
+
+    /// Opens a channel.
+    ///
+    /// - Parameter refusalLevel: At which level it is logged that the broker closes the channel.
+    func openChannel(refusalLevel: Logger.Level) async throws -> Channel {
         // The broker might answer before the cancellation is looked at.
         try Task.checkCancellation()
-        return Channel(session: try await ChannelSession.open(on: link), connection: self)
+        return Channel(session: try await ChannelSession.open(on: link, refusalLevel: refusalLevel), connection: self)
     }
 
     /// Closes the connection with a handshake.

@@ -17,11 +17,12 @@ extension ConnectionConfiguration {
     /// | `connection_timeout` | ``connectTimeout`` in milliseconds |
     /// | `channel_max`, `frame_max` | ``channelMax``, ``frameMax`` |
     /// | `connection_name` or `name` | ``connectionName`` |
-    /// | `auth_mechanism` | `PLAIN`, or `EXTERNAL` for ``Credentials/external`` |
+    /// | `auth_mechanism` | `PLAIN`, or `EXTERNAL` for ``Credentials/external``; of several, the first of these counts |
     /// | `cacertfile` | the path of the trusted authorities, in place of the system's |
     /// | `certfile`, `keyfile` | the paths of the client's certificate and key; the key may stand in `certfile` |
     /// | `password` | the passphrase of the key |
     /// | `verify` | `verify_peer`, the default, or `verify_none` for no verification at all |
+    /// | `depth` | ``TLSConfiguration/verificationDepth`` |
     /// | `server_name_indication` | ``TLSConfiguration/serverName`` |
     /// | `fail_if_no_peer_cert` | `true` or `false`, which means nothing on the client's side |
     ///
@@ -41,6 +42,7 @@ extension ConnectionConfiguration {
         )
         var identity = URIIdentity()
         for option in parts.options { try set(option, &identity) }
+        try setMechanism(parts.options.filter { $0.name == "auth_mechanism" })
         try identity.apply(to: &tls)
     }
 
@@ -51,18 +53,27 @@ extension ConnectionConfiguration {
         case "channel_max": channelMax = UInt16(try option.number(in: 0...65535))
         case "frame_max": frameMax = UInt32(try option.number(in: 4096...131_072))
         case "connection_name", "name": connectionName = option.value
-        case "auth_mechanism":
-            switch option.value.lowercased() {
-            case "plain": break
-            case "external": credentials = .external
-            default: throw option.invalid("is neither PLAIN nor EXTERNAL")
-            }
-        case "cacertfile", "certfile", "keyfile", "password", "verify", "server_name_indication",
+        case "auth_mechanism": break
+        case "cacertfile", "certfile", "keyfile", "password", "verify", "depth", "server_name_indication",
             "fail_if_no_peer_cert":
             guard tls != nil else { throw option.invalid("is for TLS: the URI must begin with amqps://") }
             try setTLS(option, &identity)
         default: throw URIReader.invalid("an option is not known", at: option.offset)
         }
+    }
+
+    /// Takes the first mechanism that this library has, of those that RabbitMQ has.
+    private mutating func setMechanism(_ options: [URIReader.Option]) throws(AMQPError) {
+        var isExternal: Bool?
+        for option in options {
+            switch option.value.lowercased() {
+            case "plain": isExternal = isExternal ?? false
+            case "external": isExternal = isExternal ?? true
+            case "amqplain" where options.count > 1: break
+            default: throw option.invalid("is neither PLAIN nor EXTERNAL")
+            }
+        }
+        if isExternal == true { credentials = .external }
     }
 
     private mutating func setTLS(_ option: URIReader.Option, _ identity: inout URIIdentity) throws(AMQPError) {
@@ -77,6 +88,7 @@ extension ConnectionConfiguration {
             case "verify_none": tls?.verification = .none
             default: throw option.invalid("is neither verify_peer nor verify_none")
             }
+        case "depth": tls?.verificationDepth = try option.number(in: TLSConfiguration.depths)
         case "server_name_indication":
             // To RabbitMQ's Erlang client this is no name, but an order not to verify one.
             guard option.value != "disable" else {

@@ -10,7 +10,8 @@ public import Logging
 public struct ConnectionConfiguration: Sendable {
     /// Where brokers may listen, tried one after the other until one lets the client in; `localhost` by default.
     ///
-    /// What one broker says about the credentials or the virtual host counts for all: no other is asked then.
+    /// What one broker says about the credentials or the virtual host counts for all: no other is asked then. One that
+    /// fails, is being stopped or lacks resources is passed over.
     public var endpoints: [Endpoint]
 
     /// In which order the ``endpoints`` are tried; as they stand by default.
@@ -64,6 +65,8 @@ public struct ConnectionConfiguration: Sendable {
     public var channelMax: UInt16 = 2047
 
     /// The size of the largest frame in bytes, from 4096 to 131072, which is the default. The broker may lower it.
+    ///
+    /// RabbitMQ 4.1 and later refuse less than 8192.
     public var frameMax: UInt32 = 131_072
 
     /// The largest message body, in bytes, that is published or accepted; 128 MiB by default.

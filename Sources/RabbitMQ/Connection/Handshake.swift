@@ -71,8 +71,8 @@ struct Handshake {
     /// What it means that the peer went away in the midst of the handshake.
     func lost(_ error: AMQPError) -> AMQPError {
         switch step {
-        case .awaitsTune:
-            // A broker that doesn't know the capability authentication_failure_close just closes the socket.
+        case .awaitsTune where !isRefusalTold:
+            // A broker that doesn't know the capability just closes the socket.
             AMQPError(
                 .authenticationFailed,
                 "the broker closed the connection on receiving the credentials",
@@ -81,6 +81,15 @@ struct Handshake {
         case .awaitsStart:
             AMQPError(.connectionLost, "the peer closed the connection before it spoke AMQP", underlying: error)
         default: error
+        }
+    }
+
+    /// Whether bad credentials are always answered with a close: both sides know `authentication_failure_close`.
+    ///
+    /// RabbitMQ: [Authentication failure notifications](https://www.rabbitmq.com/docs/auth-notification).
+    private var isRefusalTold: Bool {
+        [serverProperties, wishes.clientProperties].allSatisfy { properties in
+            properties["capabilities"]?.tableValue?["authentication_failure_close"]?.boolValue == true
         }
     }
 
@@ -153,7 +162,7 @@ struct Handshake {
             methodID: close.methodID,
             closedConnection: true
         )
-        guard case .awaitsTune = step else { return error }
+        guard case .awaitsTune = step, error.replyCode == .accessRefused else { return error }
         return AMQPError(
             .authenticationFailed,
             close.replyText,

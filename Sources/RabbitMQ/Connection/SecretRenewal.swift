@@ -5,7 +5,7 @@ struct RenewalSchedule {
     let validity: Duration
     private var failures = 0
 
-    init(validity: Duration) { self.validity = max(validity, .zero) }
+    init(validity: Duration) { self.validity = validity.clampedToCentury }
 
     /// How long to wait after a secret was given: four fifths of its time, and never so short that it becomes a storm.
     var firstDelay: Duration { max(validity * 4 / 5, .milliseconds(100)) }

@@ -21,6 +21,12 @@ public struct TLSConfiguration: Sendable {
     /// What is verified about the server; everything by default.
     public var verification: Verification = .full
 
+    /// How many certificates of authorities in between may stand between the server's and a trusted one, from 0 to 255;
+    /// as many as OpenSSL takes by default, which is 100.
+    public var verificationDepth: Int?
+
+    static let depths = 0...255
+
     /// The name or IP address that the server's certificate must hold, if it is not the host that is dialled.
     ///
     /// A name is also told to the server in the handshake (SNI, RFC 6066); an IP address never is.
@@ -95,6 +101,9 @@ public struct TLSConfiguration: Sendable {
         }
         if let maximumVersion, maximumVersion < minimumVersion {
             throw AMQPError(.invalidArgument, "the highest TLS version is below the lowest, \(minimumVersion)")
+        }
+        if let verificationDepth, !Self.depths.contains(verificationDepth) {
+            throw AMQPError(.invalidArgument, "the verification depth \(verificationDepth) is not from 0 to 255")
         }
         if let serverName {
             // OpenSSL would take a name that begins with a dot for any name below it.

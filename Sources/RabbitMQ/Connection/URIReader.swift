@@ -143,7 +143,8 @@ struct URIReader {
                 value: try decode(equals + 1..<end, "the value of an option", allowing: ":@/?"),
                 offset: start
             )
-            guard !options.contains(where: { $0.name == option.name }) else {
+            // Of mechanisms there may be several to choose from.
+            guard option.name == "auth_mechanism" || !options.contains(where: { $0.name == option.name }) else {
                 throw Self.invalid("an option stands there twice", at: start)
             }
             options.append(option)

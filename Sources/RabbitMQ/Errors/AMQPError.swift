@@ -1,7 +1,8 @@
 /// An error of this library: what happened, what the peer said about it, and what it means for channel and connection.
 ///
 /// Every throwing call of this library throws an `AMQPError`, or Swift's `CancellationError` when the task was
-/// cancelled. ``code`` tells the kinds apart:
+/// cancelled; a call of an ``RPCClient`` throws the ``RPCError`` too with which a server answers. ``code`` tells the
+/// kinds apart:
 ///
 /// ```swift
 /// do {
@@ -129,8 +130,12 @@ extension AMQPError {
     ///
     /// After ``Code/outcomeUnknown``, ``Code/timedOut`` and ``Code/connectionLost`` the first try may have succeeded,
     /// so that a second publish may double the message.
+    ///
+    /// A ``Code/staleDelivery`` is as its reason: the broker delivers the message again, to whoever comes back.
     public var isRetryable: Bool {
-        // A broker that an operator stops, or that closes its connections, comes back.
-        code.isRetryable || code == .connectionClosed && replyCode == .connectionForced
+        if code == .staleDelivery { return (underlying as? AMQPError)?.isRetryable ?? false }
+        // A broker that is stopped, that fails, or that lacks resources closes its connections, and comes back.
+        if code == .connectionClosed, let replyCode { return Code(replyCode: replyCode).isRetryable }
+        return code.isRetryable
     }
 }

@@ -49,12 +49,12 @@ enum MonotonicTime {
 }
 
 extension Duration {
+    /// From nothing to a hundred years. Beyond, `components` and what is calculated with a duration may overflow.
+    var clampedToCentury: Duration { min(max(self, .zero), .seconds(3_155_760_000)) }
+
     /// In nanoseconds, not below zero and never so many that a sum of times overflows.
     var nanoseconds: UInt64 {
-        let (seconds, attoseconds) = components
-        guard seconds >= 0, attoseconds >= 0 else { return 0 }
-        // A hundred years.
-        guard seconds < 3_155_760_000 else { return 3_155_760_000 * 1_000_000_000 }
+        let (seconds, attoseconds) = clampedToCentury.components
         return UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
     }
 }

@@ -16,8 +16,7 @@ extension Link {
             do {
                 return try await open(configuration, endpoint: endpoint, wishes: wishes)
             } catch let error as AMQPError {
-                // What is wrong with the configuration, or what a broker said, would be the same elsewhere.
-                if error.code == .invalidArgument || error.replyCode != nil { throw error }
+                if isSameElsewhere(error) { throw error }
                 failures.append((endpoint, error))
                 if configuration.endpoints.count > 1 {
                     configuration.logger.info(
@@ -28,6 +27,14 @@ extension Link {
             }
         }
         throw EndpointFailures(failures: failures).error
+    }
+
+    /// Whether other brokers would say so too: what is wrong with the configuration, or not allowed; not what ails one.
+    private static func isSameElsewhere(_ error: AMQPError) -> Bool {
+        if error.code == .invalidArgument { return true }
+        guard error.replyCode != nil, !error.isRetryable else { return false }
+        // RabbitMQ says this with 530, as it does what is really not allowed.
+        return error.replyText?.contains("node connection limit") != true
     }
 
     /// Connects and logs in.

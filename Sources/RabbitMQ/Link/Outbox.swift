@@ -28,7 +28,8 @@ final class Outbox: Sendable {
         var buffer = OutboundBuffer()
         let pool = Pool()
         let template = PublishTemplate()
-        var frameMax = 4096
+        /// Before the peers agree: what RabbitMQ takes from 4.1 on, so that a large token fits. Others take 4096.
+        var frameMax = 8192
         /// Bytes handed to the queue that the socket has not taken yet.
         var inFlight = 0
         /// Bytes for which publishers were let through that have not appended them yet.

@@ -48,6 +48,7 @@ struct TLSContext {
             return
         }
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER, TLSWatch.verified)
+        if let depth = configuration.verificationDepth { SSL_CTX_set_verify_depth(context, CInt(clamping: depth)) }
         let parameters = SSL_CTX_get0_param(context)
         // A certificate that was given to be trusted is trusted, also if another authority signed it.
         X509_VERIFY_PARAM_set_flags(parameters, UInt(X509_V_FLAG_PARTIAL_CHAIN))

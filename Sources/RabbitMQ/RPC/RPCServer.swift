@@ -54,7 +54,7 @@ public final class RPCServer: Sendable {
     public func stop(within grace: Duration? = nil) async {
         await withTaskCancellationHandler {
             // If the broker does not answer, the requests end all the same.
-            try? await consumer.cancel()
+            async let _ = try? consumer.cancel()
             guard let grace else { return await requests.value }
             await withDeadline(after: grace) { [requests] in
                 requests.cancel()

@@ -10,6 +10,7 @@ struct RequestDesk: Sendable {
     var logger: Logger { exchange.channel.session.link.logger }
 
     func answer(_ request: IncomingMessage) async {
+        guard isAnswerable(request) else { return drop(request) }
         let reply: Message
         do {
             reply = try await handler(request)
@@ -21,9 +22,25 @@ struct RequestDesk: Sendable {
             try await send(reply, for: request)
             // Behind the reply on the same channel: a request whose reply was not sent is never lost.
             try request.ack()
+        } catch let error as AMQPError where error.code == .invalidMessage || error.code == .invalidArgument {
+            // It would be the same the next time.
+            logger.error("a request can't be answered", metadata: ["error": "\(error)"])
+            drop(request)
         } catch {
             logger.error("a reply could not be sent", metadata: ["error": "\(error)"])
             giveBack(request)
+        }
+    }
+
+    /// Whether its address and its id can go back: bytes that are not UTF-8 become longer as text.
+    private func isAnswerable(_ request: IncomingMessage) -> Bool {
+        do {
+            try ShortString.validate(request.replyTo ?? "", name: "the request's reply-to")
+            try ShortString.validate(request.correlationId ?? "", name: "the request's correlation-id")
+            return true
+        } catch {
+            logger.warning("a request that can't be answered is not run", metadata: ["reason": "\(error)"])
+            return false
         }
     }
 
@@ -44,11 +61,25 @@ struct RequestDesk: Sendable {
         }
     }
 
+    /// Publishes a reply. While the broker takes no messages it waits, until the channel ends or the task is cancelled:
+    /// given back, the request would only be run again.
     private func publish(_ reply: Message, to replyTo: String, for request: IncomingMessage) async throws {
         var reply = reply
         reply.correlationId = request.correlationId
-        // Not mandatory: that the client is gone is of no interest to anybody.
-        try await exchange.publish(reply, routingKey: replyTo, mandatory: false)
+        while true {
+            do {
+                // Not mandatory: that the client is gone is of no interest to anybody.
+                try await exchange.publish(reply, routingKey: replyTo, mandatory: false)
+                return
+            } catch let error as AMQPError where error.code == .blockedTooLong {
+                logger.warning("a reply waits for the broker", metadata: ["reason": "\(error)"])
+            }
+        }
+    }
+
+    /// Has the broker dead-letter a request, or drop it: nobody can answer it.
+    private func drop(_ request: IncomingMessage) {
+        try? request.reject(requeue: false)
     }
 
     private func giveBack(_ request: IncomingMessage) {

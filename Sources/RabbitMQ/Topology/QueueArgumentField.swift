@@ -23,7 +23,7 @@ struct QueueArgumentField: Sendable {
         name("x-dead-letter-exchange", \.deadLetterExchange, for: [.classic, .quorum]),
         name("x-dead-letter-routing-key", \.deadLetterRoutingKey, for: [.classic, .quorum]),
         text("x-dead-letter-strategy", \.deadLetterStrategy, for: [.quorum]),
-        integer("x-delivery-limit", \.deliveryLimit, from: 0, for: [.quorum]),
+        integer("x-delivery-limit", \.deliveryLimit, from: -1, for: [.quorum]),
         QueueArgumentField(
             name: "x-single-active-consumer",
             types: [.classic, .quorum],
@@ -31,7 +31,7 @@ struct QueueArgumentField: Sendable {
             read: { $1.singleActiveConsumer = $0.boolValue },
             problem: { _ in nil }
         ),
-        integer("x-max-priority", \.maxPriority, from: 1, to: 255, for: [.classic]),
+        integer("x-max-priority", \.maxPriority, from: 0, to: 255, for: [.classic]),
         text("x-queue-leader-locator", \.leaderLocator, for: [.classic, .quorum, .stream]),
         text("x-queue-mode", \.mode, for: [.classic]),
         groupSize("x-quorum-initial-group-size", for: [.quorum]) { $0 != .stream },

@@ -80,17 +80,11 @@ extension QueueArguments {
         if deadLetterRoutingKey != nil, table["x-dead-letter-exchange"] == nil {
             problems.append("x-dead-letter-routing-key needs x-dead-letter-exchange")
         }
-        // Otherwise RabbitMQ falls back to at-most-once, and says so only in its log.
-        if deadLetterStrategy == .atLeastOnce {
-            let needed = [
-                ("x-queue-type", QueueType.quorum.rawValue), ("x-overflow", Overflow.rejectPublish.rawValue),
-            ]
-            for (name, value) in needed where table[name]?.stringValue != value {
-                problems.append("x-dead-letter-strategy at-least-once needs \(name) \(value)")
-            }
-            if table["x-dead-letter-exchange"] == nil {
-                problems.append("x-dead-letter-strategy at-least-once needs x-dead-letter-exchange")
-            }
+        // What is not given may come from a policy, or be the virtual host's default; what is given wins over them.
+        if deadLetterStrategy == .atLeastOnce, let overflow = table["x-overflow"]?.stringValue,
+            overflow != Overflow.rejectPublish.rawValue
+        {
+            problems.append("x-dead-letter-strategy at-least-once needs x-overflow reject-publish, not \(overflow)")
         }
         return problems
     }

@@ -25,7 +25,9 @@ extension QueueArguments {
 
         /// Messages can be lost on the way; the default.
         public static let atMostOnce = DeadLetterStrategy(rawValue: "at-most-once")
-        /// Messages stay in the queue until they have arrived. Quorum queues only, with ``Overflow/rejectPublish``.
+        /// Messages stay in the queue until they have arrived. Quorum queues only, with ``Overflow/rejectPublish`` and a
+        /// dead-letter exchange, of the arguments or of a policy: if one is missing, RabbitMQ falls back to
+        /// ``atMostOnce``, and says so only in its log.
         public static let atLeastOnce = DeadLetterStrategy(rawValue: "at-least-once")
     }
 

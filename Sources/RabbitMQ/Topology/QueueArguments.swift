@@ -44,16 +44,18 @@ public struct QueueArguments: Hashable, Sendable {
     /// How sure dead-lettering is, `x-dead-letter-strategy`. [q]
     public var deadLetterStrategy: DeadLetterStrategy?
 
-    /// How often a message may be delivered again before it is dropped or dead-lettered, `x-delivery-limit`, from 0. [q]
+    /// How often a message may be delivered again before it is dropped or dead-lettered, `x-delivery-limit`, from 0; -1
+    /// for no limit, from RabbitMQ 4.0. [q]
     public var deliveryLimit: Int?
 
     /// Whether one consumer gets everything while the others wait, `x-single-active-consumer`. [c q]
     public var singleActiveConsumer: Bool?
 
-    /// The highest priority of messages, `x-max-priority`, from 1 to 255; few are better. [c]
+    /// The highest priority of messages, `x-max-priority`, from 0, for none, to 255; few are better. [c]
     public var maxPriority: Int?
 
-    /// On which node the leader begins, `x-queue-leader-locator`. [q s; c from RabbitMQ 3.12]
+    /// On which node the leader begins, `x-queue-leader-locator`. [q s; c where
+    /// RabbitMQ 4.0 and its feature flag `rabbitmq_4.0.0` are]
     public var leaderLocator: LeaderLocator?
 
     /// Where messages are kept, `x-queue-mode`. [c]
@@ -139,8 +141,9 @@ public struct QueueArguments: Hashable, Sendable {
 
     /// Reads arguments from a table.
     ///
-    /// What it does not know, or what has another type or form than it would write itself, goes to ``custom``. So
-    /// ``table`` says the same as `table`.
+    /// What it does not know, what is out of its range, or what has another type or form than it would write itself, goes
+    /// to ``custom``. So ``table`` says the same as `table`, and what a broker has taken is refused by none of the checks
+    /// of values.
     ///
     /// - Parameter table: Arguments of a queue.
     public init(_ table: Table) {
@@ -148,7 +151,7 @@ public struct QueueArguments: Hashable, Sendable {
         var custom = table
         // The type first: it decides how a field is called.
         for field in QueueArgumentField.all {
-            guard let value = table[field.name] else { continue }
+            guard let value = table[field.name], field.problem(value) == nil else { continue }
             var read = self
             field.read(value, &read)
             guard let written = field.write(read), written.means(value) else { continue }

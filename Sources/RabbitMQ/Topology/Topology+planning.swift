@@ -11,8 +11,9 @@ extension Topology {
     ///
     /// - Parameter connection: Where to look. Queues that are exclusive to it are seen as its own.
     /// - Returns: Everything, with its state.
-    /// - Throws: ``AMQPError/Code/invalidArgument`` if the description can't be, before the broker is asked; other
-    ///   ``AMQPError``s; `CancellationError`.
+    /// - Throws: ``AMQPError/Code/invalidArgument`` if the description can't be, before the broker is asked;
+    ///   ``AMQPError/Code/unsupported`` for a type of exchange that AMQP doesn't know, if the connection was made with a
+    ///   ``ConnectionConfiguration/connectedSocket``; other ``AMQPError``s; `CancellationError`.
     public func plan(on connection: Connection) async throws -> TopologyPlan {
         try validate()
         var probe = TopologyProbe(connection)

@@ -42,7 +42,12 @@ struct TopologyProbe {
     /// Calls a method. Returns the error for which the broker closed the channel; throws any other.
     private mutating func ask(_ method: ClientMethod) async throws -> AMQPError? {
         let channel =
-            if let open = self.channel, open.closeReason == nil { open } else { try await connection.openChannel() }
+            if let open = self.channel, open.closeReason == nil {
+                open
+            } else {
+                // That it is closed is an answer.
+                try await connection.openChannel(refusalLevel: .debug)
+            }
         self.channel = channel
         do {
             _ = try await channel.session.call(method)
@@ -60,6 +65,14 @@ struct TopologyProbe {
     /// (`rabbit_channel:handle_method/6` for `exchange.declare`).
     func findType(_ type: ExchangeType) async throws -> AMQPError? {
         var configuration = connection.link.configuration
+        // Its socket is this connection's: a second one on it would end both.
+        guard configuration.connectedSocket == nil else {
+            throw AMQPError(
+                .unsupported,
+                "whether the broker has the exchange type \(type.rawValue) is asked on a connection opened for it, "
+                    + "which a configuration with a connectedSocket can't open"
+            )
+        }
         configuration.logger = Logger(label: "rabbitmq.probe") { _ in SwiftLogNoOpLogHandler() }
         return try await Connection.withConnection(configuration) { connection in
             do {

@@ -84,20 +84,26 @@ final class TopologyRecord: Sendable {
 
     private let entries = Mutex(Entries())
 
+    /// Adds an exchange, in place of what was declared by its name before.
+    ///
+    /// A declaration that is not waited for may be refused: it doesn't replace one that may have been taken.
     func add(_ declaration: ClientMethod.DeclareExchange) {
         guard !declaration.passive else { return }
         entries.withLock { entries in
+            if declaration.noWait, entries.exchanges[declaration.name] != nil { return }
             let order = entries.exchanges[declaration.name]?.order ?? entries.next()
             entries.exchanges[declaration.name] = (order, declaration)
             if declaration.autoDelete { entries.noteTransient() }
         }
     }
 
+    /// Adds a queue, as ``add(_:)-(ClientMethod.DeclareExchange)`` does an exchange.
     func add(_ declaration: ClientMethod.DeclareQueue) {
         guard !declaration.passive, !declaration.name.isEmpty, declaration.name != EntityName.directReplyTo else {
             return
         }
         entries.withLock { entries in
+            if declaration.noWait, entries.queues[declaration.name] != nil { return }
             let order = entries.queues[declaration.name]?.order ?? entries.next()
             entries.queues[declaration.name] = (order, declaration)
             if declaration.isTransient { entries.noteTransient() }

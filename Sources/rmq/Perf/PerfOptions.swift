@@ -3,7 +3,7 @@ internal import RabbitMQ
 
 struct PerfOptions: ParsableArguments {
     @Option(help: "Where the broker is.")
-    var uri = "amqp://guest:guest@localhost:5672/"
+    var uri = "amqp://guest:guest@localhost:5672"
 
     @Option(help: "How many messages to measure; with connect, how many connections.")
     var messages = 1_000_000

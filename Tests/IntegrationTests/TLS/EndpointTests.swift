@@ -74,6 +74,38 @@ struct EndpointTests {
         }
     }
 
+    static let ailments: [(UInt16, String)] = [
+        (320, "CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'"),
+        (506, "RESOURCE_ERROR"), (541, "INTERNAL_ERROR - access to vhost '/' refused: vhost '/' is down"),
+        (530, "NOT_ALLOWED - connection refused: node connection limit (10) is reached"),
+    ]
+
+    @Test("are tried on after one that lets nobody in at present", arguments: ailments)
+    func ailing(code: UInt16, text: String) async throws {
+        let start = PeerFrame.method(.connectionStart, channel: 0) {
+            $0.raw([0, 9])
+            $0.block(ScriptedPeer.authenticationFailureClose)
+            $0.longString("PLAIN")
+            $0.longString("en_US")
+        }
+        let close = PeerFrame.method(.connectionClose, channel: 0) {
+            $0.short(code)
+            $0.shortString(text)
+            $0.raw([0, 0, 0, 0])
+        }
+        try await RudeListener.run(.answers([start.bytes, close.bytes])) { ailing in
+            var configuration = ConnectionConfiguration(endpoints: [
+                Endpoint(host: "127.0.0.1", port: ailing.port),
+                Endpoint(host: try TestBroker.host, port: try TestBroker.plainPort),
+            ])
+            configuration.connectTimeout = .seconds(8)
+            try await Connection.withConnection(configuration) { _ in }
+            #expect(ailing.isSpokenTo)
+            configuration.endpoints.removeLast()
+            #expect(try await connectionError(configuration).replyCode?.rawValue == code)
+        }
+    }
+
     @Test("are tried in another order each time, if told so")
     func shuffled() async throws {
         var configuration = ConnectionConfiguration(
@@ -100,6 +132,13 @@ struct EndpointTests {
         try await Connection.withConnection(
             ConnectionConfiguration(uri: "amqp://guest:guest@\(brackets):\(try TestBroker.plainPort)/%2f")
         ) { _ in }
+    }
+
+    @Test("may be given as the URI that scripts/broker.sh prints")
+    func printedURI() async throws {
+        let configuration = try ConnectionConfiguration(uri: try TestBroker.variable("RABBITMQ_URI"))
+        #expect(configuration.virtualHost == "/")
+        try await Connection.withConnection(configuration) { _ in }
     }
 
     @Test("with one that can't be are refused before any is tried")

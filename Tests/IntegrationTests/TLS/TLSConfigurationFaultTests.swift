@@ -54,6 +54,7 @@ struct TLSConfigurationFaultTests {
         Fault(testDescription: "a server name for all names of a domain", says: ["server name"]) {
             $0.serverName = ".example"
         },
+        Fault(testDescription: "a negative depth", says: ["depth -1"]) { $0.verificationDepth = -1 },
         Fault(testDescription: "an empty server name", says: ["server name"]) { $0.serverName = "" },
     ]
 

@@ -122,7 +122,7 @@ struct TLSTests {
         // Of another process: this one's environment is everybody's.
         let tool = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
             .appendingPathComponent("rmq")
-        let address = "amqps://guest:guest@127.0.0.1:\(try TestBroker.tlsPort)/"
+        let address = "amqps://guest:guest@127.0.0.1:\(try TestBroker.tlsPort)"
         let demo = [tool.path, "demo", "--messages", "10", "--uri", address]
         let authority = "SSL_CERT_FILE=\(try TestBroker.variable("RABBITMQ_TEST_CA"))"
         let output = try await Subprocess.run("/usr/bin/env", [authority] + demo)

@@ -11,10 +11,14 @@ struct HandshakeTests {
         mechanisms: ["AMQPLAIN", "PLAIN"]
     )
 
+    /// What both sides announce who know how to tell that credentials are bad.
+    private static let tells: Table = ["capabilities": ["authentication_failure_close": true]]
+
     private static func wishes(
         channelMax: UInt16 = 2047,
         frameMax: UInt32 = 131_072,
-        heartbeat: UInt16 = 60
+        heartbeat: UInt16 = 60,
+        clientProperties: Table = ["product": "a client"]
     ) -> Handshake.Wishes {
         Handshake.Wishes(
             mechanism: "PLAIN",
@@ -23,7 +27,7 @@ struct HandshakeTests {
             channelMax: channelMax,
             frameMax: frameMax,
             heartbeat: heartbeat,
-            clientProperties: ["product": "a client"]
+            clientProperties: clientProperties
         )
     }
 
@@ -149,11 +153,34 @@ struct HandshakeTests {
         #expect(error.replyText == "no")
     }
 
-    @Test func `a peer that goes away is understood by what it was told last`() {
+    @Test(arguments: [320, 501, 530, 541] as [UInt16])
+    func `a close for another reason than bad credentials keeps its code after they were sent`(code: UInt16) {
+        var handshake = handshake(at: 1)
+        let close = ServerMethod.Close(replyCode: code, replyText: "no", classID: 0, methodID: 0)
+        guard case .refused(let error) = handshake.receive(.connectionClose(close)) else {
+            Issue.record("no refusal")
+            return
+        }
+        #expect(error.code == AMQPError.Code(replyCode: ReplyCode(rawValue: code)))
+        #expect(error.replyCode?.rawValue == code)
+    }
+
+    @Test func `a peer that goes away and can't tell of bad credentials is understood by what it was told last`() {
         let lost = AMQPError(.connectionLost, "lost")
         #expect(handshake(at: 0).lost(lost).code == .connectionLost)
         #expect(handshake(at: 1).lost(lost).code == .authenticationFailed)
         #expect(handshake(at: 2).lost(lost).code == .connectionLost)
+    }
+
+    @Test(arguments: [true, false], [true, false])
+    func `a peer that goes away has not refused if both could tell`(server: Bool, client: Bool) {
+        var start = Self.start
+        if server { start.serverProperties = Self.tells }
+        var handshake = Handshake(client ? Self.wishes(clientProperties: Self.tells) : Self.wishes())
+        _ = handshake.receive(.connectionStart(start))
+        let error = handshake.lost(AMQPError(.connectionLost, "lost"))
+        #expect(error.code == (server && client ? .connectionLost : .authenticationFailed))
+        #expect(error.isRetryable == (server && client))
     }
 
     @Test func `another version, no common mechanism, and a second step fail`() {

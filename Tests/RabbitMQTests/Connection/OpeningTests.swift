@@ -9,12 +9,12 @@ enum OpeningStep: Int, CaseIterable, Sendable {
     case connected, headerSeen, startSent, startOkSeen, tuneSent, tuneOkSeen, openSeen
 
     /// Plays up to this step.
-    func play(_ peer: ScriptedPeer) async throws {
+    func play(_ peer: ScriptedPeer, properties: [UInt8] = []) async throws {
         for step in Self.allCases where step.rawValue <= rawValue {
             switch step {
             case .connected: break
             case .headerSeen: try await peer.expectProtocolHeader()
-            case .startSent: try await peer.sendStart()
+            case .startSent: try await peer.sendStart(properties: properties)
             case .startOkSeen: try await peer.expect(.connectionStartOk, channel: 0)
             case .tuneSent: try await peer.sendTune()
             case .tuneOkSeen: try await peer.expect(.connectionTuneOk, channel: 0)
@@ -48,13 +48,23 @@ struct OpeningTests {
             try await step.play(peer)
             peer.hangUp()
         }
-        // RabbitMQ hangs up on bad credentials if a client can't be told.
+        // A broker that can't tell of bad credentials hangs up on them.
         let isLogin = [.startOkSeen, .tuneSent].contains(step)
         let isEither = [.startSent, .tuneSent].contains(step)
         #expect(
             error.code == (isLogin ? .authenticationFailed : .connectionLost)
                 || isEither && [.connectionLost, .authenticationFailed].contains(error.code)
         )
+    }
+
+    @Test(arguments: OpeningStep.allCases)
+    func `a peer that hangs up, and would have told of bad credentials`(step: OpeningStep) async throws {
+        let error = try await failure { peer in
+            try await step.play(peer, properties: ScriptedPeer.authenticationFailureClose)
+            peer.hangUp()
+        }
+        #expect(error.code == .connectionLost)
+        #expect(error.isRetryable)
     }
 
     @Test(arguments: OpeningStep.allCases)
@@ -186,12 +196,31 @@ struct OpeningTests {
 
     @Test func `client properties that don't fit a frame are refused`() async throws {
         let error = try await failure { configuration in
-            configuration.clientProperties = ["k": .string(String(repeating: "x", count: 5000))]
+            configuration.clientProperties = ["k": .string(String(repeating: "x", count: 10_000))]
         } _: { peer in
             try await peer.expectProtocolHeader()
             try await peer.sendStart()
         }
         #expect(error.code == .invalidArgument)
+    }
+
+    @Test func `a token of 6 KB is told before frame sizes are agreed on`() async throws {
+        let token = String(repeating: "x", count: 6 * 1024)
+        let peer = try ScriptedPeer()
+        defer { peer.hangUp() }
+        var configuration = peer.configuration
+        configuration.credentials = .plain(username: "", password: token)
+        async let connection = Connection.connect(configuration)
+        try await peer.expectProtocolHeader()
+        try await peer.sendStart()
+        let startOk = try await peer.expect(.connectionStartOk, channel: 0)
+        #expect(startOk.payload.count > token.utf8.count)
+        #expect(String(decoding: startOk.payload, as: UTF8.self).contains(token))
+        try await peer.sendTune()
+        try await peer.expect(.connectionTuneOk, channel: 0)
+        try await peer.expect(.connectionOpen, channel: 0)
+        try await peer.send(.connectionOpenOk, channel: 0) { $0.shortString("") }
+        _ = try await connection
     }
 
     @Test func `no descriptor, and one that is closed, are refused`() async throws {

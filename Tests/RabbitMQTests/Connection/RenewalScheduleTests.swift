@@ -10,6 +10,13 @@ struct RenewalScheduleTests {
         #expect(RenewalSchedule(validity: .seconds(3600)).firstDelay == .seconds(2880))
     }
 
+    @Test("is far away for a secret that hardly ends", arguments: [1, 8])
+    func endless(factor: Int) {
+        var schedule = RenewalSchedule(validity: .seconds(Int64.max) * factor)
+        #expect(schedule.firstDelay > .seconds(50 * 365 * 86_400))
+        #expect(schedule.delayAfterFailure(left: schedule.validity) == .seconds(30))
+    }
+
     @Test(
         "is no storm, even if what is given has ended already",
         arguments: [Duration.zero, .seconds(-5), .milliseconds(1)]

@@ -98,7 +98,7 @@ struct URITests {
             uri:
                 "amqps://h/v?heartbeat=7&connection_timeout=1500&channel_max=12&frame_max=8192&connection_name=my%20app"
                 + "&cacertfile=/etc/ca%2Bmore.pem&certfile=c.pem&keyfile=k.pem&password=p%26w&verify=verify_peer"
-                + "&server_name_indication=other.example&fail_if_no_peer_cert=true&auth_mechanism=external"
+                + "&server_name_indication=other.example&fail_if_no_peer_cert=true&auth_mechanism=external&depth=2"
         )
         #expect(configuration.heartbeat == .seconds(7))
         #expect(configuration.connectTimeout == .milliseconds(1500))
@@ -113,6 +113,19 @@ struct URITests {
         #expect(tls.identity?.passphrase?.value == "p&w")
         #expect(tls.serverName == "other.example")
         #expect(tls.verification == .full)
+        #expect(tls.verificationDepth == 2)
+    }
+
+    @Test(
+        "may name several mechanisms, of which the first that the library has counts",
+        arguments: [
+            ("plain", "PLAIN"), ("external", "EXTERNAL"), ("plain&external", "PLAIN"), ("external&plain", "EXTERNAL"),
+            ("amqplain&external", "EXTERNAL"), ("AMQPLAIN&PLAIN", "PLAIN"), ("plain&amqplain", "PLAIN"),
+        ]
+    )
+    func mechanisms(values: String, taken: String) throws {
+        let query = values.split(separator: "&").map { "auth_mechanism=\($0)" }.joined(separator: "&")
+        #expect(try ConnectionConfiguration(uri: "amqps://h?\(query)").credentials.mechanism == taken)
     }
 
     @Test("turn verification off only when told so in full")
@@ -162,7 +175,12 @@ struct URITests {
         ("amqp://h?heartbeat=1&heartbeat=1", "twice", 22),
         ("amqp://h?nonsense=1", "not known", 10),
         ("amqp://h?auth_mechanism=GSSAPI", "auth_mechanism", 10),
+        ("amqp://h?auth_mechanism=amqplain", "auth_mechanism", 10),
+        ("amqp://h?auth_mechanism=plain&auth_mechanism=x", "auth_mechanism", 31),
+        ("amqp://h?heartbeat=1&heartbeat=1", "twice", 22),
         ("amqp://h?verify=verify_peer", "amqps", 10),
+        ("amqp://h?depth=1", "amqps", 10),
+        ("amqps://h?depth=256", "0 to 255", 11),
         ("amqp://h?cacertfile=x", "amqps", 10),
         ("amqps://h?cacertfile=", "cacertfile is empty", 11),
         ("amqps://h?keyfile=x", "certfile", 11),

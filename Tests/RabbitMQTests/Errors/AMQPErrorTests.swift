@@ -65,6 +65,25 @@ import Testing
         #expect(error.isRetryable == retry)
     }
 
+    @Test(arguments: codes)
+    func `a connection that the broker closed is worth another try if the broker's reason is`(
+        number: UInt16,
+        code: AMQPError.Code
+    ) {
+        let error = AMQPError(.connectionClosed, "x", replyCode: ReplyCode(rawValue: number))
+        #expect(error.isRetryable == AMQPError(code, "x").isRetryable)
+        #expect(error.isRetryable || ![320, 506, 541].contains(number))
+    }
+
+    @Test func `a stale delivery is worth another try if what made it stale is`() {
+        func stale(_ reason: AMQPError?) -> AMQPError { AMQPError(.staleDelivery, "x", underlying: reason) }
+        #expect(stale(AMQPError(.connectionLost, "x")).isRetryable)
+        #expect(stale(AMQPError(.connectionClosed, "x", replyCode: .connectionForced)).isRetryable)
+        #expect(!stale(AMQPError(.channelClosed, "x")).isRetryable)
+        #expect(!stale(AMQPError(.connectionClosed, "x")).isRetryable)
+        #expect(!stale(nil).isRetryable)
+    }
+
     @Test func `a catch tells the codes apart`() {
         func caught(_ thrown: any Error) -> String {
             do {

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("deadlines", .timeLimit(.minutes(1)))
 struct DeadlinesTests {
-    @Test func `the timer is set for the earliest, and set anew when one is earlier`() {
+    @Test func `the timer is set for the earliest, and once more when one is earlier`() {
         var deadlines = Deadlines()
         #expect(deadlines.add(at: 100) {}.arm == 100)
         #expect(deadlines.add(at: 200) {}.arm == nil)
@@ -15,11 +15,34 @@ struct DeadlinesTests {
         deadlines.remove(early.id)
         let (due, arm) = deadlines.takeDue(now: 50, setFor: 50)
         #expect(due.isEmpty)
-        #expect(arm == 100)
+        #expect(arm == nil)
         let all = deadlines.takeDue(now: 300, setFor: 100)
         #expect(all.due.map(\.time) == [100, 200])
         #expect(all.arm == nil)
         #expect(deadlines.isEmpty)
+    }
+
+    @Test func `a timer that is set for later is not set again, however many earlier ones fire`() {
+        var deadlines = Deadlines()
+        #expect(deadlines.add(at: 30_000) {}.arm == 30_000)
+        for now in stride(from: UInt64(0), to: 29_000, by: 100) {
+            let short = deadlines.add(at: now + 50) {}
+            #expect(short.arm == now + 50)
+            if now % 200 == 0 { deadlines.remove(short.id) }
+            #expect(deadlines.takeDue(now: now + 50, setFor: now + 50).arm == nil)
+        }
+        #expect(deadlines.add(at: 31_000) {}.arm == nil)
+        let last = deadlines.takeDue(now: 30_000, setFor: 30_000)
+        #expect(last.due.map(\.time) == [30_000])
+        #expect(last.arm == 31_000)
+    }
+
+    @Test func `a timer that fires too early is set again`() {
+        var deadlines = Deadlines()
+        #expect(deadlines.add(at: 100) {}.arm == 100)
+        let early = deadlines.takeDue(now: 99, setFor: 100)
+        #expect(early.due.isEmpty)
+        #expect(early.arm == 100)
     }
 
     @Test func `timers do not multiply`() {
@@ -91,6 +114,9 @@ struct DeadlinesTests {
         #expect(Duration.zero.nanoseconds == 0)
         #expect(Duration.nanoseconds(5).nanoseconds == 5)
         #expect(Duration.milliseconds(1500).nanoseconds == 1_500_000_000)
+        // More seconds than `components` holds.
+        #expect((Duration.seconds(Int64.min) * 8).nanoseconds == 0)
+        #expect((Duration.seconds(Int64.max) * 8).nanoseconds == Duration.seconds(Int64.max).nanoseconds)
         let most = Duration.seconds(Int64.max).nanoseconds
         #expect(most == 3_155_760_000_000_000_000)
         #expect(MonotonicTime.now.addingReportingOverflow(most).overflow == false)

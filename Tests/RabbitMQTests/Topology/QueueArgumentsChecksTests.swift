@@ -30,9 +30,9 @@ struct QueueArgumentsChecksTests {
         Case(QueueArguments(messageTTL: .seconds(315_360_001)), says: "from 0 to 315360000000 milliseconds"),
         Case(QueueArguments(messageTTL: .seconds(Int64.max)), says: "x-message-ttl"),
         Case(QueueArguments(expires: .zero), says: "x-expires is 0 milliseconds", "from 1 to"),
-        Case(QueueArguments(maxPriority: 0), says: "x-max-priority is 0", "from 1 to 255"),
+        Case(QueueArguments(maxPriority: -1), says: "x-max-priority is -1", "from 0 to 255"),
         Case(QueueArguments(maxPriority: 256), says: "x-max-priority is 256"),
-        Case(QueueArguments(type: .quorum, deliveryLimit: -1), says: "x-delivery-limit is -1"),
+        Case(QueueArguments(type: .quorum, deliveryLimit: -2), says: "x-delivery-limit is -2"),
         Case(QueueArguments(type: .quorum, initialGroupSize: 0), says: "x-quorum-initial-group-size is 0"),
         Case(QueueArguments(type: .stream, initialGroupSize: 0), says: "x-initial-cluster-size is 0"),
         Case(QueueArguments(type: .stream, maxAge: .zero), says: "x-max-age must be from a second"),
@@ -42,16 +42,12 @@ struct QueueArgumentsChecksTests {
         Case(QueueArguments(deadLetterExchange: String(repeating: "x", count: 256)), says: "has 256 bytes"),
         Case(QueueArguments(deadLetterRoutingKey: "k"), says: "x-dead-letter-routing-key needs x-dead-letter-exchange"),
         Case(
-            QueueArguments(type: .quorum, deadLetterExchange: "x", deadLetterStrategy: .atLeastOnce),
-            says: "at-least-once needs x-overflow reject-publish"
+            QueueArguments(type: .quorum, overflow: .dropHead, deadLetterStrategy: .atLeastOnce),
+            says: "at-least-once needs x-overflow reject-publish, not drop-head"
         ),
         Case(
-            QueueArguments(overflow: .rejectPublish, deadLetterExchange: "x", deadLetterStrategy: .atLeastOnce),
-            says: "at-least-once needs x-queue-type quorum"
-        ),
-        Case(
-            QueueArguments(type: .quorum, overflow: .rejectPublish, deadLetterStrategy: .atLeastOnce),
-            says: "at-least-once needs x-dead-letter-exchange"
+            QueueArguments(deadLetterStrategy: .atLeastOnce, custom: ["x-overflow": "drop-head"]),
+            says: "at-least-once needs x-overflow reject-publish, not drop-head"
         ),
         Case(QueueArguments(type: .quorum, overflow: .rejectPublishDeadLetter), says: "reject-publish-dlx"),
         Case(QueueArguments(type: .quorum, maxPriority: 5), says: "x-max-priority is only for queues of type classic"),
@@ -106,6 +102,12 @@ struct QueueArgumentsChecksTests {
             ),
             says: "at-least-once"
         ),
+        Case(
+            QueueArguments(type: .quorum, deadLetterStrategy: .atLeastOnce),
+            says: "at-least-once, with the rest in a policy"
+        ),
+        Case(QueueArguments(type: .quorum, deliveryLimit: -1), says: "no delivery limit"),
+        Case(QueueArguments(maxPriority: 0), says: "no priorities"),
         Case(
             QueueArguments(deadLetterRoutingKey: "k", custom: ["x-dead-letter-exchange": ""]),
             says: "dead-letter exchange in custom"

@@ -97,6 +97,7 @@ struct QueueArgumentsTests {
         arguments: [
             ["x-max-age": "168h"], ["x-max-age": "1Y"], ["x-max-age": "h"], ["x-max-age": "99999999999999999999s"],
             ["x-max-length": "5"], ["x-queue-type": .bytes([255])], ["x-message-ttl": .double(1)],
+            ["x-max-length": -1], ["x-delivery-limit": -2], ["x-max-priority": 256], ["x-expires": 0],
             ["x-initial-cluster-size": 3], ["x-unknown": .table(["a": 1])], ["x-single-active-consumer": "true"],
         ] as [Table]
     )

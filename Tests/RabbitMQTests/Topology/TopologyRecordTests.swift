@@ -24,6 +24,20 @@ struct TopologyRecordTests {
         #expect(record.bindings.map(\.destination) == ["b", "a", "c"])
     }
 
+    @Test("a declaration that is not waited for is added, and replaces none that was")
+    func notWaitedFor() {
+        let record = TopologyRecord()
+        record.add(ClientMethod.DeclareQueue(name: "q"))
+        record.add(ClientMethod.DeclareQueue(name: "q", durable: false, noWait: true))
+        record.add(ClientMethod.DeclareExchange(name: "e", type: "topic"))
+        record.add(ClientMethod.DeclareExchange(name: "e", type: "fanout", noWait: true))
+        #expect(record.queues.map(\.durable) == [true])
+        #expect(record.exchanges.map(\.type) == ["topic"])
+        record.add(ClientMethod.DeclareQueue(name: "r", noWait: true))
+        record.add(ClientMethod.DeclareQueue(name: "r", durable: false))
+        #expect(record.queues.map(\.durable) == [true, false])
+    }
+
     @Test("passive declarations and names of the broker's are left out")
     func leftOut() {
         let record = TopologyRecord()

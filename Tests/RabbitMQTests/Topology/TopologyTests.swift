@@ -114,6 +114,23 @@ struct TopologyTests {
         #expect(try JSONDecoder().decode(Topology.self, from: json) == Self.example)
     }
 
+    @Test("values that only some brokers take pass the checks, and go to JSON and back")
+    func unusualValues() throws {
+        let topology = Topology(queues: [
+            .init("endless", arguments: .init(type: .quorum, deliveryLimit: -1)),
+            .init("flat", arguments: .init(maxPriority: 0)),
+            .init("odd", arguments: QueueArguments(["x-delivery-limit": -5, "x-max-priority": 300])),
+        ])
+        try topology.validate()
+        #expect(topology.queues[2].arguments.table == ["x-delivery-limit": -5, "x-max-priority": 300])
+        let json = try JSONEncoder().encode(topology)
+        let decoded = try JSONDecoder().decode(Topology.self, from: json)
+        #expect(decoded == topology)
+        try decoded.validate()
+        #expect(decoded.queues[0].arguments.deliveryLimit == -1)
+        #expect(decoded.queues[1].arguments.maxPriority == 0)
+    }
+
     @Test("what people write may leave out what has a default")
     func handwritten() throws {
         let json = """

@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	uri         = flag.String("uri", "amqp://guest:guest@localhost:5672/", "")
+	uri         = flag.String("uri", "amqp://guest:guest@localhost:5672", "")
 	ca          = flag.String("ca", "", "")
 	queue       = flag.String("queue", "bench", "")
 	exchange    = flag.String("exchange", "", "")

@@ -15,7 +15,7 @@ MODES = ["publish", "publish-confirm", "consume", "consume-ack", "ping-pong", "c
 def parse_options():
     parser = argparse.ArgumentParser()
     parser.add_argument("mode", choices=MODES)
-    parser.add_argument("--uri", default="amqp://guest:guest@localhost:5672/")
+    parser.add_argument("--uri", default="amqp://guest:guest@localhost:5672")
     parser.add_argument("--ca")
     parser.add_argument("--queue", default="bench")
     parser.add_argument("--exchange", default="")
