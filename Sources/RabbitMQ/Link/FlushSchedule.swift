@@ -36,7 +36,13 @@ struct FlushSchedule {
         return true
     }
 
-    mutating func noteReceived() { hasReceived = true }
+    /// Notes that something was received.
+    ///
+    /// - Returns: Whether a direct write was allowed since the last time.
+    mutating func noteReceived() -> Bool {
+        defer { hasReceived = true }
+        return !hasReceived
+    }
 
     /// Asks for a flush.
     ///

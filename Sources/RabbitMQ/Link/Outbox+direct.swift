@@ -14,7 +14,9 @@ extension Outbox {
     }
 
     /// Notes that something was received.
-    func noteReceived() { state.withLock { $0.flush.noteReceived() } }
+    ///
+    /// - Returns: Whether something was written directly since the last time.
+    func noteReceived() -> Bool { state.withLock { $0.flush.noteReceived() } }
 }
 
 extension Outbox.State {

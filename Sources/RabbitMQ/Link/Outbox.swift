@@ -58,6 +58,8 @@ final class Outbox: Sendable {
     }
 
     let state = Mutex(State())
+    /// When last a thread found the lock taken.
+    let lastMeeting = Atomic<UInt64>(0)
     private let limits: Limits
     private let scheduleFlush: @Sendable () -> Void
 
@@ -137,7 +139,7 @@ final class Outbox: Sendable {
     @inline(__always)
     func publish(size: Int, append: (inout State) throws(AMQPError) -> Bool) throws(AMQPError) -> Bool {
         var wakes = false
-        let isAppended = try state.withLock { state throws(AMQPError) -> Bool in
+        let isAppended = try withUncontendedState { state throws(AMQPError) -> Bool in
             if let ended = state.ended ?? state.refusal { throw ended }
             guard !isFull(state), try append(&state) else { return false }
             wakes = state.requestFlush(isUrgent: false)

@@ -31,5 +31,13 @@
             defer { pthread_mutex_unlock(lock) }
             return try body(&value.pointee)
         }
+
+        borrowing func withLockIfAvailable<Result, E: Error>(
+            _ body: (inout sending Value) throws(E) -> sending Result
+        ) throws(E) -> sending Result? {
+            guard pthread_mutex_trylock(lock) == 0 else { return nil }
+            defer { pthread_mutex_unlock(lock) }
+            return try body(&value.pointee)
+        }
     }
 #endif

@@ -1,0 +1,105 @@
+import Glibc
+import TestSupport
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("runs of deliveries")
+struct DeliveryRunTests {
+    private let source: DeliverySource
+    private let decoder = DeliveryDecoder()
+
+    init() {
+        let session = ChannelSession(link: Link(configuration: ConnectionConfiguration()), number: 1)
+        source = DeliverySource(
+            lease: ChannelLease(session: session, connection: ConnectionLease(link: session.link)),
+            consumerTag: "c",
+            noAck: true,
+            isStream: false
+        )
+    }
+
+    /// Deliveries as they are received, and where each begins.
+    private func chunk(_ tags: Range<Int>, size: Int = 10) -> (chunk: ReceiveChunk, offsets: [Int]) {
+        var bytes: [UInt8] = []
+        var offsets: [Int] = []
+        for tag in tags {
+            offsets.append(bytes.count)
+            for frame in PeerFrame.delivery(
+                [UInt8](repeating: UInt8(tag), count: size),
+                tag: UInt64(tag),
+                consumer: "c"
+            ) {
+                bytes += frame.bytes
+            }
+        }
+        let chunk = ReceiveChunk(capacity: max(1, bytes.count))
+        UnsafeMutableRawBufferPointer(start: chunk.base, count: chunk.capacity).copyBytes(from: bytes)
+        return (chunk, offsets)
+    }
+
+    private func run(_ tags: Range<Int>, size: Int = 10) -> DeliveryRun {
+        let run = DeliveryRun()
+        append(tags, size: size, to: run)
+        return run
+    }
+
+    private func append(_ tags: Range<Int>, size: Int = 10, to run: DeliveryRun) {
+        let (chunk, offsets) = chunk(tags, size: size)
+        for offset in offsets { #expect(run.append(chunk, offset: offset, bodySize: size)) }
+    }
+
+    private func emptied(_ run: DeliveryRun) throws -> [UInt64] {
+        var tags: [UInt64] = []
+        while let message = try run.popFirst(source, decoder) { tags.append(message.deliveryTag) }
+        return tags
+    }
+
+    @Test func `a small run lets go of its chunk, and is the same`() throws {
+        let (chunk, offsets) = chunk(1..<6)
+        let run = DeliveryRun()
+        for offset in offsets { #expect(run.append(chunk, offset: offset, bodySize: 10)) }
+        run.releaseChunk()
+        memset(chunk.base, 0, chunk.capacity)
+        #expect(run.deliveryTags == [1, 2, 3, 4, 5])
+        #expect(try emptied(run) == [1, 2, 3, 4, 5])
+        #expect(run.isEmpty)
+    }
+
+    @Test func `a large run keeps its chunk, and takes none of another in`() throws {
+        let large = run(1..<4, size: 20_000)
+        large.releaseChunk()
+        let (other, offsets) = chunk(4..<5)
+        #expect(!large.append(other, offset: offsets[0], bodySize: 10))
+        #expect(!large.absorb(run(4..<5)))
+        #expect(try emptied(large) == [1, 2, 3])
+    }
+
+    @Test func `deliveries from several chunks come in their order`() throws {
+        let run = DeliveryRun()
+        for first in stride(from: 1, to: 31, by: 3) { append(first..<(first + 3), to: run) }
+        #expect(run.deliveryTags == (1...30).map(UInt64.init))
+        #expect(try emptied(run) == (1...30).map(UInt64.init))
+    }
+
+    @Test func `a run takes another in behind its own, and leaves it empty`() throws {
+        let first = run(1..<4)
+        let second = run(4..<6)
+        for run in [first, second] { run.releaseChunk() }
+        let footprint = first.footprint + second.footprint
+        #expect(first.absorb(second))
+        #expect(second.isEmpty && second.footprint == 0)
+        #expect(first.footprint == footprint)
+        append(6..<8, to: second)
+        #expect(try emptied(first) == [1, 2, 3, 4, 5])
+        #expect(try emptied(second) == [6, 7])
+    }
+
+    @Test func `what is left over has its tags`() throws {
+        let run = run(1..<5)
+        _ = try run.popFirst(source, decoder)
+        #expect(run.deliveryTags == [2, 3, 4])
+        run.clear()
+        #expect(run.isEmpty && run.deliveryTags.isEmpty)
+    }
+}
