@@ -89,6 +89,21 @@ struct ConfirmOrderTests {
         }
     }
 
+    @Test("a return whose properties the broker has changed makes the message undeliverable too")
+    func returnedChanged() async throws {
+        try await withConfirms { peer, _, exchange in
+            var message = message("a")
+            message.headers = ["BCC": .string("hidden"), "number": .double(.nan)]
+            let receipt = try await exchange.publish(message, routingKey: "k")
+            var published = try await peer.expectPublish()
+            published.header = .header(channel: 1, bodySize: 1)
+            try await sendReturn(peer, of: published)
+            try await ack(peer, 1)
+            let error = await #expect(throws: AMQPError.self) { try await receipt.confirmed() }
+            #expect(error?.code == .undeliverable)
+        }
+    }
+
     @Test("a nack fails the messages it means, and no other")
     func nacked() async throws {
         try await withConfirms { peer, _, exchange in
