@@ -142,8 +142,7 @@ struct SettlementLedger {
                 lastAcknowledged = base
                 count += 1
             }
-            entries.removeFirst()
-            base += 1
+            passFirst()
         }
         if count > 0 { write(lastAcknowledged, count > 1) }
         if count < unwritten.count {
@@ -179,10 +178,15 @@ struct SettlementLedger {
 
     private mutating func trim() {
         while entries.first == .settled {
-            entries.removeFirst()
-            base += 1
+            passFirst()
         }
         gather()
+    }
+
+    private mutating func passFirst() {
+        entries.removeFirst()
+        // Whatever tag the peer has given: behind the largest comes 0.
+        base &+= 1
     }
 
     /// Takes over what is far when nothing is before it any more.
