@@ -47,7 +47,8 @@ public final class Channel: Sendable {
 
     /// Sets what is called with each mandatory message that comes back because it reached no queue.
     ///
-    /// - Parameter handler: Called in order, one at a time. nil restores the default, which logs an error.
+    /// - Parameter handler: Called in order, one at a time. nil restores the default, which logs an error. It is kept
+    ///   until the channel has ended: one that holds the channel keeps it open until it is closed.
     public func setReturnHandler(_ handler: (@Sendable (ReturnedMessage) -> Void)?) {
         session.returns.setHandler(handler)
     }
