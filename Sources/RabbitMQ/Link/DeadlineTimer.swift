@@ -49,6 +49,13 @@ enum MonotonicTime {
 }
 
 extension Duration {
+    /// What is left of it, from `start` on, in nanoseconds of ``MonotonicTime``; all of it if that is nil.
+    func left(since start: UInt64?) -> Duration {
+        guard let start else { return self }
+        let (end, now) = (start &+ nanoseconds, MonotonicTime.now)
+        return .nanoseconds(end > now ? end - now : 0)
+    }
+
     /// In nanoseconds, not below zero and never so many that a sum of times overflows.
     var nanoseconds: UInt64 {
         let (seconds, attoseconds) = components

@@ -66,22 +66,23 @@ extension ChannelSession {
     }
 
     /// Publishes a message that was checked, waiting for what is to be waited for: room, the broker's flow, a place among
-    /// the unconfirmed.
+    /// the unconfirmed; for all of them together no longer than the configuration's `publishTimeout`.
     func publish(_ publish: Publish) async throws -> PublishReceipt {
-        try await waitForFlow()
+        let start = MonotonicTime.now
+        try await waitForFlow(since: start)
         guard publishing.load(ordering: .relaxed).contains(.confirming) else {
-            return try await append(publish, hasPlace: false)
+            return try await append(publish, hasPlace: false, since: start)
         }
-        try await reservePlace()
+        try await reservePlace(since: start)
         do {
-            return try await append(publish, hasPlace: true)
+            return try await append(publish, hasPlace: true, since: start)
         } catch {
             releasePlace()
             throw error
         }
     }
 
-    private func append(_ publish: Publish, hasPlace: Bool) async throws -> PublishReceipt {
+    private func append(_ publish: Publish, hasPlace: Bool, since start: UInt64) async throws -> PublishReceipt {
         var receipt = PublishReceipt(confirm: nil)
         var isAdmitted = false
         while let admission = try outbox.publish(
@@ -89,7 +90,7 @@ extension ChannelSession {
             isAdmitted: isAdmitted,
             append: { outbox throws(AMQPError) in receipt = try append(publish, hasPlace: hasPlace, to: &outbox) }
         ) {
-            try await waitForRoom(admission)
+            try await waitForRoom(admission, since: start)
             isAdmitted = true
         }
         return receipt
@@ -125,7 +126,7 @@ extension ChannelSession {
 
     // MARK: Waiting
 
-    private func waitForRoom(_ admission: OneShot<Void>) async throws {
+    private func waitForRoom(_ admission: OneShot<Void>, since start: UInt64) async throws {
         let outbox = outbox
         let id = ObjectIdentifier(admission)
         let ended = state.withLock { state -> AMQPError? in
@@ -135,7 +136,8 @@ extension ChannelSession {
         defer { state.withLock { $0.roomWaiters[id] = nil } }
         if let ended { admission.fail(ended) }
         do {
-            try await wait(admission) {
+            // Only what a broker that blocks says is to be read; room comes without.
+            try await wait(admission, since: start, hears: outbox.blockedReason != nil) {
                 outbox.blockedReason.map { "the broker blocks publishing (\($0))" }
                     ?? "the connection takes no more messages"
             }
@@ -145,7 +147,7 @@ extension ChannelSession {
         }
     }
 
-    private func waitForFlow() async throws {
+    private func waitForFlow(since start: UInt64) async throws {
         while true {
             let waiter = try state.withLock { state throws(AMQPError) -> OneShot<Void>? in
                 if let reason = state.closeReason { throw reason }
@@ -153,7 +155,7 @@ extension ChannelSession {
             }
             guard let waiter else { return }
             do {
-                try await wait(waiter) { "the broker has stopped the channel's flow" }
+                try await wait(waiter, since: start) { "the broker has stopped the channel's flow" }
             } catch {
                 state.withLock { $0.flowWaiters?.leave() }
                 throw error
@@ -161,7 +163,7 @@ extension ChannelSession {
         }
     }
 
-    private func reservePlace() async throws {
+    private func reservePlace(since start: UInt64) async throws {
         let waiter = try state.withLock { state throws(AMQPError) -> OneShot<Void>? in
             if let reason = state.closeReason { throw reason }
             return state.confirms?.reserve()
@@ -170,19 +172,31 @@ extension ChannelSession {
         // What the broker is to confirm must be on its way.
         outbox.expedite()
         do {
-            try await wait(waiter) { "the broker leaves as many messages unconfirmed as may be" }
+            try await wait(waiter, since: start) { "the broker leaves as many messages unconfirmed as may be" }
         } catch {
             state.withLock { $0.confirms?.abandon() }
             throw error
         }
     }
 
-    private func wait(_ waiter: OneShot<Void>, why: @escaping @Sendable () -> String) async throws {
+    /// - Parameters:
+    ///   - start: When the publish began that waits, which has one time for all its waits.
+    ///   - hears: Whether the wait ends with something that the broker says.
+    private func wait(
+        _ waiter: OneShot<Void>,
+        since start: UInt64,
+        hears: Bool = true,
+        why: @escaping @Sendable () -> String
+    ) async throws {
         let timeout = link.configuration.publishTimeout
-        try await withDeadline(after: timeout) {
-            waiter.fail(AMQPError(.blockedTooLong, "\(why()) for longer than \(timeout)"))
-        } _: {
-            try await waiter.value()
+        let left = timeout.left(since: start)
+        let expire = { @Sendable () -> Void in
+            waiter.fail(AMQPError(.blockedTooLong, "\(why()), and publishing took longer than \(timeout)"))
+        }
+        if hears {
+            try await link.waitForPeer(atMost: left, expire: expire) { try await waiter.value() }
+        } else {
+            try await withDeadline(after: left, expire: expire) { try await waiter.value() }
         }
     }
 

@@ -106,7 +106,7 @@ final class PendingConfirm: Sendable {
             return
         }
         let timeout = timeout ?? session.link.configuration.callTimeout
-        try await withDeadline(after: timeout) {
+        try await session.link.waitForPeer(atMost: timeout) {
             waiter.fail(AMQPError(.timedOut, "the broker did not confirm the message within \(timeout)"))
         } _: {
             try await waiter.value()
