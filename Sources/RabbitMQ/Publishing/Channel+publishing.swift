@@ -19,15 +19,16 @@ extension Channel {
 
     /// Waits until every message published so far has its outcome.
     ///
-    /// - Parameter timeout: How long to wait for each; the configuration's `callTimeout` by default.
+    /// - Parameter timeout: How long to wait, for all of them together; the configuration's `callTimeout` by default.
     /// - Throws: The first failure among those that had no outcome yet: see ``PublishReceipt/confirmed(timeout:)``.
     ///   All have been waited for then, unless the task was cancelled.
     public func waitForConfirms(timeout: Duration? = nil) async throws {
+        let start = MonotonicTime.now
         var firstFailure: AMQPError?
         session.outbox.expedite()
         for confirmation in session.unconfirmed {
             do {
-                try await confirmation.wait(timeout: timeout)
+                try await confirmation.wait(timeout: timeout, since: start)
             } catch let error as AMQPError {
                 firstFailure = firstFailure ?? error
             }
