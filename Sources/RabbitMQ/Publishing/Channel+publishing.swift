@@ -70,8 +70,8 @@ extension Exchange {
     ///   - routingKey: By what the exchange routes them; at most 255 bytes of UTF-8.
     ///   - mandatory: Whether the broker returns those that reach no queue.
     /// - Returns: A receipt for each, in order; on a confirming channel their outcomes can be waited for.
-    /// - Throws: What ``publish(_:routingKey:mandatory:)`` throws for the first message that can't be sent; those before
-    ///   it were.
+    /// - Throws: What ``publish(_:routingKey:mandatory:)`` throws for the first message that can't be sent. Those before
+    ///   it were: ``publish(contentsOf:routingKey:mandatory:receipts:)`` has their receipts then.
     @discardableResult
     public func publish(
         contentsOf messages: some Sequence<Message>,
@@ -79,10 +79,28 @@ extension Exchange {
         mandatory: Bool = true
     ) async throws -> [PublishReceipt] {
         var receipts: [PublishReceipt] = []
+        try await publish(contentsOf: messages, routingKey: routingKey, mandatory: mandatory, receipts: &receipts)
+        return receipts
+    }
+
+    /// Publishes messages, in order, and tells how far that went.
+    ///
+    /// - Parameters:
+    ///   - messages: What to publish.
+    ///   - routingKey: By what the exchange routes them; at most 255 bytes of UTF-8.
+    ///   - mandatory: Whether the broker returns those that reach no queue.
+    ///   - receipts: Gets a receipt for each message that was published, in order, also when this throws.
+    /// - Throws: What ``publish(_:routingKey:mandatory:)`` throws for the first message that can't be sent; those before
+    ///   it were, and no other.
+    public func publish(
+        contentsOf messages: some Sequence<Message>,
+        routingKey: String,
+        mandatory: Bool = true,
+        receipts: inout [PublishReceipt]
+    ) async throws {
         for message in messages {
             receipts.append(try await publish(message, routingKey: routingKey, mandatory: mandatory))
         }
-        return receipts
     }
 }
 

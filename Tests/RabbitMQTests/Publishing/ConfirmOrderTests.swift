@@ -104,6 +104,23 @@ struct ConfirmOrderTests {
         }
     }
 
+    @Test("publishing several tells how far it went, also when it fails")
+    func several() async throws {
+        try await ScriptedPeer.withChannel(configure: { $0.maxMessageSize = 3 }) { peer, _, channel in
+            let messages = ["a", "b", "too long", "c"].map(message)
+            var receipts: [PublishReceipt] = []
+            let error = await #expect(throws: AMQPError.self) {
+                try await channel.defaultExchange.publish(contentsOf: messages, routingKey: "k", receipts: &receipts)
+            }
+            #expect(error?.code == .invalidMessage)
+            #expect(receipts.count == 2)
+            let first = try await peer.expectPublish()
+            let second = try await peer.expectPublish()
+            #expect([first.body, second.body] == [Array("a".utf8), Array("b".utf8)])
+            #expect(peer.pendingFrames == [])
+        }
+    }
+
     @Test("a nack fails the messages it means, and no other")
     func nacked() async throws {
         try await withConfirms { peer, _, exchange in
