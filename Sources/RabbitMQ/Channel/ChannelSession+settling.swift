@@ -11,7 +11,13 @@ extension ChannelSession {
             try Self.check(state.settlements.acknowledge(tag, multiple: multiple), tag)
             return wakes
         }
-        if wakes { outbox.settleSoon(self) }
+        if wakes, let refused = outbox.settleSoon(self) { throw discardAcknowledgements(refused) }
+    }
+
+    /// Drops acknowledgements that can't be written any more, so that each later one is refused too.
+    private func discardAcknowledgements(_ reason: AMQPError) -> AMQPError {
+        state.withLock { $0.settlements.takeAcknowledgements { _, _ in } }
+        return Self.stale(reason)
     }
 
     /// Rejects a delivery.
@@ -19,18 +25,23 @@ extension ChannelSession {
     /// - Parameter usesNack: Whether to send RabbitMQ's basic.nack, which knows `multiple`, or AMQP's basic.reject.
     func reject(_ tag: UInt64, requeue: Bool, multiple: Bool, usesNack: Bool) throws(AMQPError) {
         if let reason = state.withLock({ $0.closeReason }) { throw Self.stale(reason) }
-        try outbox.append { buffer throws(AMQPError) in
-            try state.withLock { state throws(AMQPError) in
-                if let reason = state.closeReason { throw Self.stale(reason) }
-                // What is acknowledged already must not be rejected by `multiple`.
-                self.writeAcknowledgements(&state, to: buffer)
-                try Self.check(state.settlements.reject(tag, multiple: multiple), tag)
+        do throws(AMQPError) {
+            try outbox.append { buffer throws(AMQPError) in
+                try state.withLock { state throws(AMQPError) in
+                    if let reason = state.closeReason { throw Self.stale(reason) }
+                    // What is acknowledged already must not be rejected by `multiple`.
+                    self.writeAcknowledgements(&state, to: buffer)
+                    try Self.check(state.settlements.reject(tag, multiple: multiple), tag)
+                }
+                if usesNack {
+                    try buffer.appendNack(channel: number, deliveryTag: tag, multiple: multiple, requeue: requeue)
+                } else {
+                    try buffer.appendReject(channel: number, deliveryTag: tag, requeue: requeue)
+                }
             }
-            if usesNack {
-                try buffer.appendNack(channel: number, deliveryTag: tag, multiple: multiple, requeue: requeue)
-            } else {
-                try buffer.appendReject(channel: number, deliveryTag: tag, requeue: requeue)
-            }
+        } catch {
+            // The connection is being closed, or has ended.
+            throw error.isConnectionFatal ? Self.stale(error) : error
         }
     }
 

@@ -148,6 +148,24 @@ struct SettlingTests {
         }
     }
 
+    @Test func `while the connection is being closed it is an error each time`() async throws {
+        try await withMessages(4) { peer, channel, messages in
+            try messages[0].ack()
+            let closing = Task { await channel.connection.close() }
+            while try await peer.next().method != .connectionClose {}
+            for settle: () throws -> Void in [
+                { try messages[1].ack() }, { try messages[2].ack() }, { try messages[3].reject() },
+                { try messages[3].nack(multiple: true) },
+            ] {
+                let error = #expect(throws: AMQPError.self) { try settle() }
+                #expect(error?.code == .staleDelivery)
+            }
+            try await peer.send(.connectionCloseOk, channel: 0)
+            await closing.value
+            #expect(peer.pendingFrames == [])
+        }
+    }
+
     @Test func `acknowledgements go out while publishers are held back`() async throws {
         try await withMessages(10, sendBuffer: 4096) { configuration in
             configuration.outboundHighWater = 64 * 1024
