@@ -26,6 +26,13 @@ public final class Channel: Sendable {
     /// Why the channel is closed; nil while it is open.
     public var closeReason: AMQPError? { session.state.withLock { $0.closeReason } }
 
+    /// Waits for the end of the channel, and says why it has ended.
+    ///
+    /// - Throws: `CancellationError`, which leaves the channel as it is.
+    public var closed: AMQPError {
+        get async throws { try await session.closed.wait() }
+    }
+
     /// Limits how much the broker sends to consumers before they have acknowledged it.
     ///
     /// RabbitMQ: [Consumer prefetch](https://www.rabbitmq.com/docs/consumer-prefetch).

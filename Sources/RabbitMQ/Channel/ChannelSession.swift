@@ -163,6 +163,6 @@ final class ChannelSession: SettlementWriter, Sendable {
         settle(reason)
         for call in calls { call.reply.fail(error) }
         endPublishing(error)
-        closed.set(error)
+        closed.set(reason)
     }
 }
