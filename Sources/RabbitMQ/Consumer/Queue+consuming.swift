@@ -12,8 +12,7 @@ extension Queue {
     ///   - exclusive: Whether no other consumer may use the queue.
     ///   - arguments: Further arguments, such as `x-priority`; ``consume(options:)`` has types for them.
     /// - Returns: The messages.
-    /// - Throws: ``AMQPError/Code/accessRefused`` if the queue has an exclusive consumer; other ``AMQPError``s;
-    ///   `CancellationError`.
+    /// - Throws: What ``consume(options:)`` throws.
     public func consume(
         tag: String? = nil,
         noLocal: Bool = false,
@@ -38,7 +37,8 @@ extension Queue {
     ///
     /// - Parameter options: How the queue is consumed.
     /// - Returns: The messages.
-    /// - Throws: ``AMQPError/Code/invalidArgument`` for options that contradict each other, before anything is sent;
+    /// - Throws: ``AMQPError/Code/invalidArgument`` for options that contradict each other, or a tag that the channel uses
+    ///   already, before anything is sent;
     ///   ``AMQPError/Code/accessRefused`` if the queue has an exclusive consumer; other ``AMQPError``s;
     ///   `CancellationError`.
     public func consume(options: ConsumerOptions) async throws -> Deliveries {
@@ -143,12 +143,11 @@ extension Queue {
                 lease: channel.lease,
                 consumerTag: tag,
                 noAck: options.noAck,
-                isStream: table["x-stream-offset"] != nil || self.arguments["x-queue-type"] == "stream"
+                isStream: isStream(table, isLimited: !options.noAck && (prefetch > 0 || sharedPrefetch > 0))
             ),
             buffer: DeliveryBuffer(gauge: isUnlimited ? session.link.gauge : nil),
             callback: callback
         )
-        if !options.noAck { session.unsettled.begin(consumerTag: tag, queue: name, session: session) }
         let method = ClientMethod.Consume(
             queue: name,
             consumerTag: tag,
@@ -157,13 +156,34 @@ extension Queue {
             exclusive: options.exclusive,
             arguments: table
         )
+        var isSent = false
         do {
-            _ = try await session.call(.basicConsume(method), consumer: consumer)
+            _ = try await session.call(
+                .basicConsume(method),
+                consumer: consumer,
+                whenSent: {
+                    isSent = true
+                    if !options.noAck { session.unsettled.begin(consumerTag: tag, queue: name, session: session) }
+                }
+            )
         } catch {
-            session.unsettled.end(consumerTag: tag)
+            // What was not sent is another's tag, perhaps.
+            if isSent { session.unsettled.end(consumerTag: tag) }
             throw error
         }
         return consumer
+    }
+}
+
+extension Queue {
+    /// Whether it is a stream; nil if that isn't known.
+    ///
+    /// - Parameters:
+    ///   - arguments: What it is consumed with.
+    ///   - isLimited: Whether it is consumed with acknowledgements and a prefetch limit, as streams must be.
+    private func isStream(_ arguments: Table, isLimited: Bool) -> Bool? {
+        if arguments["x-stream-offset"] != nil || type == .stream { return true }
+        return type == nil && isLimited ? nil : false
     }
 }
 
