@@ -52,8 +52,10 @@ final class ChannelReceiver: ChannelInbox {
         guard !assembly.isActive else { throw MessageAssembly<Origin>.interrupted }
         switch method {
         case .channelFlow(let active):
-            session.setFlow(isActive: active)
+            // Messages come neither behind the answer to a stop, nor before the answer to a resumption.
+            if !active { session.setFlow(isActive: false) }
             try? session.send(.channelFlowOk(active: active))
+            if active { session.setFlow(isActive: true) }
         case .basicCancel(let tag): try cancelledByServer(tag)
         case .basicReturn(let returned): try assembly.begin(.returned(returned))
         case .basicGetOk(let get):
