@@ -41,15 +41,12 @@ public final class Channel: Sendable {
     ///   - prefetchSize: In bytes, 0 for no limit. RabbitMQ knows no other.
     ///   - prefetchCount: In messages, 0 for no limit.
     ///   - global: With RabbitMQ, whether the limit is for all consumers of the channel together, not for each that
-    ///     begins after this.
+    ///     begins after this. A limit for each lifts the one for all.
     /// - Throws: An ``AMQPError``; `CancellationError`.
     public func setQos(prefetchSize: UInt32 = 0, prefetchCount: UInt16 = 0, global: Bool = false) async throws {
         _ = try await session.call(
             .basicQos(prefetchSize: prefetchSize, prefetchCount: prefetchCount, global: global)
         )
-        session.state.withLock { state in
-            if global { state.sharedPrefetchCount = prefetchCount } else { state.prefetchCount = prefetchCount }
-        }
     }
 
     /// Sets what is called with each mandatory message that comes back because it reached no queue.

@@ -47,7 +47,17 @@ extension ChannelSession {
 
     /// Gives deliveries back to the broker that nobody will see; on a channel that is closed they are there already.
     func requeue(_ tags: some Sequence<UInt64>) {
-        for tag in tags { try? reject(tag, requeue: true, multiple: false, usesNack: false) }
+        for tag in tags { requeue(tag) }
+    }
+
+    private func requeue(_ tag: UInt64) {
+        do throws(AMQPError) {
+            try reject(tag, requeue: true, multiple: false, usesNack: false)
+        } catch {
+            guard error.code == ChannelState.committing.code else { return }
+            // The commit may have been answered meanwhile.
+            if !state.withLock({ $0.keepDuringCommit(tag) }) { requeue(tag) }
+        }
     }
 
     func writeSettlements(to buffer: OutboundBuffer) {
@@ -68,6 +78,7 @@ extension ChannelSession {
         switch verdict {
         case .accepted: return
         case .alreadySettled: throw AMQPError(.alreadySettled, "the delivery \(tag) is settled already")
+        case .committing: throw ChannelState.committing
         case .unknown: throw AMQPError(.alreadySettled, "the delivery \(tag) is not one that waits to be settled")
         }
     }

@@ -135,8 +135,9 @@ extension Queue {
         )
         let table = options.table
         // An empty tag would have the broker make one up, which might come after the first deliveries.
-        let tag = options.tag.flatMap { $0.isEmpty ? nil : $0 } ?? ConsumerTags.next()
-        let isUnlimited = options.noAck || prefetch == 0 && sharedPrefetch == 0
+        let tag = options.tag.flatMap { $0.isEmpty ? nil : $0 } ?? session.nextConsumerTag()
+        // A limit for all consumers together may be lifted while this one lives.
+        let isUnlimited = options.noAck || prefetch == 0
         let consumer = Consumer(
             tag: tag,
             source: DeliverySource(
@@ -187,9 +188,15 @@ extension Queue {
     }
 }
 
-/// Made-up consumer tags. Short, so that comparing them costs little.
-private enum ConsumerTags {
-    private static let count = Atomic<Int>(0)
-
-    static func next() -> String { "ctag-\(count.add(1, ordering: .relaxed).newValue)" }
+extension ChannelSession {
+    /// A made-up consumer tag that the channel does not use. Short, so that comparing them costs little.
+    fileprivate func nextConsumerTag() -> String {
+        while true {
+            let tag = "ctag-\(consumerTags.add(1, ordering: .relaxed).newValue)"
+            if !state.withLock({ $0.hasConsumer(tag) }) { return tag }
+        }
+    }
 }
+
+/// How many consumer tags were made up.
+private let consumerTags = Atomic<Int>(0)
