@@ -13,7 +13,7 @@ final class DeliveryRun: @unchecked Sendable {
     private var offsets: ContiguousArray<Int32> = []
     private var position = 0
 
-    /// About how many bytes of memory its messages take.
+    /// About how many bytes of memory it takes.
     private(set) var footprint = 0
 
     /// A run of fewer messages is decoded at once: it would keep a whole chunk for little.
@@ -60,9 +60,14 @@ final class DeliveryRun: @unchecked Sendable {
         return IncomingMessage(try decoder.decode(chunk.base + offset), source: source)
     }
 
-    /// Decodes what is not worth keeping a chunk for.
+    /// Decodes what is not worth keeping a chunk for. What keeps one counts as what was received at once, at least: the
+    /// rest of the chunk may be other consumers'.
     func settleForm(_ source: DeliverySource, _ decoder: DeliveryDecoder) throws(AMQPError) {
-        guard let chunk, offsets.count < Self.fewestUndecoded else { return }
+        guard let chunk else { return }
+        guard offsets.count < Self.fewestUndecoded else {
+            footprint = max(footprint, ReceiveBuffer.mostRead)
+            return
+        }
         for offset in offsets {
             decoded.append(IncomingMessage(try decoder.decode(chunk.base + Int(offset)), source: source))
         }
