@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// Transactions (AMQP 0-9-1, section 1.9): what is published and settled on the channel counts with the commit.
 ///
 /// They are slow: the broker answers a commit when everything is on disk. Publisher confirms
@@ -10,16 +8,18 @@ extension Channel {
     /// - Throws: ``AMQPError/Code/preconditionFailed`` if the channel confirms, which closes it; other ``AMQPError``s;
     ///   `CancellationError`.
     public func selectTransactions() async throws {
-        _ = try await session.call(.txSelect) { state throws(AMQPError) in state.settlements.isTransactional = true }
+        _ = try await session.call(.txSelect)
     }
 
     /// Commits what was published and settled since the last commit or rollback, and begins the next transaction.
     ///
+    /// Until the broker has answered, whatever is published, settled, committed or rolled back on the channel throws
+    /// ``AMQPError/Code/unsupported``, also when the task that waits was cancelled.
+    ///
     /// - Throws: ``AMQPError/Code/preconditionFailed`` if the channel is not transactional, which closes it; other
     ///   ``AMQPError``s; `CancellationError`.
     public func commit() async throws {
-        _ = try await session.call(.txCommit)
-        session.state.withLock { $0.settlements.endTransaction(commits: true) }
+        try await session.commit()
     }
 
     /// Drops what was published since the last commit or rollback, and begins the next transaction.
@@ -31,7 +31,6 @@ extension Channel {
     ///   ``AMQPError``s; `CancellationError`.
     public func rollback() async throws {
         _ = try await session.call(.txRollback)
-        session.state.withLock { $0.settlements.endTransaction(commits: false) }
     }
 
     /// Runs `body` within a transaction: commits if it returns, rolls back if it throws.
@@ -61,8 +60,6 @@ extension Channel {
     ///   no other way, and closes the connection with ``AMQPError/Code/notImplemented`` for `false`.
     /// - Throws: An ``AMQPError``; `CancellationError`.
     public func recover(requeue: Bool = true) async throws {
-        _ = try await session.call(.basicRecover(requeue: requeue)) { state throws(AMQPError) in
-            state.settlements.forgetUnsettled()
-        }
+        _ = try await session.call(.basicRecover(requeue: requeue))
     }
 }

@@ -26,6 +26,13 @@ public final class Channel: Sendable {
     /// Why the channel is closed; nil while it is open.
     public var closeReason: AMQPError? { session.state.withLock { $0.closeReason } }
 
+    /// Waits for the end of the channel, and says why it has ended.
+    ///
+    /// - Throws: `CancellationError`, which leaves the channel as it is.
+    public var closed: AMQPError {
+        get async throws { try await session.closed.wait() }
+    }
+
     /// Limits how much the broker sends to consumers before they have acknowledged it.
     ///
     /// RabbitMQ: [Consumer prefetch](https://www.rabbitmq.com/docs/consumer-prefetch).
@@ -34,20 +41,18 @@ public final class Channel: Sendable {
     ///   - prefetchSize: In bytes, 0 for no limit. RabbitMQ knows no other.
     ///   - prefetchCount: In messages, 0 for no limit.
     ///   - global: With RabbitMQ, whether the limit is for all consumers of the channel together, not for each that
-    ///     begins after this.
+    ///     begins after this. A limit for each lifts the one for all.
     /// - Throws: An ``AMQPError``; `CancellationError`.
     public func setQos(prefetchSize: UInt32 = 0, prefetchCount: UInt16 = 0, global: Bool = false) async throws {
         _ = try await session.call(
             .basicQos(prefetchSize: prefetchSize, prefetchCount: prefetchCount, global: global)
         )
-        session.state.withLock { state in
-            if global { state.sharedPrefetchCount = prefetchCount } else { state.prefetchCount = prefetchCount }
-        }
     }
 
     /// Sets what is called with each mandatory message that comes back because it reached no queue.
     ///
-    /// - Parameter handler: Called in order, one at a time. nil restores the default, which logs an error.
+    /// - Parameter handler: Called in order, one at a time. nil restores the default, which logs an error. It is kept
+    ///   until the channel has ended: one that holds the channel keeps it open until it is closed.
     public func setReturnHandler(_ handler: (@Sendable (ReturnedMessage) -> Void)?) {
         session.returns.setHandler(handler)
     }

@@ -52,8 +52,10 @@ final class ChannelReceiver: ChannelInbox {
         guard !assembly.isActive else { throw MessageAssembly<Origin>.interrupted }
         switch method {
         case .channelFlow(let active):
-            session.setFlow(isActive: active)
+            // Messages come neither behind the answer to a stop, nor before the answer to a resumption.
+            if !active { session.setFlow(isActive: false) }
             try? session.send(.channelFlowOk(active: active))
+            if active { session.setFlow(isActive: true) }
         case .basicCancel(let tag): try cancelledByServer(tag)
         case .basicReturn(let returned): try assembly.begin(.returned(returned))
         case .basicGetOk(let get):
@@ -75,12 +77,15 @@ final class ChannelReceiver: ChannelInbox {
     }
 
     private func answer(_ method: ServerMethod) throws(AMQPError) {
+        // What came before it is not to be settled any more.
+        if case .basicRecoverOk = method { handOver() }
         let call = try session.state.withLock { state throws(AMQPError) in try state.takeCall(answeredBy: method) }
+        if case .txCommitOk = method { session.endCommit() }
         if case .basicConsumeOk = method, let consumer = call.consumer { consumers.add(consumer) }
         if case .basicCancelOk(let tag) = method {
             // What came before it is still seen by a consumer without acknowledgement.
             handOver()
-            consumers.remove(tag: tag)
+            consumers.removeCancelled(tag: tag)
         }
         guard !call.reply.succeed(.method(method)) else { return }
         // Whoever asked is gone.
@@ -89,6 +94,7 @@ final class ChannelReceiver: ChannelInbox {
 
     private func cancelledByServer(_ tag: String) throws(AMQPError) {
         handOver()
+        session.state.withLock { $0.forgetConsumer(tag) }
         guard let intake = consumers.remove(tag: tag) else { return }
         logger.notice("the broker cancelled a consumer", metadata: ["consumer-tag": "\(tag)"])
         intake.consumer.end(
@@ -190,7 +196,7 @@ final class ChannelReceiver: ChannelInbox {
         handOver()
         let call = session.state.withLock { state in try? state.takeCall(answeredBy: .basicGetOk(get)) }
         guard let call, let source = call.source else { return }
-        if !source.noAck { session.state.withLock { $0.settlements.delivered(get.deliveryTag) } }
+        if !source.noAck { session.state.withLock { $0.delivered(CollectionOfOne(get.deliveryTag)) } }
         let incoming = IncomingMessage(
             message: message,
             deliveryTag: get.deliveryTag,
@@ -213,9 +219,7 @@ final class ChannelReceiver: ChannelInbox {
     /// Hands the messages that came to their consumers, once they can be settled.
     private func handOver() {
         if !newTags.isEmpty {
-            session.state.withLock { state in
-                for tag in newTags { state.settlements.delivered(tag) }
-            }
+            session.state.withLock { $0.delivered(newTags) }
             newTags.removeAll(keepingCapacity: true)
         }
         defer { touched.removeAll(keepingCapacity: true) }

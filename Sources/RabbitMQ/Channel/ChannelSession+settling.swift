@@ -11,7 +11,13 @@ extension ChannelSession {
             try Self.check(state.settlements.acknowledge(tag, multiple: multiple), tag)
             return wakes
         }
-        if wakes { outbox.settleSoon(self) }
+        if wakes, let refused = outbox.settleSoon(self) { throw discardAcknowledgements(refused) }
+    }
+
+    /// Drops acknowledgements that can't be written any more, so that each later one is refused too.
+    private func discardAcknowledgements(_ reason: AMQPError) -> AMQPError {
+        state.withLock { $0.settlements.takeAcknowledgements { _, _ in } }
+        return Self.stale(reason)
     }
 
     /// Rejects a delivery.
@@ -19,24 +25,39 @@ extension ChannelSession {
     /// - Parameter usesNack: Whether to send RabbitMQ's basic.nack, which knows `multiple`, or AMQP's basic.reject.
     func reject(_ tag: UInt64, requeue: Bool, multiple: Bool, usesNack: Bool) throws(AMQPError) {
         if let reason = state.withLock({ $0.closeReason }) { throw Self.stale(reason) }
-        try outbox.append { buffer throws(AMQPError) in
-            try state.withLock { state throws(AMQPError) in
-                if let reason = state.closeReason { throw Self.stale(reason) }
-                // What is acknowledged already must not be rejected by `multiple`.
-                self.writeAcknowledgements(&state, to: buffer)
-                try Self.check(state.settlements.reject(tag, multiple: multiple), tag)
+        do throws(AMQPError) {
+            try outbox.append { buffer throws(AMQPError) in
+                try state.withLock { state throws(AMQPError) in
+                    if let reason = state.closeReason { throw Self.stale(reason) }
+                    // What is acknowledged already must not be rejected by `multiple`.
+                    self.writeAcknowledgements(&state, to: buffer)
+                    try Self.check(state.settlements.reject(tag, multiple: multiple), tag)
+                }
+                if usesNack {
+                    try buffer.appendNack(channel: number, deliveryTag: tag, multiple: multiple, requeue: requeue)
+                } else {
+                    try buffer.appendReject(channel: number, deliveryTag: tag, requeue: requeue)
+                }
             }
-            if usesNack {
-                try buffer.appendNack(channel: number, deliveryTag: tag, multiple: multiple, requeue: requeue)
-            } else {
-                try buffer.appendReject(channel: number, deliveryTag: tag, requeue: requeue)
-            }
+        } catch {
+            // The connection is being closed, or has ended.
+            throw error.isConnectionFatal ? Self.stale(error) : error
         }
     }
 
     /// Gives deliveries back to the broker that nobody will see; on a channel that is closed they are there already.
     func requeue(_ tags: some Sequence<UInt64>) {
-        for tag in tags { try? reject(tag, requeue: true, multiple: false, usesNack: false) }
+        for tag in tags { requeue(tag) }
+    }
+
+    private func requeue(_ tag: UInt64) {
+        do throws(AMQPError) {
+            try reject(tag, requeue: true, multiple: false, usesNack: false)
+        } catch {
+            guard error.code == ChannelState.committing.code else { return }
+            // The commit may have been answered meanwhile.
+            if !state.withLock({ $0.keepDuringCommit(tag) }) { requeue(tag) }
+        }
     }
 
     func writeSettlements(to buffer: OutboundBuffer) {
@@ -57,6 +78,7 @@ extension ChannelSession {
         switch verdict {
         case .accepted: return
         case .alreadySettled: throw AMQPError(.alreadySettled, "the delivery \(tag) is settled already")
+        case .committing: throw ChannelState.committing
         case .unknown: throw AMQPError(.alreadySettled, "the delivery \(tag) is not one that waits to be settled")
         }
     }

@@ -76,10 +76,8 @@ final class ChannelSession: SettlementWriter, Sendable {
             try register(&state)
         }
         whenSent()
-        link.gauge.callBegan()
-        defer { link.gauge.callEnded() }
         let timeout = timeout ?? link.configuration.callTimeout
-        return try await withDeadline(after: timeout) {
+        return try await link.waitForPeer(atMost: timeout) {
             reply.fail(AMQPError(.timedOut, "\(method.name) was not answered within \(timeout)"))
         } _: {
             try await reply.value()
@@ -116,11 +114,7 @@ final class ChannelSession: SettlementWriter, Sendable {
     /// Closes with a handshake; never for longer than the configuration's `closeTimeout`.
     func close() async {
         beginClosing(AMQPError(.channelClosed, "the channel was closed by the application"))
-        // The answer stands behind whatever waits for slow consumers.
-        link.gauge.callBegan()
-        defer { link.gauge.callEnded() }
-        let timeout = link.configuration.closeTimeout
-        await withDeadline(after: timeout) {
+        await link.waitForPeer(atMost: link.configuration.closeTimeout) {
             self.giveUp(AMQPError(.channelClosed, "the channel was closed; the broker did not answer"))
         } _: {
             _ = try? await closed.wait()
@@ -172,6 +166,6 @@ final class ChannelSession: SettlementWriter, Sendable {
         settle(reason)
         for call in calls { call.reply.fail(error) }
         endPublishing(error)
-        closed.set(error)
+        closed.set(reason)
     }
 }

@@ -16,6 +16,8 @@ struct SettlementLedger {
         case accepted
         case alreadySettled
         case unknown
+        /// Nothing can be settled before the broker has answered the commit under way.
+        case committing
     }
 
     /// The tag of the first entry; all below it are settled.
@@ -32,6 +34,9 @@ struct SettlementLedger {
 
     /// Whether settlements count only with the next commit (tx.select).
     var isTransactional = false
+
+    /// Whether a commit has not been answered yet.
+    var isCommitting = false
 
     /// How many deliveries that needed no settling are counted in at once.
     private static let longestGap = 4096
@@ -75,7 +80,8 @@ struct SettlementLedger {
     private func verdict(_ tag: UInt64) -> Verdict {
         guard tag >= base else { return tag == 0 ? .unknown : .alreadySettled }
         guard let entry = index(tag).map({ entries[$0] }) ?? far[tag] else { return .unknown }
-        return entry == .unsettled ? .accepted : .alreadySettled
+        guard entry == .unsettled else { return .alreadySettled }
+        return isCommitting ? .committing : .accepted
     }
 
     /// Settles a delivery, or all up to it that wait.
@@ -142,8 +148,7 @@ struct SettlementLedger {
                 lastAcknowledged = base
                 count += 1
             }
-            entries.removeFirst()
-            base += 1
+            passFirst()
         }
         if count > 0 { write(lastAcknowledged, count > 1) }
         if count < unwritten.count {
@@ -179,10 +184,15 @@ struct SettlementLedger {
 
     private mutating func trim() {
         while entries.first == .settled {
-            entries.removeFirst()
-            base += 1
+            passFirst()
         }
         gather()
+    }
+
+    private mutating func passFirst() {
+        entries.removeFirst()
+        // Whatever tag the peer has given: behind the largest comes 0.
+        base &+= 1
     }
 
     /// Takes over what is far when nothing is before it any more.

@@ -17,11 +17,12 @@ extension Connection {
     public var blockingEvents: AsyncStream<BlockingEvent> {
         let (stream, continuation) = AsyncStream<BlockingEvent>.makeStream(bufferingPolicy: .bufferingNewest(16))
         let blocking = link.blocking
-        let id = blocking.observe { reason in continuation.yield(BlockingEvent(reason: reason)) }
-        continuation.onTermination = { _ in blocking.remove(id) }
-        Task { [ended = link.ended] in
-            _ = try? await ended.wait()
-            continuation.finish()
+        let observer = BlockingState.Observer(
+            changed: { reason in continuation.yield(BlockingEvent(reason: reason)) },
+            ended: { continuation.finish() }
+        )
+        if let id = blocking.observe(observer) {
+            continuation.onTermination = { _ in blocking.remove(id) }
         }
         return stream
     }

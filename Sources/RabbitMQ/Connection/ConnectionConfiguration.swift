@@ -43,8 +43,10 @@ public struct ConnectionConfiguration: Sendable {
     /// How long closing a connection or a channel waits for the broker's answer before it goes on without; 5 s by default.
     public var closeTimeout: Duration = .seconds(5)
 
-    /// How long a publish waits for room, or for the broker to lift its `connection.blocked`, before it throws
-    /// ``AMQPError/Code/blockedTooLong``; 30 s by default.
+    /// How long a publish waits before it throws ``AMQPError/Code/blockedTooLong``; 30 s by default.
+    ///
+    /// That is for all that it may wait for together: the broker's flow and its `connection.blocked`, a place among the
+    /// unconfirmed messages, room on the connection.
     public var publishTimeout: Duration = .seconds(30)
 
     /// How long the broker lets a delivery be unsettled before it closes the channel: its `consumer_timeout`; 30 minutes
@@ -78,8 +80,12 @@ public struct ConnectionConfiguration: Sendable {
     public var outboundHighWater: Int = 1024 * 1024
 
     /// Bytes of deliveries waiting for consumers that have no prefetch limit, from which on the connection reads no more;
-    /// 4 MiB by default. It goes on at half of it. While a call waits for its answer, which comes behind those deliveries,
-    /// up to 64 MiB more are read.
+    /// 4 MiB by default. It goes on at half of it.
+    ///
+    /// While something waits for the broker, which answers behind those deliveries (a call, a confirm, a publish that the
+    /// broker holds back), reading goes on all the same, for up to 64 MiB more each time. So who calls, or waits for a
+    /// confirm, for each message of a large backlog takes more of it into memory with each: set a prefetch limit
+    /// (``Channel/setQos(prefetchSize:prefetchCount:global:)``), and consume with acknowledgement.
     public var inboundHighWater: Int = 4 * 1024 * 1024
 
     /// A name for the connection that RabbitMQ shows in its management tools and logs; none by default.

@@ -16,9 +16,9 @@ extension Consumer {
 
     /// RabbitMQ closes the connection (540) when a stream's message is rejected, and keeps the message anyway.
     private func giveBack(_ tags: [UInt64], like first: IncomingMessage?) {
-        if source.isStream {
+        if source.isStream == true {
             for tag in tags { try? source.session.acknowledge(tag, multiple: false) }
-        } else if first?.streamOffset == nil {
+        } else if first?.isFromStream != true {
             source.session.requeue(tags)
         }
         // Else it may be a stream, or a message that came out of one: closing the channel gives it back in any case.

@@ -34,6 +34,9 @@ public final class Consumer: Sendable {
     /// Whether it was cancelled, by ``cancel()`` or by the broker.
     public var cancelled: Bool { state.withLock { $0.isCancelled } }
 
+    /// Whether it was told the broker, or is about to be, that it ends.
+    var isCancelling: Bool { state.withLock { $0.isCancelling } }
+
     /// Cancels the consumer and waits until the broker has done so.
     ///
     /// No callback begins after that. Messages that had come but were not seen yet go back to their queue; those of a

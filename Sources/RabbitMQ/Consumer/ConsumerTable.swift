@@ -71,7 +71,8 @@ struct ConsumerTable {
 
     @discardableResult
     mutating func add(_ consumer: Consumer) -> ConsumerIntake {
-        if let intake = intakes[consumer.tag] { return intake }
+        if let intake = intakes[consumer.tag], intake.consumer === consumer { return intake }
+        last = nil
         let intake = ConsumerIntake(consumer)
         intakes[consumer.tag] = intake
         return intake
@@ -81,6 +82,11 @@ struct ConsumerTable {
     mutating func remove(tag: String) -> ConsumerIntake? {
         last = nil
         return intakes.removeValue(forKey: tag)
+    }
+
+    /// Removes a consumer whose cancelling was answered, not one that has begun with its tag since.
+    mutating func removeCancelled(tag: String) {
+        if intakes[tag]?.consumer.isCancelling == true { remove(tag: tag) }
     }
 
     mutating func removeAll() -> [Consumer] {

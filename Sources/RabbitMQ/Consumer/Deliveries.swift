@@ -10,7 +10,8 @@
 /// What has come and was not taken yet is bounded: by the channel's prefetch where there is one, else by pausing the
 /// connection at the configuration's `inboundHighWater`.
 ///
-/// Leaving the loop, or cancelling the task, cancels the consumer and returns to the queue what was not taken yet. The
+/// Leaving the loop, or cancelling the task, cancels the consumer and returns to the queue what was not taken yet; without
+/// acknowledgement (`noAck`) that is lost: to see all that has come, cancel with ``Consumer/cancel()`` and go on. The
 /// loop ends when the consumer is cancelled with ``Consumer/cancel()``, throws `CancellationError` when the task is
 /// cancelled, and throws an ``AMQPError`` for any other end: ``AMQPError/Code/consumerCancelled`` when the broker
 /// cancelled it, or the reason why the channel or the connection has gone.

@@ -19,7 +19,7 @@ final class DeliveryRun: @unchecked Sendable {
     @exclusivity(unchecked) private var position = 0
     @exclusivity(unchecked) private var decoded: Deque<IncomingMessage> = []
 
-    /// About how many bytes of memory its messages take.
+    /// About how many bytes of memory it takes.
     @exclusivity(unchecked) private(set) var footprint = 0
 
     /// Frames of fewer bytes are copied: they would keep a whole chunk for little.
@@ -60,9 +60,14 @@ final class DeliveryRun: @unchecked Sendable {
         footprint += message.footprint
     }
 
-    /// Copies frames that are not worth keeping a chunk for.
+    /// Copies frames that are not worth keeping a chunk for. What keeps one counts as what was received at once, at
+    /// least: the rest of the chunk may be other consumers'.
     func releaseChunk() {
-        guard let chunk, !ownsChunk, footprint < Self.fewestUncopied else { return }
+        guard let chunk, !ownsChunk else { return }
+        guard footprint < Self.fewestUncopied else {
+            footprint = max(footprint, ReceiveBuffer.mostRead)
+            return
+        }
         for index in offsets.indices {
             let frames = chunk.base + Int(offsets[index])
             offsets[index] = copy(frames, DeliveryDecoder.size(frames))

@@ -4,12 +4,12 @@ final class DeliverySource: Sendable {
     /// nil for messages that were asked for one by one.
     let consumerTag: String?
     let noAck: Bool
-    /// Whether the queue is known to be a stream, which keeps its messages: it knows acknowledgements only.
-    let isStream: Bool
+    /// Whether the queue is a stream, which keeps its messages: it knows acknowledgements only. nil if that isn't known.
+    let isStream: Bool?
 
     var session: ChannelSession { lease.session }
 
-    init(lease: ChannelLease, consumerTag: String?, noAck: Bool, isStream: Bool = false) {
+    init(lease: ChannelLease, consumerTag: String?, noAck: Bool, isStream: Bool? = false) {
         self.lease = lease
         self.consumerTag = consumerTag
         self.noAck = noAck

@@ -1,3 +1,5 @@
+internal import Logging
+
 /// What becomes of a delivery.
 public struct Disposition: Hashable, Sendable, CustomStringConvertible {
     enum Kind: Sendable {
@@ -22,15 +24,29 @@ public struct Disposition: Hashable, Sendable, CustomStringConvertible {
 extension IncomingMessage {
     /// Settles the message in one of the three ways.
     ///
-    /// A stream keeps its messages and can take none back: there each way is to acknowledge.
+    /// A stream keeps its messages and can take none back: there each way is to acknowledge. A message that has a
+    /// ``Message/streamOffset`` counts as a stream's if the queue's type isn't known, which is logged: a queue that gets
+    /// messages out of streams and is none should be declared with its type.
     ///
     /// - Parameter disposition: What becomes of it.
     /// - Throws: What ``ack(multiple:)`` throws.
     public func settle(_ disposition: Disposition) throws(AMQPError) {
-        switch source.isStream ? .acknowledge : disposition.kind {
-        case .acknowledge: try ack()
+        switch isFromStream ? .acknowledge : disposition.kind {
+        case .acknowledge:
+            try ack()
+            if source.isStream == nil, disposition != .acknowledge { warn(disposition) }
         case .requeue: try reject(requeue: true)
         case .deadLetter: try reject(requeue: false)
         }
+    }
+
+    private func warn(_ disposition: Disposition) {
+        source.session.link.logger.warning(
+            "a message was acknowledged because it seems to be a stream's: \(Self.cure)",
+            metadata: [
+                "consumer-tag": "\(consumerTag ?? "")", "delivery-tag": "\(deliveryTag)",
+                "disposition": "\(disposition)",
+            ]
+        )
     }
 }

@@ -12,8 +12,7 @@ extension Queue {
     ///   - exclusive: Whether no other consumer may use the queue.
     ///   - arguments: Further arguments, such as `x-priority`; ``consume(options:)`` has types for them.
     /// - Returns: The messages.
-    /// - Throws: ``AMQPError/Code/accessRefused`` if the queue has an exclusive consumer; other ``AMQPError``s;
-    ///   `CancellationError`.
+    /// - Throws: What ``consume(options:)`` throws.
     public func consume(
         tag: String? = nil,
         noLocal: Bool = false,
@@ -38,7 +37,8 @@ extension Queue {
     ///
     /// - Parameter options: How the queue is consumed.
     /// - Returns: The messages.
-    /// - Throws: ``AMQPError/Code/invalidArgument`` for options that contradict each other, before anything is sent;
+    /// - Throws: ``AMQPError/Code/invalidArgument`` for options that contradict each other, or a tag that the channel uses
+    ///   already, before anything is sent;
     ///   ``AMQPError/Code/accessRefused`` if the queue has an exclusive consumer; other ``AMQPError``s;
     ///   `CancellationError`.
     public func consume(options: ConsumerOptions) async throws -> Deliveries {
@@ -135,20 +135,20 @@ extension Queue {
         )
         let table = options.table
         // An empty tag would have the broker make one up, which might come after the first deliveries.
-        let tag = options.tag.flatMap { $0.isEmpty ? nil : $0 } ?? ConsumerTags.next()
-        let isUnlimited = options.noAck || prefetch == 0 && sharedPrefetch == 0
+        let tag = options.tag.flatMap { $0.isEmpty ? nil : $0 } ?? session.nextConsumerTag()
+        // A limit for all consumers together may be lifted while this one lives.
+        let isUnlimited = options.noAck || prefetch == 0
         let consumer = Consumer(
             tag: tag,
             source: DeliverySource(
                 lease: channel.lease,
                 consumerTag: tag,
                 noAck: options.noAck,
-                isStream: table["x-stream-offset"] != nil || self.arguments["x-queue-type"] == "stream"
+                isStream: isStream(table, isLimited: !options.noAck && (prefetch > 0 || sharedPrefetch > 0))
             ),
             buffer: DeliveryBuffer(gauge: isUnlimited ? session.link.gauge : nil),
             callback: callback
         )
-        if !options.noAck { session.unsettled.begin(consumerTag: tag, queue: name, session: session) }
         let method = ClientMethod.Consume(
             queue: name,
             consumerTag: tag,
@@ -157,19 +157,46 @@ extension Queue {
             exclusive: options.exclusive,
             arguments: table
         )
+        var isSent = false
         do {
-            _ = try await session.call(.basicConsume(method), consumer: consumer)
+            _ = try await session.call(
+                .basicConsume(method),
+                consumer: consumer,
+                whenSent: {
+                    isSent = true
+                    if !options.noAck { session.unsettled.begin(consumerTag: tag, queue: name, session: session) }
+                }
+            )
         } catch {
-            session.unsettled.end(consumerTag: tag)
+            // What was not sent is another's tag, perhaps.
+            if isSent { session.unsettled.end(consumerTag: tag) }
             throw error
         }
         return consumer
     }
 }
 
-/// Made-up consumer tags. Short, so that comparing them costs little.
-private enum ConsumerTags {
-    private static let count = Atomic<Int>(0)
-
-    static func next() -> String { "ctag-\(count.add(1, ordering: .relaxed).newValue)" }
+extension Queue {
+    /// Whether it is a stream; nil if that isn't known.
+    ///
+    /// - Parameters:
+    ///   - arguments: What it is consumed with.
+    ///   - isLimited: Whether it is consumed with acknowledgements and a prefetch limit, as streams must be.
+    private func isStream(_ arguments: Table, isLimited: Bool) -> Bool? {
+        if arguments["x-stream-offset"] != nil || type == .stream { return true }
+        return type == nil && isLimited ? nil : false
+    }
 }
+
+extension ChannelSession {
+    /// A made-up consumer tag that the channel does not use. Short, so that comparing them costs little.
+    fileprivate func nextConsumerTag() -> String {
+        while true {
+            let tag = "ctag-\(consumerTags.add(1, ordering: .relaxed).newValue)"
+            if !state.withLock({ $0.hasConsumer(tag) }) { return tag }
+        }
+    }
+}
+
+/// How many consumer tags were made up.
+private let consumerTags = Atomic<Int>(0)

@@ -4,33 +4,60 @@ internal import Synchronization
 ///
 /// RabbitMQ: [Blocked connections](https://www.rabbitmq.com/docs/connection-blocked).
 final class BlockingState: Sendable {
+    /// Who is told.
+    struct Observer: Sendable {
+        let changed: @Sendable (String?) -> Void
+        /// Nothing changes any more.
+        let ended: @Sendable () -> Void
+    }
+
     private struct State {
         var reason: String?
-        var observers: [UInt64: @Sendable (String?) -> Void] = [:]
+        var observers: [UInt64: Observer] = [:]
         var nextID: UInt64 = 0
+        var isEnded = false
     }
 
     private let state = Mutex(State())
 
     var reason: String? { state.withLock { $0.reason } }
 
+    var observerCount: Int { state.withLock { $0.observers.count } }
+
     func set(_ reason: String?) {
         let observers = state.withLock { state in
             state.reason = reason
             return Array(state.observers.values)
         }
-        for observer in observers { observer(reason) }
+        for observer in observers { observer.changed(reason) }
     }
 
-    func observe(_ observer: @escaping @Sendable (String?) -> Void) -> UInt64 {
-        state.withLock { state in
+    /// The connection has ended.
+    func end() {
+        let observers = state.withLock { state in
+            state.isEnded = true
+            state.reason = nil
+            defer { state.observers = [:] }
+            return Array(state.observers.values)
+        }
+        for observer in observers { observer.ended() }
+    }
+
+    /// Adds an observer.
+    ///
+    /// - Returns: Its number; nil after the end, of which it has been told then.
+    func observe(_ observer: Observer) -> UInt64? {
+        let id = state.withLock { state -> UInt64? in
+            guard !state.isEnded else { return nil }
             state.nextID += 1
             state.observers[state.nextID] = observer
             return state.nextID
         }
+        if id == nil { observer.ended() }
+        return id
     }
 
     func remove(_ id: UInt64) {
-        state.withLock { $0.observers[id] = nil }
+        state.withLock { _ = $0.observers.removeValue(forKey: id) }
     }
 }

@@ -52,6 +52,13 @@ extension Duration {
     /// From nothing to a hundred years. Beyond, `components` and what is calculated with a duration may overflow.
     var clampedToCentury: Duration { min(max(self, .zero), .seconds(3_155_760_000)) }
 
+    /// What is left of it, from `start` on, in nanoseconds of ``MonotonicTime``; all of it if that is nil.
+    func left(since start: UInt64?) -> Duration {
+        guard let start else { return self }
+        let (end, now) = (start &+ nanoseconds, MonotonicTime.now)
+        return .nanoseconds(end > now ? end - now : 0)
+    }
+
     /// In nanoseconds, not below zero and never so many that a sum of times overflows.
     var nanoseconds: UInt64 {
         let (seconds, attoseconds) = clampedToCentury.components

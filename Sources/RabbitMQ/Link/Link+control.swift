@@ -100,7 +100,7 @@ extension Link {
         phase = .ended
         if error.code == .protocolViolation { sayGoodbye(error) }
         outbox.end(error)
-        blocking.set(nil)
+        blocking.end()
         if let closeDeadline { DeadlineTimer.shared.remove(closeDeadline) }
         heartbeatTimer?.cancel()
         heartbeatTimer = nil

@@ -7,7 +7,7 @@ extension Link {
         let reply = OneShot<Void>()
         let timeout = configuration.callTimeout
         onQueue { $0.updateSecret(secret, reason, reply) }
-        try await withDeadline(after: timeout) {
+        try await waitForPeer(atMost: timeout) {
             reply.fail(AMQPError(.timedOut, "connection.update-secret was not answered within \(timeout)"))
         } _: {
             try await reply.value()

@@ -16,6 +16,7 @@ extension Outbox {
     /// Notes that something was received.
     ///
     /// - Returns: Whether something was written directly since the last time.
+    @discardableResult
     func noteReceived() -> Bool { state.withLock { $0.flush.noteReceived() } }
 }
 
@@ -31,7 +32,8 @@ extension Outbox.State {
 
     @inline(never)
     private mutating func writeDirectly() -> Bool {
-        guard let directDescriptor, settling.isEmpty, inFlight == 0 else { return false }
+        // Whoever is held back is let through by the queue, when it has written.
+        guard let directDescriptor, settling.isEmpty, inFlight == 0, heldBack.isEmpty else { return false }
         // What the socket does not take, or refuses, the queue deals with.
         let isWritten = try? buffer.drain { head, body throws(AMQPError) in
             guard body.isEmpty else { return 0 }

@@ -1,4 +1,3 @@
-internal import DequeModule
 internal import Synchronization
 
 /// What has acknowledgements to write that were held back in order to be merged.
@@ -18,12 +17,6 @@ final class Outbox: Sendable {
         var lowWater: Int
     }
 
-    /// A publisher that is held back.
-    struct HeldBack {
-        let size: Int
-        let admission: OneShot<Void>
-    }
-
     struct State {
         var buffer = OutboundBuffer()
         let pool = Pool()
@@ -32,14 +25,10 @@ final class Outbox: Sendable {
         var frameMax = 8192
         /// Bytes handed to the queue that the socket has not taken yet.
         var inFlight = 0
-        /// Bytes for which publishers were let through that have not appended them yet.
-        var promised = 0
         var flush = FlushSchedule()
         /// Where whoever appends may write at once; nil over TLS, whose session is the queue's, and before and after.
         var directDescriptor: CInt?
-        var heldBack: Deque<HeldBack> = []
-        /// How many of those who were held back have given up since they were looked through.
-        var withdrawn = 0
+        var heldBack = HeldBackPublishers()
         /// Why the broker takes no messages now (connection.blocked).
         var blockedReason: String?
         var settling: [any SettlementWriter] = []
@@ -48,6 +37,9 @@ final class Outbox: Sendable {
         var ended: AMQPError?
 
         var pending: Int { buffer.byteCount + inFlight }
+
+        /// What waits to be written, with what was promised to publishers.
+        var committed: Int { pending + heldBack.promised }
 
         /// Writes the acknowledgements that were held back in order to be merged.
         mutating func writeSettlements() {
@@ -119,13 +111,16 @@ final class Outbox: Sendable {
     }
 
     /// Has the writer's held-back acknowledgements written with the next flush.
-    func settleSoon(_ writer: any SettlementWriter) {
-        let wakes = state.withLock { state in
-            guard state.ended == nil, state.refusal == nil else { return false }
+    ///
+    /// - Returns: nil, or why they never will be.
+    func settleSoon(_ writer: any SettlementWriter) -> AMQPError? {
+        let (refused, wakes) = state.withLock { state -> (AMQPError?, Bool) in
+            if let ended = state.ended ?? state.refusal { return (ended, false) }
             state.settling.append(writer)
-            return state.requestFlush(isUrgent: true)
+            return (nil, state.requestFlush(isUrgent: true))
         }
         if wakes { scheduleFlush() }
+        return refused
     }
 
     // MARK: Messages
@@ -164,13 +159,9 @@ final class Outbox: Sendable {
         var wakes = false
         do throws(AMQPError) {
             let heldBack = try state.withLock { state throws(AMQPError) -> OneShot<Void>? in
-                if isAdmitted { state.promised -= size }
+                if isAdmitted { state.heldBack.redeem(size) }
                 if let ended = state.ended ?? state.refusal { throw ended }
-                if !isAdmitted, isFull(state) {
-                    let admission = OneShot<Void>()
-                    state.heldBack.append(HeldBack(size: size, admission: admission))
-                    return admission
-                }
+                if !isAdmitted, isFull(state) { return state.heldBack.hold(size) }
                 try append(&state)
                 wakes = state.requestFlush(isUrgent: false)
                 return nil
@@ -186,22 +177,17 @@ final class Outbox: Sendable {
 
     @inline(__always)
     private func isFull(_ state: borrowing State) -> Bool {
-        state.pending + state.promised >= limits.highWater || state.blockedReason != nil || !state.heldBack.isEmpty
+        state.committed >= limits.highWater || state.blockedReason != nil || !state.heldBack.isEmpty
     }
 
     /// Lets publishers through, first come first served, as far as there is room.
     private func admit() {
         var given = 0
         repeat {
-            let admitted = state.withLock { state -> [HeldBack] in
-                state.promised -= given
-                guard state.blockedReason == nil, state.pending + state.promised <= limits.lowWater else { return [] }
-                var admitted: [HeldBack] = []
-                while state.pending + state.promised < limits.highWater, let next = state.heldBack.popFirst() {
-                    state.promised += next.size
-                    admitted.append(next)
-                }
-                return admitted
+            let admitted = state.withLock { state -> [HeldBackPublishers.Publisher] in
+                state.heldBack.redeem(given)
+                guard state.blockedReason == nil, state.committed <= limits.lowWater else { return [] }
+                return state.heldBack.admit(pending: state.pending, upTo: limits.highWater)
             }
             // What was given to those who don't wait any more goes to the next.
             given = 0
@@ -214,15 +200,8 @@ final class Outbox: Sendable {
         } while true
     }
 
-    /// Forgets those who don't wait any more, now and then: while nothing is let through, nobody else would.
-    func withdraw() {
-        state.withLock { state in
-            state.withdrawn += 1
-            guard state.withdrawn > 64, state.withdrawn > state.heldBack.count / 2 else { return }
-            state.withdrawn = 0
-            state.heldBack.removeAll { $0.admission.isSettled }
-        }
-    }
+    /// A publisher that was held back has given up.
+    func withdraw() { state.withLock { $0.heldBack.withdraw() } }
 
     /// Why the broker takes no messages now, or nil.
     var blockedReason: String? { state.withLock { $0.blockedReason } }
@@ -278,7 +257,7 @@ final class Outbox: Sendable {
     func wrote(_ count: Int) {
         let hasRoom = state.withLock { state in
             state.inFlight -= count
-            return !state.heldBack.isEmpty && state.pending + state.promised <= limits.lowWater
+            return !state.heldBack.isEmpty && state.committed <= limits.lowWater
         }
         if hasRoom { admit() }
     }
@@ -286,13 +265,13 @@ final class Outbox: Sendable {
     /// Appends connection.close behind all that is held back; takes nothing more than close-ok then, and ends every wait
     /// for room.
     func conclude(_ method: ClientMethod, _ error: AMQPError) throws(AMQPError) {
-        let (heldBack, wakes) = try state.withLock { state throws(AMQPError) -> (Deque<HeldBack>, Bool) in
+        let (heldBack, wakes) = try state.withLock {
+            state throws(AMQPError) -> ([HeldBackPublishers.Publisher], Bool) in
             if let ended = state.ended { throw ended }
             state.writeSettlements()
             try state.buffer.append(method, channel: 0, frameMax: state.frameMax, pool: state.pool)
             state.refusal = error
-            defer { state.heldBack = [] }
-            return (state.heldBack, state.requestFlush(isUrgent: true))
+            return (state.heldBack.removeAll(), state.requestFlush(isUrgent: true))
         }
         if wakes { scheduleFlush() }
         for publisher in heldBack { publisher.admission.fail(error) }
@@ -300,14 +279,13 @@ final class Outbox: Sendable {
 
     /// Takes no more, and ends every wait for room.
     func end(_ error: AMQPError) {
-        let heldBack = state.withLock { state -> Deque<HeldBack> in
+        let heldBack = state.withLock { state -> [HeldBackPublishers.Publisher] in
             guard state.ended == nil else { return [] }
             state.ended = error
             state.directDescriptor = nil
             state.buffer.clear()
             state.settling = []
-            defer { state.heldBack = [] }
-            return state.heldBack
+            return state.heldBack.removeAll()
         }
         for publisher in heldBack { publisher.admission.fail(error) }
     }

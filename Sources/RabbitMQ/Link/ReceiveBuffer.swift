@@ -27,7 +27,7 @@ final class ReceiveBuffer {
     /// Room for a frame of 128 KiB that begins behind a part of a read.
     private static let capacity = 192 * 1024
     /// What is read at once: so many messages stay in the processor's cache until they are consumed.
-    private static let mostRead = 64 * 1024
+    static let mostRead = 64 * 1024
 
     /// How many chunks are kept for use again.
     private static let mostHandedOut = 4

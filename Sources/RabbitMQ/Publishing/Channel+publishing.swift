@@ -19,15 +19,16 @@ extension Channel {
 
     /// Waits until every message published so far has its outcome.
     ///
-    /// - Parameter timeout: How long to wait for each; the configuration's `callTimeout` by default.
+    /// - Parameter timeout: How long to wait, for all of them together; the configuration's `callTimeout` by default.
     /// - Throws: The first failure among those that had no outcome yet: see ``PublishReceipt/confirmed(timeout:)``.
     ///   All have been waited for then, unless the task was cancelled.
     public func waitForConfirms(timeout: Duration? = nil) async throws {
+        let start = MonotonicTime.now
         var firstFailure: AMQPError?
         session.outbox.expedite()
         for confirmation in session.unconfirmed {
             do {
-                try await confirmation.wait(timeout: timeout)
+                try await confirmation.wait(timeout: timeout, since: start)
             } catch let error as AMQPError {
                 firstFailure = firstFailure ?? error
             }
@@ -69,8 +70,8 @@ extension Exchange {
     ///   - routingKey: By what the exchange routes them; at most 255 bytes of UTF-8.
     ///   - mandatory: Whether the broker returns those that reach no queue.
     /// - Returns: A receipt for each, in order; on a confirming channel their outcomes can be waited for.
-    /// - Throws: What ``publish(_:routingKey:mandatory:)`` throws for the first message that can't be sent; those before
-    ///   it were.
+    /// - Throws: What ``publish(_:routingKey:mandatory:)`` throws for the first message that can't be sent. Those before
+    ///   it were: ``publish(contentsOf:routingKey:mandatory:receipts:)`` has their receipts then.
     @discardableResult
     public func publish(
         contentsOf messages: some Sequence<Message>,
@@ -78,10 +79,28 @@ extension Exchange {
         mandatory: Bool = true
     ) async throws -> [PublishReceipt] {
         var receipts: [PublishReceipt] = []
+        try await publish(contentsOf: messages, routingKey: routingKey, mandatory: mandatory, receipts: &receipts)
+        return receipts
+    }
+
+    /// Publishes messages, in order, and tells how far that went.
+    ///
+    /// - Parameters:
+    ///   - messages: What to publish.
+    ///   - routingKey: By what the exchange routes them; at most 255 bytes of UTF-8.
+    ///   - mandatory: Whether the broker returns those that reach no queue.
+    ///   - receipts: Gets a receipt for each message that was published, in order, also when this throws.
+    /// - Throws: What ``publish(_:routingKey:mandatory:)`` throws for the first message that can't be sent; those before
+    ///   it were, and no other.
+    public func publish(
+        contentsOf messages: some Sequence<Message>,
+        routingKey: String,
+        mandatory: Bool = true,
+        receipts: inout [PublishReceipt]
+    ) async throws {
         for message in messages {
             receipts.append(try await publish(message, routingKey: routingKey, mandatory: mandatory))
         }
-        return receipts
     }
 }
 

@@ -5,7 +5,7 @@ internal import DequeModule
 /// A value. Numbers as the broker counts: from 1, one for each basic.publish since confirm.select.
 struct ConfirmLedger: Sendable {
     /// What a returned message is recognized by: basic.return carries no number. Returns come in the order of the
-    /// publishes, before the confirms of the same messages.
+    /// publishes, before the confirms of the same messages; see ``markReturned(_:)``.
     ///
     /// `@unchecked Sendable` is safe because a ledger, which is used under its channel's lock, alone has it.
     final class Mandatory: @unchecked Sendable {
@@ -101,12 +101,19 @@ struct ConfirmLedger: Sendable {
 
     /// Notes that a message came back; its outcome follows.
     ///
+    /// It may have changed on its way: a broker takes headers out (`BCC`), adds some, and may encode numbers anew. What
+    /// comes back belongs to something that was published in any case, lest the ack behind it confirm what is lost: to
+    /// the first that is the same, else to the first with its body, else to the first with its exchange and key.
+    ///
     /// - Returns: Whether it is one that is not confirmed yet.
     mutating func markReturned(_ returned: ReturnedMessage) -> Bool {
-        let match = entries.lazy.compactMap(\.mandatory).first { mandatory in
+        let candidates = entries.lazy.compactMap(\.mandatory).filter { mandatory in
             mandatory.returned == nil && mandatory.routingKey == returned.routingKey
-                && mandatory.exchange == returned.exchangeName && mandatory.message == returned.message
+                && mandatory.exchange == returned.exchangeName
         }
+        let match =
+            candidates.first { $0.message == returned.message }
+            ?? candidates.first { $0.message.body == returned.message.body } ?? candidates.first
         match?.returned = AMQPError(returned: returned)
         return match != nil
     }

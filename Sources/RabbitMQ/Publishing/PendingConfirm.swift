@@ -59,13 +59,17 @@ final class PendingConfirm: Sendable {
             guard !details.isConfirmed, details.failure == nil else { return [] }
             details.isConfirmed = error == nil
             details.failure = error
-            details.isSeen = !details.waiters.isEmpty
             defer { details.waiters = [] }
             return details.waiters
         }
-        for waiter in waiters {
-            if let error { waiter.fail(error) } else { waiter.succeed(()) }
+        guard let error else {
+            for waiter in waiters { waiter.succeed(()) }
+            return
         }
+        // Who has stopped waiting has not seen it.
+        var isSeen = false
+        for waiter in waiters where waiter.fail(error) { isSeen = true }
+        if isSeen { withDetails { $0.isSeen = true } }
     }
 
     private func withDetails<R: Sendable>(_ body: (inout Details) -> R) -> R {
@@ -92,7 +96,12 @@ final class PendingConfirm: Sendable {
     }
 
     /// Waits for the outcome. A task that is cancelled stops waiting, which leaves the outcome to others.
-    func wait(timeout: Duration?) async throws {
+    ///
+    /// - Parameters:
+    ///   - timeout: How long to wait; the configuration's `callTimeout` by default.
+    ///   - start: When the time began that this wait shares with others, in nanoseconds of ``MonotonicTime``; now by
+    ///     default.
+    func wait(timeout: Duration?, since start: UInt64? = nil) async throws {
         let old = status.compareExchange(expected: .untouched, desired: .detailed, ordering: .acquiringAndReleasing)
         guard old.original != .confirmed else { return }
         let waiter = OneShot<Void>()
@@ -106,10 +115,15 @@ final class PendingConfirm: Sendable {
             return
         }
         let timeout = timeout ?? session.link.configuration.callTimeout
-        try await withDeadline(after: timeout) {
-            waiter.fail(AMQPError(.timedOut, "the broker did not confirm the message within \(timeout)"))
-        } _: {
-            try await waiter.value()
+        do {
+            try await session.link.waitForPeer(atMost: timeout.left(since: start)) {
+                waiter.fail(AMQPError(.timedOut, "the broker did not confirm the message within \(timeout)"))
+            } _: {
+                try await waiter.value()
+            }
+        } catch {
+            withDetails { details in details.waiters.removeAll { $0 === waiter } }
+            throw error
         }
     }
 }

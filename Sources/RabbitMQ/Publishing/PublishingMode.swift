@@ -20,4 +20,6 @@ struct PublishingMode: OptionSet, AtomicRepresentable {
     static let confirming = PublishingMode(rawValue: 1)
     /// The broker has stopped the flow (channel.flow).
     static let stopped = PublishingMode(rawValue: 2)
+    /// A commit is not answered yet, before which nothing may be published.
+    static let committing = PublishingMode(rawValue: 4)
 }

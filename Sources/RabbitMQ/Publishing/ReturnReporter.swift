@@ -13,11 +13,19 @@ final class ReturnReporter: Sendable {
         var hasReceipt: Bool
     }
 
+    private struct Subscriber: Sendable {
+        let continuation: AsyncStream<ReturnedMessage>.Continuation
+        let share: InboundShare
+    }
+
     private struct State {
         var handler: Handler?
-        var subscribers: [UInt64: AsyncStream<ReturnedMessage>.Continuation] = [:]
+        var subscribers: [UInt64: Subscriber] = [:]
         var nextID: UInt64 = 0
+        /// No more will come.
         var hasEnded = false
+        /// What has come was handed on, too.
+        var isOver = false
         var isRunning = false
     }
 
@@ -33,22 +41,29 @@ final class ReturnReporter: Sendable {
         (stream, continuation) = AsyncStream.makeStream()
     }
 
-    func setHandler(_ handler: Handler?) { state.withLock { $0.handler = handler } }
+    /// Sets the handler, or the default. It is kept until the channel has ended.
+    func setHandler(_ handler: Handler?) {
+        state.withLock { if !$0.isOver { $0.handler = handler } }
+    }
 
     func subscribe() -> ReturnedMessages {
         let (stream, continuation) = AsyncStream<ReturnedMessage>.makeStream()
+        let share = InboundShare(gauge: gauge)
         let id = state.withLock { state -> UInt64? in
             guard !state.hasEnded else { return nil }
             state.nextID += 1
-            state.subscribers[state.nextID] = continuation
+            state.subscribers[state.nextID] = Subscriber(continuation: continuation, share: share)
             return state.nextID
         }
         if let id {
-            continuation.onTermination = { [weak self] _ in self?.unsubscribe(id) }
+            continuation.onTermination = { [weak self] _ in
+                share.end()
+                self?.unsubscribe(id)
+            }
         } else {
             continuation.finish()
         }
-        return ReturnedMessages(stream: stream, gauge: gauge)
+        return ReturnedMessages(stream: stream, share: share)
     }
 
     private func unsubscribe(_ id: UInt64) {
@@ -80,12 +95,14 @@ final class ReturnReporter: Sendable {
     }
 
     private func endSubscribers() {
-        let subscribers = state.withLock { state in
+        // What the handler holds goes with it, when the lock is released: it may be the channel.
+        let (subscribers, _) = state.withLock { state in
             state.hasEnded = true
-            defer { state.subscribers = [:] }
-            return state.subscribers
+            state.isOver = true
+            defer { (state.subscribers, state.handler) = ([:], nil) }
+            return (state.subscribers, state.handler)
         }
-        for subscriber in subscribers.values { subscriber.finish() }
+        for subscriber in subscribers.values { subscriber.continuation.finish() }
     }
 
     private func handle(_ item: Item) {
@@ -94,8 +111,8 @@ final class ReturnReporter: Sendable {
         let (handler, subscribers) = state.withLock { ($0.handler, Array($0.subscribers.values)) }
         handler?(returned)
         for subscriber in subscribers {
-            gauge.add(returned.footprint)
-            if case .terminated = subscriber.yield(returned) { gauge.remove(returned.footprint) }
+            subscriber.share.add(returned.footprint)
+            subscriber.continuation.yield(returned)
         }
         guard handler == nil, subscribers.isEmpty, !item.hasReceipt else { return }
         logger.error("undeliverable message", metadata: ["error": "\(AMQPError(returned: returned))"])

@@ -110,6 +110,30 @@ extension UnderLoad {
             withExtendedLifetime(iterator) {}
         }
 
+        @Test("a message on another channel is confirmed while reading is paused, and so is one for each message taken")
+        func confirmsWhilePaused() async throws {
+            var configuration = try TestBroker.configuration
+            configuration.inboundHighWater = 64 << 10
+            try await Connection.withConnection(configuration) { connection in
+                let channel = try await connection.openChannel()
+                let queue = try await channel.declareQueue(exclusive: true)
+                try await Self.fill(queue, 5000, size: 10_000)
+                var iterator = try await queue.consume(noAck: true).makeAsyncIterator()
+                let publishing = try await connection.openChannel()
+                let target = try await publishing.declareQueue(exclusive: true)
+                try await publishing.confirmSelect()
+                for _ in 0..<50 {
+                    _ = try await iterator.next()
+                    try await publishing.defaultExchange.publishConfirmed(
+                        Message(body: [1]),
+                        routingKey: target.name,
+                        timeout: .seconds(10)
+                    )
+                }
+                #expect(try await connection.counts(of: target).messages == 50)
+            }
+        }
+
         @Test("while reading is paused the heartbeats don't end the connection")
         func heartbeatsWhilePaused() async throws {
             var configuration = try TestBroker.configuration

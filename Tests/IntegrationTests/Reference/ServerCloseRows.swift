@@ -131,15 +131,6 @@ struct ServerCloseRows {
     func connectionErrors() async throws {
         let offences: [(ReplyCode, AMQPError.Code, String, @Sendable (Channel) async throws -> Void)] = [
             (
-                .notAllowed, .notAllowed, "basic.consume",
-                { channel in
-                    let queue = try await channel.declareQueue(exclusive: true)
-                    let first = try await queue.consume(tag: "same")
-                    _ = try await queue.consume(tag: "same")
-                    withExtendedLifetime(first) {}
-                }
-            ),
-            (
                 .commandInvalid, .commandInvalid, "exchange.declare",
                 { _ = try await $0.declareExchange(TestBroker.uniqueName("type"), type: "no-such-type") }
             ),

@@ -23,6 +23,52 @@ struct CallOrderTests {
         #expect(throws: AMQPError.self) { try state.takeCall(answeredBy: .txSelectOk) }
     }
 
+    @Test(
+        "the answer to a commit may come behind those to later calls; until then there is no other commit or rollback"
+    )
+    func commit() throws {
+        var state = try state(waitingFor: [.txSelect, .txCommit, .queuePurge(name: "q")])
+        for method in [ClientMethod.txCommit, .txRollback] {
+            let error = #expect(throws: AMQPError.self) {
+                try state.register(PendingCall(method: method, reply: OneShot()))
+            }
+            #expect(error?.code == .unsupported)
+        }
+        _ = try state.takeCall(answeredBy: .txSelectOk)
+        _ = try state.takeCall(answeredBy: .queuePurgeOk(messageCount: 0))
+        #expect(try state.takeCall(answeredBy: .txCommitOk).method == .txCommit)
+        _ = state.endCommit()
+        try state.register(PendingCall(method: .txRollback, reply: OneShot()))
+    }
+
+    @Test("a consumer's tag is taken until it is cancelled, by either side")
+    func tags() throws {
+        var state = try state(waitingFor: [consume("a")])
+        func consumeAgain() throws { try state.register(PendingCall(method: consume("a"), reply: OneShot())) }
+        #expect(state.hasConsumer("a"))
+        let error = #expect(throws: AMQPError.self) { try consumeAgain() }
+        #expect(error?.code == .invalidArgument)
+        let cancel = ClientMethod.basicCancel(consumerTag: "a", noWait: false)
+        try state.register(PendingCall(method: cancel, reply: OneShot()))
+        try consumeAgain()
+        state.forgetConsumer("a")
+        try consumeAgain()
+    }
+
+    @Test("prefetch limits are those that the broker has: one for each lifts the one for all")
+    func prefetch() throws {
+        func limits(_ steps: (UInt16, global: Bool)...) throws -> [UInt16] {
+            let state = try state(
+                waitingFor: steps.map { .basicQos(prefetchSize: 0, prefetchCount: $0.0, global: $0.global) }
+            )
+            return [state.prefetchCount, state.sharedPrefetchCount]
+        }
+        #expect(try limits((5, global: false), (7, global: true)) == [5, 7])
+        #expect(try limits((7, global: true), (5, global: false)) == [5, 0])
+        #expect(try limits((5, global: false), (0, global: true)) == [5, 0])
+        #expect(try limits((7, global: true), (0, global: false)) == [0, 0])
+    }
+
     @Test("answers that come from queues may be overtaken, by each other too, and are told apart by their tags")
     func overtaken() throws {
         let cancel = ClientMethod.basicCancel(consumerTag: "a", noWait: false)

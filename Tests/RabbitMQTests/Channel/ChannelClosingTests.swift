@@ -21,6 +21,30 @@ struct ChannelClosingTests {
         }
     }
 
+    @Test func `whoever waits for a channel's end learns why it has ended`() async throws {
+        try await ScriptedPeer.withConnection { peer, connection in
+            let byPeer = try await peer.openChannel(on: connection)
+            let waiting = Task { try await byPeer.closed }
+            try await peer.sendClose(.channelClose, channel: 1, code: 404, text: "no queue")
+            try await peer.expect(.channelCloseOk, channel: 1)
+            #expect(try await within(.seconds(10), "the end") { try await waiting.value }.code == .notFound)
+            #expect(try await byPeer.closed.replyText == "no queue")
+            let byUs = try await peer.openChannel(on: connection, 1)
+            async let closing: Void = byUs.close()
+            try await peer.expect(.channelClose, channel: 1)
+            try await peer.send(.channelCloseOk, channel: 1)
+            await closing
+            #expect(try await byUs.closed.code == .channelClosed)
+            let lost = try await peer.openChannel(on: connection, 1)
+            let cancelled = Task { try await lost.closed }
+            cancelled.cancel()
+            await #expect(throws: CancellationError.self) { try await cancelled.value }
+            #expect(lost.closeReason == nil)
+            peer.hangUp()
+            #expect(try await within(.seconds(10), "the end") { try await lost.closed }.code == .connectionLost)
+        }
+    }
+
     @Test func `a consumer ends even if the broker never answers channel.close`() async throws {
         try await ScriptedPeer.withChannel { configuration in
             configuration.closeTimeout = .milliseconds(200)

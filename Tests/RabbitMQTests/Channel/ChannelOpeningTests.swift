@@ -15,8 +15,9 @@ struct ChannelOpeningTests {
             connection.link.onQueue { _ in gate.wait() }
             // In the queue, in this order: a flush, something to read, then what the opening adds.
             try connection.link.outbox.append { $0.appendHeartbeat() }
+            async let readable: Void = becomesReadable(peer.clientSocket)
             try await peer.send(.heartbeat)
-            try await Task.sleep(for: .milliseconds(50))
+            await readable
             async let opening = connection.openChannel()
             try await eventually("channel.open is in the outbox") {
                 connection.link.outbox.state.withLock { $0.buffer.byteCount > 8 }
@@ -26,6 +27,16 @@ struct ChannelOpeningTests {
             let channel = try await opening
             #expect(channel.number == 1)
             #expect(connection.closeReason == nil)
+        }
+    }
+
+    /// Waits until Dispatch has told whoever reads from the socket that there is something.
+    private func becomesReadable(_ descriptor: Int32) async {
+        let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: DispatchQueue(label: "readable"))
+        await withCheckedContinuation { continuation in
+            source.setEventHandler { source.cancel() }
+            source.setCancelHandler { continuation.resume() }
+            source.activate()
         }
     }
 

@@ -86,6 +86,19 @@ struct SettlementLedgerTests {
         #expect(ledger.unsettledCount == 0)
     }
 
+    @Test(arguments: [[.max], [.max - 1, .max]] as [[UInt64]])
+    func `the largest tag is settled as any other`(tags: [UInt64]) {
+        var ledger = ledger(tags)
+        let acknowledged = ledger.acknowledge(.max, multiple: true)
+        #expect(acknowledged == .accepted)
+        #expect(take(&ledger) == [tags.count > 1 ? "..\(UInt64.max)" : "\(UInt64.max)"])
+        #expect(ledger.oldestUnsettled == nil)
+        ledger = self.ledger(tags)
+        let rejected = ledger.reject(.max, multiple: true)
+        #expect(rejected == .accepted)
+        #expect(ledger.unsettledCount == 0)
+    }
+
     /// Plays at random, and compares with a set of what waits and what the broker was told.
     @Test(arguments: 1...40 as ClosedRange<UInt64>)
     func `at random, what is written is exactly what was settled`(seed: UInt64) {

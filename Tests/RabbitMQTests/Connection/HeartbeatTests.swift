@@ -8,6 +8,13 @@ import Testing
 struct HeartbeatTests {
     private let second = ScriptedPeer.Tune(heartbeat: 1)
 
+    /// Waits until Dispatch has fired the timers for this time, and with them all for earlier times.
+    private func reach(_ time: DispatchTime) async {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().asyncAfter(deadline: time) { continuation.resume() }
+        }
+    }
+
     @Test func `danger: a peer that falls silent is noticed after two intervals`() async throws {
         try await ScriptedPeer.withConnection(tune: second) { configuration in
             configuration.heartbeat = .seconds(60)
@@ -32,12 +39,6 @@ struct HeartbeatTests {
             let end = last + .seconds(4)
             var longest = Duration.zero
             var count = 0
-            let speaking = Task {
-                while !Task.isCancelled {
-                    try await peer.send(.heartbeat)
-                    try await Task.sleep(for: .milliseconds(400))
-                }
-            }
             // A publish now and then shifts when the next heartbeat is due.
             let publishing = Task {
                 while !Task.isCancelled {
@@ -51,8 +52,9 @@ struct HeartbeatTests {
                 longest = max(longest, now - last)
                 last = now
                 if frame.type == PeerFrame.Kind.heartbeat { count += 1 }
+                // Spoken as often as the client is heard.
+                try await peer.send(.heartbeat)
             }
-            speaking.cancel()
             publishing.cancel()
             #expect(longest < .milliseconds(900) + metronome.lateness * 2)
             #expect(count >= 3)
@@ -66,10 +68,12 @@ struct HeartbeatTests {
         } _: { peer, connection in
             let gate = DispatchSemaphore(value: 0)
             connection.link.onQueue { _ in gate.wait() }
-            // The timer fires first, then there is something to read.
-            try await Task.sleep(for: .milliseconds(1000))
+            let start = DispatchTime.now()
+            // The link's timer fires first, then there is something to read.
+            await reach(start + .milliseconds(600))
             try await peer.send(.heartbeat)
-            try await Task.sleep(for: .milliseconds(1300))
+            // And more than two intervals pass before anybody reads it.
+            await reach(start + .milliseconds(2300))
             gate.signal()
             try await eventually("a heartbeat") { !peer.pendingFrames.isEmpty || connection.closeReason != nil }
             #expect(connection.closeReason == nil)
@@ -106,7 +110,7 @@ struct HeartbeatTests {
         } _: { peer, connection in
             #expect(connection.heartbeat == .zero)
             // Longer than the two intervals of what the peer has proposed.
-            try await Task.sleep(for: .milliseconds(2300))
+            await reach(.now() + .milliseconds(2300))
             #expect(peer.pendingFrames == [])
             #expect(connection.closeReason == nil)
         }

@@ -14,8 +14,7 @@ struct DeliveryRunTests {
         source = DeliverySource(
             lease: ChannelLease(session: session, connection: ConnectionLease(link: session.link)),
             consumerTag: "c",
-            noAck: true,
-            isStream: false
+            noAck: true
         )
     }
 
@@ -93,6 +92,15 @@ struct DeliveryRunTests {
         append(6..<8, to: second)
         #expect(try emptied(first) == [1, 2, 3, 4, 5])
         #expect(try emptied(second) == [6, 7])
+    }
+
+    @Test(arguments: [(10, 20 * 266), (2000, 65_536), (10_000, 20 * 10_256)])
+    func `what keeps the memory it was received into counts with a fair part of that`(size: Int, counted: Int) {
+        let run = run(1..<21, size: size)
+        run.releaseChunk()
+        #expect(run.footprint == counted)
+        run.clear()
+        #expect(run.footprint == 0)
     }
 
     @Test func `what is left over has its tags`() throws {

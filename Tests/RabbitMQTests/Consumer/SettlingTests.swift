@@ -148,6 +148,52 @@ struct SettlingTests {
         }
     }
 
+    @Test func `while the connection is being closed it is an error each time`() async throws {
+        try await withMessages(4) { peer, channel, messages in
+            try messages[0].ack()
+            let closing = Task { await channel.connection.close() }
+            while try await peer.next().method != .connectionClose {}
+            for settle: () throws -> Void in [
+                { try messages[1].ack() }, { try messages[2].ack() }, { try messages[3].reject() },
+                { try messages[3].nack(multiple: true) },
+            ] {
+                let error = #expect(throws: AMQPError.self) { try settle() }
+                #expect(error?.code == .staleDelivery)
+            }
+            try await peer.send(.connectionCloseOk, channel: 0)
+            await closing.value
+            #expect(peer.pendingFrames == [])
+        }
+    }
+
+    @Test func `what comes before the answer to a recover can't be settled, what comes behind it can`() async throws {
+        try await ScriptedPeer.withChannel { peer, _, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let deliveries = try await peer.consume(queue)
+            let tag = deliveries.consumer.tag
+            var iterator = deliveries.makeAsyncIterator()
+            try await peer.send(PeerFrame.delivery([1], tag: 4, consumer: tag))
+            let before = try #require(try await iterator.next())
+            let recovering = Task { try await channel.recover() }
+            try await peer.expect(PeerMethod(60, 110))
+            try await peer.send(
+                PeerFrame.delivery([1], tag: 5, consumer: tag) + [.method(PeerMethod(60, 111), channel: 1)]
+                    + PeerFrame.delivery([1], tag: 6, consumer: tag)
+            )
+            try await recovering.value
+            let between = try #require(try await iterator.next())
+            let behind = try #require(try await iterator.next())
+            for message in [before, between] {
+                let error = #expect(throws: AMQPError.self) { try message.ack() }
+                #expect(error?.code == .alreadySettled)
+                #expect(throws: AMQPError.self) { try message.reject() }
+            }
+            #expect(try await settled(peer, channel) == [])
+            try behind.ack()
+            #expect(acknowledged(try await settled(peer, channel)) == [6])
+        }
+    }
+
     @Test func `acknowledgements go out while publishers are held back`() async throws {
         try await withMessages(10, sendBuffer: 4096) { configuration in
             configuration.outboundHighWater = 64 * 1024

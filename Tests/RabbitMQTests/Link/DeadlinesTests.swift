@@ -109,6 +109,13 @@ struct DeadlinesTests {
         #expect(called.withLock { $0 } == [1, 2, 3])
     }
 
+    @Test func `what is left of a time that several waits share`() {
+        #expect(Duration.seconds(5).left(since: nil) == .seconds(5))
+        let left = Duration.seconds(50).left(since: MonotonicTime.now)
+        #expect(left > .seconds(40) && left <= .seconds(50))
+        #expect(Duration.seconds(1).left(since: MonotonicTime.now - 1_000_000_001) == .zero)
+    }
+
     @Test func `durations in nanoseconds never overflow`() {
         #expect(Duration.seconds(-1).nanoseconds == 0)
         #expect(Duration.zero.nanoseconds == 0)

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import TestSupport
 import Testing
@@ -87,6 +88,26 @@ struct OutboxTests {
         #expect(stays.isSettled)
     }
 
+    @Test func `who is held back goes on after what others write at once`() throws {
+        var pair: [CInt] = [-1, -1]
+        try #require(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &pair) == 0)
+        defer { for descriptor in pair { close(descriptor) } }
+        let outbox = outbox(highWater: 100)
+        try fill(outbox, 100)
+        let first = try hold(outbox, size: 120)
+        let second = try hold(outbox, size: 10)
+        for _ in 0..<2 { drain(outbox) }
+        #expect(first.isSettled && !second.isSettled)
+        outbox.allowDirectWrites(to: pair[0])
+        outbox.noteReceived()
+        _ = try outbox.publish(size: 120, isAdmitted: true) { state in
+            state.buffer.room(for: 120).initializeMemory(as: UInt8.self, repeating: 0, count: 120)
+            state.buffer.advance(120)
+        }
+        drain(outbox)
+        #expect(second.isSettled)
+    }
+
     @Test func `while the broker blocks nobody is let through, however much is written`() throws {
         let outbox = outbox()
         outbox.setBlocked("disk")
@@ -132,10 +153,10 @@ struct OutboxTests {
             }
         }
         let outbox = outbox()
-        outbox.settleSoon(Writer())
+        #expect(outbox.settleSoon(Writer()) == nil)
         let closed = AMQPError(.connectionClosed, "closed")
         try outbox.conclude(.connectionClose(replyCode: 200, replyText: ""), closed)
-        outbox.settleSoon(Writer())
+        #expect(outbox.settleSoon(Writer())?.code == .connectionClosed)
         #expect(throws: AMQPError.self) { try outbox.send(.channelOpen, channel: 1) }
         #expect(throws: AMQPError.self) { try outbox.append { $0.appendHeartbeat() } }
         #expect(throws: AMQPError.self) { _ = try outbox.publish(size: 1, isAdmitted: false) { _ in } }

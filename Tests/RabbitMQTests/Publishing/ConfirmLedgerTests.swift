@@ -83,10 +83,9 @@ struct ConfirmLedgerTests {
         #expect(next != nil)
     }
 
-    @Test("a return is matched by exchange, key and content, in the order of the publishes")
-    func returns() {
+    /// A ledger with mandatory messages, published to `e` with the key `k`.
+    private func ledger(mandatory messages: [Message]) -> (ConfirmLedger, [PendingConfirm]) {
         var ledger = ConfirmLedger(limit: 10)
-        let messages = ["a", "b", "a"].map { Message(body: Array($0.utf8), timestamp: nil) }
         let confirmations = messages.map { _ in PendingConfirm(session: session) }
         for (message, confirmation) in zip(messages, confirmations) {
             _ = ledger.reserve()
@@ -96,21 +95,49 @@ struct ConfirmLedgerTests {
                 mandatory: ConfirmLedger.Mandatory(exchange: "e", routingKey: "k", message: message)
             )
         }
-        func returned(_ text: String, key: String = "k") -> ReturnedMessage {
-            ReturnedMessage(
-                replyCode: .noRoute,
-                replyText: "NO_ROUTE",
-                exchangeName: "e",
-                routingKey: key,
-                message: Message(body: Array(text.utf8), timestamp: nil)
-            )
-        }
-        let matches = [returned("a", key: "other"), returned("a"), returned("a"), returned("a")]
+        return (ledger, confirmations)
+    }
+
+    private func returned(_ message: Message, key: String = "k") -> ReturnedMessage {
+        ReturnedMessage(
+            replyCode: .noRoute,
+            replyText: "NO_ROUTE",
+            exchangeName: "e",
+            routingKey: key,
+            message: message
+        )
+    }
+
+    private func message(_ text: String, headers: Table? = nil) -> Message {
+        Message(body: Array(text.utf8), headers: headers, timestamp: nil)
+    }
+
+    @Test("a return is matched by exchange, key and content, in the order of the publishes")
+    func returns() {
+        var (ledger, confirmations) = ledger(mandatory: ["a", "b", "a"].map { message($0) })
+        let matches = [returned(message("a"), key: "other"), returned(message("a")), returned(message("a"))]
             .map { ledger.markReturned($0) }
-        #expect(matches == [false, true, true, false])
+        #expect(matches == [false, true, true])
         let outcomes = ledger.settle(3, multiple: true, error: nil)
         #expect(outcomes.failed.map(\.error.code) == [.undeliverable, .undeliverable])
         #expect(outcomes.confirmed.first === confirmations[1])
+    }
+
+    @Test("a return that came back changed fails the message that it was, or is most like")
+    func changed() {
+        let published = [
+            message("a"), message("b", headers: ["n": .double(.nan)]), message("b"), message("c", headers: ["BCC": 1]),
+        ]
+        var (ledger, confirmations) = ledger(mandatory: published)
+        // The same in everything; then by its body alone; then by exchange and key alone.
+        let matches = [message("b"), message("c"), published[1], message("x"), message("x")]
+            .map { ledger.markReturned(returned($0)) }
+        #expect(matches == [true, true, true, true, false])
+        let outcomes = ledger.settle(0, multiple: true, error: nil)
+        #expect(outcomes.confirmed.isEmpty)
+        let bodies = outcomes.failed.map { $0.error.returned?.message.body ?? [] }
+        #expect(bodies == ["x", "b", "b", "c"].map { Array($0.utf8) })
+        #expect(outcomes.failed.map { ObjectIdentifier($0.confirm) } == confirmations.map { ObjectIdentifier($0) })
     }
 
     @Test("the end gives everyone the error, and those that came back their return")

@@ -89,6 +89,38 @@ struct ConfirmOrderTests {
         }
     }
 
+    @Test("a return whose properties the broker has changed makes the message undeliverable too")
+    func returnedChanged() async throws {
+        try await withConfirms { peer, _, exchange in
+            var message = message("a")
+            message.headers = ["BCC": .string("hidden"), "number": .double(.nan)]
+            let receipt = try await exchange.publish(message, routingKey: "k")
+            var published = try await peer.expectPublish()
+            published.header = .header(channel: 1, bodySize: 1)
+            try await sendReturn(peer, of: published)
+            try await ack(peer, 1)
+            let error = await #expect(throws: AMQPError.self) { try await receipt.confirmed() }
+            #expect(error?.code == .undeliverable)
+        }
+    }
+
+    @Test("publishing several tells how far it went, also when it fails")
+    func several() async throws {
+        try await ScriptedPeer.withChannel(configure: { $0.maxMessageSize = 3 }) { peer, _, channel in
+            let messages = ["a", "b", "too long", "c"].map(message)
+            var receipts: [PublishReceipt] = []
+            let error = await #expect(throws: AMQPError.self) {
+                try await channel.defaultExchange.publish(contentsOf: messages, routingKey: "k", receipts: &receipts)
+            }
+            #expect(error?.code == .invalidMessage)
+            #expect(receipts.count == 2)
+            let first = try await peer.expectPublish()
+            let second = try await peer.expectPublish()
+            #expect([first.body, second.body] == [Array("a".utf8), Array("b".utf8)])
+            #expect(peer.pendingFrames == [])
+        }
+    }
+
     @Test("a nack fails the messages it means, and no other")
     func nacked() async throws {
         try await withConfirms { peer, _, exchange in
@@ -200,65 +232,6 @@ struct ConfirmOrderTests {
             try await ack(peer, number)
             try await ack(peer, 1)
             try await receipt.confirmed()
-        }
-    }
-}
-
-@Suite("When the broker stops publishers", .timeLimit(.minutes(1)))
-struct FlowTests {
-    @Test("channel.flow stops publishing on the channel until the broker resumes it; it is answered")
-    func flow() async throws {
-        try await ScriptedPeer.withChannel { peer, _, channel in
-            let exchange = try await channel.declareExchange("")
-            try await peer.send(.channelFlow) { $0.octet(0) }
-            try await peer.expect(.channelFlowOk, channel: 1)
-            let publishing = Task { try await exchange.publish(Message(body: [1]), routingKey: "k") }
-            // Calls are not stopped.
-            let queue = try await peer.declareQueue(on: channel)
-            #expect(queue.name == "q")
-            #expect(peer.pendingFrames.isEmpty)
-            try await peer.send(.channelFlow) { $0.octet(1) }
-            try await peer.expect(.channelFlowOk, channel: 1)
-            #expect(try await peer.expectPublish().body == [1])
-            _ = try await publishing.value
-        }
-    }
-
-    @Test("connection.blocked stops publishers, is a state and an event, and calls go on; unblocked ends it")
-    func blocked() async throws {
-        try await ScriptedPeer.withChannel { peer, connection, channel in
-            let exchange = try await channel.declareExchange("")
-            var events = connection.blockingEvents.makeAsyncIterator()
-            try await peer.send(.connectionBlocked, channel: 0) { $0.shortString("low on memory") }
-            let event = await events.next()
-            #expect(event?.reason == "low on memory")
-            #expect(connection.blockedReason == "low on memory")
-            let publishing = Task { try await exchange.publish(Message(body: [1]), routingKey: "k") }
-            _ = try await peer.declareQueue(on: channel)
-            #expect(peer.pendingFrames.isEmpty)
-            try await peer.send(.connectionUnblocked, channel: 0)
-            let next = await events.next()
-            #expect(next?.isBlocked == false)
-            #expect(try await peer.expectPublish().body == [1])
-            _ = try await publishing.value
-            #expect(connection.blockedReason == nil)
-        }
-    }
-
-    @Test("a publisher that is blocked too long is told why")
-    func tooLong() async throws {
-        try await ScriptedPeer.withChannel(configure: { $0.publishTimeout = .milliseconds(50) }) {
-            peer,
-            connection,
-            channel in
-            let exchange = try await channel.declareExchange("")
-            try await peer.send(.connectionBlocked, channel: 0) { $0.shortString("low on disk") }
-            try await eventually("it is blocked") { connection.blockedReason != nil }
-            let error = await #expect(throws: AMQPError.self) {
-                try await exchange.publish(Message(body: [1]), routingKey: "k")
-            }
-            #expect(error?.code == .blockedTooLong)
-            #expect(error?.message.contains("low on disk") == true)
         }
     }
 }

@@ -1,0 +1,103 @@
+internal import Synchronization
+
+/// What the broker says about publishing.
+extension ChannelSession {
+    /// Begins to confirm, with a wire order that both sides agree on.
+    func selectConfirms(limit: Int) async throws {
+        let isConfirming = publishing.load(ordering: .relaxed).contains(.confirming)
+        guard !isConfirming else { return }
+        _ = try await call(.confirmSelect) { state throws(AMQPError) in
+            guard state.confirms == nil else { return }
+            state.confirms = ConfirmLedger(limit: limit)
+            setMode(.confirming, true)
+        }
+    }
+
+    /// Commits a transaction. Nothing is published before the broker has answered.
+    func commit() async throws {
+        _ = try await call(.txCommit) { _ throws(AMQPError) in setMode(.committing, true) }
+    }
+
+    /// The broker has answered a commit.
+    func endCommit() {
+        let givenBack = state.withLock { state in
+            setMode(.committing, false)
+            return state.endCommit()
+        }
+        requeue(givenBack)
+    }
+
+    /// The broker stops or resumes the flow of messages.
+    func setFlow(isActive: Bool) {
+        let waiters = state.withLock { state -> [OneShot<Void>] in
+            setMode(.stopped, !isActive)
+            let waiters = isActive ? state.flowWaiters?.removeAll() ?? [] : []
+            state.flowWaiters = isActive ? nil : state.flowWaiters ?? WaitingLine()
+            return waiters
+        }
+        for waiter in waiters { waiter.succeed(()) }
+    }
+
+    /// Called under the state's lock.
+    private func setMode(_ mode: PublishingMode, _ isOn: Bool) {
+        var modes = publishing.load(ordering: .relaxed)
+        if isOn { modes.insert(mode) } else { modes.remove(mode) }
+        publishing.store(modes, ordering: .relaxed)
+    }
+
+    /// The broker acks or nacks what was published.
+    func settlePublished(_ number: UInt64, multiple: Bool, error: AMQPError?) {
+        let (outcomes, admitted) = state.withLock { state -> (ConfirmLedger.Outcomes, [OneShot<Void>]) in
+            let outcomes = state.confirms?.settle(number, multiple: multiple, error: error) ?? .init()
+            return (outcomes, state.confirms?.admit() ?? [])
+        }
+        outcomes.makeKnown()
+        giveOut(admitted)
+    }
+
+    /// A place among the unconfirmed is not needed.
+    func releasePlace() { giveOut([], given: 1) }
+
+    /// Gives places to those who wait; what was given to those who don't wait any more goes to the next.
+    private func giveOut(_ places: [OneShot<Void>], given: Int = 0) {
+        var places = places
+        var given = given
+        while true {
+            for place in places where !place.succeed(()) { given += 1 }
+            guard given > 0 else { return }
+            places = state.withLock { state in
+                for _ in 0..<given { state.confirms?.release() }
+                return state.confirms?.admit() ?? []
+            }
+            given = 0
+        }
+    }
+
+    /// A message came back.
+    func reportReturn(_ returned: ReturnedMessage) {
+        let hasReceipt = state.withLock { $0.confirms?.markReturned(returned) ?? false }
+        returns.report(returned, hasReceipt: hasReceipt)
+    }
+
+    /// Gives every message that is not confirmed its outcome, and ends every wait to publish.
+    func endPublishing(_ error: AMQPError) {
+        let (outcomes, waiters) = state.withLock { state -> (ConfirmLedger.Outcomes, [OneShot<Void>]) in
+            let (outcomes, places) = state.confirms?.end(Self.outcome(of: error)) ?? (.init(), [])
+            let flow = state.flowWaiters?.removeAll() ?? []
+            return (outcomes, places + flow + state.roomWaiters.values)
+        }
+        outcomes.makeKnown()
+        for waiter in waiters { waiter.fail(error) }
+    }
+
+    /// What the end of the channel means for a message that is not confirmed.
+    private static func outcome(of error: AMQPError) -> AMQPError {
+        // The broker has closed the channel over one of them, and says why.
+        if error.replyCode != nil, !error.isConnectionFatal { return error }
+        return AMQPError(
+            .outcomeUnknown,
+            "the broker did not say what became of the message: \(error.message)",
+            underlying: error
+        )
+    }
+}

@@ -1,0 +1,99 @@
+import TestSupport
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("while reading is paused for a slow consumer", .timeLimit(.minutes(1)))
+struct InboundPressureTests {
+    /// What ends with something that the broker says.
+    enum Wait: CaseIterable, Sendable { case call, confirm, place, flow, unblocked, secret }
+
+    private static let message = Message(body: [1])
+
+    /// Sends deliveries that nobody takes until the client reads no more.
+    private func pause(_ peer: ScriptedPeer, _ connection: Connection, consumer: String) async throws {
+        let body = [UInt8](repeating: 0, count: 16 * 1024)
+        for tag in 1...4 as ClosedRange<UInt64> {
+            try await peer.send(PeerFrame.delivery(body, tag: tag, consumer: consumer))
+        }
+        try await eventually("reading pauses") { await connection.link.isReadingPaused }
+    }
+
+    @Test(arguments: Wait.allCases)
+    func `who waits for the broker hears it`(_ wait: Wait) async throws {
+        try await ScriptedPeer.withChannel { configuration in
+            configuration.inboundHighWater = 16 * 1024
+        } _: { peer, connection, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let deliveries = try await peer.consume(queue, noAck: true)
+            let exchange = channel.defaultExchange
+            switch wait {
+            case .confirm, .place:
+                async let selected: Void = channel.confirmSelect(maxUnconfirmed: 1)
+                try await peer.expect(PeerMethod(85, 10))
+                try await peer.send(.confirmSelectOk)
+                try await selected
+                try await exchange.publish(Self.message, routingKey: "k")
+                _ = try await peer.expectPublish()
+            case .flow:
+                try await peer.send(.channelFlow) { $0.octet(0) }
+                try await peer.expect(.channelFlowOk)
+            case .unblocked:
+                try await peer.send(.connectionBlocked, channel: 0) { $0.shortString("memory") }
+                try await eventually("it is blocked") { connection.blockedReason != nil }
+            case .call, .secret: break
+            }
+            try await pause(peer, connection, consumer: deliveries.consumer.tag)
+            let waiting = Task {
+                switch wait {
+                case .call: try await channel.setQos(prefetchCount: 1)
+                case .confirm: try await channel.waitForConfirms()
+                case .place, .flow, .unblocked: try await exchange.publish(Self.message, routingKey: "k")
+                case .secret: try await connection.link.updateSecret(Secret("new"), reason: "renewed")
+                }
+            }
+            switch wait {
+            case .call:
+                try await peer.expect(.basicQos)
+                try await peer.send(.basicQosOk)
+            case .confirm, .place:
+                try await peer.send(.basicAck) {
+                    $0.longLong(1)
+                    $0.octet(0)
+                }
+            case .flow: try await peer.send(.channelFlow) { $0.octet(1) }
+            case .unblocked: try await peer.send(.connectionUnblocked, channel: 0)
+            case .secret:
+                try await peer.expect(PeerMethod(10, 70), channel: 0)
+                try await peer.send(.connectionUpdateSecretOk, channel: 0)
+            }
+            // Sooner than the timeouts, which would end it too.
+            try await within(.seconds(5), "the end of the wait") { try await waiting.value }
+            withExtendedLifetime(deliveries) {}
+        }
+    }
+
+    @Test func `a call for each message is answered, however large the backlog`() async throws {
+        try await ScriptedPeer.withChannel { configuration in
+            configuration.inboundHighWater = 64 * 1024
+            configuration.callTimeout = .seconds(5)
+        } _: { peer, _, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let deliveries = try await peer.consume(queue, noAck: true)
+            var iterator = deliveries.makeAsyncIterator()
+            let size = 1 << 16
+            let rounds = (InboundGauge.callMargin >> 20) / 6 + 2
+            let backlog = (1...96).flatMap {
+                PeerFrame.delivery([UInt8](repeating: 0, count: size), tag: $0, consumer: deliveries.consumer.tag)
+            }.flatMap(\.bytes)
+            for _ in 0..<rounds {
+                let calling = Task { try await channel.setQos(prefetchCount: 1) }
+                try await peer.expect(.basicQos)
+                try await peer.send(backlog)
+                try await peer.send(.basicQosOk)
+                try await calling.value
+                _ = try await iterator.next()
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("how much is read for slow consumers")
+struct InboundGaugeTests {
+    private let gauge = InboundGauge(highWater: 100, callMargin: 1000) {}
+
+    @Test func `reading pauses at the mark, and goes on at half of it`() {
+        gauge.add(99)
+        #expect(!gauge.decide())
+        gauge.add(1)
+        #expect(gauge.decide())
+        gauge.remove(49)
+        #expect(gauge.decide())
+        gauge.remove(1)
+        #expect(!gauge.decide())
+    }
+
+    @Test func `while somebody waits for the broker it goes on, as far as the margin`() {
+        gauge.add(100)
+        #expect(gauge.decide())
+        gauge.callBegan()
+        #expect(!gauge.decide())
+        gauge.add(999)
+        #expect(!gauge.decide())
+        gauge.add(1)
+        #expect(gauge.decide())
+        gauge.callEnded()
+        #expect(gauge.decide())
+    }
+
+    @Test func `each wait has the whole margin, however much waits already`() {
+        for _ in 0..<5 {
+            gauge.callBegan()
+            gauge.add(900)
+            #expect(!gauge.decide())
+            gauge.callEnded()
+            #expect(gauge.decide())
+            gauge.remove(1)
+        }
+    }
+
+    @Test func `a wait that begins later extends those before`() {
+        gauge.callBegan()
+        gauge.add(1050)
+        gauge.callBegan()
+        gauge.add(900)
+        #expect(!gauge.decide())
+        gauge.callEnded()
+        #expect(!gauge.decide())
+        gauge.callEnded()
+        #expect(gauge.decide())
+    }
+
+    @Test func `marks of any size`() {
+        let gauge = InboundGauge(highWater: .max, callMargin: .max) {}
+        gauge.callBegan()
+        gauge.add(1 << 40)
+        #expect(!gauge.decide())
+    }
+}

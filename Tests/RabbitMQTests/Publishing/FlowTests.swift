@@ -1,0 +1,81 @@
+import TestSupport
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("When the broker stops publishers", .timeLimit(.minutes(1)))
+struct FlowTests {
+    @Test("channel.flow stops publishing on the channel until the broker resumes it; it is answered")
+    func flow() async throws {
+        try await ScriptedPeer.withChannel { peer, _, channel in
+            let exchange = try await channel.declareExchange("")
+            try await peer.send(.channelFlow) { $0.octet(0) }
+            try await peer.expect(.channelFlowOk, channel: 1)
+            let publishing = Task { try await exchange.publish(Message(body: [1]), routingKey: "k") }
+            // Calls are not stopped.
+            let queue = try await peer.declareQueue(on: channel)
+            #expect(queue.name == "q")
+            #expect(peer.pendingFrames.isEmpty)
+            try await peer.send(.channelFlow) { $0.octet(1) }
+            try await peer.expect(.channelFlowOk, channel: 1)
+            #expect(try await peer.expectPublish().body == [1])
+            _ = try await publishing.value
+        }
+    }
+
+    @Test("connection.blocked stops publishers, is a state and an event, and calls go on; unblocked ends it")
+    func blocked() async throws {
+        try await ScriptedPeer.withChannel { peer, connection, channel in
+            let exchange = try await channel.declareExchange("")
+            var events = connection.blockingEvents.makeAsyncIterator()
+            try await peer.send(.connectionBlocked, channel: 0) { $0.shortString("low on memory") }
+            let event = await events.next()
+            #expect(event?.reason == "low on memory")
+            #expect(connection.blockedReason == "low on memory")
+            let publishing = Task { try await exchange.publish(Message(body: [1]), routingKey: "k") }
+            _ = try await peer.declareQueue(on: channel)
+            #expect(peer.pendingFrames.isEmpty)
+            try await peer.send(.connectionUnblocked, channel: 0)
+            let next = await events.next()
+            #expect(next?.isBlocked == false)
+            #expect(try await peer.expectPublish().body == [1])
+            _ = try await publishing.value
+            #expect(connection.blockedReason == nil)
+        }
+    }
+
+    @Test("who looks at blocking no more leaves nothing behind; who does sees the end of the connection")
+    func observers() async throws {
+        try await ScriptedPeer.withConnection { peer, connection in
+            let kept = connection.blockingEvents
+            for _ in 0..<10 { _ = connection.blockingEvents }
+            for _ in 0..<10 {
+                let looking = Task { for await _ in connection.blockingEvents {} }
+                looking.cancel()
+                await looking.value
+            }
+            try await eventually("one is left") { connection.link.blocking.observerCount == 1 }
+            peer.hangUp()
+            for await event in kept { Issue.record("\(event)") }
+            #expect(connection.link.blocking.observerCount == 0)
+            for await event in connection.blockingEvents { Issue.record("\(event)") }
+        }
+    }
+
+    @Test("a publisher that is blocked too long is told why")
+    func tooLong() async throws {
+        try await ScriptedPeer.withChannel(configure: { $0.publishTimeout = .milliseconds(50) }) {
+            peer,
+            connection,
+            channel in
+            let exchange = try await channel.declareExchange("")
+            try await peer.send(.connectionBlocked, channel: 0) { $0.shortString("low on disk") }
+            try await eventually("it is blocked") { connection.blockedReason != nil }
+            let error = await #expect(throws: AMQPError.self) {
+                try await exchange.publish(Message(body: [1]), routingKey: "k")
+            }
+            #expect(error?.code == .blockedTooLong)
+            #expect(error?.message.contains("low on disk") == true)
+        }
+    }
+}
