@@ -28,8 +28,10 @@ public struct Message: Sendable, Hashable {
     /// The time stamp in seconds since 1970, as it goes over the wire.
     package var timestampSeconds: UInt64?
 
+    // Written out, it has no default in the initializer that the compiler makes: which is so not taken for the public one.
+    // swift-format-ignore: UseShorthandTypeNames
     /// The rarer properties; nil if none of them is set.
-    var extras: MessageExtras?
+    var extras: Optional<MessageExtras>
 }
 
 // In an extension, so that all end in the initializer that the compiler makes: one written by hand copies the whole message
