@@ -19,9 +19,6 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-// Missing in the Glibc module.
-#include <sys/eventfd.h>
-
 // OpenSSL's macros of the same names, which Swift does not import.
 static inline int shim_SSL_CTX_set_min_proto_version(SSL_CTX *context, int version) {
     return (int)SSL_CTX_set_min_proto_version(context, version);

@@ -36,13 +36,7 @@ struct FlushSchedule {
         return true
     }
 
-    /// Notes that something was received.
-    ///
-    /// - Returns: Whether a direct write was allowed since the last time.
-    mutating func noteReceived() -> Bool {
-        defer { hasReceived = true }
-        return !hasReceived
-    }
+    mutating func noteReceived() { hasReceived = true }
 
     /// Asks for a flush.
     ///

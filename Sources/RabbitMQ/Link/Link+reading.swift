@@ -6,8 +6,6 @@ extension Link {
     /// What is received for many consumers is handed over once so many bytes have come for each: waking them costs more
     /// than the messages do.
     private static let bytesPerRecipient = 2048
-    /// How many times not to linger after it was in vain.
-    private static let skipsInVain = 16
     /// So many consumers are woken for whatever comes.
     private static let fewRecipients = 8
 
@@ -24,7 +22,7 @@ extension Link {
         guard let socket, !isReadingPaused else { return }
         do throws(AMQPError) {
             do throws(AMQPError) {
-                repeat { try read(from: socket) } while lingers(at: socket)
+                try read(from: socket)
             } catch {
                 try endBatch()
                 throw error
@@ -45,7 +43,7 @@ extension Link {
             switch socket.read(into: room) {
             case .bytes(let count):
                 lastReceived = MonotonicTime.now
-                isInDialogue = outbox.noteReceived()
+                outbox.noteReceived()
                 received.received(count)
                 try handleFrames()
                 if self.socket == nil { return }
@@ -59,23 +57,6 @@ extension Link {
         }
         try endBatch()
         onQueue { $0.readable() }
-    }
-
-    /// Waits for the next bytes in a dialogue: something comes, something is sent in answer, an answer comes.
-    ///
-    /// - Returns: Whether there is something to read.
-    private func lingers(at socket: Socket) -> Bool {
-        guard isInDialogue, case .open = phase, !isAwaitingRoom, isFlightEmpty, !isCooling else { return false }
-        guard lingersToSkip == 0 else {
-            lingersToSkip -= 1
-            return false
-        }
-        updateReading()
-        guard !isReadingPaused, executor.linger.wait(for: socket.descriptor) == .readable else {
-            lingersToSkip = Self.skipsInVain
-            return false
-        }
-        return true
     }
 
     /// Whether so much has come that it is worth being handed over before more is read.

@@ -15,7 +15,7 @@ actor Link {
         case ended
     }
 
-    let executor: QueueExecutor
+    private let executor: QueueExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     nonisolated let configuration: ConnectionConfiguration
@@ -48,10 +48,6 @@ actor Link {
     let methods = MethodDecoder()
     @exclusivity(unchecked) var headers = HeaderDecoder()
     var lastReceived: UInt64 = 0
-    /// Whether something was sent at once since the last time that something came: then an answer may be due.
-    var isInDialogue = false
-    /// How many times not to linger, as it was in vain.
-    var lingersToSkip = 0
     /// Channels that got something in the batch at hand.
     @exclusivity(unchecked) var touched: [Int] = []
 
@@ -75,10 +71,10 @@ actor Link {
         let reference = WeakLink()
         let mark = configuration.outboundHighWater
         outbox = Outbox(limits: Outbox.Limits(highWater: mark, lowWater: mark / 2)) {
-            executor.run { reference.link?.assumeIsolated { $0.flush() } }
+            executor.queue.async { reference.link?.assumeIsolated { $0.flush() } }
         }
         gauge = InboundGauge(highWater: configuration.inboundHighWater) {
-            executor.run { reference.link?.assumeIsolated { $0.updateReading() } }
+            executor.queue.async { reference.link?.assumeIsolated { $0.updateReading() } }
         }
         reference.link = self
     }
@@ -87,7 +83,7 @@ actor Link {
 
     /// Has `body` run on the queue, after what was given to it before.
     nonisolated func onQueue(_ body: @escaping @Sendable (isolated Link) -> Void) {
-        executor.run { self.assumeIsolated(body) }
+        queue.async { self.assumeIsolated(body) }
     }
 
     /// Registers what receives a channel's frames. Frames that come in answer to what is sent after this call find it.

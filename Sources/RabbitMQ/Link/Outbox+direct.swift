@@ -14,10 +14,7 @@ extension Outbox {
     }
 
     /// Notes that something was received.
-    ///
-    /// - Returns: Whether something was written directly since the last time.
-    @discardableResult
-    func noteReceived() -> Bool { state.withLock { $0.flush.noteReceived() } }
+    func noteReceived() { state.withLock { $0.flush.noteReceived() } }
 }
 
 extension Outbox.State {
