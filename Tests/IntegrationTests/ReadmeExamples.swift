@@ -144,12 +144,13 @@ struct ReadmeExamples {
         }
     }
 
-    /// Has the broker close the connection of this name, and no other, with 320.
+    /// Has the broker close the connection of this name, and no other, with 320. One that logs in has no properties yet.
     private static func closing(_ name: String) -> String {
         """
         [rabbit_networking:close_connection(proplists:get_value(pid, C), "for a test") \
         || C <- rabbit_networking:connection_info_all([pid, client_properties]), \
-        lists:member({<<"connection_name">>, longstr, <<"\(name)">>}, proplists:get_value(client_properties, C))].
+        P <- [proplists:get_value(client_properties, C)], is_list(P), \
+        lists:member({<<"connection_name">>, longstr, <<"\(name)">>}, P)].
         """
     }
 

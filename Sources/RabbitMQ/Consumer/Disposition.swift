@@ -24,25 +24,22 @@ public struct Disposition: Hashable, Sendable, CustomStringConvertible {
 extension IncomingMessage {
     /// Settles the message in one of the three ways.
     ///
-    /// A stream keeps its messages and can take none back: there each way is to acknowledge. A message that has a
-    /// ``Message/streamOffset`` counts as a stream's if the queue's type isn't known, which is logged: a queue that gets
-    /// messages out of streams and is none should be declared with its type.
+    /// A stream keeps its messages and can take none back: there each way is to acknowledge. Of a queue whose type isn't
+    /// known, a message that has a ``Message/streamOffset`` can't be rejected: if the queue is a stream, RabbitMQ would
+    /// close the connection, and if it is none, acknowledging would lose the message. It stays unsettled, which is logged.
+    /// Declare such a queue with its type.
     ///
     /// - Parameter disposition: What becomes of it.
-    /// - Throws: What ``ack(multiple:)`` throws.
+    /// - Throws: What ``reject(requeue:)`` throws.
     public func settle(_ disposition: Disposition) throws(AMQPError) {
-        switch isFromStream ? .acknowledge : disposition.kind {
-        case .acknowledge:
-            try ack()
-            if source.isStream == nil, disposition != .acknowledge { warn(disposition) }
-        case .requeue: try reject(requeue: true)
-        case .deadLetter: try reject(requeue: false)
-        }
+        if source.isStream == true || disposition == .acknowledge { return try ack() }
+        if isFromStream { warn(disposition) }
+        try reject(requeue: disposition == .requeue)
     }
 
     private func warn(_ disposition: Disposition) {
         source.session.link.logger.warning(
-            "a message was acknowledged because it seems to be a stream's: \(Self.cure)",
+            "a message stays unsettled because its queue may be a stream: \(Self.cure)",
             metadata: [
                 "consumer-tag": "\(consumerTag ?? "")", "delivery-tag": "\(deliveryTag)",
                 "disposition": "\(disposition)",

@@ -49,16 +49,19 @@ struct StreamSettlingTests {
         return [deliver, .header(channel: 1, bodySize: 1, properties: properties.bytes), .body(channel: 1, [1])]
     }
 
-    @Test func `a policy that would give it back acknowledges it, and says so`() async throws {
-        try await withMessages(2) { peer, messages in
-            try messages[0].settle(.requeue)
-            try await peer.expect(.basicAck)
+    @Test func `a policy that would give it back leaves it unsettled, and says so`() async throws {
+        try await withMessages(3) { peer, messages in
+            let error = #expect(throws: AMQPError.self) { try messages[0].settle(.requeue) }
+            #expect(error?.code == .unsupported)
             struct Failure: Error {}
             await #expect(throws: Failure.self) {
                 try await messages[1].process(onError: .deadLetter) { _ in throw Failure() }
             }
-            try await peer.expect(.basicAck)
             #expect(log.entries(containing: "x-queue-type").count == 2)
+            // Neither lost nor the end of the connection.
+            #expect(peer.pendingFrames == [])
+            try messages[2].settle(.acknowledge)
+            try await peer.expect(.basicAck)
         }
     }
 
