@@ -71,11 +71,15 @@ if [[ -n $filter ]]; then options+=(--filter "$filter"); fi
 width=--experimental-maximum-parallelization-width
 if swift test --help-hidden | grep -q -e "$width"; then options+=("$width" 6); fi
 log=$(mktemp)
+# A test that hangs ends here, and not where nobody says which one it was.
+patience=15m
+[[ -z $sanitizer ]] || patience=45m
 # Not built again: without the flag above, all of it would be.
-if swift test --skip-build "${options[@]}" | tee "$log"; then
+if timeout --kill-after 10s "$patience" swift test --skip-build "${options[@]}" | tee "$log"; then
     rm -f "$log"
 else
     status=$?
+    if ((status == 124)); then echo "==> not done after $patience"; fi
     echo "==> what failed"
     # An issue's own lines come with it: its values and its comment stand below, each behind an arrow.
     grep -a -A 4 -e '^✘' "$log" | grep -a -e '^✘' -e '↳' -e 'rror:' || tail -n 40 "$log"

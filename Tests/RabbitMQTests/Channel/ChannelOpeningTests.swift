@@ -1,4 +1,5 @@
 import Dispatch
+import Glibc
 import Synchronization
 import TestSupport
 import Testing
@@ -12,12 +13,18 @@ struct ChannelOpeningTests {
             // What is appended waits for the queue, whether or not something was received before.
             connection.link.outbox.state.withLock { $0.directDescriptor = nil }
             let gate = DispatchSemaphore(value: 0)
-            connection.link.onQueue { _ in gate.wait() }
+            defer { gate.signal() }
+            // The queue has come so far: what it still read would not be there any more.
+            await withCheckedContinuation { continuation in
+                connection.link.onQueue { _ in
+                    continuation.resume()
+                    gate.wait()
+                }
+            }
             // In the queue, in this order: a flush, something to read, then what the opening adds.
             try connection.link.outbox.append { $0.appendHeartbeat() }
-            async let readable: Void = becomesReadable(peer.clientSocket)
             try await peer.send(.heartbeat)
-            await readable
+            await becomesReadable(peer.clientSocket)
             async let opening = connection.openChannel()
             try await eventually("channel.open is in the outbox") {
                 connection.link.outbox.state.withLock { $0.buffer.byteCount > 8 }
@@ -32,10 +39,15 @@ struct ChannelOpeningTests {
 
     /// Waits until Dispatch has told whoever reads from the socket that there is something.
     private func becomesReadable(_ descriptor: Int32) async {
-        let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: DispatchQueue(label: "readable"))
+        // A descriptor of its own: of the other, Dispatch says nothing more while the link's queue has not heard it.
+        let copy = dup(descriptor)
+        let source = DispatchSource.makeReadSource(fileDescriptor: copy, queue: DispatchQueue(label: "readable"))
         await withCheckedContinuation { continuation in
             source.setEventHandler { source.cancel() }
-            source.setCancelHandler { continuation.resume() }
+            source.setCancelHandler {
+                close(copy)
+                continuation.resume()
+            }
             source.activate()
         }
     }
