@@ -66,13 +66,13 @@ final class ConsumerIntake {
 /// The consumers of one channel by their tags.
 struct ConsumerTable {
     private var intakes: [String: ConsumerIntake] = [:]
-    /// Deliveries come in runs for the same consumer.
-    private var last: ConsumerIntake?
+    /// Those found before, each where its tag's last bytes say so, which spares making a text and hashing it.
+    private var found: ContiguousArray<ConsumerIntake?> = []
 
     @discardableResult
     mutating func add(_ consumer: Consumer) -> ConsumerIntake {
         if let intake = intakes[consumer.tag], intake.consumer === consumer { return intake }
-        last = nil
+        found = []
         let intake = ConsumerIntake(consumer)
         intakes[consumer.tag] = intake
         return intake
@@ -80,7 +80,7 @@ struct ConsumerTable {
 
     @discardableResult
     mutating func remove(tag: String) -> ConsumerIntake? {
-        last = nil
+        found = []
         return intakes.removeValue(forKey: tag)
     }
 
@@ -90,16 +90,32 @@ struct ConsumerTable {
     }
 
     mutating func removeAll() -> [Consumer] {
-        last = nil
+        found = []
         defer { intakes = [:] }
         return intakes.values.map(\.consumer)
     }
 
     @inline(__always)
     mutating func find(_ tag: UnsafeBufferPointer<UInt8>) -> ConsumerIntake? {
-        if let last, last.hasTag(tag) { return last }
-        guard let found = intakes[String(decoding: tag, as: UTF8.self)] else { return nil }
-        last = found
-        return found
+        let number = Self.number(tag)
+        if !found.isEmpty, let intake = found[number & (found.count - 1)], intake.hasTag(tag) { return intake }
+        guard let intake = intakes[String(decoding: tag, as: UTF8.self)] else { return nil }
+        remember(intake, number)
+        return intake
+    }
+
+    @inline(never)
+    private mutating func remember(_ intake: ConsumerIntake, _ number: Int) {
+        // A power of two.
+        if found.isEmpty { found = ContiguousArray(repeating: nil, count: intakes.count > 8 ? 1024 : 16) }
+        found[number & (found.count - 1)] = intake
+    }
+
+    /// Tags mostly end in a number: its last three digits make another one for each.
+    @inline(__always)
+    private static func number(_ tag: UnsafeBufferPointer<UInt8>) -> Int {
+        let count = tag.count
+        guard count >= 3 else { return 0 }
+        return Int(tag[count - 1]) + 10 * Int(tag[count - 2]) + 100 * Int(tag[count - 3])
     }
 }

@@ -2,10 +2,10 @@ internal import Dispatch
 
 extension Link {
     /// How many times to read before the queue gets to do something else.
-    private static let readsPerEvent = 16
+    private static let readsPerEvent = 24
     /// What is received for many consumers is handed over once so many bytes have come for each: waking them costs more
     /// than the messages do.
-    private static let bytesPerRecipient = 2048
+    private static let bytesPerRecipient = 3072
     /// So many consumers are woken for whatever comes.
     private static let fewRecipients = 8
 
