@@ -24,7 +24,7 @@ final class DeliveryBuffer: Sendable {
 
         /// Keeps an emptied run; a few are enough.
         mutating func keep(_ run: DeliveryRun) {
-            if spare.count < 4 { spare.append(run) }
+            if spare.count < 2 { spare.append(run) }
         }
     }
 

@@ -26,6 +26,8 @@ final class DeliveryRun: @unchecked Sendable {
     private static let fewestUncopied = 32 * 1024
     /// A run of copies takes no more in than this many bytes.
     private static let mostCopied = 256 * 1024
+    /// An empty run keeps no more memory than this: there may be thousands of consumers.
+    private static let mostKept = 8 * 1024
 
     var isEmpty: Bool { position == offsets.count && decoded.isEmpty }
 
@@ -129,7 +131,7 @@ final class DeliveryRun: @unchecked Sendable {
         footprint = 0
         offsets.removeAll(keepingCapacity: offsets.count < 4096)
         copied = 0
-        if let copies, copies.capacity > Self.fewestUncopied { self.copies = nil }
+        if let copies, copies.capacity > Self.mostKept { self.copies = nil }
         decoded.removeAll(keepingCapacity: decoded.count < 1024)
     }
 }

@@ -54,6 +54,7 @@ struct HeldBackPublishers {
     /// Has nobody wait any more.
     mutating func removeAll() -> [Publisher] {
         defer { waiting = [] }
-        return Array(waiting)
+        // An array of an empty deque would be written to the empty array that all share, where the thread sanitizer sees it.
+        return waiting.isEmpty ? [] : Array(waiting)
     }
 }
