@@ -14,6 +14,9 @@
 #include <amqp_tcp_socket.h>
 #endif
 
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -43,5 +46,25 @@ static inline int shim_X509_NAME_print(BIO *bio, const X509_NAME *name) {
     return X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253);
 }
 static inline long shim_BIO_get_mem_data(BIO *bio, char **data) { return BIO_get_mem_data(bio, data); }
+
+static inline void shim_name_this_thread(const char *name) { (void)prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+// epoll's event is packed, which Swift does not lay out.
+static inline int shim_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t data) {
+    struct epoll_event event = {.events = events, .data = {.u64 = data}};
+    return epoll_ctl(epoll, operation, descriptor, &event);
+}
+
+// Waits for at most 32 events, and says what they are about.
+enum { shim_epoll_most = 32 };
+static inline int shim_epoll_wait(int epoll, uint32_t *events, uint64_t *data) {
+    struct epoll_event all[shim_epoll_most];
+    int count = epoll_wait(epoll, all, shim_epoll_most, -1);
+    for (int i = 0; i < count; i++) {
+        events[i] = all[i].events;
+        data[i] = all[i].data.u64;
+    }
+    return count;
+}
 
 #endif

@@ -1,5 +1,6 @@
 internal import Dispatch
 internal import Glibc
+internal import RabbitMQ
 internal import Synchronization
 
 /// A TCP listener on loopback that speaks no protocol.
@@ -12,6 +13,8 @@ public final class RudeListener: Sendable {
         case silent
         /// It closes it as soon as something comes.
         case closes
+        /// It resets it as soon as something comes.
+        case resets
         /// It answers whatever comes with these bytes.
         case says([UInt8])
         /// It answers what comes first with the first of these, what comes next with the next, and then no more.
@@ -34,7 +37,7 @@ public final class RudeListener: Sendable {
     private let manner: Manner
     private let listener: Int32
     private let queue = DispatchQueue(label: "test.rude-listener")
-    private nonisolated(unsafe) let source: any DispatchSourceRead
+    private let watch = Mutex<SocketWatch?>(nil)
 
     /// Listens, lends the listener to `body`, and ends.
     public static func run<R>(_ manner: Manner, _ body: (RudeListener) async throws -> R) async throws -> R {
@@ -44,7 +47,16 @@ public final class RudeListener: Sendable {
     }
 
     /// Ends it; the connections that it has go on until their clients leave.
-    public func stop() { source.cancel() }
+    public func stop() {
+        let watch = watch.withLock { watch in
+            defer { watch = nil }
+            return watch
+        }
+        guard let watch else { return }
+        watch.cancel()
+        // Behind whatever is being accepted.
+        queue.async { [listener] in close(listener) }
+    }
 
     /// Listens, until it is told to stop.
     public init(_ manner: Manner) throws {
@@ -67,45 +79,73 @@ public final class RudeListener: Sendable {
         }
         self.listener = listener
         port = Int(UInt16(bigEndian: address.sin_port))
-        source = DispatchSource.makeReadSource(fileDescriptor: listener, queue: queue)
-        source.setCancelHandler { close(listener) }
-        source.setEventHandler { [weak self] in self?.accept() }
-        if !manner.refuses { source.activate() }
+        let watch = try SocketPoller.shared.watch(listener) { [weak self] _ in
+            guard let self else { return }
+            queue.async { self.accept() }
+        }
+        self.watch.withLock { $0 = watch }
+        if !manner.refuses { watch.arm(.readable) }
     }
 
-    deinit {
-        // It was never activated, and may not be freed like that.
-        if manner.refuses { source.activate() }
-    }
+    deinit { stop() }
 
     private func accept() {
+        guard let watch = watch.withLock({ $0 }) else { return }
         let connection = Glibc.accept(listener, nil, nil)
+        watch.arm(.readable)
         guard connection >= 0 else { return }
         _ = fcntl(connection, F_SETFL, O_NONBLOCK)
         _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
-        let source = DispatchSource.makeReadSource(fileDescriptor: connection, queue: queue)
-        let heard = Collected<Int>()
-        source.setCancelHandler { close(connection) }
-        source.setEventHandler { [self] in
-            var bytes = [UInt8](repeating: 0, count: 4096)
-            let count = recv(connection, &bytes, bytes.count, 0)
-            guard count != 0 else {
-                hasSeenEnd.withLock { $0 = true }
-                return source.cancel()
-            }
-            hasHeardSomething.withLock { $0 = true }
-            switch manner {
-            case .silent, .refuses: return
-            case .closes: source.cancel()
-            case .says(let answer): _ = send(connection, answer, answer.count, Int32(MSG_NOSIGNAL))
-            case .answers(let answers):
-                if heard.count < answers.count {
-                    let answer = answers[heard.count]
-                    _ = send(connection, answer, answer.count, Int32(MSG_NOSIGNAL))
-                }
-                heard.add(count)
-            }
+        let guest = Guest(descriptor: connection)
+        let own = try? SocketPoller.shared.watch(connection) { [self] _ in queue.async { self.hear(guest) } }
+        guest.watch.withLock { $0 = own }
+        own?.arm(.readable)
+    }
+
+    /// Takes what a client has sent.
+    private func hear(_ guest: Guest) {
+        guard let watch = guest.watch.withLock({ $0 }) else { return }
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = recv(guest.descriptor, &bytes, bytes.count, 0)
+        guard count > 0 else {
+            hasSeenEnd.withLock { $0 = true }
+            return guest.leave()
         }
-        source.activate()
+        hasHeardSomething.withLock { $0 = true }
+        watch.arm(.readable)
+        switch manner {
+        case .silent, .refuses: return
+        case .closes: guest.leave()
+        case .resets: guest.leave(abruptly: true)
+        case .says(let answer): guest.send(answer)
+        case .answers(let answers):
+            if guest.answered.count < answers.count { guest.send(answers[guest.answered.count]) }
+            guest.answered.add(count)
+        }
+    }
+}
+
+/// A connection that a rude listener has accepted.
+private final class Guest: Sendable {
+    let descriptor: Int32
+    let watch = Mutex<SocketWatch?>(nil)
+    let answered = Collected<Int>()
+
+    init(descriptor: Int32) { self.descriptor = descriptor }
+
+    func send(_ bytes: [UInt8]) { _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
+
+    func leave(abruptly: Bool = false) {
+        let watch = watch.withLock { watch in
+            defer { watch = nil }
+            return watch
+        }
+        guard let watch else { return }
+        watch.cancel()
+        if abruptly {
+            var atOnce = linger(l_onoff: 1, l_linger: 0)
+            setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &atOnce, socklen_t(MemoryLayout<linger>.size))
+        }
+        close(descriptor)
     }
 }

@@ -1,5 +1,6 @@
 internal import Dispatch
 internal import Glibc
+internal import RabbitMQ
 internal import Synchronization
 
 /// The broker's end of a connection, played step by step by a test over a socketpair: for what a real broker won't do on
@@ -19,6 +20,7 @@ public final class ScriptedPeer: Sendable {
         var isAwaitingHeader = true
         var isEnded = false
         var isReading = true
+        var watch: SocketWatch?
         /// Counts what has come, so that nobody sleeps through it.
         var changes = 0
         var sendsSingleBytes = false
@@ -31,12 +33,9 @@ public final class ScriptedPeer: Sendable {
         }
     }
 
-    private let end: Descriptor
-    private var descriptor: Int32 { end.number }
+    private let descriptor: Int32
     private let queue = DispatchQueue(label: "scripted-peer")
     private let state = Mutex(State())
-    /// Dispatch's sources may be used from any thread.
-    private nonisolated(unsafe) let source: any DispatchSourceRead
 
     /// - Parameter sendBuffer: The size of the buffer that the client writes into, in bytes, as the system rounds it.
     public init(patience: Duration = .seconds(10), sendBuffer: Int32? = nil) throws {
@@ -49,30 +48,33 @@ public final class ScriptedPeer: Sendable {
         _ = fcntl(pair[1], F_SETFL, fcntl(pair[1], F_GETFL) | O_NONBLOCK)
         self.patience = patience
         clientSocket = pair[0]
-        end = Descriptor(number: pair[1])
-        source = DispatchSource.makeReadSource(fileDescriptor: pair[1], queue: queue)
-        source.setEventHandler { [weak self] in self?.readable() }
-        source.setCancelHandler { [end] in _ = end }
-        source.activate()
+        descriptor = pair[1]
+        let watch = try SocketPoller.shared.watch(pair[1]) { [weak self] _ in
+            guard let self else { return }
+            queue.async { self.readable() }
+        }
+        state.withLock { $0.watch = watch }
+        watch.arm(.readable)
     }
 
-    deinit { hangUp() }
+    deinit {
+        hangUp()
+        close(descriptor)
+    }
 
     // MARK: Reading
 
     private func readable() {
         var chunk = [UInt8](repeating: 0, count: 64 * 1024)
-        // To the end: Dispatch reports a hang-up once, together with the last bytes.
-        while true {
+        while state.withLock({ $0.isReading }) {
             let count = recv(descriptor, &chunk, chunk.count, 0)
             if count > 0 {
                 received(chunk[..<count])
                 continue
             }
             if count < 0, errno == EINTR { continue }
-            if count < 0, errno == EAGAIN { return }
-            source.cancel()
-            wake { $0.isEnded = true }
+            if count < 0, errno == EAGAIN { return state.withLock { $0.watch }?.arm(.readable) ?? () }
+            end()
             return
         }
     }
@@ -118,19 +120,15 @@ public final class ScriptedPeer: Sendable {
 
     /// Stops reading: what the client writes fills its buffer.
     public func pauseReading() {
-        let wasReading = state.withLock { state in
-            defer { state.isReading = false }
-            return state.isReading
-        }
-        if wasReading { source.suspend() }
+        state.withLock { $0.isReading = false }
     }
 
     public func resumeReading() {
-        let wasReading = state.withLock { state in
-            defer { state.isReading = true }
-            return state.isReading
+        let watch = state.withLock { state in
+            state.isReading = true
+            return state.watch
         }
-        if !wasReading { source.resume() }
+        watch?.arm(.readable)
     }
 
     // MARK: Waiting
@@ -267,19 +265,17 @@ public final class ScriptedPeer: Sendable {
     /// Ends the connection at once, in both directions.
     public func hangUp() {
         shutdown(descriptor, Int32(SHUT_RDWR))
-        resumeReading()
-        source.cancel()
+        end()
+    }
+
+    private func end() {
+        let watch = state.withLock { state in
+            defer { state.watch = nil }
+            return state.watch
+        }
+        watch?.cancel()
         wake { $0.isEnded = true }
     }
-}
-
-/// Closes a descriptor when neither the peer nor Dispatch uses it any more: its number may be another test's next.
-private final class Descriptor: Sendable {
-    let number: Int32
-
-    init(number: Int32) { self.number = number }
-
-    deinit { close(number) }
 }
 
 /// What went otherwise than the script says.

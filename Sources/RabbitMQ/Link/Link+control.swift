@@ -134,47 +134,11 @@ extension Link {
         }
     }
 
-    /// Frees the socket once Dispatch has let go of its descriptor.
+    /// Closes the socket, or whoever is reading from it just now does when it is done.
     private func releaseSocket() {
-        guard let socket else { return }
-        self.socket = nil
-        socket.shutDown()
-        var sources = 0
-        let keeper = SocketKeeper(socket)
-        if let readSource {
-            sources += 1
-            readSource.setCancelHandler { keeper.letGo() }
-            if isReadingPaused { readSource.resume() }
-            readSource.cancel()
-        }
-        if let writeSource {
-            sources += 1
-            writeSource.setCancelHandler { keeper.letGo() }
-            if !isAwaitingRoom { writeSource.resume() }
-            writeSource.cancel()
-        }
-        readSource = nil
-        writeSource = nil
-        keeper.expect(sources)
-    }
-}
-
-/// Keeps a socket until each source on its descriptor is cancelled.
-///
-/// `@unchecked Sendable` is safe because all of it runs on the link's queue, cancel handlers included.
-private final class SocketKeeper: @unchecked Sendable {
-    private var socket: Socket?
-    private var sources = 0
-
-    init(_ socket: Socket) { self.socket = socket }
-
-    func expect(_ count: Int) {
-        sources = count
-        if count == 0 { socket = nil }
-    }
-
-    func letGo() {
-        sources -= 1
-        if sources == 0 { socket = nil }
+        watch?.cancel()
+        watch = nil
+        socket?.shutDown()
+        socket = nil
     }
 }

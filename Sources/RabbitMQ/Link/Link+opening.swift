@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import Logging
 internal import Synchronization
 
@@ -96,7 +95,7 @@ extension Link {
             }
             progress.reach(.loggingIn)
             self.socket = socket
-            startReading(socket)
+            try watch(socket)
             if !socket.isTLS { outbox.allowDirectWrites(to: socket.descriptor) }
             try outbox.append { buffer throws(AMQPError) in
                 let header = Handshake.protocolHeader

@@ -1,5 +1,3 @@
-internal import Dispatch
-
 extension Link {
     /// How many times to read before the queue gets to do something else.
     private static let readsPerEvent = 24
@@ -9,16 +7,9 @@ extension Link {
     /// So many consumers are woken for whatever comes.
     private static let fewRecipients = 8
 
-    func startReading(_ socket: Socket) {
-        lastReceived = MonotonicTime.now
-        let source = DispatchSource.makeReadSource(fileDescriptor: socket.descriptor, queue: queue)
-        source.setEventHandler { [self] in assumeIsolated { $0.readable() } }
-        readSource = source
-        source.activate()
-    }
-
-    /// Reads what there is. Always to the end: Dispatch reports a hang-up once, together with the last bytes.
+    /// Reads what there is, and has the queue told when there is more.
     func readable() {
+        isReadingScheduled = false
         guard let socket, !isReadingPaused else { return }
         do throws(AMQPError) {
             do throws(AMQPError) {
@@ -34,6 +25,7 @@ extension Link {
         // With TLS a write may have waited for something to be read.
         if isAwaitingRoom { retryWriting() }
         updateReading()
+        arm()
     }
 
     private func read(from socket: Socket) throws(AMQPError) {
@@ -56,6 +48,11 @@ extension Link {
             }
         }
         try endBatch()
+        scheduleReading()
+    }
+
+    private func scheduleReading() {
+        isReadingScheduled = true
         onQueue { $0.readable() }
     }
 
@@ -176,18 +173,14 @@ extension Link {
 
     /// Pauses or resumes reading, by how much waits for slow consumers.
     func updateReading() {
-        guard let readSource else { return }
+        guard watch != nil else { return }
         let pauses = gauge.decide()
         guard pauses != isReadingPaused else { return }
         isReadingPaused = pauses
-        if pauses {
-            readSource.suspend()
-        } else {
-            // The peer was not heard because nobody listened.
-            lastReceived = MonotonicTime.now
-            readSource.resume()
-            onQueue { $0.readable() }
-        }
+        guard !pauses else { return }
+        // The peer was not heard because nobody listened.
+        lastReceived = MonotonicTime.now
+        scheduleReading()
     }
 
     /// The error for a connection that was lost, in the light of what it was doing.

@@ -32,7 +32,8 @@ extension Link {
             }
             written += flight.byteCount
             guard try write(flight, to: socket) else {
-                awaitRoom(on: socket)
+                isAwaitingRoom = true
+                arm()
                 return
             }
             flight.clear()
@@ -77,26 +78,10 @@ extension Link {
         }
     }
 
-    /// Has Dispatch say when the socket takes bytes again. Reading goes on meanwhile: a peer that waits for us to read
-    /// would never take them otherwise.
-    private func awaitRoom(on socket: Socket) {
-        guard !isAwaitingRoom else { return }
-        isAwaitingRoom = true
-        if let writeSource {
-            writeSource.resume()
-            return
-        }
-        let source = DispatchSource.makeWriteSource(fileDescriptor: socket.descriptor, queue: queue)
-        source.setEventHandler { [self] in assumeIsolated { $0.retryWriting() } }
-        writeSource = source
-        source.activate()
-    }
-
     /// Tries again to write what the socket did not take.
     func retryWriting() {
         guard isAwaitingRoom else { return }
         isAwaitingRoom = false
-        writeSource?.suspend()
         flush()
     }
 }

@@ -40,8 +40,14 @@ actor Link {
     @exclusivity(unchecked) var inboxes: [(any ChannelInbox)?] = []
     var updateSecretReplies: [OneShot<Void>] = []
 
+    /// Says when the socket can be read or written.
+    var watch: SocketWatch?
+    /// What the watch is armed for.
+    var armed: SocketPoller.Events = []
+
     // Reading
-    var readSource: (any DispatchSourceRead)?
+    /// Whether the queue will read in any case.
+    var isReadingScheduled = false
     var isReadingPaused = false
     let received = ReceiveBuffer()
     @exclusivity(unchecked) var scanner = FrameScanner(frameMax: 131_072)
@@ -52,7 +58,6 @@ actor Link {
     @exclusivity(unchecked) var touched: [Int] = []
 
     // Writing
-    var writeSource: (any DispatchSourceWrite)?
     var isAwaitingRoom = false
     var flight = OutboundBuffer()
     var isFlightEmpty = true

@@ -24,7 +24,7 @@ struct ChannelOpeningTests {
             // In the queue, in this order: a flush, something to read, then what the opening adds.
             try connection.link.outbox.append { $0.appendHeartbeat() }
             try await peer.send(.heartbeat)
-            await becomesReadable(peer.clientSocket)
+            try await becomesReadable(peer.clientSocket)
             async let opening = connection.openChannel()
             try await eventually("channel.open is in the outbox") {
                 connection.link.outbox.state.withLock { $0.buffer.byteCount > 8 }
@@ -37,19 +37,16 @@ struct ChannelOpeningTests {
         }
     }
 
-    /// Waits until Dispatch has told whoever reads from the socket that there is something.
-    private func becomesReadable(_ descriptor: Int32) async {
-        // A descriptor of its own: of the other, Dispatch says nothing more while the link's queue has not heard it.
+    /// Waits until whoever reads from the socket has been told that there is something.
+    private func becomesReadable(_ descriptor: Int32) async throws {
+        // A descriptor of its own: the other is being watched.
         let copy = dup(descriptor)
-        let source = DispatchSource.makeReadSource(fileDescriptor: copy, queue: DispatchQueue(label: "readable"))
-        await withCheckedContinuation { continuation in
-            source.setEventHandler { source.cancel() }
-            source.setCancelHandler {
-                close(copy)
-                continuation.resume()
-            }
-            source.activate()
-        }
+        let (events, continuation) = AsyncStream<Void>.makeStream()
+        let watch = try SocketPoller.shared.watch(copy) { _ in continuation.yield() }
+        watch.arm(.readable)
+        for await _ in events { break }
+        watch.cancel()
+        close(copy)
     }
 
     @Test func `channels opened at once get numbers of their own`() async throws {

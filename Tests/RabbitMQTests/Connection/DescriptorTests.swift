@@ -36,6 +36,29 @@ struct DescriptorTests {
         #expect(reused > 0)
     }
 
+    @Test func `danger: connections that are reset leave the others alone`() async throws {
+        try await RudeListener.run(.resets) { listener in
+            let ends = try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        var ends = 0
+                        for _ in 0..<200 {
+                            var configuration = ConnectionConfiguration()
+                            configuration.endpoints = [Endpoint(host: "127.0.0.1", port: listener.port)]
+                            let error = try await thrownError { [configuration] in
+                                try await Connection.connect(configuration)
+                            }
+                            if error.code == .connectionLost { ends += 1 }
+                        }
+                        return ends
+                    }
+                }
+                return try await group.reduce(0, +)
+            }
+            #expect(ends == 1600)
+        }
+    }
+
     @Test func `the link is freed with everything that it holds`() async throws {
         weak var link: Link?
         let peer = try ScriptedPeer()

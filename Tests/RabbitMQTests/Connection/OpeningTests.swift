@@ -253,6 +253,5 @@ extension Link {
     /// Has writing come before reading.
     fileprivate func stopReading() {
         isReadingPaused = true
-        readSource?.suspend()
     }
 }
