@@ -76,8 +76,8 @@ public struct ConnectionConfiguration: Sendable {
     /// A larger delivery closes its channel with ``AMQPError/Code/contentTooLarge``.
     public var maxMessageSize: Int = 128 * 1024 * 1024
 
-    /// Bytes waiting to be written from which on publishes wait; 1 MiB by default. They go on at half of it.
-    public var outboundHighWater: Int = 1024 * 1024
+    /// Bytes waiting to be written from which on publishes wait; 2 MiB by default. They go on at half of it.
+    public var outboundHighWater: Int = 2 * 1024 * 1024
 
     /// Bytes of deliveries waiting for consumers that have no prefetch limit, from which on the connection reads no more;
     /// 4 MiB by default. It goes on at half of it.

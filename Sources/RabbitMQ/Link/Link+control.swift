@@ -130,7 +130,7 @@ extension Link {
         )
         if case .write(let filled) = outbox.exchange(flight, after: 0) {
             flight = filled
-            _ = try? flight.drain { head, body throws(AMQPError) in try socket.write(head, body) }
+            _ = try? flight.drain { pieces throws(AMQPError) in try socket.write(pieces) }
         }
     }
 

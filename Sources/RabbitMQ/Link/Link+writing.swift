@@ -71,8 +71,8 @@ extension Link {
                 outbox.wrote(written)
             }
         }
-        return try buffer.drain { head, body throws(AMQPError) in
-            let count = try socket.write(head, body)
+        return try buffer.drain { pieces throws(AMQPError) in
+            let count = try socket.write(pieces)
             written += count
             return count
         }

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Encoded frames in the order of the wire: one growing block of bytes, into which large message bodies are spliced
 /// without being copied.
 ///
@@ -21,9 +23,11 @@ final class OutboundBuffer: @unchecked Sendable {
     private var writtenSplices = 0
     private var writtenBytes = 0
 
-    /// What an emptied buffer keeps at most: a little over 1 MiB, as publishers fill it by default, makes 2 MiB.
-    private static let keptCapacity = 2 << 20
+    /// What an emptied buffer keeps at most: a little over 2 MiB, as publishers fill it by default, makes 4 MiB.
+    private static let keptCapacity = 4 << 20
     private static let firstCapacity = 4096
+    /// What is written at once: 2 MiB of bodies in frames of 128 KiB.
+    private static let mostPieces = 33
 
     init(capacity: Int = firstCapacity) {
         self.capacity = capacity
@@ -78,45 +82,69 @@ final class OutboundBuffer: @unchecked Sendable {
 
     // MARK: Writing out
 
-    /// Gives the next bytes to write, in two pieces of which either may be empty, until `write` takes less than all.
+    /// Gives the next bytes to write, in pieces one behind the other, until `write` takes less than all.
     ///
-    /// - Parameter write: Writes the pieces, first `head`, then `body`, and returns how many bytes it wrote.
+    /// - Parameter write: Writes the pieces, and returns how many bytes it wrote.
     /// - Returns: Whether everything is written.
     func drain(
-        _ write: (_ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer) throws(AMQPError) -> Int
+        _ write: (_ pieces: UnsafeBufferPointer<iovec>) throws(AMQPError) -> Int
     ) throws(AMQPError) -> Bool {
-        while true {
-            let splice = writtenSplices < splices.count ? splices[writtenSplices] : nil
-            let head = UnsafeRawBufferPointer(start: block + written, count: (splice?.offset ?? filled) - written)
-            let total = head.count + (splice?.range.count ?? 0)
-            guard total > 0 else { return true }
-            var count: Int
-            if let splice {
-                let result = splice.body.withUnsafeBytes { bytes -> Result<Int, AMQPError> in
-                    do throws(AMQPError) {
-                        return .success(try write(head, UnsafeRawBufferPointer(rebasing: bytes[splice.range])))
-                    } catch {
-                        return .failure(error)
-                    }
-                }
-                count = try result.get()
-            } else {
-                count = try write(head, UnsafeRawBufferPointer(start: nil, count: 0))
+        while unwrittenCount > 0 {
+            let (offered, result) = withUnsafeTemporaryAllocation(of: iovec.self, capacity: Self.mostPieces) {
+                var pieces = Pieces($0)
+                let result = gather(&pieces, from: written, splice: writtenSplices, write)
+                return (pieces.byteCount, result)
             }
-            let complete = count == total
-            writtenBytes += count
-            let ofHead = min(count, head.count)
-            written += ofHead
-            count -= ofHead
-            if splice != nil {
-                splices[writtenSplices].range.removeFirst(count)
-                if splices[writtenSplices].range.isEmpty, written == splice?.offset {
-                    splices[writtenSplices].body = []
-                    writtenSplices += 1
-                }
-            }
-            guard complete else { return false }
+            let count = try result.get()
+            countOut(count)
+            guard count == offered else { return false }
         }
+        return true
+    }
+
+    /// Adds what is to be written from the byte at `offset` of the block and the splice with this number on, as much as
+    /// there is room for, and writes it.
+    private func gather(
+        _ pieces: inout Pieces,
+        from offset: Int,
+        splice index: Int,
+        _ write: (UnsafeBufferPointer<iovec>) throws(AMQPError) -> Int
+    ) -> Result<Int, AMQPError> {
+        let splice = index < splices.count ? splices[index] : nil
+        if splice == nil || pieces.hasRoom {
+            pieces.add(UnsafeRawBufferPointer(start: block + offset, count: (splice?.offset ?? filled) - offset))
+        }
+        guard let splice, pieces.hasRoom else {
+            do throws(AMQPError) {
+                return .success(try write(pieces.all))
+            } catch {
+                return .failure(error)
+            }
+        }
+        // One within the other: each body stays where it is until all are written.
+        return splice.body.withUnsafeBytes { bytes in
+            pieces.add(UnsafeRawBufferPointer(rebasing: bytes[splice.range]))
+            return gather(&pieces, from: splice.offset, splice: index + 1, write)
+        }
+    }
+
+    private func countOut(_ count: Int) {
+        writtenBytes += count
+        var rest = count
+        while writtenSplices < splices.count, rest > 0 {
+            let splice = splices[writtenSplices]
+            let ofBlock = min(rest, splice.offset - written)
+            let ofBody = min(rest - ofBlock, splice.range.count)
+            written += ofBlock
+            rest -= ofBlock + ofBody
+            guard ofBody == splice.range.count, written == splice.offset else {
+                splices[writtenSplices].range.removeFirst(ofBody)
+                return
+            }
+            splices[writtenSplices].body = []
+            writtenSplices += 1
+        }
+        written += rest
     }
 
     /// Forgets everything.
@@ -136,6 +164,30 @@ final class OutboundBuffer: @unchecked Sendable {
         capacity = Self.firstCapacity
         block.deallocate()
         block = .allocate(byteCount: capacity, alignment: 16)
+    }
+}
+
+/// Places in memory, to be written one behind the other.
+private struct Pieces {
+    private let room: UnsafeMutableBufferPointer<iovec>
+    private var count = 0
+    private(set) var byteCount = 0
+
+    init(_ room: UnsafeMutableBufferPointer<iovec>) { self.room = room }
+
+    /// Whether two more fit.
+    var hasRoom: Bool { count + 2 <= room.count }
+
+    var all: UnsafeBufferPointer<iovec> { UnsafeBufferPointer(rebasing: room[..<count]) }
+
+    mutating func add(_ bytes: UnsafeRawBufferPointer) {
+        guard let base = bytes.baseAddress, bytes.count > 0 else { return }
+        room.initializeElement(
+            at: count,
+            to: iovec(iov_base: UnsafeMutableRawPointer(mutating: base), iov_len: bytes.count)
+        )
+        count += 1
+        byteCount += bytes.count
     }
 }
 

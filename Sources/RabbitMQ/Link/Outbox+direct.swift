@@ -32,9 +32,9 @@ extension Outbox.State {
         // Whoever is held back is let through by the queue, when it has written.
         guard let directDescriptor, settling.isEmpty, inFlight == 0, heldBack.isEmpty else { return false }
         // What the socket does not take, or refuses, the queue deals with.
-        let isWritten = try? buffer.drain { head, body throws(AMQPError) in
-            guard body.isEmpty else { return 0 }
-            return max(0, Glibc.send(directDescriptor, head.baseAddress, head.count, CInt(MSG_NOSIGNAL)))
+        let isWritten = try? buffer.drain { pieces throws(AMQPError) in
+            guard pieces.count == 1 else { return 0 }
+            return max(0, Socket.send(pieces, to: directDescriptor))
         }
         guard isWritten == true else { return false }
         buffer.clear()

@@ -99,7 +99,17 @@ extension Socket {
         }
     }
 
-    func write(_ session: TLSSession, _ bytes: UnsafeRawBufferPointer) throws(AMQPError) -> Int {
+    func write(_ session: TLSSession, _ pieces: UnsafeBufferPointer<iovec>) throws(AMQPError) -> Int {
+        var written = 0
+        for piece in pieces {
+            let count = try write(session, UnsafeRawBufferPointer(start: piece.iov_base, count: piece.iov_len))
+            written += count
+            guard count == piece.iov_len else { break }
+        }
+        return written
+    }
+
+    private func write(_ session: TLSSession, _ bytes: UnsafeRawBufferPointer) throws(AMQPError) -> Int {
         var written = 0
         // Writes of a part are enabled: each call takes one record.
         while written < bytes.count {

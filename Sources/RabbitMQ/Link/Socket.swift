@@ -43,19 +43,13 @@ final class Socket {
         }
     }
 
-    /// Writes two pieces one after the other, as far as the socket takes them now.
+    /// Writes pieces one behind the other, as far as the socket takes them now.
     ///
     /// - Returns: How many bytes it took.
-    func write(_ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer) throws(AMQPError) -> Int {
-        if let tls {
-            let count = try write(tls, head)
-            return count < head.count ? count : count + (try write(tls, body))
-        }
+    func write(_ pieces: UnsafeBufferPointer<iovec>) throws(AMQPError) -> Int {
+        if let tls { return try write(tls, pieces) }
         while true {
-            let count =
-                body.isEmpty
-                ? send(descriptor, head.baseAddress, head.count, CInt(MSG_NOSIGNAL))
-                : sendBoth(head, body)
+            let count = Self.send(pieces, to: descriptor)
             if count >= 0 { return count }
             switch errno {
             case EINTR: continue
@@ -65,21 +59,15 @@ final class Socket {
         }
     }
 
-    private func sendBoth(_ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer) -> Int {
-        withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { pieces in
-            pieces.initializeElement(
-                at: 0,
-                to: iovec(iov_base: UnsafeMutableRawPointer(mutating: head.baseAddress), iov_len: head.count)
-            )
-            pieces.initializeElement(
-                at: 1,
-                to: iovec(iov_base: UnsafeMutableRawPointer(mutating: body.baseAddress), iov_len: body.count)
-            )
-            var message = msghdr()
-            message.msg_iov = pieces.baseAddress
-            message.msg_iovlen = 2
-            return sendmsg(descriptor, &message, CInt(MSG_NOSIGNAL))
+    /// One system call for all pieces.
+    static func send(_ pieces: UnsafeBufferPointer<iovec>, to descriptor: CInt) -> Int {
+        if pieces.count == 1 {
+            return Glibc.send(descriptor, pieces[0].iov_base, pieces[0].iov_len, CInt(MSG_NOSIGNAL))
         }
+        var message = msghdr()
+        message.msg_iov = UnsafeMutablePointer(mutating: pieces.baseAddress)
+        message.msg_iovlen = pieces.count
+        return sendmsg(descriptor, &message, CInt(MSG_NOSIGNAL))
     }
 
     var isTLS: Bool { tls != nil }

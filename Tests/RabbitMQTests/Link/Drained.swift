@@ -1,3 +1,4 @@
+import Glibc
 import TestSupport
 
 @testable import RabbitMQ
@@ -5,12 +6,19 @@ import TestSupport
 /// Everything that a buffer holds.
 func drained(_ buffer: OutboundBuffer) throws -> [UInt8] {
     var bytes: [UInt8] = []
-    _ = try buffer.drain { head, body throws(AMQPError) in
-        bytes += head
-        bytes += body
-        return head.count + body.count
+    _ = try buffer.drain { pieces throws(AMQPError) in
+        let all = Array(gathering: pieces)
+        bytes += all
+        return all.count
     }
     return bytes
+}
+
+extension [UInt8] {
+    /// What a write is given.
+    init(gathering pieces: UnsafeBufferPointer<iovec>) {
+        self = pieces.flatMap { UnsafeRawBufferPointer(start: $0.iov_base, count: $0.iov_len) }
+    }
 }
 
 /// The frames in bytes, taken apart without the library's code.

@@ -17,7 +17,7 @@ struct OutboundBufferTests {
         for _ in 0..<300 {
             let buffer = OutboundBuffer(capacity: 8)
             var expected: [UInt8] = []
-            for _ in 0..<Int.random(in: 0...12, using: &random) {
+            for _ in 0..<Int.random(in: 0...60, using: &random) {
                 let bytes = random.bytes(upTo: 30)
                 if Bool.random(using: &random), !bytes.isEmpty {
                     let start = Int.random(in: 0..<bytes.count, using: &random)
@@ -39,8 +39,8 @@ struct OutboundBufferTests {
             var written: [UInt8] = []
             var isDone = false
             while !isDone {
-                isDone = try buffer.drain { head, body throws(AMQPError) in
-                    let all = Array(head) + Array(body)
+                isDone = try buffer.drain { pieces throws(AMQPError) in
+                    let all = [UInt8](gathering: pieces)
                     let count = Int.random(in: 0...all.count, using: &random)
                     written += all.prefix(count)
                     return count
@@ -54,6 +54,24 @@ struct OutboundBufferTests {
         }
     }
 
+    @Test(arguments: [(8, 1), (16, 1), (17, 2), (100, 7)])
+    func `up to sixteen parts of bodies go out at once`(parts: Int, writes: Int) throws {
+        let buffer = OutboundBuffer()
+        let body: [UInt8] = [1, 2, 3, 4]
+        for part in 0..<parts {
+            put([9], into: buffer)
+            buffer.splice(body, part % 4..<4)
+        }
+        put([9], into: buffer)
+        var count = 0
+        let isDone = try buffer.drain { pieces throws(AMQPError) in
+            count += 1
+            return [UInt8](gathering: pieces).count
+        }
+        #expect(isDone)
+        #expect(count == writes)
+    }
+
     @Test func `a write that fails leaves the rest where it was`() throws {
         let buffer = OutboundBuffer()
         put([1, 2, 3], into: buffer)
@@ -62,20 +80,20 @@ struct OutboundBufferTests {
         var isFirst = true
         #expect(throws: AMQPError.self) {
             _ =
-                try buffer.drain { _, _ throws(AMQPError) in
+                try buffer.drain { _ throws(AMQPError) in
                     if isFirst {
                         isFirst = false
                         return 4
                     }
                     throw AMQPError(.connectionLost, "lost")
-                } || buffer.drain { _, _ throws(AMQPError) in throw AMQPError(.connectionLost, "lost") }
+                } || buffer.drain { _ throws(AMQPError) in throw AMQPError(.connectionLost, "lost") }
         }
         #expect(try drained(buffer) == [5, 6, 7])
     }
 
     @Test func `a large buffer is given back once it is empty`() throws {
         let buffer = OutboundBuffer()
-        put([UInt8](repeating: 1, count: 3 << 20), into: buffer)
+        put([UInt8](repeating: 1, count: 5 << 20), into: buffer)
         buffer.clear()
         put([9], into: buffer)
         #expect(try drained(buffer) == [9])
