@@ -132,7 +132,7 @@ final class ChannelReceiver: ChannelInbox {
         guard bodySize <= maxMessageSize, !assembly.isActive,
             let intake = consumers.find(delivery.consumerTag) ?? startingConsumer(delivery.consumerTag)
         else { return false }
-        if !intake.source.noAck { newTags.append(delivery.deliveryTag) }
+        if !intake.noAck { newTags.append(delivery.deliveryTag) }
         if intake.isEmpty { touched.append(intake) }
         intake.append(chunk, offset: offset, bodySize: bodySize)
         return true
@@ -175,7 +175,7 @@ final class ChannelReceiver: ChannelInbox {
                 routingKey: routingKey,
                 source: intake.source
             )
-            if !intake.source.noAck { newTags.append(tag) }
+            if !intake.noAck { newTags.append(tag) }
             if intake.isEmpty { touched.append(intake) }
             intake.append(incoming)
         case .get(let get): try complete(get, message)

@@ -11,7 +11,11 @@ internal import DequeModule
 /// properties' exclusivity need not be checked at run time, once or twice a message.
 final class DeliveryRun: @unchecked Sendable {
     /// What the offsets count in.
-    @exclusivity(unchecked) private var chunk: ReceiveChunk?
+    @exclusivity(unchecked) private var chunk: ReceiveChunk? {
+        didSet { base = chunk.map { UnsafeRawPointer($0.base) } }
+    }
+    /// Where that begins: both threads would else count their use of the same chunk up and down with every message.
+    @exclusivity(unchecked) private var base: UnsafeRawPointer?
     /// Memory of its own, for copies of frames.
     @exclusivity(unchecked) private var copies: ReceiveChunk?
     @exclusivity(unchecked) private var copied = 0
@@ -36,9 +40,9 @@ final class DeliveryRun: @unchecked Sendable {
     /// - Returns: Whether it goes with what is in the run already.
     @inline(__always)
     func append(_ chunk: ReceiveChunk, offset: Int, bodySize: Int) -> Bool {
-        if self.chunk == nil, isEmpty { self.chunk = chunk }
+        if base == nil, isEmpty { self.chunk = chunk }
         guard decoded.isEmpty else { return false }
-        if self.chunk === chunk {
+        if base == UnsafeRawPointer(chunk.base) {
             offsets.append(Int32(truncatingIfNeeded: offset))
         } else {
             guard appendCopy(chunk.base + offset) else { return false }
@@ -113,10 +117,10 @@ final class DeliveryRun: @unchecked Sendable {
 
     @inline(__always)
     func popFirst(_ source: DeliverySource, _ decoder: DeliveryDecoder) throws(AMQPError) -> IncomingMessage? {
-        guard let chunk, position < offsets.count else { return decoded.popFirst() }
+        guard let base, position < offsets.count else { return decoded.popFirst() }
         let offset = Int(offsets[position])
         position += 1
-        return try decoder.decode(chunk.base + offset, source: source)
+        return try decoder.decode(base + offset, source: source)
     }
 
     /// The tags of the messages that are left.

@@ -78,7 +78,7 @@ extension Link {
     }
 
     private func handleFrames() throws(AMQPError) {
-        let bytes = received.bytes
+        let (chunk, start, bytes) = (received.chunk, received.start, received.bytes)
         var offset = 0
         defer { received.consume(offset) }
         scan: while socket != nil {
@@ -88,7 +88,7 @@ extension Link {
                 let payload = UnsafeRawBufferPointer(rebasing: bytes[frame.payload])
                 if frame.channel == 0 {
                     try handleConnectionFrame(frame.kind, payload)
-                } else if let next = try handleDelivery(frame, payload, in: bytes, next: next) {
+                } else if let next = try handleDelivery(frame, payload, in: bytes, of: chunk, from: start, next: next) {
                     offset = next
                 } else {
                     try handleChannelFrame(frame, payload)
@@ -107,6 +107,8 @@ extension Link {
         _ frame: FrameScanner.Frame,
         _ payload: UnsafeRawBufferPointer,
         in bytes: UnsafeRawBufferPointer,
+        of chunk: ReceiveChunk,
+        from start: Int,
         next: Int
     ) throws(AMQPError) -> Int? {
         guard frame.kind == .method, payload.count >= 4,
@@ -120,8 +122,8 @@ extension Link {
         else { return nil }
         let isTaken = try inbox(of: frame.channel).receive(
             delivery,
-            in: received.chunk,
-            offset: received.start + frame.payload.lowerBound - 7,
+            in: chunk,
+            offset: start + frame.payload.lowerBound - 7,
             bodySize: Int(size)
         )
         return isTaken ? afterBody : nil

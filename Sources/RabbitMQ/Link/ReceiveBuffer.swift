@@ -1,7 +1,8 @@
 /// Memory that is received into. What was received stays as it is while anybody holds the chunk, so that a consumer can
 /// decode its messages on its own thread.
 ///
-/// `@unchecked Sendable` is safe because the link's queue writes only behind what it has handed out, and only it writes.
+/// `@unchecked Sendable` is safe because one owner writes at a time, and only behind what others may read: the link's queue
+/// behind what it has handed out, or, where a run has one for its copies, whoever owns the run.
 final class ReceiveChunk: @unchecked Sendable {
     let base: UnsafeMutableRawPointer
     let capacity: Int

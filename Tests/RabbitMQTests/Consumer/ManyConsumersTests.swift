@@ -46,4 +46,31 @@ struct ManyConsumersTests {
             try await within(.seconds(60), "all deliveries") { try await receiving.value }
         }
     }
+
+    @Test func `tags of any length that look alike are told apart`() async throws {
+        try await ScriptedPeer.withChannel { peer, _, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            // The same end, the same beginning, and both, with a difference in between.
+            let tags =
+                [1, 2, 7, 8, 9, 15, 16, 17, 100].flatMap { length in
+                    ["a", "b"].map { $0 + String(repeating: "x", count: length - 1) }
+                } + ["12345678a12345678", "12345678b12345678", "1234567a12345678", "1234567b12345678"]
+            var consumers: [Deliveries] = []
+            for tag in tags {
+                async let consuming = queue.consume(tag: tag, noAck: true)
+                try await peer.startConsumer()
+                consumers.append(try await consuming)
+            }
+            for round in 0..<3 as Range<UInt64> {
+                for (index, tag) in tags.enumerated() {
+                    let number = round * UInt64(tags.count) + UInt64(index) + 1
+                    try await peer.send(PeerFrame.delivery(Array(tag.utf8), tag: number, consumer: tag))
+                }
+            }
+            for (deliveries, tag) in zip(consumers, tags) {
+                var iterator = deliveries.makeAsyncIterator()
+                for _ in 0..<3 { #expect(try await iterator.next()?.body == Array(tag.utf8)) }
+            }
+        }
+    }
 }
