@@ -34,6 +34,7 @@ public final class RudeListener: Sendable {
 
     private let hasHeardSomething = Mutex(false)
     private let hasSeenEnd = Mutex(false)
+    private let isStopped = Mutex(false)
     private let manner: Manner
     private let listener: Int32
     private let queue = DispatchQueue(label: "test.rude-listener")
@@ -52,10 +53,13 @@ public final class RudeListener: Sendable {
             defer { watch = nil }
             return watch
         }
-        guard let watch else { return }
-        watch.cancel()
+        watch?.cancel()
+        let isFirst = isStopped.withLock { isStopped in
+            defer { isStopped = true }
+            return !isStopped
+        }
         // Behind whatever is being accepted.
-        queue.async { [listener] in close(listener) }
+        if isFirst { queue.async { [listener] in close(listener) } }
     }
 
     /// Listens, until it is told to stop.
@@ -79,12 +83,19 @@ public final class RudeListener: Sendable {
         }
         self.listener = listener
         port = Int(UInt16(bigEndian: address.sin_port))
-        let watch = try SocketPoller.shared.watch(listener) { [weak self] _ in
-            guard let self else { return }
-            queue.async { self.accept() }
+        // What is bound and does not listen has hung up, says epoll.
+        guard !manner.refuses else { return }
+        do {
+            let watch = try SocketPoller.shared.watch(listener) { [weak self] _ in
+                guard let self else { return }
+                queue.async { self.accept() }
+            }
+            self.watch.withLock { $0 = watch }
+            watch.arm(.readable)
+        } catch {
+            stop()
+            throw error
         }
-        self.watch.withLock { $0 = watch }
-        if !manner.refuses { watch.arm(.readable) }
     }
 
     deinit { stop() }
@@ -97,9 +108,17 @@ public final class RudeListener: Sendable {
         _ = fcntl(connection, F_SETFL, O_NONBLOCK)
         _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
         let guest = Guest(descriptor: connection)
-        let own = try? SocketPoller.shared.watch(connection) { [self] _ in queue.async { self.hear(guest) } }
+        guard
+            let own = try? SocketPoller.shared.watch(
+                connection,
+                handler: { [self] _ in queue.async { self.hear(guest) } }
+            )
+        else {
+            close(connection)
+            return
+        }
         guest.watch.withLock { $0 = own }
-        own?.arm(.readable)
+        own.arm(.readable)
     }
 
     /// Takes what a client has sent.

@@ -49,12 +49,17 @@ public final class ScriptedPeer: Sendable {
         self.patience = patience
         clientSocket = pair[0]
         descriptor = pair[1]
-        let watch = try SocketPoller.shared.watch(pair[1]) { [weak self] _ in
-            guard let self else { return }
-            queue.async { self.readable() }
+        do {
+            let watch = try SocketPoller.shared.watch(pair[1]) { [weak self] _ in
+                guard let self else { return }
+                queue.async { self.readable() }
+            }
+            state.withLock { $0.watch = watch }
+            watch.arm(.readable)
+        } catch {
+            close(pair[0])
+            throw error
         }
-        state.withLock { $0.watch = watch }
-        watch.arm(.readable)
     }
 
     deinit {
@@ -73,7 +78,10 @@ public final class ScriptedPeer: Sendable {
                 continue
             }
             if count < 0, errno == EINTR { continue }
-            if count < 0, errno == EAGAIN { return state.withLock { $0.watch }?.arm(.readable) ?? () }
+            if count < 0, errno == EAGAIN {
+                state.withLock { $0.watch }?.arm(.readable)
+                return
+            }
             end()
             return
         }

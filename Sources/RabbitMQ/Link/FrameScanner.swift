@@ -62,6 +62,6 @@ struct FrameScanner {
     private func refusal(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> Step {
         guard bytes.count - offset >= 8 else { return .incomplete }
         let version = bytes[(offset + 5)..<(offset + 8)].map(String.init).joined(separator: "-")
-        return .malformed("the peer speaks another protocol or version (\(version))")
+        return .malformed("a protocol header, as one does that speaks another protocol or version (\(version))")
     }
 }

@@ -140,5 +140,7 @@ extension Link {
         watch = nil
         socket?.shutDown()
         socket = nil
+        // With the bodies that were not written.
+        flight = OutboundBuffer()
     }
 }

@@ -9,6 +9,8 @@ extension Link {
 
     private func ready(_ events: SocketPoller.Events) {
         armed = []
+        // Writing must not ask for what is about to be read.
+        if events.contains(.readable) { isReadingScheduled = true }
         if events.contains(.writable) { retryWriting() }
         if events.contains(.readable) { readable() }
         arm()
@@ -23,6 +25,7 @@ extension Link {
         if isAwaitingRoom { wanted.insert(.writable) }
         guard !armed.isSuperset(of: wanted) else { return }
         armed = wanted
-        watch.arm(wanted)
+        guard !watch.arm(wanted) else { return }
+        end(AMQPError(.connectionLost, "the socket can't be watched any more"))
     }
 }

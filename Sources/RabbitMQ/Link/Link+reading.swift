@@ -22,8 +22,6 @@ extension Link {
             end(lost(error))
             return
         }
-        // With TLS a write may have waited for something to be read.
-        if isAwaitingRoom { retryWriting() }
         updateReading()
         arm()
     }

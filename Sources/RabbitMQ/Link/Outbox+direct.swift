@@ -33,8 +33,7 @@ extension Outbox.State {
         guard let directDescriptor, settling.isEmpty, inFlight == 0, heldBack.isEmpty else { return false }
         // What the socket does not take, or refuses, the queue deals with.
         let isWritten = try? buffer.drain { pieces throws(AMQPError) in
-            guard pieces.count == 1 else { return 0 }
-            return max(0, Socket.send(pieces, to: directDescriptor))
+            max(0, Socket.send(pieces, to: directDescriptor))
         }
         guard isWritten == true else { return false }
         buffer.clear()

@@ -19,7 +19,7 @@ final class Socket {
         self.tls = tls
     }
 
-    /// Closes the descriptor. Dispatch must have let go of it before: the number may be another connection's next.
+    /// Closes the descriptor, which nobody may watch any more: the number may be another connection's next.
     deinit { amqp_destroy_connection(state) }
 
     enum Received {
@@ -71,9 +71,6 @@ final class Socket {
     }
 
     var isTLS: Bool { tls != nil }
-
-    /// Whether TLS has bytes that were read from the socket already, which no poll shows.
-    var holdsBytes: Bool { tls.map { SSL_has_pending($0.ssl) == 1 } ?? false }
 
     /// Ends every use of the connection at once, whatever the peer does; the descriptor stays open.
     func shutDown() {

@@ -28,11 +28,14 @@ package final class SocketPoller: Sendable {
 
     private let state = Mutex(State())
 
+    /// The descriptor on which the thread waits; nil while there is none.
+    var descriptor: CInt? { state.withLock { $0.epoll } }
+
     /// Watches a descriptor until the watch is cancelled, which has to happen before the descriptor is closed.
     ///
     /// - Parameter handler: Called on the poller's thread, where it must not block, once for each time that the watch is
-    ///   armed. A peer that hung up makes the socket both readable and writable. A call that was under way may still come
-    ///   when the watch was cancelled.
+    ///   armed. A peer that hung up makes the socket both readable and writable; that is told even before the watch is
+    ///   armed. A call that was under way may still come when the watch was cancelled.
     /// - Throws: `connectionFailed` if the system has no thread or descriptor left, or the descriptor can't be watched.
     package func watch(_ descriptor: CInt, handler: @escaping Handler) throws(AMQPError) -> SocketWatch {
         try state.withLock { state throws(AMQPError) in
@@ -41,9 +44,9 @@ package final class SocketPoller: Sendable {
             state.epoll = epoll
             state.lastID += 1
             let id = state.lastID
-            // Before it is armed nothing is reported but a hang-up.
             guard shim_epoll_control(epoll, EPOLL_CTL_ADD, descriptor, EPOLLONESHOT.rawValue, id) == 0 else {
-                throw Self.failure("the descriptor \(descriptor) can't be watched", errno)
+                let code = errno
+                throw Self.failure("the descriptor \(descriptor) can't be watched", code)
             }
             state.handlers[id] = handler
             return SocketWatch(poller: self, epoll: epoll, descriptor: descriptor, id: id)
@@ -62,30 +65,31 @@ package final class SocketPoller: Sendable {
 
     // MARK: The thread
 
+    /// Starts it, under the lock: it waits for that before it looks for the descriptor.
     private func start() throws(AMQPError) -> CInt {
         let epoll = epoll_create1(CInt(EPOLL_CLOEXEC))
-        guard epoll >= 0 else { throw Self.failure("no epoll descriptor", errno) }
-        let context = Unmanaged.passRetained(PollerThread(poller: self, epoll: epoll))
-        // Signals are for the application's threads.
-        var (all, before) = (sigset_t(), sigset_t())
-        sigfillset(&all)
-        pthread_sigmask(SIG_SETMASK, &all, &before)
+        guard epoll >= 0 else {
+            let code = errno
+            throw Self.failure("no epoll descriptor", code)
+        }
+        // The application's threads take the signals that are sent to the process. Those of a fault stay: Dispatch's
+        // threads inherit the mask when they are started from here.
+        var (most, before) = (sigset_t(), sigset_t())
+        sigfillset(&most)
+        for signal in [SIGILL, SIGTRAP, SIGFPE, SIGBUS, SIGSEGV, SIGSYS, SIGPIPE, SIGPROF] { sigdelset(&most, signal) }
+        pthread_sigmask(SIG_SETMASK, &most, &before)
         defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
         var thread = pthread_t()
-        let code = pthread_create(
-            &thread,
-            nil,
-            { context in
-                guard let context else { return nil }
-                let thread = Unmanaged<PollerThread>.fromOpaque(context).takeRetainedValue()
-                shim_name_this_thread("rabbitmq.poller")
-                thread.poller.run(on: thread.epoll)
-                return nil
-            },
-            context.toOpaque()
-        )
+        let poller = Unmanaged.passRetained(self)
+        let run: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { poller in
+            guard let poller else { return nil }
+            shim_name_this_thread("rabbitmq.poller")
+            Unmanaged<SocketPoller>.fromOpaque(poller).takeRetainedValue().run()
+            return nil
+        }
+        let code = pthread_create(&thread, nil, run, poller.toOpaque())
         guard code == 0 else {
-            context.release()
+            poller.release()
             close(epoll)
             throw Self.failure("no thread to watch sockets", code)
         }
@@ -93,15 +97,15 @@ package final class SocketPoller: Sendable {
         return epoll
     }
 
-    fileprivate func run(on epoll: CInt) {
+    private func run() {
+        guard let epoll = descriptor else { return }
         let most = shim_epoll_most
         var events = [UInt32](repeating: 0, count: most)
         var ids = [UInt64](repeating: 0, count: most)
         var ready: [(Handler, Events)] = []
         while true {
             let count = Int(shim_epoll_wait(epoll, &events, &ids))
-            // Nothing else fails, unless the application has closed descriptors that are not its own. Heartbeats tell then.
-            guard count >= 0 || errno == EINTR else { return }
+            guard count >= 0 || errno == EINTR else { return giveUp() }
             guard count > 0 else { continue }
             state.withLock { state in
                 for index in 0..<count {
@@ -113,16 +117,16 @@ package final class SocketPoller: Sendable {
             ready.removeAll(keepingCapacity: true)
         }
     }
-}
 
-/// What is handed to the thread.
-private final class PollerThread {
-    let poller: SocketPoller
-    let epoll: CInt
-
-    init(poller: SocketPoller, epoll: CInt) {
-        self.poller = poller
-        self.epoll = epoll
+    /// The application has closed the descriptor, which is not its own. Everyone is told to look, and then finds that
+    /// nothing can be armed any more; who comes after that gets a new thread.
+    private func giveUp() {
+        let handlers = state.withLock { state in
+            state.epoll = nil
+            defer { state.handlers = [:] }
+            return state.handlers.values
+        }
+        for handler in handlers { handler([.readable, .writable]) }
     }
 }
 
@@ -134,8 +138,11 @@ package struct SocketWatch: Sendable {
     fileprivate let id: UInt64
 
     /// Has the handler called once, as soon as one of the events is there. Takes the place of what was armed before.
-    package func arm(_ events: SocketPoller.Events) {
-        _ = shim_epoll_control(epoll, EPOLL_CTL_MOD, descriptor, events.epoll | EPOLLONESHOT.rawValue, id)
+    ///
+    /// - Returns: Whether it will be: the application may have closed the poller's descriptor.
+    @discardableResult
+    package func arm(_ events: SocketPoller.Events) -> Bool {
+        shim_epoll_control(epoll, EPOLL_CTL_MOD, descriptor, events.epoll | EPOLLONESHOT.rawValue, id) == 0
     }
 
     /// Ends it. The descriptor may be closed, and its number used again, at once.

@@ -70,7 +70,10 @@ struct FrameScannerTests {
     @Test func `a peer that refuses the version is told apart`() {
         let refusal = Array("AMQP".utf8) + [0, 1, 0, 0]
         for count in 1..<8 { #expect(scan(Array(refusal.prefix(count))) == .incomplete) }
-        #expect(scan(refusal) == .malformed("the peer speaks another protocol or version (1-0-0)"))
+        #expect(
+            scan(refusal)
+                == .malformed("a protocol header, as one does that speaks another protocol or version (1-0-0)")
+        )
     }
 
     @Test func `whatever comes, nothing traps`() {
