@@ -144,6 +144,23 @@ struct ReadmeExamples {
         }
     }
 
+    /// The overview's example, which is compiled and not run: it needs a broker on the usual port.
+    private static func overview() async throws {
+        let connection = try await Connection.connect(host: "localhost")
+        let channel = try await connection.openChannel()
+        let queue = try await channel.declareQueue("greetings")
+        let exchange = try await channel.declareExchange("")
+
+        try await exchange.publish(Message("hello, world"), routingKey: "greetings")
+
+        for try await message in try await queue.consume() {
+            print(try message.text())
+            try message.ack()
+            break
+        }
+        await connection.close()
+    }
+
     /// Has the broker close the connection of this name, and no other, with 320. One that logs in has no properties yet.
     private static func closing(_ name: String) -> String {
         """
@@ -159,7 +176,7 @@ struct ReadmeExamples {
         let here = URL(filePath: #filePath)
         let root = here.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let documentation = "Sources/RabbitMQ/RabbitMQ.docc"
-        let pages = try ["README.md", "\(documentation)/Reconnecting.md"].map {
+        let pages = try ["README.md", "\(documentation)/RabbitMQ.md", "\(documentation)/Reconnecting.md"].map {
             try String(contentsOf: root.appending(path: $0), encoding: .utf8)
         }
         let source = try String(contentsOf: here, encoding: .utf8)
@@ -167,7 +184,7 @@ struct ReadmeExamples {
         let examples = pages.joined().components(separatedBy: "```swift\n").dropFirst()
             .map { $0.components(separatedBy: "```")[0] }
             .filter { !$0.contains(".package(") && !$0.contains("import RabbitMQ") }
-        #expect(examples.count == 4)
+        #expect(examples.count == 5)
         for line in examples.joined().split(separator: "\n") {
             let line = line.trimmingCharacters(in: .whitespaces)
             let isCompiled = lines.contains(line)

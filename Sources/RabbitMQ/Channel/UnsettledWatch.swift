@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import Logging
 internal import Synchronization
 
@@ -9,11 +10,17 @@ final class UnsettledWatch: Sendable {
     private struct State {
         /// The queues of consumers that need to settle, by consumer tag.
         var consuming: [String: String] = [:]
-        /// Other queues from which deliveries may be left.
-        var others: Set<String> = []
+        /// The latest of the other queues from which deliveries may be left; a warning names five.
+        var others: Deque<String> = []
         var ages = DeliveryAges()
         var warned: UInt64 = 0
         var timer: UInt64?
+
+        mutating func note(_ queue: String) {
+            guard !others.contains(queue) else { return }
+            if others.count == 8 { others.removeFirst() }
+            others.append(queue)
+        }
     }
 
     private struct Warning {
@@ -41,12 +48,12 @@ final class UnsettledWatch: Sendable {
 
     /// A message to be settled was asked for and came.
     func begin(queue: String, session: ChannelSession) {
-        begin(session) { $0.others.insert(queue) }
+        begin(session) { $0.note(queue) }
     }
 
     func end(consumerTag: String) {
         state.withLock { state in
-            if let queue = state.consuming.removeValue(forKey: consumerTag) { state.others.insert(queue) }
+            if let queue = state.consuming.removeValue(forKey: consumerTag) { state.note(queue) }
         }
     }
 
@@ -78,7 +85,7 @@ final class UnsettledWatch: Sendable {
             state.timer = nextLook(session)
             guard let oldest, let age, oldest > state.warned, age >= timeout.nanoseconds / 5 * 4 else { return nil }
             state.warned = oldest
-            return Warning(tag: oldest, age: age, queues: state.others.union(state.consuming.values).sorted())
+            return Warning(tag: oldest, age: age, queues: Set(state.others).union(state.consuming.values).sorted())
         }
         if let warning { log(warning, session) }
     }

@@ -52,7 +52,9 @@ public struct ConnectionConfiguration: Sendable {
     /// How long the broker lets a delivery be unsettled before it closes the channel: its `consumer_timeout`; 30 minutes
     /// by default, as with RabbitMQ. Zero if it has none.
     ///
-    /// When a delivery has waited for four fifths of it, the ``logger`` gets a warning.
+    /// The broker is not told: when a delivery has waited for four fifths of it, the ``logger`` gets a warning, and that is
+    /// all. Where queues or consumers have a timeout of their own (`x-consumer-timeout`, RabbitMQ 3.12), give the
+    /// shortest.
     /// RabbitMQ: [Delivery acknowledgement timeout](https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout).
     public var consumerTimeout: Duration = .seconds(1800)
 

@@ -119,7 +119,8 @@ extension AMQPError.Code {
     /// The link was lost before the broker confirmed: publishing again may double the message.
     public static let outcomeUnknown = AMQPError.Code(.outcomeUnknown)
 
-    /// The broker had the connection blocked (`connection.blocked`) for longer than the caller waits.
+    /// Publishing had to wait for longer than ``ConnectionConfiguration/publishTimeout``; the message says for what: the
+    /// broker blocks the connection or has stopped the channel's flow, too much is unconfirmed or waits to be written.
     public static let blockedTooLong = AMQPError.Code(.blockedTooLong)
 
     /// The queue, exchange or binding was deleted through this very object.

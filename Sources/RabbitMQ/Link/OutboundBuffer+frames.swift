@@ -10,7 +10,7 @@ extension OutboundBuffer {
     private static let end = UInt8(AMQP_FRAME_END)
     private static let basicClass = UInt16(60)
 
-    /// A body of this many bytes or more is spliced in; a shorter one is copied, which costs less than a system call.
+    /// A body of this many bytes or more is spliced in; a shorter one is copied, which costs less than keeping it.
     private static let spliceThreshold = 32 * 1024
 
     func appendHeartbeat() {

@@ -55,7 +55,7 @@ final class Outbox: Sendable {
     private let limits: Limits
     private let scheduleFlush: @Sendable () -> Void
 
-    /// - Parameter scheduleFlush: Has ``exchange(_:)`` called on the queue soon.
+    /// - Parameter scheduleFlush: Has ``exchange(_:after:)`` called on the queue soon.
     init(limits: Limits, scheduleFlush: @escaping @Sendable () -> Void) {
         self.limits = limits
         self.scheduleFlush = scheduleFlush

@@ -7,7 +7,8 @@ extension Channel {
     /// nothing. RabbitMQ: [Publisher confirms](https://www.rabbitmq.com/docs/confirms#publisher-confirms).
     ///
     /// - Parameter maxUnconfirmed: The most messages that may be unconfirmed, at least 1; publishing waits while there
-    ///   are so many, for the configuration's `publishTimeout` at the most.
+    ///   are so many, for the configuration's `publishTimeout` at the most. A mandatory message is kept with its body
+    ///   until it is confirmed, to recognize it if it comes back: with large bodies, allow fewer.
     /// - Throws: ``AMQPError/Code/preconditionFailed`` if the channel is transactional, which closes it; other
     ///   ``AMQPError``s; `CancellationError`.
     public func confirmSelect(maxUnconfirmed: Int = 1000) async throws {

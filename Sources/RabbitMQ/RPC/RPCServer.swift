@@ -46,7 +46,8 @@ public final class RPCServer: Sendable {
 
     /// Takes no more requests, waits until those that run are answered, and closes the server's channel.
     ///
-    /// Requests that were not begun stay in the queue, for other servers. Stopping again does nothing.
+    /// Requests that were not begun stay in the queue, for other servers. Stopping again does nothing. While the broker
+    /// takes no messages, those that run can't be answered and stopping waits with them: set a limit.
     ///
     /// - Parameter grace: How long those that run may take; if nil, as long as they like. When it has passed, or when
     ///   this task is cancelled, their tasks are cancelled; one that then throws is not answered but goes back to the

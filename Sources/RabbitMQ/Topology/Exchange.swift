@@ -52,6 +52,7 @@ public final class Exchange: Sendable {
     @inlinable
     @discardableResult
     public func publish(_ message: Message, routingKey: String, mandatory: Bool = true) async throws -> PublishReceipt {
+        try Task.checkCancellation()
         // Mostly there is nothing to wait for: in the caller's module, that costs no asynchronous call.
         if let receipt = try publishAtOnce(message, routingKey: routingKey, mandatory: mandatory) { return receipt }
         return try await publishWaiting(message, routingKey: routingKey, mandatory: mandatory)
