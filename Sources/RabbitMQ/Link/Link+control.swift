@@ -15,12 +15,19 @@ extension Link {
             end(AMQPError(.connectionClosed, "the connection was closed by the application"))
         case .connectionBlocked(let reason):
             logger.warning("the broker blocks publishing", metadata: ["reason": "\(reason)"])
-            outbox.setBlocked(reason)
+            if outbox.setBlocked(reason), !awaitsUnblocked {
+                awaitsUnblocked = true
+                gauge.callBegan()
+            }
             blocking.set(reason)
         case .connectionUnblocked:
             logger.info("the broker takes messages again")
             outbox.setBlocked(nil)
             blocking.set(nil)
+            if awaitsUnblocked {
+                awaitsUnblocked = false
+                gauge.callEnded()
+            }
         case .connectionUpdateSecretOk:
             guard !updateSecretReplies.isEmpty else { throw Self.unexpected(method) }
             updateSecretReplies.removeFirst().succeed(())

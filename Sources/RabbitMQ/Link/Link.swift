@@ -39,6 +39,8 @@ actor Link {
     var parameters: ConnectionParameters?
     @exclusivity(unchecked) var inboxes: [(any ChannelInbox)?] = []
     var updateSecretReplies: [OneShot<Void>] = []
+    /// Whether publishers that were held back already wait for connection.unblocked, which is to be heard.
+    var awaitsUnblocked = false
 
     /// Says when the socket can be read or written.
     var watch: SocketWatch?

@@ -206,9 +206,15 @@ final class Outbox: Sendable {
     /// Why the broker takes no messages now, or nil.
     var blockedReason: String? { state.withLock { $0.blockedReason } }
 
-    func setBlocked(_ reason: String?) {
-        state.withLock { $0.blockedReason = reason }
+    /// - Returns: Whether publishers wait who were held back before, and now for the end of it.
+    @discardableResult
+    func setBlocked(_ reason: String?) -> Bool {
+        let isAwaited = state.withLock { state in
+            state.blockedReason = reason
+            return reason != nil && !state.heldBack.isEmpty
+        }
         admit()
+        return isAwaited
     }
 
     // MARK: The queue's side

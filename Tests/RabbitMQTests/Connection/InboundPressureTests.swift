@@ -1,3 +1,4 @@
+import Synchronization
 import TestSupport
 import Testing
 
@@ -69,6 +70,33 @@ struct InboundPressureTests {
             }
             // Sooner than the timeouts, which would end it too.
             try await within(.seconds(5), "the end of the wait") { try await waiting.value }
+            withExtendedLifetime(deliveries) {}
+        }
+    }
+
+    @Test func `who was held back before the broker blocked hears that it blocks no more`() async throws {
+        try await ScriptedPeer.withChannel(sendBuffer: 4096) { configuration in
+            configuration.inboundHighWater = 16 * 1024
+            configuration.outboundHighWater = 50_000
+        } _: { peer, connection, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let deliveries = try await peer.consume(queue, noAck: true)
+            let exchange = channel.defaultExchange
+            let message = Message(body: [UInt8](repeating: 1, count: 30_000))
+            peer.pauseReading()
+            let publishing = Task { for _ in 0..<3 { try await exchange.publish(message, routingKey: "k") } }
+            try await eventually("a publisher is held back") {
+                connection.link.outbox.state.withLock { !$0.heldBack.isEmpty }
+            }
+            try await peer.send(.connectionBlocked, channel: 0) { $0.shortString("memory") }
+            let body = [UInt8](repeating: 0, count: 16 * 1024)
+            for tag in 1...4 as ClosedRange<UInt64> {
+                try await peer.send(PeerFrame.delivery(body, tag: tag, consumer: deliveries.consumer.tag))
+            }
+            try await eventually("the deliveries have come") { connection.link.gauge.waitingBytes > 64 * 1024 }
+            try await peer.send(.connectionUnblocked, channel: 0)
+            peer.resumeReading()
+            try await within(.seconds(5), "the end of the wait") { try await publishing.value }
             withExtendedLifetime(deliveries) {}
         }
     }
