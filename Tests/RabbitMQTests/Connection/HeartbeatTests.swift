@@ -29,35 +29,49 @@ struct HeartbeatTests {
         }
     }
 
-    @Test func `any byte is a sign of life, and a frame goes out every half interval`() async throws {
-        try await ScriptedPeer.withChannel(tune: second) { configuration in
+    @Test func `an idle client sends a heartbeat every half interval`() async throws {
+        try await ScriptedPeer.withConnection(tune: second) { configuration in
             configuration.heartbeat = .seconds(1)
-        } _: { peer, connection, channel in
-            let exchange = try await channel.declareExchange("")
+        } _: { peer, connection in
             let metronome = Metronome()
-            var last = ContinuousClock.now
-            let end = last + .seconds(4)
-            var longest = Duration.zero
+            let start = ContinuousClock.now
             var count = 0
-            // A publish now and then shifts when the next heartbeat is due.
-            let publishing = Task {
-                while !Task.isCancelled {
-                    try await Task.sleep(for: .milliseconds(630))
-                    try await exchange.publish(Message("x"), routingKey: "q")
-                }
-            }
-            while ContinuousClock.now < end {
-                let frame = try await peer.nextFrame()
-                let now = ContinuousClock.now
-                longest = max(longest, now - last)
-                last = now
-                if frame.type == PeerFrame.Kind.heartbeat { count += 1 }
-                // Spoken as often as the client is heard.
+            while true {
+                #expect(try await peer.nextFrame() == .heartbeat)
+                guard ContinuousClock.now - start < .seconds(4) + metronome.lateness * 8 else { break }
+                count += 1
                 try await peer.send(.heartbeat)
             }
-            publishing.cancel()
-            #expect(longest < .milliseconds(900) + metronome.lateness * 2)
-            #expect(count >= 3)
+            // Seven or eight in four seconds; with one an interval it would be four.
+            #expect(count >= 6)
+            #expect(connection.closeReason == nil)
+        }
+    }
+
+    enum SignOfLife: CaseIterable, Sendable { case methods, singleBytes }
+
+    @Test(arguments: SignOfLife.allCases)
+    func `a peer that sends no heartbeats but anything else, if only a byte, counts as alive`(sign: SignOfLife)
+        async throws
+    {
+        try await ScriptedPeer.withConnection(tune: second) { configuration in
+            configuration.heartbeat = .seconds(1)
+        } _: { peer, connection in
+            let blocked = PeerFrame.method(.connectionBlocked, channel: 0) { $0.shortString("low on disk") }
+            var rest = blocked.bytes[...]
+            let start = ContinuousClock.now
+            // The client's heartbeats, two an interval, say when.
+            for _ in 0..<7 {
+                #expect(try await peer.nextFrame("a heartbeat") == .heartbeat)
+                switch sign {
+                case .methods: try await peer.send(blocked)
+                case .singleBytes: try await peer.send([rest.removeFirst()])
+                }
+            }
+            // More than the two intervals after which silence is the end.
+            #expect(ContinuousClock.now - start > .seconds(2))
+            try await peer.send(Array(rest))
+            try await eventually("it is heard") { connection.blockedReason == "low on disk" }
             #expect(connection.closeReason == nil)
         }
     }
