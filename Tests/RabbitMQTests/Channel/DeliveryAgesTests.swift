@@ -1,3 +1,5 @@
+import Synchronization
+import TestSupport
 import Testing
 
 @testable import RabbitMQ
@@ -30,6 +32,21 @@ struct DeliveryAgesTests {
         #expect(age.map { $0 <= 50_020 } == true)
     }
 
+    @Test("deliveries that are settled soon never get old, though some are unsettled at each look")
+    func settledSoon() {
+        var ledger = SettlementLedger()
+        var ages = DeliveryAges()
+        var greatest: UInt64 = 0
+        for tag in 1...1000 as ClosedRange<UInt64> {
+            ledger.delivered(tag)
+            if tag > 3 { _ = ledger.acknowledge(tag - 3, multiple: false) }
+            ledger.takeAcknowledgements { _, _ in }
+            let age = ages.look(end: ledger.end, oldest: ledger.oldestUnsettled, now: tag * 100)
+            greatest = max(greatest, age ?? 0)
+        }
+        #expect(greatest == 200)
+    }
+
     @Test("the ledger knows its oldest unsettled delivery, and how far it has come")
     func ledger() {
         var ledger = SettlementLedger()
@@ -47,5 +64,34 @@ struct DeliveryAgesTests {
         #expect(ledger.oldestUnsettled == 1_000_000)
         _ = ledger.reject(1_000_000, multiple: false)
         #expect(ledger.oldestUnsettled == nil)
+    }
+
+    @Test("deliveries that need no acknowledgement are not in the ledger, however they come", .timeLimit(.minutes(1)))
+    func withoutAcknowledgement() async throws {
+        try await ScriptedPeer.withChannel { peer, _, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let deliveries = try await peer.consume(queue, noAck: true)
+            try await peer.send(PeerFrame.delivery([1], tag: 1, consumer: deliveries.consumer.tag))
+            // A body of two frames, which is put together.
+            let parts = PeerFrame.delivery([2, 2], tag: 2, consumer: deliveries.consumer.tag)
+            try await peer.send([parts[0], parts[1], .body(channel: 1, [2]), .body(channel: 1, [2])])
+            var iterator = deliveries.makeAsyncIterator()
+            #expect(try await iterator.next()?.deliveryTag == 1)
+            #expect(try await iterator.next()?.deliveryTag == 2)
+            async let got = queue.get(noAck: true)
+            try await peer.expect(.basicGet)
+            try await peer.send([
+                .method(.basicGetOk, channel: 1) {
+                    $0.longLong(3)
+                    $0.octet(0)
+                    $0.shortString("")
+                    $0.shortString("q")
+                    $0.long(0)
+                }, .header(channel: 1, bodySize: 0),
+            ])
+            #expect(try await got?.deliveryTag == 3)
+            let ledger = channel.session.state.withLock { $0.settlements }
+            #expect(ledger.end == 1 && ledger.oldestUnsettled == nil)
+        }
     }
 }
