@@ -184,21 +184,6 @@ struct CallsTests {
         }
     }
 
-    @Test func `a flow that is stopped and resumed is answered`() async throws {
-        try await ScriptedPeer.withChannel { peer, _, channel in
-            let exchange = try await channel.declareExchange("")
-            try await peer.send(.channelFlow) { $0.octet(0) }
-            var stopped = try await peer.expect(.channelFlowOk).fields
-            #expect(stopped.octet() == 0)
-            let publishing = Task { try await exchange.publish(Message("x"), routingKey: "q") }
-            try await peer.send(.channelFlow) { $0.octet(1) }
-            var resumed = try await peer.expect(.channelFlowOk).fields
-            #expect(resumed.octet() == 1)
-            _ = try await publishing.value
-            _ = try await peer.expectPublish()
-        }
-    }
-
     @Test func `danger: a message over the limit closes its channel alone, whatever its header claims`() async throws {
         for size in [101, 8 << 30, .max] as [UInt64] {
             try await ScriptedPeer.withChannel {

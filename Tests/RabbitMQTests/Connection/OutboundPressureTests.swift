@@ -75,23 +75,6 @@ struct OutboundPressureTests {
         }
     }
 
-    @Test func `connection.blocked holds publishers, not calls, and says why when it is too long`() async throws {
-        try await ScriptedPeer.withChannel { configuration in
-            configuration.publishTimeout = .milliseconds(300)
-        } _: { peer, connection, channel in
-            let exchange = try await channel.declareExchange("")
-            try await peer.send(.connectionBlocked, channel: 0) { $0.shortString("low on disk") }
-            try await eventually("blocked") { connection.blockedReason != nil }
-            let error = try await thrownError { try await exchange.publish(Message("x"), routingKey: "q") }
-            #expect(error.code == .blockedTooLong)
-            #expect(error.message.contains("low on disk"))
-            let qos = Task { try await channel.setQos() }
-            try await peer.expect(.basicQos)
-            try await peer.send(.basicQosOk)
-            try await qos.value
-        }
-    }
-
     @Test func `the end of a channel reaches its publishers that wait, and lets others through`() async throws {
         try await ScriptedPeer.withChannel(sendBuffer: 4096) { configuration in
             configuration.outboundHighWater = 50_000
