@@ -52,7 +52,7 @@ struct CallsTests {
     }
 
     @Test(arguments: Call.all)
-    func `a peer that dies`(call: Call) async throws {
+    func `a peer that dies fails the call, and later ones, with connectionLost`(call: Call) async throws {
         try await withCall(call) { peer, channel, running in
             peer.hangUp()
             let error = try await thrownError { try await running.value }
@@ -63,7 +63,7 @@ struct CallsTests {
     }
 
     @Test(arguments: Call.all)
-    func `a peer that never answers`(call: Call) async throws {
+    func `a peer that never answers fails the call with timedOut, and the channel stays open`(call: Call) async throws {
         try await withCall(call) {
             $0.callTimeout = .seconds(3)
         } _: { peer, channel, running in
@@ -74,7 +74,7 @@ struct CallsTests {
     }
 
     @Test(arguments: Call.all)
-    func `a peer that closes the channel, or the connection`(call: Call) async throws {
+    func `a peer that closes the channel, or the connection, fails the call with its reason`(call: Call) async throws {
         try await withCall(call) { peer, channel, running in
             try await peer.sendClose(.channelClose, channel: 1, code: 405, text: "LOCKED", cause: call.method)
             try await peer.expect(.channelCloseOk, channel: 1)
@@ -94,7 +94,7 @@ struct CallsTests {
     }
 
     @Test(arguments: Call.all)
-    func `a caller that is cancelled`(call: Call) async throws {
+    func `a caller that is cancelled gets a CancellationError, and the channel stays open`(call: Call) async throws {
         try await withCall(call) { peer, channel, running in
             running.cancel()
             let result = try await within(.seconds(10), "the end") { await running.result }

@@ -43,7 +43,9 @@ struct OpeningTests {
     }
 
     @Test(arguments: OpeningStep.allCases)
-    func `a peer that hangs up`(step: OpeningStep) async throws {
+    func `a peer that hangs up fails connecting with connectionLost, or authenticationFailed at the login`(
+        step: OpeningStep
+    ) async throws {
         let error = try await failure { peer in
             try await step.play(peer)
             peer.hangUp()
@@ -58,7 +60,9 @@ struct OpeningTests {
     }
 
     @Test(arguments: OpeningStep.allCases)
-    func `a peer that hangs up, and would have told of bad credentials`(step: OpeningStep) async throws {
+    func `a peer that hangs up, and would have told of bad credentials, fails connecting with connectionLost`(
+        step: OpeningStep
+    ) async throws {
         let error = try await failure { peer in
             try await step.play(peer, properties: ScriptedPeer.authenticationFailureClose)
             peer.hangUp()
@@ -68,7 +72,7 @@ struct OpeningTests {
     }
 
     @Test(arguments: OpeningStep.allCases)
-    func `a peer that falls silent`(step: OpeningStep) async throws {
+    func `a peer that falls silent fails connecting with timedOut`(step: OpeningStep) async throws {
         let error = try await failure { configuration in
             configuration.connectTimeout = .milliseconds(500)
         } _: { peer in
@@ -78,7 +82,7 @@ struct OpeningTests {
     }
 
     @Test(arguments: OpeningStep.allCases)
-    func `a caller that is cancelled`(step: OpeningStep) async throws {
+    func `a caller that is cancelled gets a CancellationError and hangs up`(step: OpeningStep) async throws {
         let peer = try ScriptedPeer()
         defer { peer.hangUp() }
         let connecting = Task { [configuration = peer.configuration] in try await Connection.connect(configuration) }
@@ -155,7 +159,7 @@ struct OpeningTests {
             PeerFrame.method(.connectionStart, channel: 0) { $0.raw([0, 9, 0xFF, 0xFF, 0xFF, 0xFF]) }.bytes,
         ]
     )
-    func `a peer that speaks something else`(bytes: [UInt8]) async throws {
+    func `a peer that speaks something else fails connecting with protocolViolation`(bytes: [UInt8]) async throws {
         let error = try await failure { peer in
             try await peer.expectProtocolHeader()
             try await peer.send(bytes)
@@ -164,7 +168,9 @@ struct OpeningTests {
     }
 
     @Test(arguments: [true, false])
-    func `danger: 26,000 levels in connection.start, before login`(inArrays: Bool) async throws {
+    func `danger: 26,000 levels in connection.start, before login, fail connecting with protocolViolation`(
+        inArrays: Bool
+    ) async throws {
         let properties = deepEntries(levels: inArrays ? 26_000 : 21_000, inArrays: inArrays)
         let error = try await failure { peer in
             try await peer.expectProtocolHeader()

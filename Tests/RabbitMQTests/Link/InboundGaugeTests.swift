@@ -53,7 +53,7 @@ struct InboundGaugeTests {
         #expect(gauge.decide())
     }
 
-    @Test func `marks of any size`() {
+    @Test func `the greatest mark and margin do not overflow, and never pause reading`() {
         let gauge = InboundGauge(highWater: .max, callMargin: .max) {}
         gauge.callBegan()
         gauge.add(1 << 40)
