@@ -14,22 +14,6 @@ struct RPCServerTests {
 
     private struct Failure: Error {}
 
-    /// A queue that outlives a server's connection, and a client for it.
-    private func withClient(_ body: (Connection, Queue, RPCClient) async throws -> Void) async throws {
-        try await TestBroker.withChannel { connection, channel in
-            let queue = try await channel.declareQueue(TestBroker.uniqueName("rpc"), durable: false)
-            do {
-                try await connection.withRPCClient(routingKey: queue.name, timeout: .seconds(60)) { client in
-                    try await body(connection, queue, client)
-                }
-            } catch {
-                _ = try? await queue.delete(ifUnused: false, ifEmpty: false)
-                throw error
-            }
-            try await queue.delete(ifUnused: false, ifEmpty: false)
-        }
-    }
-
     /// The queue, by way of a connection of its own.
     private func elsewhere(_ queue: Queue) async throws -> Queue {
         let connection = try await Connection.connect(try TestBroker.configuration)
@@ -38,7 +22,7 @@ struct RPCServerTests {
 
     @Test("typed requests get typed replies, several at a time")
     func typed() async throws {
-        try await withClient { connection, queue, client in
+        try await TestBroker.withRPCClient { connection, queue, client in
             let server = try await queue.serve(maxConcurrency: 8) { (question: Question) in
                 Answer(square: question.number * question.number)
             }
@@ -58,7 +42,7 @@ struct RPCServerTests {
 
     @Test("errors come back typed, with the server's text, and the server goes on")
     func errors() async throws {
-        try await withClient { connection, queue, client in
+        try await TestBroker.withRPCClient { connection, queue, client in
             try await queue.serve { (question: Question) -> Answer in
                 if question.number == 1 { throw RPCError("odd", "one is odd") }
                 throw Failure()
@@ -77,7 +61,7 @@ struct RPCServerTests {
 
     @Test("what the client gets to know of an error can be chosen")
     func hiddenErrors() async throws {
-        try await withClient { connection, queue, client in
+        try await TestBroker.withRPCClient { connection, queue, client in
             try await queue.serve(onError: { _ in RPCError(.failed, "sorry") }) { (_: Question) -> Answer in
                 throw Failure()
             }
@@ -89,7 +73,7 @@ struct RPCServerTests {
 
     @Test("a reply that can't be sent becomes an error, and a reply that does not decode one of the client")
     func badReplies() async throws {
-        try await withClient { connection, queue, client in
+        try await TestBroker.withRPCClient { connection, queue, client in
             var configuration = try TestBroker.configuration
             configuration.maxMessageSize = 1000
             let small = try await Connection.connect(configuration)
@@ -111,7 +95,7 @@ struct RPCServerTests {
 
     @Test("when a server dies, another one gets the requests that it had not answered")
     func dyingServer() async throws {
-        try await withClient { connection, queue, client in
+        try await TestBroker.withRPCClient { connection, queue, client in
             let started = Collected<String>()
             let first = try await elsewhere(queue)
             try await first.serveMessages(maxConcurrency: 5) { request in
@@ -164,59 +148,9 @@ struct RPCServerTests {
         }
     }
 
-    @Test("stopping lets those that run finish, and leaves the others to another server")
-    func gracefulStop() async throws {
-        try await withClient { connection, queue, client in
-            let started = Collected<String>()
-            let gate = Collected<Bool>()
-            let server = try await queue.serveMessages(maxConcurrency: 3) { request in
-                started.add(try request.text())
-                try await eventually("the gate opens", within: .seconds(60)) { gate.count > 0 }
-                return try Message("first")
-            }
-            let calls = (0..<10).map { number in Task { try await client.call(Message("\(number)")).text() } }
-            try await eventually("three are begun") { started.count == 3 }
-            let stopping = Task { await server.stop() }
-            try await eventually("no consumer is left") {
-                let channel = try await connection.openChannel()
-                return try await channel.declareQueue(queue.name, durable: false, passive: true).consumerCount == 0
-            }
-            gate.add(true)
-            await stopping.value
-            try await server.waitUntilStopped()
-            #expect(started.count == 3)
-            let second = try await queue.serveMessages { _ in try Message("second") }
-            var replies: [String] = []
-            for call in calls { replies.append(try await call.value) }
-            #expect(replies.filter { $0 == "first" }.count == 3)
-            #expect(replies.filter { $0 == "second" }.count == 7)
-            await second.stop()
-            await second.stop()
-        }
-    }
-
-    @Test("handlers that outlast the grace are cancelled, and their requests go to another server")
-    func impatientStop() async throws {
-        try await withClient { connection, queue, client in
-            let started = Collected<Int>()
-            let server = try await queue.serveMessages { _ in
-                started.add(1)
-                try await Task.sleep(for: .seconds(600))
-                return try Message("never")
-            }
-            let call = Task { try await client.call(Message("x")).text() }
-            try await eventually("it is begun") { started.count == 1 }
-            try await within(.seconds(20), "the server stops") { await server.stop(within: .milliseconds(100)) }
-            let second = try await queue.serveMessages { _ in try Message("second") }
-            let reply = try await call.value
-            #expect(reply == "second")
-            await second.stop()
-        }
-    }
-
     @Test("requests whose deadline passes while the server is busy are never run")
     func staleRequests() async throws {
-        try await withClient { connection, queue, client in
+        try await TestBroker.withRPCClient { connection, queue, client in
             let seen = Collected<String>()
             let gate = Collected<Bool>()
             let server = try await queue.serveMessages(maxConcurrency: 1) { request in
@@ -248,7 +182,7 @@ struct RPCServerTests {
 
     @Test("requests that want no reply, or whose address is nonsense, are run and acknowledged")
     func oddRequests() async throws {
-        try await withClient { connection, queue, client in
+        try await TestBroker.withRPCClient { connection, queue, client in
             let seen = Collected<String>()
             let server = try await queue.serveMessages { request in
                 seen.add(try request.text())
