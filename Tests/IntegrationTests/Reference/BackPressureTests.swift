@@ -16,6 +16,22 @@ extension UnderLoad {
             }
         }
 
+        /// Lends a connection that reads little ahead of its consumers, and a queue with this many messages of 10,000 bytes.
+        private func withFullQueue(
+            _ count: Int,
+            heartbeat: Duration = .seconds(60),
+            _ body: (Connection, Queue) async throws -> Void
+        ) async throws {
+            var configuration = try TestBroker.configuration
+            configuration.inboundHighWater = 64 << 10
+            configuration.heartbeat = heartbeat
+            try await Connection.withConnection(configuration) { connection in
+                let queue = try await connection.openChannel().declareQueue(exclusive: true)
+                try await Self.fill(queue, count, size: 10_000)
+                try await body(connection, queue)
+            }
+        }
+
         /// Waits until a number no longer changes.
         @discardableResult
         private func settled(_ what: String, _ number: () throws -> Int) async throws -> Int {
@@ -112,12 +128,7 @@ extension UnderLoad {
 
         @Test("a message on another channel is confirmed while reading is paused, and so is one for each message taken")
         func confirmsWhilePaused() async throws {
-            var configuration = try TestBroker.configuration
-            configuration.inboundHighWater = 64 << 10
-            try await Connection.withConnection(configuration) { connection in
-                let channel = try await connection.openChannel()
-                let queue = try await channel.declareQueue(exclusive: true)
-                try await Self.fill(queue, 5000, size: 10_000)
+            try await withFullQueue(5000) { connection, queue in
                 var iterator = try await queue.consume(noAck: true).makeAsyncIterator()
                 let publishing = try await connection.openChannel()
                 let target = try await publishing.declareQueue(exclusive: true)
@@ -136,13 +147,7 @@ extension UnderLoad {
 
         @Test("while reading is paused the heartbeats don't end the connection")
         func heartbeatsWhilePaused() async throws {
-            var configuration = try TestBroker.configuration
-            configuration.heartbeat = .seconds(1)
-            configuration.inboundHighWater = 64 << 10
-            try await Connection.withConnection(configuration) { connection in
-                let channel = try await connection.openChannel()
-                let queue = try await channel.declareQueue(exclusive: true)
-                try await Self.fill(queue, 3000, size: 10_000)
+            try await withFullQueue(3000, heartbeat: .seconds(1)) { connection, queue in
                 var iterator = try await queue.consume(noAck: true).makeAsyncIterator()
                 _ = try await iterator.next()
                 // Longer than the two intervals after which silence is an end, to either side.
@@ -219,12 +224,7 @@ extension UnderLoad {
 
         @Test("a callback consumer without acks that is cancelled midway lets reading go on")
         func cancelledWhilePaused() async throws {
-            var configuration = try TestBroker.configuration
-            configuration.inboundHighWater = 64 << 10
-            try await Connection.withConnection(configuration) { connection in
-                let channel = try await connection.openChannel()
-                let queue = try await channel.declareQueue(exclusive: true)
-                try await Self.fill(queue, 3000, size: 10_000)
+            try await withFullQueue(3000) { connection, queue in
                 let began = Collected<Int>()
                 let consumer = try await queue.consume(noAck: true) { message in
                     began.add(Self.number(message))
@@ -235,7 +235,7 @@ extension UnderLoad {
                 try await consumer.cancel()
                 let count = began.count
                 #expect(try await connection.answers())
-                #expect(try await channel.declareQueue(exclusive: true).messageCount == 0)
+                #expect(try await queue.channel.declareQueue(exclusive: true).messageCount == 0)
                 #expect(began.count == count)
             }
         }
