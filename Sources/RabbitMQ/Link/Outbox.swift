@@ -127,12 +127,10 @@ final class Outbox: Sendable {
 
     /// Appends a message, if there is room.
     ///
-    /// - Parameters:
-    ///   - size: The size of its body.
-    ///   - append: Called under the lock, appends it; or doesn't, and says so.
+    /// - Parameter append: Called under the lock, appends it; or doesn't, and says so.
     /// - Returns: Whether it was appended.
     @inline(__always)
-    func publish(size: Int, append: (inout State) throws(AMQPError) -> Bool) throws(AMQPError) -> Bool {
+    func publish(append: (inout State) throws(AMQPError) -> Bool) throws(AMQPError) -> Bool {
         var wakes = false
         let isAppended = try withUncontendedState { state throws(AMQPError) -> Bool in
             if let ended = state.ended ?? state.refusal { throw ended }
@@ -149,30 +147,28 @@ final class Outbox: Sendable {
     /// - Parameters:
     ///   - size: The size of its body.
     ///   - isAdmitted: Whether it was held back before and is let through now.
-    ///   - append: Called under the lock, appends it.
+    ///   - append: Called under the lock, appends it; or doesn't, and the room that was kept for it goes to the next.
     /// - Returns: nil, or what to wait for before trying again: too much is waiting, or the broker takes nothing.
     func publish(
         size: Int,
         isAdmitted: Bool,
         append: (inout State) throws(AMQPError) -> Void
     ) throws(AMQPError) -> OneShot<Void>? {
+        var isAppended = false
         var wakes = false
-        do throws(AMQPError) {
-            let heldBack = try state.withLock { state throws(AMQPError) -> OneShot<Void>? in
-                if isAdmitted { state.heldBack.redeem(size) }
-                if let ended = state.ended ?? state.refusal { throw ended }
-                if !isAdmitted, isFull(state) { return state.heldBack.hold(size) }
-                try append(&state)
-                wakes = state.requestFlush(isUrgent: false)
-                return nil
-            }
-            if wakes { scheduleFlush() }
-            return heldBack
-        } catch {
-            // The room that was kept for it goes to the next.
-            if isAdmitted { admit() }
-            throw error
+        defer { if isAdmitted, !isAppended { admit() } }
+        let heldBack = try state.withLock { state throws(AMQPError) -> OneShot<Void>? in
+            if isAdmitted { state.heldBack.redeem(size) }
+            if let ended = state.ended ?? state.refusal { throw ended }
+            if !isAdmitted, isFull(state) { return state.heldBack.hold(size) }
+            let before = state.buffer.byteCount
+            try append(&state)
+            isAppended = state.buffer.byteCount > before
+            wakes = isAppended && state.requestFlush(isUrgent: false)
+            return nil
         }
+        if wakes { scheduleFlush() }
+        return heldBack
     }
 
     @inline(__always)

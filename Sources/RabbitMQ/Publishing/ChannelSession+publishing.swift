@@ -24,23 +24,18 @@ extension ChannelSession {
         try ShortString.validate(routingKey, name: "routing key")
         guard message.body.count <= maxMessageSize else { throw tooLarge(message.body.count) }
         var receipt = PublishReceipt(confirm: nil)
-        let isAppended = try outbox.publish(size: message.body.count) { outbox throws(AMQPError) -> Bool in
+        let isAppended = try outbox.publish { outbox throws(AMQPError) -> Bool in
             guard isOpen.load(ordering: .relaxed) else { throw endReason }
             let mode = publishing.load(ordering: .relaxed)
             guard mode == .plain || mode == .confirming && hasRoom else { return false }
-            try outbox.buffer.appendPublish(
+            receipt = try encode(
                 message,
                 exchange: exchange,
                 routingKey: routingKey,
                 mandatory: mandatory,
-                channel: number,
-                frameMax: outbox.frameMax,
-                pool: outbox.pool,
-                template: outbox.template
-            )
-            guard mode == .confirming else { return true }
-            receipt = PublishReceipt(
-                confirm: number(message, exchange, routingKey, mandatory: mandatory, hasPlace: false)
+                hasPlace: false,
+                mode: mode,
+                to: &outbox
             )
             return true
         }
@@ -49,7 +44,33 @@ extension ChannelSession {
 
     private var hasRoom: Bool { state.withLock { $0.confirms?.hasRoom ?? true } }
 
-    /// Gives a message its number. Called under the outbox's lock, so that numbers are in the order of the wire.
+    /// Encodes a message; on a confirming channel it gets its number. Called under the outbox's lock, so that numbers are
+    /// in the order of the wire.
+    @inline(__always)
+    private func encode(
+        _ message: borrowing Message,
+        exchange: String,
+        routingKey: String,
+        mandatory: Bool,
+        hasPlace: Bool,
+        mode: PublishingMode,
+        to outbox: inout Outbox.State
+    ) throws(AMQPError) -> PublishReceipt {
+        try outbox.buffer.appendPublish(
+            message,
+            exchange: exchange,
+            routingKey: routingKey,
+            mandatory: mandatory,
+            channel: number,
+            frameMax: outbox.frameMax,
+            pool: outbox.pool,
+            template: outbox.template
+        )
+        guard mode.contains(.confirming) else { return PublishReceipt(confirm: nil) }
+        return PublishReceipt(confirm: number(message, exchange, routingKey, mandatory: mandatory, hasPlace: hasPlace))
+    }
+
+    /// Gives a message its number.
     private func number(
         _ message: borrowing Message,
         _ exchange: String,
@@ -83,7 +104,22 @@ extension ChannelSession {
     }
 
     private func append(_ publish: Publish, hasPlace: Bool, since start: UInt64) async throws -> PublishReceipt {
-        var receipt = PublishReceipt(confirm: nil)
+        while true {
+            if let receipt = try await appendOnceThereIsRoom(publish, hasPlace: hasPlace, since: start) {
+                return receipt
+            }
+            // The flow was stopped while it waited for something else.
+            try await waitForFlow(since: start)
+        }
+    }
+
+    /// - Returns: nil if it must wait for the flow by then.
+    private func appendOnceThereIsRoom(
+        _ publish: Publish,
+        hasPlace: Bool,
+        since start: UInt64
+    ) async throws -> PublishReceipt? {
+        var receipt: PublishReceipt?
         var isAdmitted = false
         while let admission = try outbox.publish(
             size: publish.message.body.count,
@@ -100,28 +136,19 @@ extension ChannelSession {
         _ publish: Publish,
         hasPlace: Bool,
         to outbox: inout Outbox.State
-    ) throws(AMQPError) -> PublishReceipt {
+    ) throws(AMQPError) -> PublishReceipt? {
         guard isOpen.load(ordering: .relaxed) else { throw endReason }
-        if publishing.load(ordering: .relaxed).contains(.committing) { throw ChannelState.committing }
-        try outbox.buffer.appendPublish(
+        let mode = publishing.load(ordering: .relaxed)
+        if mode.contains(.committing) { throw ChannelState.committing }
+        guard !mode.isHeld else { return nil }
+        return try encode(
             publish.message,
             exchange: publish.exchange,
             routingKey: publish.routingKey,
             mandatory: publish.mandatory,
-            channel: number,
-            frameMax: outbox.frameMax,
-            pool: outbox.pool,
-            template: outbox.template
-        )
-        guard publishing.load(ordering: .relaxed).contains(.confirming) else { return PublishReceipt(confirm: nil) }
-        return PublishReceipt(
-            confirm: number(
-                publish.message,
-                publish.exchange,
-                publish.routingKey,
-                mandatory: publish.mandatory,
-                hasPlace: hasPlace
-            )
+            hasPlace: hasPlace,
+            mode: mode,
+            to: &outbox
         )
     }
 

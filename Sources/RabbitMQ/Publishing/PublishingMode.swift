@@ -22,4 +22,7 @@ struct PublishingMode: OptionSet, AtomicRepresentable {
     static let stopped = PublishingMode(rawValue: 2)
     /// A commit is not answered yet, before which nothing may be published.
     static let committing = PublishingMode(rawValue: 4)
+
+    /// Whether publishers wait.
+    var isHeld: Bool { !isDisjoint(with: [.stopped, .committing]) }
 }

@@ -4,21 +4,25 @@ import Testing
 
 @testable import RabbitMQ
 
+extension PeerMethod {
+    static let txSelect = PeerMethod(90, 10)
+    static let txSelectOk = PeerMethod(90, 11)
+    static let txCommit = PeerMethod(90, 20)
+    static let txCommitOk = PeerMethod(90, 21)
+    static let txRollback = PeerMethod(90, 30)
+    static let txRollbackOk = PeerMethod(90, 31)
+}
+
 @Suite("transactions", .timeLimit(.minutes(1)))
 struct TransactionTests {
-    private static let rollback = PeerMethod(90, 30)
-    private static let rollbackOk = PeerMethod(90, 31)
-    private static let commit = PeerMethod(90, 20)
-    private static let commitOk = PeerMethod(90, 21)
-
     /// Lends a transactional channel and two messages of a consumer.
     private func withTransactions(
         _ body: (ScriptedPeer, Channel, [IncomingMessage]) async throws -> Void
     ) async throws {
         try await ScriptedPeer.withChannel { peer, _, channel in
             async let selected: Void = channel.selectTransactions()
-            try await peer.expect(PeerMethod(90, 10))
-            try await peer.send(PeerMethod(90, 11))
+            try await peer.expect(.txSelect)
+            try await peer.send(.txSelectOk)
             try await selected
             let queue = try await peer.declareQueue(on: channel)
             let deliveries = try await peer.consume(queue)
@@ -39,7 +43,7 @@ struct TransactionTests {
             try messages[0].ack()
             let committing = Task { try await channel.commit() }
             try await peer.expect(.basicAck)
-            try await peer.expect(Self.commit)
+            try await peer.expect(.txCommit)
             let refused: [@Sendable () async throws -> Void] = [
                 { try await channel.defaultExchange.publish(Message(body: [1]), routingKey: "k") },
                 { try messages[1].ack() }, { try messages[1].reject() }, { try await channel.commit() },
@@ -54,7 +58,7 @@ struct TransactionTests {
             try await peer.expect(.basicQos)
             try await peer.send(.basicQosOk)
             try await calling.value
-            try await peer.send(Self.commitOk)
+            try await peer.send(.txCommitOk)
             try await committing.value
             try messages[1].ack()
             try await peer.expect(.basicAck)
@@ -69,12 +73,12 @@ struct TransactionTests {
             try messages[0].ack()
             let committing = Task { try await channel.commit() }
             try await peer.expect(.basicAck)
-            try await peer.expect(Self.commit)
+            try await peer.expect(.txCommit)
             committing.cancel()
             await #expect(throws: CancellationError.self) { try await committing.value }
             let early = #expect(throws: AMQPError.self) { try messages[1].ack() }
             #expect(early?.code == .unsupported)
-            try await peer.send(Self.commitOk)
+            try await peer.send(.txCommitOk)
             try await eventually("the commit is over") {
                 channel.session.state.withLock { !$0.settlements.isCommitting }
             }
@@ -94,15 +98,15 @@ struct TransactionTests {
                 }
             }
             try await peer.expect(.basicAck)
-            try await peer.expect(Self.rollback)
+            try await peer.expect(.txRollback)
             await #expect(throws: CancellationError.self) { try await working.value }
             // Settled anew, in the transaction that has begun behind the rollback.
             try messages[0].ack()
             try await peer.expect(.basicAck)
-            try await peer.send(Self.rollbackOk)
+            try await peer.send(.txRollbackOk)
             let committing = Task { try await channel.commit() }
-            try await peer.expect(Self.commit)
-            try await peer.send(Self.commitOk)
+            try await peer.expect(.txCommit)
+            try await peer.send(.txCommitOk)
             try await committing.value
             let second = #expect(throws: AMQPError.self) { try messages[0].ack() }
             #expect(second?.code == .alreadySettled)
@@ -117,11 +121,11 @@ struct TransactionTests {
             try await peer.send(PeerFrame.delivery([1], tag: 3, consumer: tag))
             try await eventually("it has come") { channel.session.state.withLock { $0.settlements.end == 4 } }
             let committing = Task { try await channel.commit() }
-            try await peer.expect(Self.commit)
+            try await peer.expect(.txCommit)
             deliveries.consumer.cancelInBackground()
             try await peer.expect(.basicCancel)
             #expect(peer.pendingFrames == [])
-            try await peer.send(Self.commitOk)
+            try await peer.send(.txCommitOk)
             try await committing.value
             var fields = try await peer.expect(.basicReject).fields
             #expect(fields.longLong() == 3)
