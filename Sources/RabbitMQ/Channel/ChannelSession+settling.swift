@@ -25,19 +25,17 @@ extension ChannelSession {
     /// - Parameter usesNack: Whether to send RabbitMQ's basic.nack, which knows `multiple`, or AMQP's basic.reject.
     func reject(_ tag: UInt64, requeue: Bool, multiple: Bool, usesNack: Bool) throws(AMQPError) {
         if let reason = state.withLock({ $0.closeReason }) { throw Self.stale(reason) }
+        let rejection = Rejection(tag: tag, requeue: requeue, multiple: multiple, usesNack: usesNack)
         do throws(AMQPError) {
             try outbox.append { buffer throws(AMQPError) in
-                try state.withLock { state throws(AMQPError) in
+                let writesAtOnce = try state.withLock { state throws(AMQPError) in
                     if let reason = state.closeReason { throw Self.stale(reason) }
                     // What is acknowledged already must not be rejected by `multiple`.
                     self.writeAcknowledgements(&state, to: buffer)
                     try Self.check(state.settlements.reject(tag, multiple: multiple), tag)
+                    return state.writesAtOnce(rejection)
                 }
-                if usesNack {
-                    try buffer.appendNack(channel: number, deliveryTag: tag, multiple: multiple, requeue: requeue)
-                } else {
-                    try buffer.appendReject(channel: number, deliveryTag: tag, requeue: requeue)
-                }
+                if writesAtOnce { try write(rejection, to: buffer) }
             }
         } catch {
             // The connection is being closed, or has ended.
@@ -47,17 +45,27 @@ extension ChannelSession {
 
     /// Gives deliveries back to the broker that nobody will see; on a channel that is closed they are there already.
     func requeue(_ tags: some Sequence<UInt64>) {
-        for tag in tags { requeue(tag) }
+        for tag in tags { try? reject(tag, requeue: true, multiple: false, usesNack: false) }
     }
 
-    private func requeue(_ tag: UInt64) {
+    /// The broker has answered a commit: what was settled meanwhile belongs to the next transaction, and goes out before
+    /// anything else of it.
+    func endCommit() {
         do throws(AMQPError) {
-            try reject(tag, requeue: true, multiple: false, usesNack: false)
+            try outbox.append { buffer throws(AMQPError) in
+                state.withLock { state in
+                    let rejections = state.endCommit()
+                    guard state.closeReason == nil else { return }
+                    writeAcknowledgements(&state, to: buffer)
+                    for rejection in rejections { try? write(rejection, to: buffer) }
+                }
+            }
         } catch {
-            guard error.code == ChannelState.committing.code else { return }
-            // The commit may have been answered meanwhile.
-            if !state.withLock({ $0.keepDuringCommit(tag) }) { requeue(tag) }
+            // The connection is being closed, or has ended: the broker has the deliveries again.
+            _ = state.withLock { $0.endCommit() }
+            _ = discardAcknowledgements(error)
         }
+        passTurn()
     }
 
     func writeSettlements(to buffer: OutboundBuffer) {
@@ -68,9 +76,18 @@ extension ChannelSession {
     }
 
     private func writeAcknowledgements(_ state: inout ChannelState, to buffer: OutboundBuffer) {
-        state.settlements.takeAcknowledgements { tag, multiple in
+        state.takeAcknowledgements { tag, multiple in
             // Its 13 bytes of arguments fit into any frame.
             try? buffer.appendAck(channel: number, deliveryTag: tag, multiple: multiple)
+        }
+    }
+
+    private func write(_ rejection: Rejection, to buffer: OutboundBuffer) throws(AMQPError) {
+        let (tag, requeue) = (rejection.tag, rejection.requeue)
+        if rejection.usesNack {
+            try buffer.appendNack(channel: number, deliveryTag: tag, multiple: rejection.multiple, requeue: requeue)
+        } else {
+            try buffer.appendReject(channel: number, deliveryTag: tag, requeue: requeue)
         }
     }
 
@@ -78,7 +95,6 @@ extension ChannelSession {
         switch verdict {
         case .accepted: return
         case .alreadySettled: throw AMQPError(.alreadySettled, "the delivery \(tag) is settled already")
-        case .committing: throw ChannelState.committing
         case .unknown: throw AMQPError(.alreadySettled, "the delivery \(tag) is not one that waits to be settled")
         }
     }

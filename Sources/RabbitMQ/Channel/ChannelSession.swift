@@ -69,26 +69,34 @@ final class ChannelSession: SettlementWriter, Sendable {
         register: (inout ChannelState) throws(AMQPError) -> Void = { _ in },
         whenSent: () -> Void = {}
     ) async throws -> Reply {
-        let reply = OneShot<Reply>()
-        let call = PendingCall(method: method, reply: reply, consumer: consumer, source: source)
+        let call = PendingCall(method: method, reply: OneShot(), consumer: consumer, source: source)
         try send(method) { state throws(AMQPError) in
             try state.register(call)
             try register(&state)
         }
         whenSent()
+        return try await answer(to: call, timeout: timeout)
+    }
+
+    /// Waits for the answer to a call that was sent.
+    func answer(to call: PendingCall, timeout: Duration? = nil) async throws -> Reply {
         let timeout = timeout ?? link.configuration.callTimeout
         return try await link.waitForPeer(atMost: timeout) {
-            reply.fail(AMQPError(.timedOut, "\(method.name) was not answered within \(timeout)"))
+            call.reply.fail(AMQPError(.timedOut, "\(call.method.name) was not answered within \(timeout)"))
         } _: {
-            try await reply.value()
+            try await call.reply.value()
         }
     }
 
-    /// Sends a method whose answer nobody waits for.
-    func callInBackground(_ method: ClientMethod) {
+    /// Sends a method that is answered.
+    func begin(_ method: ClientMethod) throws(AMQPError) -> PendingCall {
         let call = PendingCall(method: method, reply: OneShot())
-        try? send(method) { state throws(AMQPError) in try state.register(call) }
+        try send(method) { state throws(AMQPError) in try state.register(call) }
+        return call
     }
+
+    /// Sends a method whose answer nobody waits for.
+    func callInBackground(_ method: ClientMethod) { _ = try? begin(method) }
 
     /// Sends a method that is not answered.
     func send(_ method: ClientMethod) throws(AMQPError) {

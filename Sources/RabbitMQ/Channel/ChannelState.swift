@@ -26,6 +26,15 @@ struct PendingCall: Sendable {
     }
 }
 
+/// A rejection to be written.
+struct Rejection: Equatable, Sendable {
+    let tag: UInt64
+    let requeue: Bool
+    let multiple: Bool
+    /// Whether to send RabbitMQ's basic.nack, which knows `multiple`, or AMQP's basic.reject.
+    let usesNack: Bool
+}
+
 /// A channel's state, as a value: what is allowed, whose answer comes next, what is settled.
 struct ChannelState: Sendable {
     enum Phase: Sendable {
@@ -33,6 +42,16 @@ struct ChannelState: Sendable {
         /// We have sent channel.close; everything but its answer is discarded.
         case closing(AMQPError)
         case closed(AMQPError)
+    }
+
+    /// Who has the turn to end a transaction, or to recover: one call after the other, since RabbitMQ's channel dies of a
+    /// message, a settlement or another commit before it has answered a commit.
+    private enum Turn {
+        case free
+        /// A call is about to be sent.
+        case taken
+        /// A commit has been sent, and is not answered.
+        case committing
     }
 
     private(set) var phase = Phase.open
@@ -45,16 +64,21 @@ struct ChannelState: Sendable {
     var settlements = SettlementLedger()
     /// What is not confirmed yet; nil if the channel doesn't confirm.
     var confirms: ConfirmLedger?
-    /// Publishers that wait because the broker has stopped the flow; nil while it flows.
-    var flowWaiters: WaitingLine?
+    /// Whether the broker has stopped the flow (channel.flow).
+    var isStopped = false
+    private var turn = Turn.free
+    /// Calls that wait for their turn.
+    private var turns = WaitingLine()
+    /// Rejections to write when the broker has answered the commit.
+    private var rejections: [Rejection] = []
+    /// Publishers that wait while ``publishing`` says so.
+    private(set) var flowWaiters = WaitingLine()
     /// Publishers that wait for room on the connection.
     var roomWaiters: [ObjectIdentifier: OneShot<Void>] = [:]
     /// The limit that consumers begin with, 0 for none.
     private(set) var prefetchCount: UInt16 = 0
     /// The limit for all consumers together, 0 for none.
     private(set) var sharedPrefetchCount: UInt16 = 0
-    /// Deliveries to give back when the broker has answered the commit under way.
-    private var givenBack: [UInt64] = []
 
     /// The reason why nothing can be sent any more, or nil.
     var closeReason: AMQPError? {
@@ -79,9 +103,8 @@ struct ChannelState: Sendable {
         case .basicRecover: settlements.forgetUnsettled()
         case .txSelect: settlements.isTransactional = true
         case .txCommit, .txRollback:
-            guard !settlements.isCommitting else { throw Self.committing }
             settlements.endTransaction(commits: call.method == .txCommit)
-            settlements.isCommitting = call.method == .txCommit
+            if call.method == .txCommit { turn = .committing }
         default: break
         }
         calls.append(call)
@@ -90,14 +113,6 @@ struct ChannelState: Sendable {
     /// RabbitMQ closes the connection (530) over a tag that is used twice.
     private static func usedTag(_ tag: String) -> AMQPError {
         AMQPError(.invalidArgument, "the channel has a consumer with the tag \(tag) already")
-    }
-
-    /// RabbitMQ's channel dies of what is published or settled then.
-    static var committing: AMQPError {
-        AMQPError(
-            .unsupported,
-            "until the broker has answered the commit, nothing can be published, settled or committed on the channel"
-        )
     }
 
     /// Whether a consumer of this tag lives.
@@ -111,21 +126,6 @@ struct ChannelState: Sendable {
     mutating func delivered(_ tags: some Sequence<UInt64>) {
         if calls.contains(where: { if case .basicRecover = $0.method { true } else { false } }) { return }
         for tag in tags { settlements.delivered(tag) }
-    }
-
-    /// Keeps a delivery that is to be given back until that can be, if it can't now.
-    mutating func keepDuringCommit(_ tag: UInt64) -> Bool {
-        if settlements.isCommitting { givenBack.append(tag) }
-        return settlements.isCommitting
-    }
-
-    /// Ends the commit that the broker has answered.
-    ///
-    /// - Returns: The deliveries to give back now.
-    mutating func endCommit() -> [UInt64] {
-        settlements.isCommitting = false
-        defer { givenBack = [] }
-        return givenBack
     }
 
     /// The consumer with this tag whose basic.consume has not been answered yet.
@@ -157,6 +157,7 @@ struct ChannelState: Sendable {
         guard case .open = phase else { return [] }
         hasSentClose = true
         phase = .closing(error)
+        rejections = []
         defer { calls = [] }
         return calls
     }
@@ -170,7 +171,83 @@ struct ChannelState: Sendable {
         case .closing(let reason): phase = .closed(reason)
         case .open: phase = .closed(error)
         }
+        rejections = []
         defer { calls = [] }
         return calls
     }
+
+    // MARK: Commits
+
+    /// Whether a commit was sent that is not answered.
+    var isCommitting: Bool { turn == .committing }
+
+    /// Takes the turn to end a transaction, or to recover.
+    ///
+    /// - Returns: nil, or what to wait for: then the turn is taken.
+    mutating func takeTurn() throws(AMQPError) -> OneShot<Void>? {
+        if let closeReason { throw closeReason }
+        guard turn == .free else { return turns.join() }
+        turn = .taken
+        return nil
+    }
+
+    /// Says that one who waited for the turn has stopped, and was not given it.
+    mutating func abandonTurn() { turns.leave() }
+
+    /// Passes the turn on.
+    ///
+    /// - Returns: Who has it now; it must be passed on once more if that one has stopped waiting. nil if nobody has.
+    mutating func passTurn() -> OneShot<Void>? {
+        let next = turns.popFirst()
+        turn = next == nil ? .free : .taken
+        return next
+    }
+
+    /// Ends the commit that the broker has answered. Its turn is to be passed on when what is held back was written.
+    ///
+    /// - Returns: What to write behind the acknowledgements.
+    mutating func endCommit() -> [Rejection] {
+        turn = .taken
+        defer { rejections = [] }
+        return rejections
+    }
+
+    /// Keeps a rejection that the ledger has accepted until the commit is answered, if one is not.
+    ///
+    /// - Returns: Whether it is to be written now.
+    mutating func writesAtOnce(_ rejection: Rejection) -> Bool {
+        if isCommitting { rejections.append(rejection) }
+        return !isCommitting
+    }
+
+    /// Gives the acknowledgements to write: none before a commit is answered.
+    mutating func takeAcknowledgements(_ write: (_ tag: UInt64, _ multiple: Bool) -> Void) {
+        if !isCommitting { settlements.takeAcknowledgements(write) }
+    }
+
+    // MARK: Publishers
+
+    /// What is special about publishing at present. Publishers wait behind the calls that wait for a commit's answer, lest
+    /// a rollback drop what is published after it.
+    var publishing: PublishingMode {
+        var mode: PublishingMode = confirms == nil ? .plain : .confirming
+        if isStopped { mode.insert(.stopped) }
+        if turn != .free { mode.insert(.committing) }
+        return mode
+    }
+
+    /// - Returns: nil, or what to wait for before publishing.
+    mutating func joinFlow() throws(AMQPError) -> OneShot<Void>? {
+        if let closeReason { throw closeReason }
+        return publishing.isHeld ? flowWaiters.join() : nil
+    }
+
+    /// Says that a publisher has stopped waiting for the flow.
+    mutating func abandonFlow() { flowWaiters.leave() }
+
+    /// The publishers that wait no longer.
+    mutating func takePublishers() -> [OneShot<Void>] { publishing.isHeld ? [] : flowWaiters.removeAll() }
+
+    /// Ends the waits for flow and turn.
+    mutating func endWaits() -> [OneShot<Void>] { flowWaiters.removeAll() + turns.removeAll() }
 }

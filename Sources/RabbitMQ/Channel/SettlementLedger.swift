@@ -16,8 +16,6 @@ struct SettlementLedger {
         case accepted
         case alreadySettled
         case unknown
-        /// Nothing can be settled before the broker has answered the commit under way.
-        case committing
     }
 
     /// The tag of the first entry; all below it are settled.
@@ -34,9 +32,6 @@ struct SettlementLedger {
 
     /// Whether settlements count only with the next commit (tx.select).
     var isTransactional = false
-
-    /// Whether a commit has not been answered yet.
-    var isCommitting = false
 
     /// How many deliveries that needed no settling are counted in at once.
     private static let longestGap = 4096
@@ -80,8 +75,7 @@ struct SettlementLedger {
     private func verdict(_ tag: UInt64) -> Verdict {
         guard tag >= base else { return tag == 0 ? .unknown : .alreadySettled }
         guard let entry = index(tag).map({ entries[$0] }) ?? far[tag] else { return .unknown }
-        guard entry == .unsettled else { return .alreadySettled }
-        return isCommitting ? .committing : .accepted
+        return entry == .unsettled ? .accepted : .alreadySettled
     }
 
     /// Settles a delivery, or all up to it that wait.
@@ -120,7 +114,7 @@ struct SettlementLedger {
         return verdict
     }
 
-    /// Notes a rejection that the caller writes now. Acknowledgements are written before it.
+    /// Notes a rejection that the caller writes, behind the acknowledgements.
     mutating func reject(_ tag: UInt64, multiple: Bool) -> Verdict {
         let verdict = verdict(tag)
         guard case .accepted = verdict else { return verdict }

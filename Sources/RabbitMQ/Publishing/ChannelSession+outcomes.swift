@@ -9,41 +9,22 @@ extension ChannelSession {
         _ = try await call(.confirmSelect) { state throws(AMQPError) in
             guard state.confirms == nil else { return }
             state.confirms = ConfirmLedger(limit: limit)
-            setMode(.confirming, true)
+            showMode(state)
         }
-    }
-
-    /// Commits a transaction. Nothing is published before the broker has answered.
-    func commit() async throws {
-        _ = try await call(.txCommit) { _ throws(AMQPError) in setMode(.committing, true) }
-    }
-
-    /// The broker has answered a commit.
-    func endCommit() {
-        let givenBack = state.withLock { state in
-            setMode(.committing, false)
-            return state.endCommit()
-        }
-        requeue(givenBack)
     }
 
     /// The broker stops or resumes the flow of messages.
     func setFlow(isActive: Bool) {
         let waiters = state.withLock { state -> [OneShot<Void>] in
-            setMode(.stopped, !isActive)
-            let waiters = isActive ? state.flowWaiters?.removeAll() ?? [] : []
-            state.flowWaiters = isActive ? nil : state.flowWaiters ?? WaitingLine()
-            return waiters
+            state.isStopped = !isActive
+            showMode(state)
+            return state.takePublishers()
         }
         for waiter in waiters { waiter.succeed(()) }
     }
 
-    /// Called under the state's lock.
-    private func setMode(_ mode: PublishingMode, _ isOn: Bool) {
-        var modes = publishing.load(ordering: .relaxed)
-        if isOn { modes.insert(mode) } else { modes.remove(mode) }
-        publishing.store(modes, ordering: .relaxed)
-    }
+    /// Has publishers see what has changed for them. Called under the state's lock.
+    func showMode(_ state: borrowing ChannelState) { publishing.store(state.publishing, ordering: .relaxed) }
 
     /// The broker acks or nacks what was published.
     func settlePublished(_ number: UInt64, multiple: Bool, error: AMQPError?) {
@@ -79,12 +60,11 @@ extension ChannelSession {
         returns.report(returned, hasReceipt: hasReceipt)
     }
 
-    /// Gives every message that is not confirmed its outcome, and ends every wait to publish.
+    /// Gives every message that is not confirmed its outcome, and ends every wait to publish or to commit.
     func endPublishing(_ error: AMQPError) {
         let (outcomes, waiters) = state.withLock { state -> (ConfirmLedger.Outcomes, [OneShot<Void>]) in
             let (outcomes, places) = state.confirms?.end(Self.outcome(of: error)) ?? (.init(), [])
-            let flow = state.flowWaiters?.removeAll() ?? []
-            return (outcomes, places + flow + state.roomWaiters.values)
+            return (outcomes, places + state.endWaits() + state.roomWaiters.values)
         }
         outcomes.makeKnown()
         for waiter in waiters { waiter.fail(error) }

@@ -86,8 +86,8 @@ extension ChannelSession {
         return confirm
     }
 
-    /// Publishes a message that was checked, waiting for what is to be waited for: room, the broker's flow, a place among
-    /// the unconfirmed; for all of them together no longer than the configuration's `publishTimeout`.
+    /// Publishes a message that was checked, waiting for what is to be waited for: room, the broker's flow, the answer to
+    /// a commit, a place among the unconfirmed; for all of them together no longer than the configuration's `publishTimeout`.
     func publish(_ publish: Publish) async throws -> PublishReceipt {
         let start = MonotonicTime.now
         try await waitForFlow(since: start)
@@ -108,7 +108,7 @@ extension ChannelSession {
             if let receipt = try await appendOnceThereIsRoom(publish, hasPlace: hasPlace, since: start) {
                 return receipt
             }
-            // The flow was stopped while it waited for something else.
+            // The flow was stopped, or a commit begun, while it waited for something else.
             try await waitForFlow(since: start)
         }
     }
@@ -139,7 +139,6 @@ extension ChannelSession {
     ) throws(AMQPError) -> PublishReceipt? {
         guard isOpen.load(ordering: .relaxed) else { throw endReason }
         let mode = publishing.load(ordering: .relaxed)
-        if mode.contains(.committing) { throw ChannelState.committing }
         guard !mode.isHeld else { return nil }
         return try encode(
             publish.message,
@@ -177,15 +176,16 @@ extension ChannelSession {
 
     private func waitForFlow(since start: UInt64) async throws {
         while true {
-            let waiter = try state.withLock { state throws(AMQPError) -> OneShot<Void>? in
-                if let reason = state.closeReason { throw reason }
-                return state.flowWaiters?.join()
-            }
+            let waiter = try state.withLock { state throws(AMQPError) in try state.joinFlow() }
             guard let waiter else { return }
             do {
-                try await wait(waiter, since: start) { "the broker has stopped the channel's flow" }
+                try await wait(waiter, since: start) {
+                    self.publishing.load(ordering: .relaxed).contains(.stopped)
+                        ? "the broker has stopped the channel's flow"
+                        : "the broker has not answered the channel's commit"
+                }
             } catch {
-                state.withLock { $0.flowWaiters?.leave() }
+                state.withLock { $0.abandonFlow() }
                 throw error
             }
         }

@@ -20,7 +20,7 @@ struct PublishingMode: OptionSet, AtomicRepresentable {
     static let confirming = PublishingMode(rawValue: 1)
     /// The broker has stopped the flow (channel.flow).
     static let stopped = PublishingMode(rawValue: 2)
-    /// A commit is not answered yet, before which nothing may be published.
+    /// A commit is not answered yet, or a call that waited for it is about to be sent: nothing may be published before.
     static let committing = PublishingMode(rawValue: 4)
 
     /// Whether publishers wait.

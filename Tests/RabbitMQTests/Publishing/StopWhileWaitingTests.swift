@@ -6,14 +6,6 @@ import Testing
 
 @Suite("Publishers that wait for something else when the broker stops them", .timeLimit(.minutes(1)))
 struct StopWhileWaitingTests {
-    /// Expects that what has come is no message: the next frame is that of a call.
-    private func expectNothingPublished(_ peer: ScriptedPeer, _ channel: Channel) async throws {
-        let calling = Task { try await channel.setQos(prefetchCount: 1) }
-        try await peer.expect(.basicQos)
-        try await peer.send(.basicQosOk)
-        try await calling.value
-    }
-
     private func setFlow(_ peer: ScriptedPeer, isActive: Bool) async throws {
         try await peer.send(.channelFlow) { $0.octet(isActive ? 1 : 0) }
         try await peer.expect(.channelFlowOk, channel: 1)
@@ -43,10 +35,27 @@ struct StopWhileWaitingTests {
             try await eventually("held back") { outbox.state.withLock { $0.heldBack.count } == 1 }
             try await setFlow(peer, isActive: false)
             try await unblock(peer, outbox)
-            try await expectNothingPublished(peer, channel)
+            try await peer.expectNothing(before: channel)
             try await other.defaultExchange.publish(Message(body: [2]), routingKey: "k")
             #expect(try await peer.expectPublish(channel: 2).body == [2])
             try await setFlow(peer, isActive: true)
+            #expect(try await peer.expectPublish().body == [1])
+            _ = try await publishing.value
+        }
+    }
+
+    @Test func `who waited for room waits for the commit that began meanwhile`() async throws {
+        try await ScriptedPeer.withChannel { peer, connection, channel in
+            let outbox = connection.link.outbox
+            try await block(peer, connection)
+            let publishing = Task { try await channel.defaultExchange.publish(Message(body: [1]), routingKey: "k") }
+            try await eventually("held back") { outbox.state.withLock { $0.heldBack.count } == 1 }
+            let committing = Task { try await channel.commit() }
+            try await peer.expect(.txCommit)
+            try await unblock(peer, outbox)
+            try await peer.expectNothing(before: channel)
+            try await peer.send(.txCommitOk)
+            try await committing.value
             #expect(try await peer.expectPublish().body == [1])
             _ = try await publishing.value
         }
@@ -71,7 +80,7 @@ struct StopWhileWaitingTests {
             }
             try await first.confirmed()
             try await Task.sleep(for: .milliseconds(50))
-            try await expectNothingPublished(peer, channel)
+            try await peer.expectNothing(before: channel)
             let hasRoom = channel.session.state.withLock { $0.confirms?.hasRoom }
             #expect(hasRoom == false)
             try await setFlow(peer, isActive: true)
