@@ -15,11 +15,11 @@ extension Channel {
 
     /// Commits what was published and settled since the last commit or rollback, and begins the next transaction.
     ///
-    /// That begins at once: what is published and settled before the broker has answered belongs to it. But RabbitMQ can't
-    /// take it so early: until the answer is there, publishing waits, for the configuration's `publishTimeout` at the most;
-    /// settlements are noted, and sent then; and another ``commit()``, ``rollback()`` or ``recover(requeue:)`` waits before
-    /// it is sent. That holds also if nobody waits for the answer any more: a commit that was sent counts, whether or not
-    /// the task was cancelled.
+    /// That begins at once: what is published and settled before the broker has answered belongs to it. But RabbitMQ takes
+    /// nothing more on the channel until then. So publishing waits, for the configuration's `publishTimeout` at the most;
+    /// settlements and calls are noted, and sent behind the answer; another ``commit()`` or ``rollback()`` waits before it
+    /// is sent. That holds also if nobody waits for the answer any more: a commit that was sent counts, whether or not the
+    /// task was cancelled.
     ///
     /// - Throws: ``AMQPError/Code/preconditionFailed`` if the channel is not transactional, which closes it;
     ///   ``AMQPError/Code/timedOut`` if the answer does not come within the configuration's `callTimeout`, or that to the
@@ -72,12 +72,11 @@ extension Channel {
     ///   no other way, and closes the connection with ``AMQPError/Code/notImplemented`` for `false`.
     /// - Throws: An ``AMQPError``; `CancellationError`.
     public func recover(requeue: Bool = true) async throws {
-        // Behind the acknowledgements that wait for the commit's answer, or they would be of what the broker takes back.
-        _ = try await session.answer(to: try await session.sendInTurn(.basicRecover(requeue: requeue)))
+        _ = try await session.call(.basicRecover(requeue: requeue))
     }
 }
 
-/// Calls that are sent one after the other, each when no commit is unanswered.
+/// Commits and rollbacks are sent one after the other, each when no commit is unanswered.
 extension ChannelSession {
     /// Sends a call when it has the turn, for which it waits no longer than the configuration's `callTimeout`.
     func sendInTurn(_ method: ClientMethod) async throws -> PendingCall {
@@ -136,7 +135,7 @@ extension ChannelSession {
     private func sendNow(_ method: ClientMethod) throws(AMQPError) -> PendingCall {
         do throws(AMQPError) {
             let call = try begin(method)
-            if method != .txCommit { passTurn() }
+            if method == .txRollback { passTurn() }
             return call
         } catch {
             passTurn()

@@ -28,14 +28,14 @@ extension ChannelSession {
         let rejection = Rejection(tag: tag, requeue: requeue, multiple: multiple, usesNack: usesNack)
         do throws(AMQPError) {
             try outbox.append { buffer throws(AMQPError) in
-                let writesAtOnce = try state.withLock { state throws(AMQPError) in
+                let isHeldBack = try state.withLock { state throws(AMQPError) in
                     if let reason = state.closeReason { throw Self.stale(reason) }
                     // What is acknowledged already must not be rejected by `multiple`.
                     self.writeAcknowledgements(&state, to: buffer)
                     try Self.check(state.settlements.reject(tag, multiple: multiple), tag)
-                    return state.writesAtOnce(rejection)
+                    return state.holdBack(.rejection(rejection))
                 }
-                if writesAtOnce { try write(rejection, to: buffer) }
+                if !isHeldBack { try write(rejection, to: buffer) }
             }
         } catch {
             // The connection is being closed, or has ended.
@@ -48,16 +48,23 @@ extension ChannelSession {
         for tag in tags { try? reject(tag, requeue: true, multiple: false, usesNack: false) }
     }
 
-    /// The broker has answered a commit: what was settled meanwhile belongs to the next transaction, and goes out before
-    /// anything else of it.
+    /// The broker has answered a commit: what was settled and called meanwhile goes out, before any message.
     func endCommit() {
+        let (frameMax, pool) = (outbox.frameMax, Pool())
         do throws(AMQPError) {
             try outbox.append { buffer throws(AMQPError) in
                 state.withLock { state in
-                    let rejections = state.endCommit()
+                    let heldBack = state.endCommit()
                     guard state.closeReason == nil else { return }
                     writeAcknowledgements(&state, to: buffer)
-                    for rejection in rejections { try? write(rejection, to: buffer) }
+                    for item in heldBack {
+                        switch item {
+                        case .rejection(let rejection): try? write(rejection, to: buffer)
+                        // It was encoded before, to see that it can be.
+                        case .method(let method):
+                            try? buffer.append(method, channel: number, frameMax: frameMax, pool: pool)
+                        }
+                    }
                 }
             }
         } catch {

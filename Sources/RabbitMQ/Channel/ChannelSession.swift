@@ -50,7 +50,7 @@ final class ChannelSession: SettlementWriter, Sendable {
 
     // MARK: Calls
 
-    /// Sends a method and waits for the broker's answer.
+    /// Sends a method and waits for the broker's answer; before a commit is answered, it is sent behind that.
     ///
     /// A task that is cancelled stops waiting; the answer is taken off when it comes, so that the channel stays in step.
     ///
@@ -109,10 +109,22 @@ final class ChannelSession: SettlementWriter, Sendable {
     ) throws(AMQPError) {
         // A closed channel's reason says more than that the link has ended.
         if let reason = state.withLock({ $0.closeReason }) { throw reason }
-        try outbox.send(method, channel: number, settling: self) { () throws(AMQPError) in
-            try state.withLock { state throws(AMQPError) in try register(&state) }
+        var isHeldBack = false
+        do throws(AMQPError) {
+            try outbox.send(method, channel: number, settling: self) { () throws(AMQPError) in
+                try state.withLock { state throws(AMQPError) in
+                    try register(&state)
+                    isHeldBack = method != .txCommit && state.holdBack(.method(method))
+                }
+                // Has the outbox take it back.
+                if isHeldBack { throw Self.heldBack }
+            }
+        } catch {
+            if !isHeldBack { throw error }
         }
     }
+
+    private static var heldBack: AMQPError { AMQPError(.internalError, "held back until a commit is answered") }
 
     /// What is thrown where the state machine has let an answer pass that is none. It never does.
     static var wrongAnswer: AMQPError { AMQPError(.protocolViolation, "the broker gave an answer of another kind") }

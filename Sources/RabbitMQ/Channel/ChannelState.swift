@@ -16,14 +16,20 @@ struct PendingCall: Sendable {
     /// What a message that is asked for belongs to.
     var source: DeliverySource?
 
-    /// Whether the answers to later calls may overtake its own: those of consume and cancel come from the queue, that of
-    /// commit when everything is on disk; the channel's other answers come at once.
+    /// Whether the answers to later calls may overtake its own: those of consume and cancel come from the queue, the
+    /// channel's other answers come at once.
     fileprivate var isAnsweredApart: Bool {
         switch method {
-        case .basicConsume, .basicCancel, .txCommit: true
+        case .basicConsume, .basicCancel: true
         default: false
         }
     }
+}
+
+/// What is sent when the broker has answered a commit.
+enum HeldBack: Equatable, Sendable {
+    case rejection(Rejection)
+    case method(ClientMethod)
 }
 
 /// A rejection to be written.
@@ -44,8 +50,8 @@ struct ChannelState: Sendable {
         case closed(AMQPError)
     }
 
-    /// Who has the turn to end a transaction, or to recover: one call after the other, since RabbitMQ's channel dies of a
-    /// message, a settlement or another commit before it has answered a commit.
+    /// Who has the turn to end a transaction: one call after the other. RabbitMQ closes the connection (504)
+    /// if anything but channel.close comes before it has answered a commit (`rabbit_channel:handle_method/3`).
     private enum Turn {
         case free
         /// A call is about to be sent.
@@ -69,8 +75,7 @@ struct ChannelState: Sendable {
     private var turn = Turn.free
     /// Calls that wait for their turn.
     private var turns = WaitingLine()
-    /// Rejections to write when the broker has answered the commit.
-    private var rejections: [Rejection] = []
+    private var heldBack: [HeldBack] = []
     /// Publishers that wait while ``publishing`` says so.
     private(set) var flowWaiters = WaitingLine()
     /// Publishers that wait for room on the connection.
@@ -140,7 +145,7 @@ struct ChannelState: Sendable {
     mutating func takeCall(answeredBy method: ServerMethod) throws(AMQPError) -> PendingCall {
         let index =
             switch method {
-            case .basicConsumeOk, .basicCancelOk, .txCommitOk:
+            case .basicConsumeOk, .basicCancelOk:
                 calls.firstIndex { $0.method.isAnswered(by: method) }
             default: calls.firstIndex { !$0.isAnsweredApart }
             }
@@ -157,7 +162,7 @@ struct ChannelState: Sendable {
         guard case .open = phase else { return [] }
         hasSentClose = true
         phase = .closing(error)
-        rejections = []
+        heldBack = []
         defer { calls = [] }
         return calls
     }
@@ -171,7 +176,7 @@ struct ChannelState: Sendable {
         case .closing(let reason): phase = .closed(reason)
         case .open: phase = .closed(error)
         }
-        rejections = []
+        heldBack = []
         defer { calls = [] }
         return calls
     }
@@ -181,7 +186,7 @@ struct ChannelState: Sendable {
     /// Whether a commit was sent that is not answered.
     var isCommitting: Bool { turn == .committing }
 
-    /// Takes the turn to end a transaction, or to recover.
+    /// Takes the turn to end a transaction.
     ///
     /// - Returns: nil, or what to wait for: then the turn is taken.
     mutating func takeTurn() throws(AMQPError) -> OneShot<Void>? {
@@ -206,18 +211,21 @@ struct ChannelState: Sendable {
     /// Ends the commit that the broker has answered. Its turn is to be passed on when what is held back was written.
     ///
     /// - Returns: What to write behind the acknowledgements.
-    mutating func endCommit() -> [Rejection] {
+    mutating func endCommit() -> [HeldBack] {
         turn = .taken
-        defer { rejections = [] }
-        return rejections
+        defer { heldBack = [] }
+        return heldBack
     }
 
-    /// Keeps a rejection that the ledger has accepted until the commit is answered, if one is not.
+    /// Keeps what would be sent now until the commit is answered, if one is not. All that changes with it for what is sent
+    /// behind it may change at once.
     ///
-    /// - Returns: Whether it is to be written now.
-    mutating func writesAtOnce(_ rejection: Rejection) -> Bool {
-        if isCommitting { rejections.append(rejection) }
-        return !isCommitting
+    /// - Returns: Whether it did.
+    mutating func holdBack(_ item: HeldBack) -> Bool {
+        // channel.flow-ok is for other brokers: RabbitMQ never asks for it.
+        if case .method(.channelFlowOk) = item { return false }
+        if isCommitting { heldBack.append(item) }
+        return isCommitting
     }
 
     /// Gives the acknowledgements to write: none before a commit is answered.

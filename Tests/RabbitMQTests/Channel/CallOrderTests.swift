@@ -23,14 +23,6 @@ struct CallOrderTests {
         #expect(throws: AMQPError.self) { try state.takeCall(answeredBy: .txSelectOk) }
     }
 
-    @Test("the answer to a commit may come behind those to later calls")
-    func commit() throws {
-        var state = try state(waitingFor: [.txSelect, .txCommit, .queuePurge(name: "q")])
-        _ = try state.takeCall(answeredBy: .txSelectOk)
-        _ = try state.takeCall(answeredBy: .queuePurgeOk(messageCount: 0))
-        #expect(try state.takeCall(answeredBy: .txCommitOk).method == .txCommit)
-    }
-
     @Test("a consumer's tag is taken until it is cancelled, by either side")
     func tags() throws {
         var state = try state(waitingFor: [consume("a")])

@@ -10,8 +10,8 @@ struct TurnTests {
         try state.register(PendingCall(method: .txCommit, reply: OneShot()))
     }
 
-    private func rejection(_ tag: UInt64) -> Rejection {
-        Rejection(tag: tag, requeue: true, multiple: false, usesNack: false)
+    private func rejection(_ tag: UInt64) -> HeldBack {
+        .rejection(Rejection(tag: tag, requeue: true, multiple: false, usesNack: false))
     }
 
     private func written(_ state: inout ChannelState) -> [UInt64] {
@@ -50,16 +50,18 @@ struct TurnTests {
         #expect(state.isCommitting)
         #expect(state.settlements.acknowledge(1, multiple: false) == .accepted)
         #expect(written(&state) == [])
-        for tag in [3, 2] as [UInt64] {
-            let writesAtOnce = state.writesAtOnce(rejection(tag))
-            #expect(!writesAtOnce)
+        let items = [rejection(3), .method(.queuePurge(name: "q")), rejection(2)]
+        for item in items {
+            let isHeldBack = state.holdBack(item)
+            #expect(isHeldBack)
         }
-        let rejections = state.endCommit()
-        #expect(rejections == [rejection(3), rejection(2)])
+        let flowOk = state.holdBack(.method(.channelFlowOk(active: true)))
+        #expect(!flowOk)
+        #expect(state.endCommit() == items)
         #expect(written(&state) == [1])
         #expect(state.publishing == .committing)
-        let writesAtOnce = state.writesAtOnce(rejection(4))
-        #expect(writesAtOnce)
+        let isHeldBack = state.holdBack(rejection(4))
+        #expect(!isHeldBack)
         #expect(state.endCommit() == [])
     }
 
@@ -82,7 +84,7 @@ struct TurnTests {
         var state = ChannelState()
         _ = try state.takeTurn()
         try commit(&state)
-        _ = state.writesAtOnce(rejection(1))
+        _ = state.holdBack(rejection(1))
         _ = try state.takeTurn()
         _ = try state.joinFlow()
         _ = byUs ? state.beginClosing(failure) : state.close(failure)

@@ -34,7 +34,7 @@ struct UnansweredCommitTests {
                 let error = #expect(throws: AMQPError.self) { try message.ack() }
                 #expect(error?.code == .alreadySettled)
             }
-            try await peer.expectNothing(before: channel)
+            try await peer.expectNothing(on: channel)
             try await peer.send(.txCommitOk)
             try await peer.expectSettlements((.basicAck, 1), (.basicNack, 5), (.basicReject, 6))
             #expect(try await peer.expectPublish().body == [1])
@@ -75,7 +75,7 @@ struct UnansweredCommitTests {
             await #expect(throws: CancellationError.self) { try await publishing.value }
             try await peer.send(.txCommitOk)
             try await committing.value
-            try await peer.expectNothing(before: channel)
+            try await peer.expectNothing(on: channel)
         }
     }
 
@@ -88,7 +88,7 @@ struct UnansweredCommitTests {
             try await waitForPublisher(channel)
             try await peer.send(.txCommitOk)
             try await committing.value
-            try await peer.expectNothing(before: channel)
+            try await peer.expectNothing(on: channel)
             try await peer.send(.channelFlow) { $0.octet(1) }
             try await peer.expect(.channelFlowOk)
             #expect(try await peer.expectPublish().body == [1])
@@ -128,12 +128,12 @@ struct UnansweredCommitTests {
             try await Task.sleep(for: .milliseconds(20))
             let rollingBack = Task { try await channel.rollback() }
             try await Task.sleep(for: .milliseconds(20))
-            try await peer.expectNothing(before: channel)
+            try await peer.expectNothing(on: channel)
             try await peer.send(.txCommitOk)
             try await first.value
             for _ in others {
                 try await peer.expect(.txCommit)
-                try await peer.expectNothing(before: channel)
+                try await peer.expectNothing(on: channel)
                 try await peer.send(.txCommitOk)
             }
             try await peer.expect(.txRollback)
@@ -156,7 +156,7 @@ struct UnansweredCommitTests {
                 }
             }
             try await Task.sleep(for: .milliseconds(50))
-            try await peer.expectNothing(before: channel)
+            try await peer.expectNothing(on: channel)
             #expect(!isDone.withLock { $0 })
             try await peer.send(.txCommitOk)
             try await peer.expectSettlements((.basicAck, 1))
@@ -186,7 +186,7 @@ struct UnansweredCommitTests {
             try await peer.expect(.txRollback)
             await #expect(throws: CancellationError.self) { try await third.value }
             try await peer.send(.txRollbackOk)
-            try await peer.expectNothing(before: channel)
+            try await peer.expectNothing(on: channel)
         }
     }
 
@@ -215,19 +215,48 @@ struct UnansweredCommitTests {
         }
     }
 
-    @Test func `recover goes out behind the acknowledgements before it`() async throws {
+    @Test func `calls are sent behind the answer and the settlements before them, in order, cancelled or not`()
+        async throws
+    {
         try await ScriptedPeer.withTransactions { peer, channel, messages in
+            let other = try channel.queue("other")
+            let deliveries = try await peer.consume(other)
             let committing = try await beginCommit(peer, channel)
             try messages[0].ack()
+            let calling = Task { try await channel.setQos(prefetchCount: 1) }
+            try await eventually("it was called") { channel.session.state.withLock { $0.prefetchCount } == 1 }
+            calling.cancel()
+            await #expect(throws: CancellationError.self) { try await calling.value }
+            try messages[1].reject()
+            _ = try await other.delete(noWait: true)
+            deliveries.consumer.cancelInBackground()
             let recovering = Task { try await channel.recover() }
+            try await eventually("it was called") {
+                channel.session.state.withLock { $0.settlements.unsettledCount } == 0
+            }
             try await Task.sleep(for: .milliseconds(20))
-            try await peer.expectNothing(before: channel)
+            try await peer.expectNothing(on: channel)
             try await peer.send(.txCommitOk)
             try await committing.value
             try await peer.expectSettlements((.basicAck, 1))
-            try await peer.expect(PeerMethod(60, 110))
+            try await peer.expect(.basicQos)
+            try await peer.expectSettlements((.basicReject, 2))
+            for method in [.queueDelete, .basicCancel, PeerMethod(60, 110)] { try await peer.expect(method) }
+            try await peer.send(.basicQosOk)
             try await peer.send(PeerMethod(60, 111))
             try await recovering.value
+        }
+    }
+
+    @Test func `calls that could not be sent throw at once`() async throws {
+        try await ScriptedPeer.withTransactions { peer, channel, _ in
+            let committing = try await beginCommit(peer, channel)
+            let arguments: Table = ["k": .string(String(repeating: "x", count: 200_000))]
+            let error = try await thrownError { try await channel.declareQueue("q", arguments: arguments) }
+            #expect(error.code == .invalidArgument)
+            try await peer.send(.txCommitOk)
+            try await committing.value
+            try await peer.expectNothing(on: channel)
         }
     }
 

@@ -35,7 +35,7 @@ struct StopWhileWaitingTests {
             try await eventually("held back") { outbox.state.withLock { $0.heldBack.count } == 1 }
             try await setFlow(peer, isActive: false)
             try await unblock(peer, outbox)
-            try await peer.expectNothing(before: channel)
+            try await peer.expectNothing(on: channel)
             try await other.defaultExchange.publish(Message(body: [2]), routingKey: "k")
             #expect(try await peer.expectPublish(channel: 2).body == [2])
             try await setFlow(peer, isActive: true)
@@ -53,7 +53,7 @@ struct StopWhileWaitingTests {
             let committing = Task { try await channel.commit() }
             try await peer.expect(.txCommit)
             try await unblock(peer, outbox)
-            try await peer.expectNothing(before: channel)
+            try await peer.expectNothing(on: channel)
             try await peer.send(.txCommitOk)
             try await committing.value
             #expect(try await peer.expectPublish().body == [1])
@@ -80,7 +80,7 @@ struct StopWhileWaitingTests {
             }
             try await first.confirmed()
             try await Task.sleep(for: .milliseconds(50))
-            try await peer.expectNothing(before: channel)
+            try await peer.expectNothing(on: channel)
             let hasRoom = channel.session.state.withLock { $0.confirms?.hasRoom }
             #expect(hasRoom == false)
             try await setFlow(peer, isActive: true)
