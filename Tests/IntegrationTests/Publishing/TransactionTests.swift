@@ -72,4 +72,50 @@ struct TransactionTests {
             _ = try await connection.openChannel()
         }
     }
+
+    @Test("many tasks that publish, settle, call and commit on one channel get through, and nothing is lost")
+    func manyTasks() async throws {
+        try await TestBroker.withChannel { _, channel in
+            try await channel.selectTransactions()
+            let queue = try await channel.declareQueue(exclusive: true)
+            let exchange = channel.defaultExchange
+            let (tasks, rounds, messages) = (8, 20, 5)
+            let deliveries = try await queue.consume()
+            let consuming = Task {
+                var bodies: Set<String> = []
+                for try await message in deliveries {
+                    bodies.insert(try message.text())
+                    try message.ack()
+                    if bodies.count == tasks * rounds * messages { break }
+                }
+                return bodies.count
+            }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for task in 0..<tasks {
+                    group.addTask {
+                        for round in 0..<rounds {
+                            for number in 0..<messages {
+                                try await exchange.publish(
+                                    Message("\(task) \(round) \(number)"),
+                                    routingKey: queue.name
+                                )
+                            }
+                            if round % 7 == 3 { try await channel.setQos(prefetchCount: 100) }
+                            // A commit that was sent counts; one that was not is made up for by the next.
+                            let committing = Task { try await channel.commit() }
+                            if round % 4 == 1 { committing.cancel() }
+                            _ = await committing.result
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            try await channel.commit()
+            let count = try await within(.seconds(30), "all messages") { try await consuming.value }
+            #expect(count == tasks * rounds * messages)
+            try await channel.commit()
+            #expect(try await queue.purge() == 0)
+            #expect(channel.closeReason == nil)
+        }
+    }
 }
