@@ -15,6 +15,8 @@ final class ChannelSession: SettlementWriter, Sendable {
     let isOpen = Atomic<Bool>(true)
     /// What is special about publishing at present. Changed under the outbox's lock or before what depends on it.
     let publishing = Atomic<PublishingMode>(.plain)
+    /// When last a publisher on this channel found the outbox's lock taken.
+    let lastMeeting = Atomic<UInt64>(0)
     let closed = Broadcast<AMQPError>()
     let returns: ReturnReporter
     let unsettled: UnsettledWatch

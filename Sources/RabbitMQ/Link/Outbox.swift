@@ -50,8 +50,6 @@ final class Outbox: Sendable {
     }
 
     let state = Mutex(State())
-    /// When last a thread found the lock taken.
-    let lastMeeting = Atomic<UInt64>(0)
     private let limits: Limits
     private let scheduleFlush: @Sendable () -> Void
 
@@ -127,12 +125,16 @@ final class Outbox: Sendable {
 
     /// Appends a message, if there is room.
     ///
-    /// - Parameter append: Called under the lock, appends it; or doesn't, and says so.
+    /// - Parameters:
+    ///   - lastMeeting: When last the publisher found the lock taken.
+    ///   - append: Called under the lock, appends it; or doesn't, and says so.
     /// - Returns: Whether it was appended.
     @inline(__always)
-    func publish(append: (inout State) throws(AMQPError) -> Bool) throws(AMQPError) -> Bool {
+    func publish(lastMeeting: borrowing Atomic<UInt64>, append: (inout State) throws(AMQPError) -> Bool)
+        throws(AMQPError) -> Bool
+    {
         var wakes = false
-        let isAppended = try withUncontendedState { state throws(AMQPError) -> Bool in
+        let isAppended = try withUncontendedState(lastMeeting: lastMeeting) { state throws(AMQPError) -> Bool in
             if let ended = state.ended ?? state.refusal { throw ended }
             guard !isFull(state), try append(&state) else { return false }
             wakes = state.requestFlush(isUrgent: false)

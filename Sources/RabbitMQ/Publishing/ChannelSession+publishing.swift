@@ -24,10 +24,12 @@ extension ChannelSession {
         try ShortString.validate(routingKey, name: "routing key")
         guard message.body.count <= maxMessageSize else { throw tooLarge(message.body.count) }
         var receipt = PublishReceipt(confirm: nil)
-        let isAppended = try outbox.publish { outbox throws(AMQPError) -> Bool in
+        let isAppended = try outbox.publish(lastMeeting: lastMeeting) { outbox throws(AMQPError) -> Bool in
             guard isOpen.load(ordering: .relaxed) else { throw endReason }
             let mode = publishing.load(ordering: .relaxed)
             guard mode == .plain || mode == .confirming && hasRoom else { return false }
+            // Looking costs a quarter of a publish: once for what is written together is enough.
+            if outbox.buffer.isEmpty, Task.isCancelled { return false }
             receipt = try encode(
                 message,
                 exchange: exchange,

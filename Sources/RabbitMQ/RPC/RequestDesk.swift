@@ -71,7 +71,9 @@ struct RequestDesk: Sendable {
                 // Not mandatory: that the client is gone is of no interest to anybody. And at once even where the task is
                 // cancelled: the request has been run.
                 if try exchange.publishAtOnce(reply, routingKey: replyTo, mandatory: false) != nil { return }
-                _ = try await exchange.publishWaiting(reply, routingKey: replyTo, mandatory: false)
+                _ = try await exchange.channel.session.publish(
+                    Publish(message: reply, exchange: exchange.name, routingKey: replyTo, mandatory: false)
+                )
                 return
             } catch let error as AMQPError where error.code == .blockedTooLong {
                 logger.warning("a reply waits for the broker", metadata: ["reason": "\(error)"])

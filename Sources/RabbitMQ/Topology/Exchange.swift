@@ -48,11 +48,11 @@ public final class Exchange: Sendable {
     /// - Throws: ``AMQPError/Code/invalidMessage`` or ``AMQPError/Code/invalidArgument`` for what can't be sent;
     ///   ``AMQPError/Code/deleted`` after ``delete(ifUnused:noWait:)``; ``AMQPError/Code/blockedTooLong`` after waiting for
     ///   the configuration's `publishTimeout`; the reason, if channel or connection are gone; `CancellationError`, in which
-    ///   case nothing was sent.
+    ///   case nothing was sent: of messages that are published in a row, some may still be sent after the task was
+    ///   cancelled, but never more than are written together.
     @inlinable
     @discardableResult
     public func publish(_ message: Message, routingKey: String, mandatory: Bool = true) async throws -> PublishReceipt {
-        try Task.checkCancellation()
         // Mostly there is nothing to wait for: in the caller's module, that costs no asynchronous call.
         if let receipt = try publishAtOnce(message, routingKey: routingKey, mandatory: mandatory) { return receipt }
         return try await publishWaiting(message, routingKey: routingKey, mandatory: mandatory)
@@ -66,7 +66,8 @@ public final class Exchange: Sendable {
 
     @usableFromInline
     func publishWaiting(_ message: Message, routingKey: String, mandatory: Bool) async throws -> PublishReceipt {
-        try await channel.session.publish(
+        try Task.checkCancellation()
+        return try await channel.session.publish(
             Publish(message: message, exchange: name, routingKey: routingKey, mandatory: mandatory)
         )
     }
