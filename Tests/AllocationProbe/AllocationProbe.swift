@@ -7,6 +7,7 @@ internal import RabbitMQ
 @main
 struct AllocationProbe {
     static let count = 20_000
+    static let rounds = 6
 
     static func main() async throws {
         let arguments = CommandLine.arguments
@@ -21,20 +22,23 @@ struct AllocationProbe {
             let exchange = try await channel.declareExchange("")
             let message = Message(body: [UInt8](repeating: 1, count: 100))
 
-            // The first round fills buffers and caches.
-            try await publish(message, to: exchange, queue.name)
-            try await publish(message, to: exchange, queue.name)
-            let published = allocation_count()
-            try await publish(message, to: exchange, queue.name)
-            let perPublish = Double(allocation_count() - published) / Double(count)
-
+            let perPublish = try await fewest { try await publish(message, to: exchange, queue.name) }
             let deliveries = try await queue.consume(noAck: true).makeAsyncIterator()
-            try await take(from: deliveries)
-            let delivered = allocation_count()
-            try await take(from: deliveries)
-            let perDelivery = Double(allocation_count() - delivered) / Double(count)
+            let perDelivery = try await fewest { try await take(from: deliveries) }
             print("publish \(perPublish) delivery \(perDelivery)")
         }
+    }
+
+    /// Counts a message's allocations in the best of several rounds: the first fill buffers and caches, and in others the
+    /// machine may be so busy that each few messages are written, or handed over, by themselves.
+    private static func fewest(_ round: () async throws -> Void) async throws -> Double {
+        var fewest = Double.infinity
+        for _ in 0..<rounds {
+            let before = allocation_count()
+            try await round()
+            fewest = min(fewest, Double(allocation_count() - before) / Double(count))
+        }
+        return fewest
     }
 
     private static func publish(_ message: Message, to exchange: Exchange, _ key: String) async throws {

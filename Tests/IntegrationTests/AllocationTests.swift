@@ -15,7 +15,7 @@ struct AllocationTests {
         try #require(words.count == 4, "\(result)")
         let perPublish = try #require(Double(words[1]))
         let perDelivery = try #require(Double(words[3]))
-        // What remains of a publish are flushes, each for many messages: 0.02, more on a busy machine. Builds for debugging allocate more for a
+        // What remains of a publish are flushes, each for many messages: 0.02. Builds for debugging allocate more for a
         // delivery than its body and what keeps it: 3.6, where optimized ones take 1.2.
         #expect(perPublish < 0.5)
         #expect(perDelivery < 5)
