@@ -91,8 +91,24 @@ extension PeerFrame {
             $0.shortString(exchange)
             $0.shortString(routingKey)
         }
+        return [deliver] + content(body, channel: channel)
+    }
+
+    /// basic.get-ok from the queue `q`, header and, unless the body is empty, one body frame.
+    public static func gotten(_ body: [UInt8], tag: UInt64, channel: UInt16 = 1) -> [PeerFrame] {
+        let getOk = method(.basicGetOk, channel: channel) {
+            $0.longLong(tag)
+            $0.octet(0)
+            $0.shortString("")
+            $0.shortString("q")
+            $0.long(0)
+        }
+        return [getOk] + content(body, channel: channel)
+    }
+
+    private static func content(_ body: [UInt8], channel: UInt16) -> [PeerFrame] {
         let header = header(channel: channel, bodySize: UInt64(body.count))
-        return body.isEmpty ? [deliver, header] : [deliver, header, .body(channel: channel, body)]
+        return body.isEmpty ? [header] : [header, .body(channel: channel, body)]
     }
 }
 

@@ -23,7 +23,6 @@ public enum TestBroker {
     /// The host, an address of the loopback.
     public static var host: String { get throws { try variable("RABBITMQ_TEST_HOST") } }
 
-    /// The port for plain TCP.
     /// Where the broker takes what ``configuration`` connects with.
     public static var port: Int { get throws { usesTLS ? try tlsPort : try plainPort } }
 

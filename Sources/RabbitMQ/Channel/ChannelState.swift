@@ -74,7 +74,7 @@ struct ChannelState: Sendable {
     var isStopped = false
     private var turn = Turn.free
     /// Calls that wait for their turn.
-    private var turns = WaitingLine()
+    private(set) var turns = WaitingLine()
     private var heldBack: [HeldBack] = []
     /// Publishers that wait while ``publishing`` says so.
     private(set) var flowWaiters = WaitingLine()

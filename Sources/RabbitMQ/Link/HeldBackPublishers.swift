@@ -8,7 +8,7 @@ struct HeldBackPublishers {
     }
 
     private var waiting: Deque<Publisher> = []
-    /// How many of those who wait have given up since they were looked through.
+    /// How many at most of those who wait have given up since they were looked through.
     private var withdrawn = 0
     /// Bytes for which publishers were let through that have not appended them yet.
     private(set) var promised = 0

@@ -48,7 +48,8 @@ struct ConfirmLedger: Sendable {
     private(set) var unconfirmed = 0
     /// Places that were given to publishers who have not taken their number yet.
     private var promised = 0
-    private var waiters = WaitingLine()
+    /// Publishers that wait for a place.
+    private(set) var waiters = WaitingLine()
 
     init(limit: Int) { self.limit = limit }
 

@@ -128,15 +128,7 @@ struct CallsTests {
             try await peer.expect(.basicGet)
             getting.cancel()
             _ = await getting.result
-            try await peer.send([
-                .method(.basicGetOk, channel: 1) {
-                    $0.longLong(1)
-                    $0.octet(0)
-                    $0.shortString("")
-                    $0.shortString("q")
-                    $0.long(0)
-                }, .header(channel: 1, bodySize: 1), .body(channel: 1, [1]),
-            ])
+            try await peer.send(PeerFrame.gotten([1], tag: 1))
             var fields = try await peer.expect(.basicReject).fields
             #expect(fields.longLong() == 1)
             #expect(fields.octet() == 1)

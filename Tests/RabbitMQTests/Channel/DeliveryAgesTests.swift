@@ -80,15 +80,7 @@ struct DeliveryAgesTests {
             #expect(try await iterator.next()?.deliveryTag == 2)
             async let got = queue.get(noAck: true)
             try await peer.expect(.basicGet)
-            try await peer.send([
-                .method(.basicGetOk, channel: 1) {
-                    $0.longLong(3)
-                    $0.octet(0)
-                    $0.shortString("")
-                    $0.shortString("q")
-                    $0.long(0)
-                }, .header(channel: 1, bodySize: 0),
-            ])
+            try await peer.send(PeerFrame.gotten([], tag: 3))
             #expect(try await got?.deliveryTag == 3)
             let ledger = channel.session.state.withLock { $0.settlements }
             #expect(ledger.end == 1 && ledger.oldestUnsettled == nil)

@@ -18,6 +18,12 @@ struct UnansweredCommitTests {
         }
     }
 
+    private func waitForTurns(_ count: Int, _ channel: Channel) async throws {
+        try await eventually("\(count) wait for their turn") {
+            channel.session.state.withLock { $0.turns.count } == count
+        }
+    }
+
     private func publish(_ body: UInt8, on channel: Channel) async throws {
         try await channel.defaultExchange.publish(Message(body: [body]), routingKey: "k")
     }
@@ -124,10 +130,9 @@ struct UnansweredCommitTests {
             let publishing = Task { try await publish(1, on: channel) }
             try await waitForPublisher(channel)
             let others = [Task { try await channel.commit() }, Task { try await channel.commit() }]
-            // For them to wait.
-            try await Task.sleep(for: .milliseconds(20))
+            try await waitForTurns(2, channel)
             let rollingBack = Task { try await channel.rollback() }
-            try await Task.sleep(for: .milliseconds(20))
+            try await waitForTurns(3, channel)
             try await peer.expectNothing(on: channel)
             try await peer.send(.txCommitOk)
             try await first.value
@@ -155,7 +160,7 @@ struct UnansweredCommitTests {
                     try await publish(1, on: channel)
                 }
             }
-            try await Task.sleep(for: .milliseconds(50))
+            try await waitForTurns(1, channel)
             try await peer.expectNothing(on: channel)
             #expect(!isDone.withLock { $0 })
             try await peer.send(.txCommitOk)
@@ -176,7 +181,7 @@ struct UnansweredCommitTests {
             let first = try await beginCommit(peer, channel)
             let second = Task { try await channel.commit() }
             let third = Task { try await channel.withTransaction { try messages[0].ack() } }
-            try await Task.sleep(for: .milliseconds(50))
+            try await waitForTurns(2, channel)
             second.cancel()
             third.cancel()
             await #expect(throws: CancellationError.self) { try await second.value }
@@ -235,7 +240,6 @@ struct UnansweredCommitTests {
             try await eventually("it was called") {
                 channel.session.state.withLock { $0.settlements.unsettledCount } == 0
             }
-            try await Task.sleep(for: .milliseconds(20))
             try await peer.expectNothing(on: channel)
             try await peer.send(.txCommitOk)
             try await committing.value

@@ -71,15 +71,18 @@ struct StopWhileWaitingTests {
             let first = try await exchange.publish(Message(body: [1]), routingKey: "k")
             _ = try await peer.expectPublish()
             let publishing = Task { try await exchange.publish(Message(body: [2]), routingKey: "k") }
-            // For it to wait.
-            try await Task.sleep(for: .milliseconds(50))
+            try await eventually("it waits for a place") {
+                channel.session.state.withLock { $0.confirms?.waiters.isEmpty } == false
+            }
             try await setFlow(peer, isActive: false)
             try await peer.send(.basicAck) {
                 $0.longLong(1)
                 $0.octet(0)
             }
             try await first.confirmed()
-            try await Task.sleep(for: .milliseconds(50))
+            try await eventually("it waits for the flow") {
+                channel.session.state.withLock { !$0.flowWaiters.isEmpty }
+            }
             try await peer.expectNothing(on: channel)
             let hasRoom = channel.session.state.withLock { $0.confirms?.hasRoom }
             #expect(hasRoom == false)
