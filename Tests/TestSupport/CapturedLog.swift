@@ -16,7 +16,10 @@ public final class CapturedLog: Sendable {
 
     private let stored = Mutex<[Entry]>([])
 
-    public init() {}
+    private let onEntry: (@Sendable (Entry) -> Void)?
+
+    /// - Parameter onEntry: Called with each entry once it is stored, on the thread that logs it.
+    public init(onEntry: (@Sendable (Entry) -> Void)? = nil) { self.onEntry = onEntry }
 
     public var entries: [Entry] { stored.withLock { $0 } }
 
@@ -32,7 +35,10 @@ public final class CapturedLog: Sendable {
         return logger
     }
 
-    fileprivate func append(_ entry: Entry) { stored.withLock { $0.append(entry) } }
+    fileprivate func append(_ entry: Entry) {
+        stored.withLock { $0.append(entry) }
+        onEntry?(entry)
+    }
 }
 
 private struct Handler: LogHandler {

@@ -86,7 +86,7 @@ public final class RudeListener: Sendable {
         // What is bound and does not listen has hung up, says epoll.
         guard !manner.refuses else { return }
         do {
-            let watch = try SocketPoller.shared.watch(listener) { [weak self] _ in
+            let watch = try SocketPoller.shared.watch(listener) { [weak self] _, _ in
                 guard let self else { return }
                 queue.async { self.accept() }
             }
@@ -111,7 +111,7 @@ public final class RudeListener: Sendable {
         guard
             let own = try? SocketPoller.shared.watch(
                 connection,
-                handler: { [self] _ in queue.async { self.hear(guest) } }
+                handler: { [self] _, _ in queue.async { self.hear(guest) } }
             )
         else {
             close(connection)

@@ -50,7 +50,7 @@ public final class ScriptedPeer: Sendable {
         clientSocket = pair[0]
         descriptor = pair[1]
         do {
-            let watch = try SocketPoller.shared.watch(pair[1]) { [weak self] _ in
+            let watch = try SocketPoller.shared.watch(pair[1]) { [weak self] _, _ in
                 guard let self else { return }
                 queue.async { self.readable() }
             }

@@ -1,19 +1,38 @@
+internal import Synchronization
+
 /// When the socket can be read and written.
 extension Link {
-    /// Has the queue told from now on.
+    /// So many bytes at once are little: a few messages, on which the queue would spend less time than on waking up.
+    private static let little = 4096
+
+    /// Has the link told from now on.
     func watch(_ socket: Socket) throws(AMQPError) {
         lastReceived = MonotonicTime.now
-        watch = try SocketPoller.shared.watch(socket.descriptor) { [self] events in onQueue { $0.ready(events) } }
+        watch = try SocketPoller.shared.watch(socket.descriptor) { [self] events, isAlone in
+            if isAlone, events == .readable, isQuiet.load(ordering: .relaxed) {
+                let isDone = executor.runIfIdle { assumeIsolated { $0.ready(events, on: .poller) } }
+                if isDone { return }
+            }
+            onQueue { $0.ready(events, on: .queue) }
+        }
         arm()
     }
 
-    private func ready(_ events: SocketPoller.Events) {
+    private func ready(_ events: SocketPoller.Events, on thread: ReadingThread) {
         armed = []
         // Writing must not ask for what is about to be read.
         if events.contains(.readable) { isReadingScheduled = true }
         if events.contains(.writable) { retryWriting() }
-        if events.contains(.readable) { readable() }
+        if events.contains(.readable) { readable(on: thread) }
         arm()
+    }
+
+    /// Notes how much there was to read, for where to read what comes next.
+    func noteRead(_ count: Int) {
+        let isOpen = if case .open = phase { true } else { false }
+        let isWriting = isAwaitingRoom || isCooling || !isFlightEmpty
+        let quiet = isOpen && count <= Self.little && !isWriting && !isReadingPaused && !isReadingScheduled
+        if quiet != isQuiet.load(ordering: .relaxed) { isQuiet.store(quiet, ordering: .relaxed) }
     }
 
     /// Asks for what the link waits for. Reading goes on while writing waits: a peer that waits for us to read would never

@@ -1,6 +1,4 @@
 extension Link {
-    /// How many times to read before the queue gets to do something else.
-    private static let readsPerEvent = 24
     /// What is received for many consumers is handed over once so many bytes have come for each: waking them costs more
     /// than the messages do.
     private static let bytesPerRecipient = 3072
@@ -8,45 +6,58 @@ extension Link {
     private static let fewRecipients = 8
 
     /// Reads what there is, and has the queue told when there is more.
-    func readable() {
+    func readable(on thread: ReadingThread = .queue) {
         isReadingScheduled = false
         guard let socket, !isReadingPaused else { return }
         do throws(AMQPError) {
             do throws(AMQPError) {
-                try read(from: socket)
+                noteRead(try read(from: socket, on: thread))
             } catch {
                 try endBatch()
                 throw error
             }
         } catch {
-            end(lost(error))
+            switch thread {
+            case .queue: end(lost(error))
+            case .poller:
+                // Nothing is read before that.
+                isReadingScheduled = true
+                onQueue { $0.end($0.lost(error)) }
+            }
             return
         }
         updateReading()
         arm()
     }
 
-    private func read(from socket: Socket) throws(AMQPError) {
-        var batch = 0
-        for _ in 0..<Self.readsPerEvent {
+    /// - Returns: How many bytes came.
+    private func read(from socket: Socket, on thread: ReadingThread) throws(AMQPError) -> Int {
+        var (batch, sum) = (0, 0)
+        if holdsFrames { try handleFrames(on: thread) }
+        for _ in 0..<thread.mostReads {
+            if self.socket == nil || holdsFrames { break }
             let room = received.room()
             switch socket.read(into: room) {
             case .bytes(let count):
                 lastReceived = MonotonicTime.now
                 outbox.noteReceived()
                 received.received(count)
-                try handleFrames()
-                if self.socket == nil { return }
-                batch += count
+                try handleFrames(on: thread)
+                (batch, sum) = (batch + count, sum + count)
                 guard count < room.count || isEnough(batch) else { continue }
                 try endBatch()
                 batch = 0
-            case .nothingNow: return try endBatch()
+                // What comes later is told.
+                if thread == .poller, count < room.count, !socket.isTLS, !holdsFrames { return sum }
+            case .nothingNow:
+                try endBatch()
+                return sum
             case .ended(let error): throw error
             }
         }
         try endBatch()
-        scheduleReading()
+        if self.socket != nil { scheduleReading() }
+        return sum
     }
 
     private func scheduleReading() {
@@ -67,7 +78,7 @@ extension Link {
     func hearLastWords() -> AMQPError? {
         guard let socket else { return nil }
         do throws(AMQPError) {
-            try read(from: socket)
+            _ = try read(from: socket, on: .queue)
             return nil
         } catch {
             try? endBatch()
@@ -75,19 +86,26 @@ extension Link {
         }
     }
 
-    private func handleFrames() throws(AMQPError) {
+    private func handleFrames(on thread: ReadingThread) throws(AMQPError) {
+        holdsFrames = false
         let (chunk, start, bytes) = (received.chunk, received.start, received.bytes)
         var offset = 0
         defer { received.consume(offset) }
         scan: while socket != nil {
             switch scanner.next(in: bytes, from: offset) {
             case .frame(let frame, let next):
-                offset = next
                 let payload = UnsafeRawBufferPointer(rebasing: bytes[frame.payload])
+                if let next = try handleDelivery(frame, payload, in: bytes, of: chunk, from: start, next: next) {
+                    offset = next
+                    continue
+                }
+                guard thread.takes(frame, payload) else {
+                    holdsFrames = true
+                    break scan
+                }
+                offset = next
                 if frame.channel == 0 {
                     try handleConnectionFrame(frame.kind, payload)
-                } else if let next = try handleDelivery(frame, payload, in: bytes, of: chunk, from: start, next: next) {
-                    offset = next
                 } else {
                     try handleChannelFrame(frame, payload)
                 }
@@ -109,7 +127,7 @@ extension Link {
         from start: Int,
         next: Int
     ) throws(AMQPError) -> Int? {
-        guard frame.kind == .method, payload.count >= 4,
+        guard frame.kind == .method, frame.channel != 0, payload.count >= 4,
             payload.bigEndian(UInt32.self, at: 0) == MethodDecoder.deliver,
             case .frame(let header, let afterHeader) = scanner.next(in: bytes, from: next),
             header.kind == .header, header.channel == frame.channel,

@@ -1,4 +1,5 @@
 internal import Dispatch
+internal import Synchronization
 
 extension Link {
     /// How many buffers to write before the queue gets to do something else.
@@ -46,6 +47,7 @@ extension Link {
     private func coolDown() {
         guard !isCooling else { return }
         isCooling = true
+        isQuiet.store(false, ordering: .relaxed)
         let timer: any DispatchSourceTimer
         if let coolingTimer {
             timer = coolingTimer

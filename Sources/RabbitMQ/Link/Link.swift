@@ -15,7 +15,7 @@ actor Link {
         case ended
     }
 
-    private let executor: QueueExecutor
+    nonisolated let executor: QueueExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     nonisolated let configuration: ConnectionConfiguration
@@ -48,6 +48,8 @@ actor Link {
     var armed: SocketPoller.Events = []
 
     // Reading
+    /// Whether so little happens that what is received next is best read where it is noticed.
+    nonisolated let isQuiet = Atomic(false)
     /// Whether the queue will read in any case.
     var isReadingScheduled = false
     var isReadingPaused = false
@@ -56,6 +58,8 @@ actor Link {
     let methods = MethodDecoder()
     @exclusivity(unchecked) var headers = HeaderDecoder()
     var lastReceived: UInt64 = 0
+    /// Whether frames were received that nobody has handled.
+    var holdsFrames = false
     /// Channels that got something in the batch at hand.
     @exclusivity(unchecked) var touched: [Int] = []
 
@@ -78,10 +82,10 @@ actor Link {
         let reference = WeakLink()
         let mark = configuration.outboundHighWater
         outbox = Outbox(limits: Outbox.Limits(highWater: mark, lowWater: mark / 2)) {
-            executor.queue.async { reference.link?.assumeIsolated { $0.flush() } }
+            executor.async { reference.link?.assumeIsolated { $0.flush() } }
         }
         gauge = InboundGauge(highWater: configuration.inboundHighWater) {
-            executor.queue.async { reference.link?.assumeIsolated { $0.updateReading() } }
+            executor.async { reference.link?.assumeIsolated { $0.updateReading() } }
         }
         reference.link = self
     }
@@ -90,7 +94,7 @@ actor Link {
 
     /// Has `body` run on the queue, after what was given to it before.
     nonisolated func onQueue(_ body: @escaping @Sendable (isolated Link) -> Void) {
-        queue.async { self.assumeIsolated(body) }
+        executor.async { self.assumeIsolated(body) }
     }
 
     /// Registers what receives a channel's frames. Frames that come in answer to what is sent after this call find it.

@@ -15,6 +15,7 @@ struct DeliveryView {
 /// of its nesting is all that is needed before the decoder runs.
 struct MethodDecoder {
     static let deliver = AMQP_BASIC_DELIVER_METHOD
+    static let ack = AMQP_BASIC_ACK_METHOD
 
     let pool = Pool()
 

@@ -16,7 +16,8 @@ package final class SocketPoller: Sendable {
         package static let writable = Events(rawValue: 2)
     }
 
-    package typealias Handler = @Sendable (Events) -> Void
+    /// Is told what a socket is ready for, and whether it is the only one just now.
+    package typealias Handler = @Sendable (_ events: Events, _ isAlone: Bool) -> Void
 
     private struct State {
         var epoll: CInt?
@@ -33,8 +34,8 @@ package final class SocketPoller: Sendable {
 
     /// Watches a descriptor until the watch is cancelled, which has to happen before the descriptor is closed.
     ///
-    /// - Parameter handler: Called on the poller's thread, where it must not block, once for each time that the watch is
-    ///   armed. A peer that hung up makes the socket both readable and writable; that is told even before the watch is
+    /// - Parameter handler: Called on the poller's thread, where it must not block nor take long, once for each time that
+    ///   the watch is armed. A peer that hung up makes the socket both readable and writable; that is told even before the watch is
     ///   armed. A call that was under way may still come when the watch was cancelled.
     /// - Throws: `connectionFailed` if the system has no thread or descriptor left, or the descriptor can't be watched.
     package func watch(_ descriptor: CInt, handler: @escaping Handler) throws(AMQPError) -> SocketWatch {
@@ -113,7 +114,7 @@ package final class SocketPoller: Sendable {
                     ready.append((handler, Events(epoll: events[index])))
                 }
             }
-            for (handler, events) in ready { handler(events) }
+            for (handler, events) in ready { handler(events, ready.count == 1) }
             ready.removeAll(keepingCapacity: true)
         }
     }
@@ -126,7 +127,7 @@ package final class SocketPoller: Sendable {
             defer { state.handlers = [:] }
             return state.handlers.values
         }
-        for handler in handlers { handler([.readable, .writable]) }
+        for handler in handlers { handler([.readable, .writable], handlers.count == 1) }
     }
 }
 

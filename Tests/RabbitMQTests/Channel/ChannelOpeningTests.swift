@@ -42,7 +42,7 @@ struct ChannelOpeningTests {
         // A descriptor of its own: the other is being watched.
         let copy = dup(descriptor)
         let (events, continuation) = AsyncStream<Void>.makeStream()
-        let watch = try SocketPoller.shared.watch(copy) { _ in continuation.yield() }
+        let watch = try SocketPoller.shared.watch(copy) { _, _ in continuation.yield() }
         // The first time, others may be told after this; the second time they have been.
         var iterator = events.makeAsyncIterator()
         for _ in 0..<2 {

@@ -21,7 +21,7 @@ struct SocketPollerTests {
         deinit { for end in ends { close(end) } }
 
         func watch(by poller: SocketPoller) throws -> SocketWatch {
-            try poller.watch(ends[0]) { [told] events in told.add(events) }
+            try poller.watch(ends[0]) { [told] events, _ in told.add(events) }
         }
 
         func send() { _ = Glibc.send(ends[1], [1], 1, Int32(MSG_NOSIGNAL)) }
@@ -52,7 +52,7 @@ struct SocketPollerTests {
     }
 
     @Test func `what can't be watched is refused`() throws {
-        let error = #expect(throws: AMQPError.self) { _ = try SocketPoller.shared.watch(-1) { _ in } }
+        let error = #expect(throws: AMQPError.self) { _ = try SocketPoller.shared.watch(-1) { _, _ in } }
         #expect(error?.code == .connectionFailed)
         let pair = try Pair()
         let watch = try pair.watch(by: .shared)
@@ -90,7 +90,7 @@ struct SocketPollerTests {
     @Test func `its thread leaves the process's signals to others, and keeps those of a fault`() async throws {
         let pair = try Pair()
         let masked = Collected<[Bool]>()
-        let watch = try SocketPoller.shared.watch(pair.ends[0]) { _ in
+        let watch = try SocketPoller.shared.watch(pair.ends[0]) { _, _ in
             var mask = sigset_t()
             pthread_sigmask(SIG_BLOCK, nil, &mask)
             masked.add([SIGTERM, SIGINT, SIGCHLD, SIGSEGV, SIGILL, SIGPROF].map { sigismember(&mask, $0) == 1 })

@@ -1,0 +1,43 @@
+import TestSupport
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("the thread that reads")
+struct ReadingThreadTests {
+    private static let ack = PeerFrame.method(.basicAck, channel: 1) {
+        $0.longLong(7)
+        $0.octet(0)
+    }
+    private static let ackOfMany = PeerFrame.method(.basicAck, channel: 1) {
+        $0.longLong(7)
+        $0.octet(1)
+    }
+    private static let nack = PeerFrame.method(.basicNack, channel: 1) {
+        $0.longLong(7)
+        $0.octet(0)
+    }
+    private static let blocked = PeerFrame.method(.connectionBlocked, channel: 0) { $0.shortString("memory") }
+    private static let all = [
+        ack, ackOfMany, nack, blocked, .heartbeat, .header(channel: 1, bodySize: 1), .body(channel: 1, [1]),
+        .method(.channelCloseOk, channel: 1), PeerFrame(type: 1, channel: 1, payload: [0, 60]),
+    ]
+
+    private func takes(_ frame: PeerFrame, _ thread: ReadingThread) -> Bool {
+        let bytes = frame.bytes
+        return bytes.withUnsafeBytes { bytes in
+            guard case .frame(let frame, _) = FrameScanner(frameMax: 4096).next(in: bytes, from: 0) else {
+                return false
+            }
+            return thread.takes(frame, UnsafeRawBufferPointer(rebasing: bytes[frame.payload]))
+        }
+    }
+
+    @Test func `the queue takes every frame`() {
+        for frame in Self.all { #expect(takes(frame, .queue), "\(frame)") }
+    }
+
+    @Test func `the poller takes what is short and calls nobody: heartbeats and single confirms`() {
+        #expect(Self.all.filter { takes($0, .poller) } == [Self.ack, .heartbeat])
+    }
+}
