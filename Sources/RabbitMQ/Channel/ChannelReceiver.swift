@@ -6,7 +6,7 @@ internal import Synchronization
 /// every delivery need not be checked at run time.
 final class ChannelReceiver: ChannelInbox {
     private enum Origin {
-        case delivery(ConsumerIntake, tag: UInt64, redelivered: Bool, exchange: String, routingKey: String)
+        case delivery(lane: Int, tag: UInt64, redelivered: Bool, exchange: String, routingKey: String)
         case get(ServerMethod.GetOk)
         case returned(ServerMethod.Return)
     }
@@ -14,10 +14,9 @@ final class ChannelReceiver: ChannelInbox {
     let session: ChannelSession
     @exclusivity(unchecked) private var assembly = MessageAssembly<Origin>()
     @exclusivity(unchecked) private var consumers = ConsumerTable()
+    @exclusivity(unchecked) var isInBatch = false
     /// Tags of deliveries in the batch at hand that need to be settled.
     @exclusivity(unchecked) private var newTags: [UInt64] = []
-    /// Consumers that got something in the batch at hand.
-    @exclusivity(unchecked) private var touched: [ConsumerIntake] = []
     private var exchanges = TextCache()
     private var routingKeys = TextCache()
 
@@ -39,6 +38,7 @@ final class ChannelReceiver: ChannelInbox {
         switch method {
         case .channelCloseOk:
             guard isDiscarding else { throw AMQPError(.protocolViolation, "the peer sent a channel.close-ok unasked") }
+            handOver()
             session.finish(AMQPError(.channelClosed, "the channel was closed")) { reason in
                 endConsumers(reason)
                 releaseNumber()
@@ -59,10 +59,11 @@ final class ChannelReceiver: ChannelInbox {
         case .basicCancel(let tag): try cancelledByServer(tag)
         case .basicReturn(let returned): try assembly.begin(.returned(returned))
         case .basicGetOk(let get):
-            guard case .basicGet? = session.state.withLock({ $0.nextCall })?.method else {
-                throw AMQPError(.protocolViolation, "the peer sent a message that was not asked for")
+            if case .basicGet? = session.state.withLock({ $0.nextCall })?.method {
+                try assembly.begin(.get(get))
+            } else {
+                try refuse("a message that was not asked for")
             }
-            try assembly.begin(.get(get))
         case .basicAck(let number, let multiple):
             session.settlePublished(number, multiple: multiple, error: nil)
         case .basicNack(let number, let multiple):
@@ -79,9 +80,14 @@ final class ChannelReceiver: ChannelInbox {
     private func answer(_ method: ServerMethod) throws(AMQPError) {
         // What came before it is not to be settled any more.
         if case .basicRecoverOk = method { handOver() }
-        let call = try session.state.withLock { state throws(AMQPError) in try state.takeCall(answeredBy: method) }
+        let taken = session.state.withLock { $0.takeCall(answeredBy: method) }
+        guard let call = taken else { return try refuse("an answer to nothing that was asked") }
         if case .txCommitOk = method { session.endCommit() }
-        if case .basicConsumeOk = method, let consumer = call.consumer { consumers.add(consumer) }
+        if case .basicConsumeOk = method, let consumer = call.consumer {
+            // It may replace one with its tag.
+            handOver()
+            consumers.add(consumer)
+        }
         if case .basicCancelOk(let tag) = method {
             // What came before it is still seen by a consumer without acknowledgement.
             handOver()
@@ -92,12 +98,18 @@ final class ChannelReceiver: ChannelInbox {
         if case .basicConsumeOk = method { call.consumer?.cancelInBackground() }
     }
 
+    /// Ends the link over what nobody asked for, unless whoever did has begun to close the channel since we looked.
+    private func refuse(_ what: String) throws(AMQPError) {
+        guard session.state.withLock({ $0.closeReason }) == nil else { return }
+        throw AMQPError(.protocolViolation, "the peer sent \(what)")
+    }
+
     private func cancelledByServer(_ tag: String) throws(AMQPError) {
         handOver()
         session.state.withLock { $0.forgetConsumer(tag) }
-        guard let intake = consumers.remove(tag: tag) else { return }
+        guard let consumer = consumers.remove(tag: tag) else { return }
         logger.notice("the broker cancelled a consumer", metadata: ["consumer-tag": "\(tag)"])
-        intake.consumer.end(
+        consumer.end(
             AMQPError(.consumerCancelled, "the broker cancelled the consumer \(tag), whose queue is probably gone")
         )
     }
@@ -107,12 +119,12 @@ final class ChannelReceiver: ChannelInbox {
     @inline(__always)
     func receive(_ delivery: DeliveryView) throws(AMQPError) {
         if isDiscarding { return }
-        guard let intake = consumers.find(delivery.consumerTag) ?? startingConsumer(delivery.consumerTag) else {
-            throw AMQPError(.protocolViolation, "the peer sent a delivery for a consumer that does not exist")
+        guard let lane = consumers.find(delivery.consumerTag) ?? startingConsumer(delivery.consumerTag) else {
+            return try refuse("a delivery for a consumer that does not exist")
         }
         try assembly.begin(
             .delivery(
-                intake,
+                lane: lane,
                 tag: delivery.deliveryTag,
                 redelivered: delivery.redelivered,
                 exchange: exchanges.text(delivery.exchange),
@@ -121,25 +133,29 @@ final class ChannelReceiver: ChannelInbox {
         )
     }
 
-    @inline(__always)
     func receive(
-        _ delivery: DeliveryPeek,
+        _ deliveries: WholeDeliveries,
+        from offset: Int,
         in chunk: ReceiveChunk,
-        offset: Int,
-        bodySize: Int
-    ) throws(AMQPError) -> Bool {
-        if isDiscarding { return true }
-        guard bodySize <= maxMessageSize, !assembly.isActive,
-            let intake = consumers.find(delivery.consumerTag) ?? startingConsumer(delivery.consumerTag)
-        else { return false }
-        if !intake.noAck { newTags.append(delivery.deliveryTag) }
-        if intake.isEmpty { touched.append(intake) }
-        intake.append(chunk, offset: offset, bodySize: bodySize)
-        return true
+        at start: Int
+    ) throws(AMQPError) -> Int {
+        var offset = offset
+        while !assembly.isActive, let delivery = deliveries.next(from: offset) {
+            if !isDiscarding {
+                guard delivery.bodySize <= maxMessageSize else { break }
+                let tag = delivery.peek.consumerTag
+                guard let lane = consumers.find(tag) ?? startingConsumer(tag) else { break }
+                if consumers.lanes.needsSettling(lane) { newTags.append(delivery.peek.deliveryTag) }
+                let frames = (start + offset)..<(start + delivery.end)
+                consumers.lanes.append(chunk, frames, bodySize: delivery.bodySize, to: lane)
+            }
+            offset = delivery.end
+        }
+        return offset
     }
 
     /// A consumer whose first deliveries overtook its basic.consume-ok.
-    private func startingConsumer(_ tag: UnsafeBufferPointer<UInt8>) -> ConsumerIntake? {
+    private func startingConsumer(_ tag: UnsafeBufferPointer<UInt8>) -> Int? {
         let tag = String(decoding: tag, as: UTF8.self)
         return session.state.withLock { $0.startingConsumer(tag: tag) }.map { consumers.add($0) }
     }
@@ -166,18 +182,18 @@ final class ChannelReceiver: ChannelInbox {
     @inline(__always)
     private func complete(_ origin: Origin, _ message: consuming Message) throws(AMQPError) {
         switch origin {
-        case .delivery(let intake, let tag, let redelivered, let exchange, let routingKey):
+        case .delivery(let lane, let tag, let redelivered, let exchange, let routingKey):
+            guard let source = consumers.lanes.intake(lane)?.source else { return }
             let incoming = IncomingMessage(
                 message: message,
                 deliveryTag: tag,
                 redelivered: redelivered,
                 exchangeName: exchange,
                 routingKey: routingKey,
-                source: intake.source
+                source: source
             )
-            if !intake.noAck { newTags.append(tag) }
-            if intake.isEmpty { touched.append(intake) }
-            intake.append(incoming)
+            if !source.noAck { newTags.append(tag) }
+            consumers.lanes.append(incoming, to: lane)
         case .get(let get): try complete(get, message)
         case .returned(let returned):
             session.reportReturn(
@@ -194,7 +210,7 @@ final class ChannelReceiver: ChannelInbox {
 
     private func complete(_ get: ServerMethod.GetOk, _ message: Message) throws(AMQPError) {
         handOver()
-        let call = session.state.withLock { state in try? state.takeCall(answeredBy: .basicGetOk(get)) }
+        let call = session.state.withLock { $0.takeCall(answeredBy: .basicGetOk(get)) }
         guard let call, let source = call.source else { return }
         if !source.noAck { session.state.withLock { $0.delivered(CollectionOfOne(get.deliveryTag)) } }
         let incoming = IncomingMessage(
@@ -212,9 +228,13 @@ final class ChannelReceiver: ChannelInbox {
 
     // MARK: Handing over
 
-    var recipients: Int { touched.count }
+    var recipients: Int { consumers.lanes.recipients }
 
-    func endBatch() throws(AMQPError) { handOver() }
+    func endBatch(isForMany: Bool) {
+        isInBatch = false
+        handOver()
+        consumers.lanes.isGathering = isForMany
+    }
 
     /// Hands the messages that came to their consumers, once they can be settled.
     private func handOver() {
@@ -222,8 +242,7 @@ final class ChannelReceiver: ChannelInbox {
             session.state.withLock { $0.delivered(newTags) }
             newTags.removeAll(keepingCapacity: true)
         }
-        defer { touched.removeAll(keepingCapacity: true) }
-        for intake in touched { intake.handOver() }
+        consumers.lanes.handOver()
     }
 
     // MARK: The end

@@ -141,17 +141,15 @@ struct ChannelState: Sendable {
     /// The call that the channel itself answers next.
     var nextCall: PendingCall? { calls.first { !$0.isAnsweredApart } }
 
-    /// Takes the call that a method answers.
-    mutating func takeCall(answeredBy method: ServerMethod) throws(AMQPError) -> PendingCall {
+    /// Takes the call that a method answers, if there is one.
+    mutating func takeCall(answeredBy method: ServerMethod) -> PendingCall? {
         let index =
             switch method {
             case .basicConsumeOk, .basicCancelOk:
                 calls.firstIndex { $0.method.isAnswered(by: method) }
             default: calls.firstIndex { !$0.isAnsweredApart }
             }
-        guard let index, calls[index].method.isAnswered(by: method) else {
-            throw AMQPError(.protocolViolation, "the peer sent an answer to nothing that was asked")
-        }
+        guard let index, calls[index].method.isAnswered(by: method) else { return nil }
         return calls.remove(at: index)
     }
 

@@ -1,135 +1,65 @@
-internal import Glibc
-
-/// What a consumer gets in one batch, on the link's queue.
-final class ConsumerIntake {
-    let consumer: Consumer
-    let source: DeliverySource
-    /// As the source says, whose use the consumer's messages count up and down.
-    let noAck: Bool
-    private let tagBytes: [UInt8]
-    private let buffer: DeliveryBuffer
-    @exclusivity(unchecked) private var run = DeliveryRun()
-    /// Runs of the batch before the one that is being filled.
-    private var fullRuns: [DeliveryRun] = []
-    /// Whether there is nothing to hand over.
-    @exclusivity(unchecked) private(set) var isEmpty = true
-
-    init(_ consumer: Consumer) {
-        self.consumer = consumer
-        source = consumer.source
-        noAck = consumer.source.noAck
-        buffer = consumer.buffer
-        tagBytes = Array(consumer.tag.utf8)
-    }
-
-    @inline(__always)
-    func hasTag(_ tag: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard tagBytes.count == tag.count, let base = tag.baseAddress else { return false }
-        return tagBytes.withUnsafeBufferPointer { bytes in
-            bytes.baseAddress.map { memcmp($0, base, tag.count) == 0 } ?? false
-        }
-    }
-
-    @inline(__always)
-    func append(_ chunk: ReceiveChunk, offset: Int, bodySize: Int) {
-        isEmpty = false
-        if run.append(chunk, offset: offset, bodySize: bodySize) { return }
-        beginRun()
-        _ = run.append(chunk, offset: offset, bodySize: bodySize)
-    }
-
-    func append(_ message: IncomingMessage) {
-        isEmpty = false
-        run.append(message)
-    }
-
-    private func beginRun() {
-        fullRuns.append(run)
-        run = DeliveryRun()
-    }
-
-    func handOver() {
-        if !fullRuns.isEmpty {
-            for run in fullRuns { _ = handOver(run) }
-            fullRuns = []
-        }
-        run = handOver(run)
-        isEmpty = true
-    }
-
-    /// Hands a run over.
-    ///
-    /// - Returns: An empty one.
-    private func handOver(_ run: DeliveryRun) -> DeliveryRun {
-        run.releaseChunk()
-        switch buffer.append(run) {
-        case .taken(let spare): return spare ?? DeliveryRun()
-        case .ended:
-            consumer.giveBack([run])
-            return DeliveryRun()
-        }
-    }
-}
-
-/// The consumers of one channel by their tags.
+/// The lanes of one channel's consumers, by the consumers' tags.
 struct ConsumerTable {
-    private var intakes: [String: ConsumerIntake] = [:]
+    var lanes = DeliveryLanes()
+    private var numbers: [String: Int] = [:]
     /// Those found before, each where its tag's last bytes say so, which spares making a text and hashing it.
     private var found: ContiguousArray<Slot> = []
 
     private struct Slot {
-        var intake: ConsumerIntake?
+        var lane = -1
         /// Its tag, if that is one of the usual length.
         var tag: ShortTag?
     }
 
     @discardableResult
-    mutating func add(_ consumer: Consumer) -> ConsumerIntake {
-        if let intake = intakes[consumer.tag], intake.consumer === consumer { return intake }
-        found = []
-        let intake = ConsumerIntake(consumer)
-        intakes[consumer.tag] = intake
-        return intake
+    mutating func add(_ consumer: Consumer) -> Int {
+        if let lane = numbers[consumer.tag], lanes.intake(lane)?.consumer === consumer { return lane }
+        remove(tag: consumer.tag)
+        let lane = lanes.add(consumer)
+        numbers[consumer.tag] = lane
+        return lane
     }
 
+    /// Removes a consumer, to which everything has been handed over.
     @discardableResult
-    mutating func remove(tag: String) -> ConsumerIntake? {
+    mutating func remove(tag: String) -> Consumer? {
         found = []
-        return intakes.removeValue(forKey: tag)
+        guard let lane = numbers.removeValue(forKey: tag) else { return nil }
+        defer { lanes.remove(lane) }
+        return lanes.intake(lane)?.consumer
     }
 
     /// Removes a consumer whose cancelling was answered, not one that has begun with its tag since.
     mutating func removeCancelled(tag: String) {
-        if intakes[tag]?.consumer.isCancelling == true { remove(tag: tag) }
+        if let lane = numbers[tag], lanes.intake(lane)?.consumer.isCancelling == true { remove(tag: tag) }
     }
 
     mutating func removeAll() -> [Consumer] {
-        found = []
-        defer { intakes = [:] }
-        return intakes.values.map(\.consumer)
+        numbers.keys.compactMap { remove(tag: $0) }
     }
 
     @inline(__always)
-    mutating func find(_ tag: UnsafeBufferPointer<UInt8>) -> ConsumerIntake? {
+    mutating func find(_ tag: UnsafeBufferPointer<UInt8>) -> Int? {
         let number = Self.number(tag)
         if !found.isEmpty {
             let slot = number & (found.count - 1)
+            let lane = found[slot].lane
             if let short = ShortTag(tag) {
-                if found[slot].tag == short { return found[slot].intake }
-            } else if let intake = found[slot].intake, intake.hasTag(tag) {
-                return intake
+                if found[slot].tag == short { return lane }
+            } else if lane >= 0, lanes.intake(lane)?.hasTag(tag) == true {
+                return lane
             }
         }
-        guard let intake = intakes[String(decoding: tag, as: UTF8.self)] else { return nil }
-        remember(intake, number, ShortTag(tag))
-        return intake
+        guard let lane = numbers[String(decoding: tag, as: UTF8.self)] else { return nil }
+        remember(lane, number, ShortTag(tag))
+        return lane
     }
 
     @inline(never)
-    private mutating func remember(_ intake: ConsumerIntake, _ number: Int, _ tag: ShortTag?) {
+    private mutating func remember(_ lane: Int, _ number: Int, _ tag: ShortTag?) {
         // A power of two.
-        if found.isEmpty { found = ContiguousArray(repeating: Slot(), count: intakes.count > 8 ? 1024 : 16) }
-        found[number & (found.count - 1)] = Slot(intake: intake, tag: tag)
+        if found.isEmpty { found = ContiguousArray(repeating: Slot(), count: numbers.count > 8 ? 1024 : 16) }
+        found[number & (found.count - 1)] = Slot(lane: lane, tag: tag)
     }
 
     /// Tags mostly end in a number: its last three digits make another one for each.

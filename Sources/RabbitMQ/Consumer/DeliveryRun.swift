@@ -1,7 +1,7 @@
 internal import DequeModule
 
-/// Deliveries that came together for one consumer, mostly not decoded yet: where they lie in a chunk that was received,
-/// or in a copy of their frames. Those that came in several pieces are decoded, and stand behind the others.
+/// Deliveries that came together for one consumer, mostly not decoded yet: copies of their frames, one behind the other;
+/// then where others lie in the chunk that they were received into; then those that came in several pieces, decoded.
 ///
 /// The consumer decodes on its own thread, one by one: what is allocated for a message is then allocated and freed by
 /// the same thread, and the link's queue is free to read on.
@@ -10,53 +10,49 @@ internal import DequeModule
 /// through the buffer's lock, the consumer empties it and hands it back the same way. For the same reason its
 /// properties' exclusivity need not be checked at run time, once or twice a message.
 final class DeliveryRun: @unchecked Sendable {
+    /// Memory of its own, for copies of frames.
+    @exclusivity(unchecked) private(set) var copies: ReceiveChunk?
+    /// Where the copies begin that were not taken, and where the last of them ends.
+    @exclusivity(unchecked) private var position = 0
+    @exclusivity(unchecked) private(set) var copied = 0
     /// What the offsets count in.
     @exclusivity(unchecked) private var chunk: ReceiveChunk? {
         didSet { base = chunk.map { UnsafeRawPointer($0.base) } }
     }
     /// Where that begins: both threads would else count their use of the same chunk up and down with every message.
     @exclusivity(unchecked) private var base: UnsafeRawPointer?
-    /// Memory of its own, for copies of frames.
-    @exclusivity(unchecked) private var copies: ReceiveChunk?
-    @exclusivity(unchecked) private var copied = 0
     @exclusivity(unchecked) private var offsets: ContiguousArray<Int32> = []
-    @exclusivity(unchecked) private var position = 0
+    @exclusivity(unchecked) private var index = 0
     @exclusivity(unchecked) private var decoded: Deque<IncomingMessage> = []
 
     /// About how many bytes of memory it takes.
     @exclusivity(unchecked) private(set) var footprint = 0
+    /// How many of them are in the chunk.
+    @exclusivity(unchecked) private var uncopied = 0
 
     /// Frames of fewer bytes are copied: they would keep a whole chunk for little.
-    private static let fewestUncopied = 32 * 1024
+    static let fewestUncopied = 32 * 1024
     /// A run of copies takes no more in than this many bytes.
     private static let mostCopied = 256 * 1024
     /// An empty run keeps no more memory than this: there may be thousands of consumers.
     private static let mostKept = 8 * 1024
 
-    var isEmpty: Bool { position == offsets.count && decoded.isEmpty }
+    var isEmpty: Bool { position == copied && index == offsets.count && decoded.isEmpty }
 
     /// Appends where a delivery lies.
     ///
     /// - Returns: Whether it goes with what is in the run already.
     @inline(__always)
     func append(_ chunk: ReceiveChunk, offset: Int, bodySize: Int) -> Bool {
-        if base == nil, isEmpty { self.chunk = chunk }
-        guard decoded.isEmpty else { return false }
-        if base == UnsafeRawPointer(chunk.base) {
-            offsets.append(Int32(truncatingIfNeeded: offset))
-        } else {
-            guard appendCopy(chunk.base + offset) else { return false }
+        if base != UnsafeRawPointer(chunk.base) {
+            releaseChunk()
+            guard base == nil, copied < Self.fewestUncopied else { return false }
+            self.chunk = chunk
         }
+        guard decoded.isEmpty else { return false }
+        offsets.append(Int32(truncatingIfNeeded: offset))
+        uncopied += bodySize + IncomingMessage.overhead
         footprint += bodySize + IncomingMessage.overhead
-        return true
-    }
-
-    /// Appends a delivery from another chunk than the one before, if there is little as yet.
-    private func appendCopy(_ frames: UnsafeRawPointer) -> Bool {
-        releaseChunk()
-        guard ownsChunk, copied < Self.fewestUncopied else { return false }
-        offsets.append(copy(frames, DeliveryDecoder.size(frames)))
-        chunk = copies
         return true
     }
 
@@ -66,29 +62,46 @@ final class DeliveryRun: @unchecked Sendable {
         footprint += message.footprint
     }
 
+    /// Notes copies that were put behind the others, into ``copies``.
+    ///
+    /// - Parameters:
+    ///   - end: Where the last of them ends.
+    ///   - bytes: About how much memory they take.
+    func appended(upTo end: Int, footprint bytes: Int) {
+        copied = end
+        footprint += bytes
+    }
+
     /// Copies frames that are not worth keeping a chunk for. What keeps one counts as what was received at once, at
     /// least: the rest of the chunk may be other consumers'.
     func releaseChunk() {
-        guard let chunk, !ownsChunk else { return }
-        guard footprint < Self.fewestUncopied else {
-            footprint = max(footprint, ReceiveBuffer.mostRead)
+        guard let base else { return }
+        guard uncopied < Self.fewestUncopied else {
+            footprint += max(0, ReceiveBuffer.mostRead - uncopied)
+            uncopied = max(uncopied, ReceiveBuffer.mostRead)
             return
         }
-        for index in offsets.indices {
-            let frames = chunk.base + Int(offsets[index])
-            offsets[index] = copy(frames, DeliveryDecoder.size(frames))
+        for offset in offsets[index...] {
+            let frames = base + Int(offset)
+            copy(frames, DeliveryDecoder.size(frames))
         }
-        self.chunk = copies
+        removeChunk()
+    }
+
+    private func removeChunk() {
+        chunk = nil
+        uncopied = 0
+        index = 0
+        offsets.removeAll(keepingCapacity: offsets.count < 4096)
     }
 
     /// Takes the messages of another run in, if neither keeps a chunk.
     func absorb(_ other: DeliveryRun) -> Bool {
-        guard ownsChunk, other.ownsChunk else { return false }
-        if let frames = other.chunk {
-            guard decoded.isEmpty, copied + other.copied <= Self.mostCopied else { return false }
-            let moved = copy(frames.base, other.copied)
-            offsets.append(contentsOf: other.offsets.lazy.map { $0 + moved })
-            chunk = copies
+        guard base == nil, other.base == nil else { return false }
+        if let frames = other.copies, other.position < other.copied {
+            let count = other.copied - other.position
+            guard decoded.isEmpty, copied + count <= Self.mostCopied else { return false }
+            copy(frames.base + other.position, count)
         }
         decoded.append(contentsOf: other.decoded)
         footprint += other.footprint
@@ -96,45 +109,56 @@ final class DeliveryRun: @unchecked Sendable {
         return true
     }
 
-    private var ownsChunk: Bool { chunk == nil || chunk === copies }
-
-    /// Copies bytes behind those copied before.
-    ///
-    /// - Returns: Where they are now.
-    private func copy(_ bytes: UnsafeRawPointer, _ count: Int) -> Int32 {
-        let start = copied
+    /// Copies frames behind those copied before.
+    private func copy(_ frames: UnsafeRawPointer, _ count: Int) {
+        makeRoom(for: count).copyMemory(from: frames, byteCount: count)
         copied += count
-        if let copies, copied <= copies.capacity {
-            copies.base.advanced(by: start).copyMemory(from: bytes, byteCount: count)
-        } else {
-            let larger = ReceiveChunk(capacity: max(2048, copied * 2))
-            if let copies { larger.base.copyMemory(from: copies.base, byteCount: start) }
-            larger.base.advanced(by: start).copyMemory(from: bytes, byteCount: count)
-            copies = larger
-        }
-        return Int32(truncatingIfNeeded: start)
+    }
+
+    /// Makes room behind what was copied before.
+    ///
+    /// - Returns: Where it begins.
+    @discardableResult
+    func makeRoom(for count: Int) -> UnsafeMutableRawPointer {
+        if let copies, copied + count <= copies.capacity { return copies.base + copied }
+        let larger = ReceiveChunk(capacity: max(2048, (copied + count) * 2))
+        if let copies { larger.base.copyMemory(from: copies.base, byteCount: copied) }
+        copies = larger
+        return larger.base + copied
     }
 
     @inline(__always)
     func popFirst(_ source: DeliverySource, _ decoder: DeliveryDecoder) throws(AMQPError) -> IncomingMessage? {
-        guard let base, position < offsets.count else { return decoded.popFirst() }
-        let offset = Int(offsets[position])
-        position += 1
+        if position < copied, let copies {
+            let frames = UnsafeRawPointer(copies.base + position)
+            position += DeliveryDecoder.size(frames)
+            return try decoder.decode(frames, source: source)
+        }
+        guard let base, index < offsets.count else { return decoded.popFirst() }
+        let offset = Int(offsets[index])
+        index += 1
         return try decoder.decode(base + offset, source: source)
     }
 
     /// The tags of the messages that are left.
     var deliveryTags: [UInt64] {
-        guard let chunk else { return decoded.map(\.deliveryTag) }
-        return offsets[position...].map { DeliveryPeek.deliveryTag(chunk.base + Int($0)) } + decoded.map(\.deliveryTag)
+        var tags: [UInt64] = []
+        if let copies {
+            var next = position
+            while next < copied {
+                tags.append(DeliveryPeek.deliveryTag(copies.base + next))
+                next += DeliveryDecoder.size(copies.base + next)
+            }
+        }
+        if let base { tags += offsets[index...].map { DeliveryPeek.deliveryTag(base + Int($0)) } }
+        return tags + decoded.map(\.deliveryTag)
     }
 
     func clear() {
-        chunk = nil
+        removeChunk()
         position = 0
-        footprint = 0
-        offsets.removeAll(keepingCapacity: offsets.count < 4096)
         copied = 0
+        footprint = 0
         if let copies, copies.capacity > Self.mostKept { self.copies = nil }
         decoded.removeAll(keepingCapacity: decoded.count < 1024)
     }

@@ -3,26 +3,30 @@ protocol ChannelInbox: AnyObject {
     /// Takes a method, and says whether the channel is closed now on both sides: then its number is free.
     func receive(_ method: ServerMethod) throws(AMQPError) -> Bool
     func receive(_ delivery: DeliveryView) throws(AMQPError)
-    /// Takes a delivery that was received whole.
+    /// Takes the deliveries that come next, as far as they have come whole.
     ///
     /// - Parameters:
-    ///   - delivery: What is known of it.
-    ///   - chunk: Where it was received.
-    ///   - offset: Where in the chunk it begins.
-    ///   - bodySize: The size of its body.
-    /// - Returns: Whether it was taken. If not, its frames are to be received one by one.
+    ///   - deliveries: What finds them.
+    ///   - offset: Where the first begins.
+    ///   - chunk: Where they were received.
+    ///   - start: Where in the chunk offsets count from.
+    /// - Returns: Where the first begins that was not taken, whose frames are to be received one by one.
     func receive(
-        _ delivery: DeliveryPeek,
+        _ deliveries: WholeDeliveries,
+        from offset: Int,
         in chunk: ReceiveChunk,
-        offset: Int,
-        bodySize: Int
-    ) throws(AMQPError) -> Bool
+        at start: Int
+    ) throws(AMQPError) -> Int
     func receive(_ header: consuming ContentHeader) throws(AMQPError)
     func receive(body: UnsafeRawBufferPointer) throws(AMQPError)
     /// How many consumers got something in the batch at hand.
     var recipients: Int { get }
+    /// Whether it got something since the last ``endBatch(isForMany:)``.
+    var isInBatch: Bool { get set }
     /// Everything that was received at once has been handed over: hand on what was put together.
-    func endBatch() throws(AMQPError)
+    ///
+    /// - Parameter isForMany: Whether many consumers of the link got something, as they will in the next batch.
+    func endBatch(isForMany: Bool)
     /// The link has ended.
     func end(_ error: AMQPError)
 }

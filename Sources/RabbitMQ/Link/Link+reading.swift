@@ -13,7 +13,7 @@ extension Link {
             do throws(AMQPError) {
                 noteRead(try read(from: socket, on: thread))
             } catch {
-                try endBatch()
+                endBatch()
                 throw error
             }
         } catch {
@@ -45,17 +45,17 @@ extension Link {
                 try handleFrames(on: thread)
                 (batch, sum) = (batch + count, sum + count)
                 guard count < room.count || isEnough(batch) else { continue }
-                try endBatch()
+                endBatch()
                 batch = 0
                 // What comes later is told.
                 if thread == .poller, count < room.count, !socket.isTLS, !holdsFrames { return sum }
             case .nothingNow:
-                try endBatch()
+                endBatch()
                 return sum
             case .ended(let error): throw error
             }
         }
-        try endBatch()
+        endBatch()
         if self.socket != nil { scheduleReading() }
         return sum
     }
@@ -67,9 +67,15 @@ extension Link {
 
     /// Whether so much has come that it is worth being handed over before more is read.
     private func isEnough(_ batch: Int) -> Bool {
+        let recipients = recipients
+        return recipients <= Self.fewRecipients || batch >= recipients * Self.bytesPerRecipient
+    }
+
+    /// How many consumers got something in the batch at hand.
+    private var recipients: Int {
         var recipients = 0
         for index in touched where index < inboxes.count { recipients += inboxes[index]?.recipients ?? 0 }
-        return recipients <= Self.fewRecipients || batch >= recipients * Self.bytesPerRecipient
+        return recipients
     }
 
     /// Takes what the peer has sent before it hung up, which may say why.
@@ -81,7 +87,7 @@ extension Link {
             _ = try read(from: socket, on: .queue)
             return nil
         } catch {
-            try? endBatch()
+            endBatch()
             return error.code == .connectionLost ? nil : error
         }
     }
@@ -95,9 +101,13 @@ extension Link {
             switch scanner.next(in: bytes, from: offset) {
             case .frame(let frame, let next):
                 let payload = UnsafeRawBufferPointer(rebasing: bytes[frame.payload])
-                if let next = try handleDelivery(frame, payload, in: bytes, of: chunk, from: start, next: next) {
-                    offset = next
-                    continue
+                if frame.isDelivery(payload) {
+                    let deliveries = WholeDeliveries(of: frame.channel, in: bytes, scanner: scanner)
+                    let end = try inbox(of: frame.channel).receive(deliveries, from: offset, in: chunk, at: start)
+                    guard end == offset else {
+                        offset = end
+                        continue
+                    }
                 }
                 guard thread.takes(frame, payload) else {
                     holdsFrames = true
@@ -115,36 +125,6 @@ extension Link {
         }
     }
 
-    /// Hands over a delivery whose three frames have all come: most have.
-    ///
-    /// - Returns: Where the next frame begins; nil if it is no such delivery.
-    @inline(__always)
-    private func handleDelivery(
-        _ frame: FrameScanner.Frame,
-        _ payload: UnsafeRawBufferPointer,
-        in bytes: UnsafeRawBufferPointer,
-        of chunk: ReceiveChunk,
-        from start: Int,
-        next: Int
-    ) throws(AMQPError) -> Int? {
-        guard frame.kind == .method, frame.channel != 0, payload.count >= 4,
-            payload.bigEndian(UInt32.self, at: 0) == MethodDecoder.deliver,
-            case .frame(let header, let afterHeader) = scanner.next(in: bytes, from: next),
-            header.kind == .header, header.channel == frame.channel,
-            case .frame(let body, let afterBody) = scanner.next(in: bytes, from: afterHeader),
-            body.kind == .body, body.channel == frame.channel,
-            let size = HeaderDecoder.bodySize(bytes, header.payload), size == body.payload.count,
-            let delivery = DeliveryPeek(payload)
-        else { return nil }
-        let isTaken = try inbox(of: frame.channel).receive(
-            delivery,
-            in: chunk,
-            offset: start + frame.payload.lowerBound - 7,
-            bodySize: Int(size)
-        )
-        return isTaken ? afterBody : nil
-    }
-
     /// What receives the frames of a channel, which then has its part in the batch at hand.
     @inline(__always)
     private func inbox(of channel: UInt16) throws(AMQPError) -> any ChannelInbox {
@@ -153,7 +133,10 @@ extension Link {
         guard index < inboxes.count, let inbox = inboxes[index] else {
             throw AMQPError(.protocolViolation, "the peer sent a frame on channel \(channel), which is not open")
         }
-        if touched.last != index { touched.append(index) }
+        if !inbox.isInBatch {
+            inbox.isInBatch = true
+            touched.append(index)
+        }
         return inbox
     }
 
@@ -165,7 +148,7 @@ extension Link {
             if try MethodDecoder.methodNumber(payload) == MethodDecoder.deliver {
                 try inbox.receive(try methods.deliver(payload))
             } else if try inbox.receive(try methods.method(payload)) {
-                try inbox.endBatch()
+                inbox.endBatch(isForMany: false)
                 release(frame.channel)
             }
         case .header: try inbox.receive(try headers.header(payload))
@@ -182,8 +165,9 @@ extension Link {
         }
     }
 
-    private func endBatch() throws(AMQPError) {
-        for index in touched where index < inboxes.count { try inboxes[index]?.endBatch() }
+    private func endBatch() {
+        let isForMany = recipients > Self.fewRecipients
+        for index in touched where index < inboxes.count { inboxes[index]?.endBatch(isForMany: isForMany) }
         touched.removeAll(keepingCapacity: true)
     }
 

@@ -12,11 +12,11 @@ struct ChannelStateTests {
         var state = ChannelState()
         try state.register(call(.queuePurge(name: "a")))
         try state.register(call(.basicQos(prefetchSize: 0, prefetchCount: 1, global: false)))
-        #expect(throws: AMQPError.self) { _ = try state.takeCall(answeredBy: .basicQosOk) }
-        let first = try state.takeCall(answeredBy: .queuePurgeOk(messageCount: 1))
-        #expect(first.method == .queuePurge(name: "a"))
-        _ = try state.takeCall(answeredBy: .basicQosOk)
-        #expect(throws: AMQPError.self) { _ = try state.takeCall(answeredBy: .basicQosOk) }
+        #expect(state.takeCall(answeredBy: .basicQosOk)?.method == nil)
+        let first = state.takeCall(answeredBy: .queuePurgeOk(messageCount: 1))
+        #expect(first?.method == .queuePurge(name: "a"))
+        #expect(state.takeCall(answeredBy: .basicQosOk)?.method != nil)
+        #expect(state.takeCall(answeredBy: .basicQosOk)?.method == nil)
     }
 
     @Test func `answers of queues come when they come`() throws {
@@ -26,12 +26,12 @@ struct ChannelStateTests {
         try state.register(call(consume("b")))
         try state.register(call(.basicCancel(consumerTag: "c", noWait: false)))
         try state.register(call(.queuePurge(name: "q")))
-        _ = try state.takeCall(answeredBy: .queuePurgeOk(messageCount: 0))
-        #expect(try state.takeCall(answeredBy: .basicConsumeOk(consumerTag: "b")).method == consume("b"))
-        #expect(throws: AMQPError.self) { _ = try state.takeCall(answeredBy: .basicConsumeOk(consumerTag: "b")) }
-        #expect(throws: AMQPError.self) { _ = try state.takeCall(answeredBy: .basicCancelOk(consumerTag: "a")) }
-        _ = try state.takeCall(answeredBy: .basicCancelOk(consumerTag: "c"))
-        _ = try state.takeCall(answeredBy: .basicConsumeOk(consumerTag: "a"))
+        #expect(state.takeCall(answeredBy: .queuePurgeOk(messageCount: 0))?.method != nil)
+        #expect(state.takeCall(answeredBy: .basicConsumeOk(consumerTag: "b"))?.method == consume("b"))
+        #expect(state.takeCall(answeredBy: .basicConsumeOk(consumerTag: "b"))?.method == nil)
+        #expect(state.takeCall(answeredBy: .basicCancelOk(consumerTag: "a"))?.method == nil)
+        #expect(state.takeCall(answeredBy: .basicCancelOk(consumerTag: "c"))?.method != nil)
+        #expect(state.takeCall(answeredBy: .basicConsumeOk(consumerTag: "a"))?.method != nil)
     }
 
     @Test func `closing from our side ends the calls, and takes no more`() throws {

@@ -6,12 +6,22 @@ import Testing
 @Suite("deliveries for many consumers at once", .timeLimit(.minutes(2)))
 struct ManyConsumersTests {
     /// Body sizes that lie in one read, in several, and in several chunks of memory.
-    @Test(arguments: [[0, 1, 100], [100, 3000, 7], [20_000, 0, 100_000], [4000]])
-    func `each gets its own, whole and in order, whatever is received together`(sizes: [Int]) async throws {
-        try await ScriptedPeer.withChannel { peer, _, channel in
-            let queue = try await peer.declareQueue(on: channel)
+    @Test(arguments: [[0, 1, 100], [100, 3000, 7], [20_000, 0, 100_000], [4000]], [1, 5])
+    func `each gets its own, whole and in order, whatever is received together`(
+        sizes: [Int],
+        channels: Int
+    ) async throws {
+        try await ScriptedPeer.withConnection { peer, connection in
+            var queues: [Queue] = []
+            for number in 1...channels {
+                queues.append(
+                    try await peer.declareQueue(on: try await peer.openChannel(on: connection, UInt16(number)))
+                )
+            }
             var consumers: [Deliveries] = []
-            for _ in 0..<20 { consumers.append(try await peer.consume(queue, noAck: true)) }
+            for number in 0..<20 {
+                consumers.append(try await peer.consume(queues[number % channels], noAck: true))
+            }
             let count = 2000 / (1 + (sizes.max() ?? 0) / 2000)
             let tags = consumers.map(\.consumer.tag)
             let receiving = Task { [consumers] in
@@ -40,7 +50,12 @@ struct ManyConsumersTests {
                     count: sizes[number % sizes.count]
                 )
                 try await peer.send(
-                    PeerFrame.delivery(body, tag: UInt64(number + 1), consumer: tags[number % tags.count])
+                    PeerFrame.delivery(
+                        body,
+                        tag: UInt64(number + 1),
+                        consumer: tags[number % tags.count],
+                        channel: UInt16(number % tags.count % channels + 1)
+                    )
                 )
             }
             try await within(.seconds(60), "all deliveries") { try await receiving.value }

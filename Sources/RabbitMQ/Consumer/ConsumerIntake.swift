@@ -1,0 +1,66 @@
+internal import Glibc
+
+/// Fills the runs that one consumer gets, on the link's queue.
+final class ConsumerIntake {
+    let consumer: Consumer
+    let source: DeliverySource
+    /// As the source says, whose use the consumer's messages count up and down.
+    let noAck: Bool
+    private let tagBytes: [UInt8]
+    private let buffer: DeliveryBuffer
+    /// The run that is being filled.
+    @exclusivity(unchecked) private(set) var run = DeliveryRun()
+    /// Runs of the batch before it.
+    private var fullRuns: [DeliveryRun] = []
+
+    init(_ consumer: Consumer) {
+        self.consumer = consumer
+        source = consumer.source
+        noAck = consumer.source.noAck
+        buffer = consumer.buffer
+        tagBytes = Array(consumer.tag.utf8)
+    }
+
+    @inline(__always)
+    func hasTag(_ tag: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard tagBytes.count == tag.count, let base = tag.baseAddress else { return false }
+        return tagBytes.withUnsafeBufferPointer { bytes in
+            bytes.baseAddress.map { memcmp($0, base, tag.count) == 0 } ?? false
+        }
+    }
+
+    @inline(__always)
+    func append(_ chunk: ReceiveChunk, offset: Int, bodySize: Int) {
+        if run.append(chunk, offset: offset, bodySize: bodySize) { return }
+        beginRun()
+        _ = run.append(chunk, offset: offset, bodySize: bodySize)
+    }
+
+    func append(_ message: IncomingMessage) { run.append(message) }
+
+    private func beginRun() {
+        fullRuns.append(run)
+        run = DeliveryRun()
+    }
+
+    func handOver() {
+        if !fullRuns.isEmpty {
+            for run in fullRuns { _ = handOver(run) }
+            fullRuns = []
+        }
+        run = handOver(run)
+    }
+
+    /// Hands a run over.
+    ///
+    /// - Returns: An empty one.
+    private func handOver(_ run: DeliveryRun) -> DeliveryRun {
+        run.releaseChunk()
+        switch buffer.append(run) {
+        case .taken(let spare): return spare ?? DeliveryRun()
+        case .ended:
+            consumer.giveBack([run])
+            return DeliveryRun()
+        }
+    }
+}
