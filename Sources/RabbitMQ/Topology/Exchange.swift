@@ -61,7 +61,11 @@ public final class Exchange: Sendable {
     @usableFromInline
     func publishAtOnce(_ message: borrowing Message, routingKey: String, mandatory: Bool) throws -> PublishReceipt? {
         try requireNotDeleted()
-        return try channel.session.publishAtOnce(message, exchange: name, routingKey: routingKey, mandatory: mandatory)
+        // The channel, which this object holds, keeps its session: to count one more use of it would take longer than to
+        // encode the message.
+        return try Unmanaged.passUnretained(channel.session)._withUnsafeGuaranteedRef {
+            try $0.publishAtOnce(message, exchange: name, routingKey: routingKey, mandatory: mandatory)
+        }
     }
 
     @usableFromInline
