@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Logging
 internal import RabbitMQ
 
 struct PerfOptions: ParsableArguments {
@@ -56,6 +57,8 @@ struct PerfOptions: ParsableArguments {
     func configuration() throws -> ConnectionConfiguration {
         var configuration = try ConnectionConfiguration(brokerURI: uri, ca: ca)
         configuration.connectionName = "rmq perf"
+        // What looking for the queue finds is no news; what goes wrong is thrown.
+        configuration.logger.logLevel = .error
         return configuration
     }
 
