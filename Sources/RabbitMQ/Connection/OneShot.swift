@@ -6,7 +6,8 @@ internal import Synchronization
 final class OneShot<Value: Sendable>: Sendable {
     private enum State {
         case empty
-        case waiting(CheckedContinuation<Value, any Error>)
+        /// Resumed once: it is left with the state, under the lock. A checked one would be an allocation a wait.
+        case waiting(UnsafeContinuation<Value, any Error>)
         case done(Result<Value, any Error>)
     }
 
@@ -22,7 +23,7 @@ final class OneShot<Value: Sendable>: Sendable {
     /// - Returns: Whether this call settled it. `false` means that nobody will see this result.
     @discardableResult
     func resolve(_ result: Result<Value, any Error>) -> Bool {
-        let (won, continuation) = state.withLock { state -> (Bool, CheckedContinuation<Value, any Error>?) in
+        let (won, continuation) = state.withLock { state -> (Bool, UnsafeContinuation<Value, any Error>?) in
             switch state {
             case .empty:
                 state = .done(result)
@@ -49,7 +50,7 @@ final class OneShot<Value: Sendable>: Sendable {
     /// - Throws: What was given to ``fail(_:)``, or `CancellationError`.
     func value() async throws -> Value {
         try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
+            try await withUnsafeThrowingContinuation { continuation in
                 let result = state.withLock { state -> Result<Value, any Error>? in
                     switch state {
                     case .empty:

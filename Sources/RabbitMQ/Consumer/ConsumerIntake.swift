@@ -8,8 +8,9 @@ final class ConsumerIntake {
     let noAck: Bool
     private let tagBytes: [UInt8]
     private let buffer: DeliveryBuffer
+    private let chunks: ChunkShelf
     /// The run that is being filled.
-    @exclusivity(unchecked) private(set) var run = DeliveryRun()
+    @exclusivity(unchecked) private(set) var run: DeliveryRun
     /// Runs of the batch before it.
     private var fullRuns: [DeliveryRun] = []
 
@@ -18,6 +19,8 @@ final class ConsumerIntake {
         source = consumer.source
         noAck = consumer.source.noAck
         buffer = consumer.buffer
+        chunks = consumer.source.session.link.chunks
+        run = DeliveryRun(chunks: chunks)
         tagBytes = Array(consumer.tag.utf8)
     }
 
@@ -40,7 +43,7 @@ final class ConsumerIntake {
 
     private func beginRun() {
         fullRuns.append(run)
-        run = DeliveryRun()
+        run = DeliveryRun(chunks: chunks)
     }
 
     func handOver() {
@@ -57,10 +60,10 @@ final class ConsumerIntake {
     private func handOver(_ run: DeliveryRun) -> DeliveryRun {
         run.releaseChunk()
         switch buffer.append(run) {
-        case .taken(let spare): return spare ?? DeliveryRun()
+        case .taken(let spare): return spare ?? DeliveryRun(chunks: chunks)
         case .ended:
             consumer.giveBack([run])
-            return DeliveryRun()
+            return DeliveryRun(chunks: chunks)
         }
     }
 }

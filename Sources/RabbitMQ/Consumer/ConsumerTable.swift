@@ -23,8 +23,8 @@ struct ConsumerTable {
     /// Removes a consumer, to which everything has been handed over.
     @discardableResult
     mutating func remove(tag: String) -> Consumer? {
-        found = []
         guard let lane = numbers.removeValue(forKey: tag) else { return nil }
+        for slot in found.indices where found[slot].lane == lane { found[slot] = Slot() }
         defer { lanes.remove(lane) }
         return lanes.intake(lane)?.consumer
     }
@@ -58,7 +58,8 @@ struct ConsumerTable {
     @inline(never)
     private mutating func remember(_ lane: Int, _ number: Int, _ tag: ShortTag?) {
         // A power of two.
-        if found.isEmpty { found = ContiguousArray(repeating: Slot(), count: numbers.count > 8 ? 1024 : 16) }
+        let size = numbers.count > 8 ? 1024 : 64
+        if found.count < size { found = ContiguousArray(repeating: Slot(), count: size) }
         found[number & (found.count - 1)] = Slot(lane: lane, tag: tag)
     }
 
@@ -71,8 +72,8 @@ struct ConsumerTable {
     }
 }
 
-/// A tag of eight to sixteen bytes, as those made up are: its first and its last eight. Compared in the table, it spares
-/// looking for the consumer's own, which among hundreds of consumers no processor has at hand.
+/// A tag of up to sixteen bytes, as those made up are: its first and its last eight, or all of fewer. Compared in the table,
+/// it spares looking for the consumer's own, which among hundreds of consumers no processor has at hand.
 private struct ShortTag: Equatable {
     private let first: UInt64
     private let last: UInt64
@@ -80,10 +81,15 @@ private struct ShortTag: Equatable {
 
     @inline(__always)
     init?(_ tag: UnsafeBufferPointer<UInt8>) {
-        guard tag.count >= 8, tag.count <= 16 else { return nil }
-        let bytes = UnsafeRawBufferPointer(tag)
-        first = bytes.loadUnaligned(as: UInt64.self)
-        last = bytes.loadUnaligned(fromByteOffset: tag.count - 8, as: UInt64.self)
+        guard tag.count <= 16 else { return nil }
         count = tag.count
+        if tag.count >= 8 {
+            let bytes = UnsafeRawBufferPointer(tag)
+            first = bytes.loadUnaligned(as: UInt64.self)
+            last = bytes.loadUnaligned(fromByteOffset: tag.count - 8, as: UInt64.self)
+        } else {
+            first = tag.reduce(0) { $0 << 8 | UInt64($1) }
+            last = 0
+        }
     }
 }

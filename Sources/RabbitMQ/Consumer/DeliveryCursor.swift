@@ -2,8 +2,9 @@
 @usableFromInline
 final class DeliveryCursor {
     private let consumer: Consumer
-    private let decoder = DeliveryDecoder()
     @exclusivity(unchecked) private var run: DeliveryRun?
+    /// From the link's shelf, while there is a run.
+    @exclusivity(unchecked) private var decoder: DeliveryDecoder?
 
     init(_ consumer: Consumer) { self.consumer = consumer }
 
@@ -22,12 +23,12 @@ final class DeliveryCursor {
     @usableFromInline
     func nextAtHand() throws -> IncomingMessage? {
         if consumer.buffer.isCutOff || Task.isCancelled { try stop() }
-        guard let run else { return nil }
-        return try pop(run)
+        guard let run, let decoder else { return nil }
+        return try pop(run, decoder)
     }
 
     @inline(__always)
-    private func pop(_ run: DeliveryRun) throws(AMQPError) -> IncomingMessage? {
+    private func pop(_ run: DeliveryRun, _ decoder: DeliveryDecoder) throws(AMQPError) -> IncomingMessage? {
         do throws(AMQPError) {
             return try run.popFirst(consumer.source, decoder)
         } catch {
@@ -43,9 +44,11 @@ final class DeliveryCursor {
         do {
             let emptied = run
             run = nil
+            putDecoderDown()
             guard let taken = try await consumer.buffer.take(returning: emptied) else { return nil }
-            run = taken
-            return try pop(taken)
+            let decoder = shelf.take()
+            (run, self.decoder) = (taken, decoder)
+            return try pop(taken, decoder)
         } catch {
             if error is CancellationError { consumer.cancelInBackground() }
             throw error
@@ -68,7 +71,16 @@ final class DeliveryCursor {
         throw CancellationError()
     }
 
+    private var shelf: DecoderShelf { consumer.source.session.link.decoders }
+
+    private func putDecoderDown() {
+        guard let decoder else { return }
+        self.decoder = nil
+        shelf.put(decoder)
+    }
+
     private func giveBack() {
+        putDecoderDown()
         guard let run else { return }
         self.run = nil
         consumer.giveBack([run])

@@ -10,8 +10,11 @@ internal import DequeModule
 /// through the buffer's lock, the consumer empties it and hands it back the same way. For the same reason its
 /// properties' exclusivity need not be checked at run time, once or twice a message.
 final class DeliveryRun: @unchecked Sendable {
-    /// Memory of its own, for copies of frames.
+    private let chunks: ChunkShelf
+    /// Memory for copies of frames, while there are any.
     @exclusivity(unchecked) private(set) var copies: ReceiveChunk?
+    /// How much of it was used the last time.
+    @exclusivity(unchecked) private var lastCopied = 0
     /// Where the copies begin that were not taken, and where the last of them ends.
     @exclusivity(unchecked) private var position = 0
     @exclusivity(unchecked) private(set) var copied = 0
@@ -32,10 +35,9 @@ final class DeliveryRun: @unchecked Sendable {
 
     /// Frames of fewer bytes are copied: they would keep a whole chunk for little.
     static let fewestUncopied = 32 * 1024
-    /// A run of copies takes no more in than this many bytes.
-    private static let mostCopied = 256 * 1024
-    /// An empty run keeps no more memory than this: there may be thousands of consumers.
-    private static let mostKept = 8 * 1024
+
+    /// - Parameter chunks: Where to take memory for copies.
+    init(chunks: ChunkShelf) { self.chunks = chunks }
 
     var isEmpty: Bool { position == copied && index == offsets.count && decoded.isEmpty }
 
@@ -100,7 +102,7 @@ final class DeliveryRun: @unchecked Sendable {
         guard base == nil, other.base == nil else { return false }
         if let frames = other.copies, other.position < other.copied {
             let count = other.copied - other.position
-            guard decoded.isEmpty, copied + count <= Self.mostCopied else { return false }
+            guard decoded.isEmpty, copied + count <= copies?.capacity ?? Self.fewestUncopied else { return false }
             copy(frames.base + other.position, count)
         }
         decoded.append(contentsOf: other.decoded)
@@ -121,8 +123,12 @@ final class DeliveryRun: @unchecked Sendable {
     @discardableResult
     func makeRoom(for count: Int) -> UnsafeMutableRawPointer {
         if let copies, copied + count <= copies.capacity { return copies.base + copied }
-        let larger = ReceiveChunk(capacity: max(2048, (copied + count) * 2))
-        if let copies { larger.base.copyMemory(from: copies.base, byteCount: copied) }
+        let needed = copied + count
+        let larger = chunks.take(copies == nil ? max(needed, min(lastCopied, Self.fewestUncopied)) : needed * 2)
+        if let copies {
+            larger.base.copyMemory(from: copies.base, byteCount: copied)
+            chunks.put(copies)
+        }
         copies = larger
         return larger.base + copied
     }
@@ -156,10 +162,14 @@ final class DeliveryRun: @unchecked Sendable {
 
     func clear() {
         removeChunk()
+        if let copies {
+            lastCopied = copied
+            chunks.put(copies)
+            self.copies = nil
+        }
         position = 0
         copied = 0
         footprint = 0
-        if let copies, copies.capacity > Self.mostKept { self.copies = nil }
         decoded.removeAll(keepingCapacity: decoded.count < 1024)
     }
 }

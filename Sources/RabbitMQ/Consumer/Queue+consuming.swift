@@ -198,5 +198,6 @@ extension ChannelSession {
     }
 }
 
-/// How many consumer tags were made up.
-private let consumerTags = Atomic<Int>(0)
+/// The number in the last consumer tag that was made up. All have three digits at least: a table finds tags by their last
+/// three characters.
+private let consumerTags = Atomic<Int>(99)

@@ -1,9 +1,9 @@
 /// Finds and decodes deliveries whose three frames (basic.deliver, content header, one body frame) lie behind each other
 /// in memory. Where they lie was checked when they were received; their content is checked here.
 ///
-/// Not Sendable: it has pools of its own, and is its consumer's. So nothing is gained by checking its properties'
-/// exclusivity at run time, which takes longer than what they are for.
-final class DeliveryDecoder {
+/// `@unchecked Sendable` is safe because one consumer at a time has it, from the shelf where it lies meanwhile. So nothing is
+/// gained either by checking its properties' exclusivity at run time, which takes longer than what they are for.
+final class DeliveryDecoder: @unchecked Sendable {
     private let methods = MethodDecoder()
     @exclusivity(unchecked) private var headers = HeaderDecoder()
     @exclusivity(unchecked) private var exchanges = TextCache()

@@ -23,6 +23,8 @@ actor Link {
     nonisolated let gauge: InboundGauge
     nonisolated let ended = Broadcast<AMQPError>()
     nonisolated let blocking: BlockingState
+    nonisolated let decoders = DecoderShelf()
+    nonisolated let chunks = ChunkShelf()
     private struct Registration: Sendable {
         let number: UInt16
         let makeInbox: @Sendable () -> any ChannelInbox

@@ -38,7 +38,7 @@ struct DeliveryRunTests {
     }
 
     private func run(_ tags: Range<Int>, size: Int = 10) -> DeliveryRun {
-        let run = DeliveryRun()
+        let run = DeliveryRun(chunks: ChunkShelf())
         append(tags, size: size, to: run)
         return run
     }
@@ -56,7 +56,7 @@ struct DeliveryRunTests {
 
     @Test func `a small run lets go of its chunk, and is the same`() throws {
         let (chunk, offsets) = chunk(1..<6)
-        let run = DeliveryRun()
+        let run = DeliveryRun(chunks: ChunkShelf())
         for offset in offsets { #expect(run.append(chunk, offset: offset, bodySize: 10)) }
         run.releaseChunk()
         memset(chunk.base, 0, chunk.capacity)
@@ -75,7 +75,7 @@ struct DeliveryRunTests {
     }
 
     @Test func `deliveries from several chunks come in their order`() throws {
-        let run = DeliveryRun()
+        let run = DeliveryRun(chunks: ChunkShelf())
         for first in stride(from: 1, to: 31, by: 3) { append(first..<(first + 3), to: run) }
         #expect(run.deliveryTags == (1...30).map(UInt64.init))
         #expect(try emptied(run) == (1...30).map(UInt64.init))

@@ -1,0 +1,20 @@
+internal import Synchronization
+
+/// The decoders of a link's consumers, while none of them decodes.
+///
+/// What was put down last is taken first: its memory is at the processor's hand, where that of hundreds of consumers, each
+/// with a decoder of its own, is not.
+final class DecoderShelf: Sendable {
+    private let idle = Mutex<[DeliveryDecoder]>([])
+
+    /// As many as threads decode at once on a large machine.
+    private static let mostKept = 32
+
+    func take() -> DeliveryDecoder { idle.withLock { $0.popLast() } ?? DeliveryDecoder() }
+
+    func put(_ decoder: DeliveryDecoder) {
+        idle.withLock { idle in
+            if idle.count < Self.mostKept { idle.append(decoder) }
+        }
+    }
+}
