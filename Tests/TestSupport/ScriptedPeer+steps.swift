@@ -118,6 +118,25 @@ extension ScriptedPeer {
 
     // MARK: Answers
 
+    /// Confirms messages (basic.ack) on channel 1.
+    public func sendAck(_ number: UInt64, multiple: Bool = false) async throws {
+        try await send(.basicAck) {
+            $0.longLong(number)
+            $0.octet(multiple ? 1 : 0)
+        }
+    }
+
+    /// Returns a message (basic.return) on channel 1: it reached no queue.
+    public func sendReturn(of published: Published) async throws {
+        try await send(.basicReturn) {
+            $0.short(312)
+            $0.shortString("NO_ROUTE")
+            $0.shortString(published.exchange)
+            $0.shortString(published.routingKey)
+        }
+        try await send(published.header, .body(channel: 1, published.body))
+    }
+
     public func sendClose(
         _ method: PeerMethod,
         channel: UInt16,

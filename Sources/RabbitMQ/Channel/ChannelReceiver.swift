@@ -15,6 +15,8 @@ final class ChannelReceiver: ChannelInbox {
     @exclusivity(unchecked) private var assembly = MessageAssembly<Origin>()
     @exclusivity(unchecked) private var consumers = ConsumerTable()
     @exclusivity(unchecked) var isInBatch = false
+    /// Whether a message was too large to be taken.
+    @exclusivity(unchecked) private var hasRefused = false
     /// Tags of deliveries in the batch at hand that need to be settled.
     @exclusivity(unchecked) private var newTags: [UInt64] = []
     private var exchanges = TextCache()
@@ -30,7 +32,7 @@ final class ChannelReceiver: ChannelInbox {
     private var logger: Logger { session.link.logger }
 
     /// Whether we have sent channel.close, so that all but its answer is late.
-    private var isDiscarding: Bool { !session.isOpen.load(ordering: .relaxed) }
+    private var isDiscarding: Bool { hasRefused || !session.isOpen.load(ordering: .relaxed) }
 
     // MARK: Methods
 
@@ -140,14 +142,14 @@ final class ChannelReceiver: ChannelInbox {
         at start: Int
     ) throws(AMQPError) -> Int {
         var offset = offset
-        while !assembly.isActive, let delivery = deliveries.next(from: offset) {
+        while isDiscarding || !assembly.isActive, let delivery = deliveries.next(from: offset) {
             if !isDiscarding {
                 guard delivery.bodySize <= maxMessageSize else { break }
                 let tag = delivery.peek.consumerTag
                 guard let lane = consumers.find(tag) ?? startingConsumer(tag) else { break }
                 if consumers.lanes.needsSettling(lane) { newTags.append(delivery.peek.deliveryTag) }
                 let frames = (start + offset)..<(start + delivery.end)
-                consumers.lanes.append(chunk, frames, bodySize: delivery.bodySize, to: lane)
+                consumers.lanes.append(chunk, frames, to: lane)
             }
             offset = delivery.end
         }
@@ -169,6 +171,8 @@ final class ChannelReceiver: ChannelInbox {
             }
         } catch  where error.code == .contentTooLarge {
             logger.error("a message is too large", metadata: ["error": "\(error)"])
+            // Not taken again, even if the connection is closing, so that the channel's close can't be sent.
+            hasRefused = true
             session.beginClosing(error, replyCode: .contentTooLarge)
         }
     }

@@ -33,10 +33,10 @@ final class ConsumerIntake {
     }
 
     @inline(__always)
-    func append(_ chunk: ReceiveChunk, offset: Int, bodySize: Int) {
-        if run.append(chunk, offset: offset, bodySize: bodySize) { return }
+    func append(_ chunk: ReceiveChunk, _ frames: Range<Int>) {
+        if run.append(chunk, frames) { return }
         beginRun()
-        _ = run.append(chunk, offset: offset, bodySize: bodySize)
+        _ = run.append(chunk, frames)
     }
 
     func append(_ message: IncomingMessage) { run.append(message) }

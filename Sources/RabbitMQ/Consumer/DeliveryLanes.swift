@@ -45,6 +45,7 @@ struct DeliveryLanes {
 
     /// Removes a lane once it has been handed over.
     mutating func remove(_ lane: Int) {
+        assert(!lanes[lane].isTouched, "its messages were not handed over")
         lanes[lane] = Lane()
         intakes[lane] = nil
         free.append(lane)
@@ -63,16 +64,16 @@ struct DeliveryLanes {
     ///   - chunk: Where it was received.
     ///   - frames: Where in the chunk its frames lie.
     @inline(__always)
-    mutating func append(_ chunk: ReceiveChunk, _ frames: Range<Int>, bodySize: Int, to lane: Int) {
+    mutating func append(_ chunk: ReceiveChunk, _ frames: Range<Int>, to lane: Int) {
         touch(lane)
         if isGathering, lanes[lane].end + frames.count <= lanes[lane].capacity || makeRoom(frames.count, in: lane),
             let base = lanes[lane].base
         {
             base.advanced(by: lanes[lane].end).copyMemory(from: chunk.base + frames.lowerBound, byteCount: frames.count)
             lanes[lane].end += frames.count
-            lanes[lane].footprint += bodySize + IncomingMessage.overhead
+            lanes[lane].footprint += frames.count + Message.overhead
         } else {
-            close(lane)?.append(chunk, offset: frames.lowerBound, bodySize: bodySize)
+            close(lane)?.append(chunk, frames)
         }
     }
 

@@ -45,23 +45,23 @@ final class DeliveryRun: @unchecked Sendable {
     ///
     /// - Returns: Whether it goes with what is in the run already.
     @inline(__always)
-    func append(_ chunk: ReceiveChunk, offset: Int, bodySize: Int) -> Bool {
+    func append(_ chunk: ReceiveChunk, _ frames: Range<Int>) -> Bool {
+        guard decoded.isEmpty else { return false }
         if base != UnsafeRawPointer(chunk.base) {
             releaseChunk()
             guard base == nil, copied < Self.fewestUncopied else { return false }
             self.chunk = chunk
         }
-        guard decoded.isEmpty else { return false }
-        offsets.append(Int32(truncatingIfNeeded: offset))
-        uncopied += bodySize + IncomingMessage.overhead
-        footprint += bodySize + IncomingMessage.overhead
+        offsets.append(Int32(truncatingIfNeeded: frames.lowerBound))
+        uncopied += frames.count + Message.overhead
+        footprint += frames.count + Message.overhead
         return true
     }
 
     /// Appends a message.
     func append(_ message: IncomingMessage) {
         decoded.append(message)
-        footprint += message.footprint
+        footprint += message.message.footprint
     }
 
     /// Notes copies that were put behind the others, into ``copies``.

@@ -30,12 +30,6 @@ public struct IncomingMessage: Sendable {
 
     /// A property of ``message``.
     public subscript<Value>(dynamicMember property: KeyPath<Message, Value>) -> Value { message[keyPath: property] }
-
-    /// About how many bytes of memory it takes.
-    var footprint: Int { message.body.count + Self.overhead }
-
-    /// About how many bytes it takes beside its body.
-    static let overhead = 256
 }
 
 extension IncomingMessage {

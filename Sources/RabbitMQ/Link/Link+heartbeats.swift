@@ -6,8 +6,7 @@ extension Link {
     func startHeartbeats(interval: UInt16) {
         guard interval > 0, case .open = phase else { return }
         let schedule = HeartbeatSchedule(seconds: interval)
-        let timer = DispatchSource.makeTimerSource(queue: queue)
-        timer.setEventHandler { [self] in assumeIsolated { $0.beat(schedule) } }
+        let timer = executor.makeTimer { [self] in assumeIsolated { $0.beat(schedule) } }
         heartbeatTimer = timer
         timer.schedule(deadline: .now() + .nanoseconds(Int(schedule.halfInterval)))
         timer.activate()

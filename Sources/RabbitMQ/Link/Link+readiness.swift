@@ -2,9 +2,6 @@ internal import Synchronization
 
 /// When the socket can be read and written.
 extension Link {
-    /// So many bytes at once are little: a few messages, on which the queue would spend less time than on waking up.
-    private static let little = 4096
-
     /// Has the link told from now on.
     func watch(_ socket: Socket) throws(AMQPError) {
         lastReceived = MonotonicTime.now
@@ -31,7 +28,7 @@ extension Link {
     func noteRead(_ count: Int) {
         let isOpen = if case .open = phase { true } else { false }
         let isWriting = isAwaitingRoom || isCooling || !isFlightEmpty
-        let quiet = isOpen && count <= Self.little && !isWriting && !isReadingPaused && !isReadingScheduled
+        let quiet = isOpen && count <= ReadingThread.little && !isWriting && !isReadingPaused && !isReadingScheduled
         if quiet != isQuiet.load(ordering: .relaxed) { isQuiet.store(quiet, ordering: .relaxed) }
     }
 
@@ -45,6 +42,6 @@ extension Link {
         guard !armed.isSuperset(of: wanted) else { return }
         armed = wanted
         guard !watch.arm(wanted) else { return }
-        end(AMQPError(.connectionLost, "the socket can't be watched any more"))
+        endSoon(AMQPError(.connectionLost, "the socket can't be watched any more"))
     }
 }

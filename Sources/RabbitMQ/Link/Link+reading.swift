@@ -8,21 +8,20 @@ extension Link {
     /// Reads what there is, and has the queue told when there is more.
     func readable(on thread: ReadingThread = .queue) {
         isReadingScheduled = false
-        guard let socket, !isReadingPaused else { return }
+        // What was received before the pause is handled all the same: it may be the end.
+        guard let socket, !isReadingPaused || holdsFrames else { return }
         do throws(AMQPError) {
-            do throws(AMQPError) {
-                noteRead(try read(from: socket, on: thread))
-            } catch {
+            if isReadingPaused {
+                try handleFrames(on: thread)
                 endBatch()
-                throw error
+            } else {
+                noteRead(try read(from: socket, on: thread))
             }
         } catch {
+            endBatch()
             switch thread {
             case .queue: end(lost(error))
-            case .poller:
-                // Nothing is read before that.
-                isReadingScheduled = true
-                onQueue { $0.end($0.lost(error)) }
+            case .poller: endSoon(error)
             }
             return
         }
@@ -30,8 +29,17 @@ extension Link {
         arm()
     }
 
+    /// Ends the link, with what the queue does next: it takes its time, as it tells the application's log. Until then nothing
+    /// is read, and another end has this reason.
+    func endSoon(_ error: AMQPError) {
+        isReadingScheduled = true
+        pendingEnd = pendingEnd ?? error
+        onQueue { $0.end($0.lost(error)) }
+    }
+
     /// - Returns: How many bytes came.
     private func read(from socket: Socket, on thread: ReadingThread) throws(AMQPError) -> Int {
+        if let pendingEnd { throw pendingEnd }
         var (batch, sum) = (0, 0)
         if holdsFrames { try handleFrames(on: thread) }
         for _ in 0..<thread.mostReads {
@@ -109,7 +117,7 @@ extension Link {
                         continue
                     }
                 }
-                guard thread.takes(frame, payload) else {
+                guard thread.takes(frame, payload, after: offset) else {
                     holdsFrames = true
                     break scan
                 }

@@ -52,8 +52,7 @@ extension Link {
         if let coolingTimer {
             timer = coolingTimer
         } else {
-            timer = DispatchSource.makeTimerSource(queue: queue)
-            timer.setEventHandler { [self] in
+            timer = executor.makeTimer { [self] in
                 assumeIsolated { link in
                     link.isCooling = false
                     link.flush()

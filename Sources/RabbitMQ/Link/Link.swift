@@ -62,6 +62,8 @@ actor Link {
     var lastReceived: UInt64 = 0
     /// Whether frames were received that nobody has handled.
     var holdsFrames = false
+    /// Why the queue is about to end the link, if it is.
+    var pendingEnd: AMQPError?
     /// Channels that got something in the batch at hand.
     @exclusivity(unchecked) var touched: [Int] = []
 
@@ -91,8 +93,6 @@ actor Link {
         }
         reference.link = self
     }
-
-    nonisolated var queue: DispatchQueue { executor.queue }
 
     /// Has `body` run on the queue, after what was given to it before.
     nonisolated func onQueue(_ body: @escaping @Sendable (isolated Link) -> Void) {

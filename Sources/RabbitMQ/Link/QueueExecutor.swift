@@ -1,13 +1,18 @@
 internal import Dispatch
+internal import Glibc
 internal import Synchronization
 
-/// Runs an actor's work on one serial DispatchQueue.
+/// Runs an actor's work on one serial DispatchQueue, or in its stead where it is idle.
 ///
 /// The queue has no target: queues that share a global queue may block only ten at a time, and connecting blocks.
 final class QueueExecutor: SerialExecutor {
-    let queue: DispatchQueue
+    private let queue: DispatchQueue
     /// How much was given to the queue and is not done.
     private let pending = Atomic<Int>(0)
+    /// Taken by whoever does the queue's work: mostly one of its threads.
+    private let gate = Mutex<Void>(())
+    /// The thread that has the gate, or 0.
+    private let holder = Atomic<UInt>(0)
 
     init(label: String) {
         queue = DispatchQueue(label: label)
@@ -17,19 +22,30 @@ final class QueueExecutor: SerialExecutor {
     func async(_ work: @escaping @Sendable () -> Void) {
         pending.add(1, ordering: .relaxed)
         queue.async { [self] in
-            work()
+            gate.withLock { _ in hold(work) }
             pending.subtract(1, ordering: .releasing)
         }
     }
 
-    /// Runs `work` on this thread, as the queue's, if the queue has nothing to do. What only its timers run does not
-    /// count: it is waited for.
+    /// A timer that has `work` run on the queue, whenever it is set to.
+    func makeTimer(_ work: @escaping @Sendable () -> Void) -> any DispatchSourceTimer {
+        let timer = DispatchSource.makeTimerSource(queue: queue)
+        timer.setEventHandler { [self] in gate.withLock { _ in hold(work) } }
+        return timer
+    }
+
+    /// Runs `work` on this thread, as the queue's, if the queue has nothing to do. Waits for nobody.
     ///
     /// - Returns: Whether it did.
     func runIfIdle(_ work: () -> Void) -> Bool {
         guard pending.load(ordering: .acquiring) == 0 else { return false }
-        queue.sync(execute: work)
-        return true
+        return gate.withLockIfAvailable { _ in hold(work) } != nil
+    }
+
+    private func hold(_ work: () -> Void) {
+        holder.store(pthread_self(), ordering: .relaxed)
+        work()
+        holder.store(0, ordering: .relaxed)
     }
 
     func enqueue(_ job: consuming ExecutorJob) {
@@ -38,6 +54,6 @@ final class QueueExecutor: SerialExecutor {
     }
 
     func checkIsolated() {
-        dispatchPrecondition(condition: .onQueue(queue))
+        precondition(holder.load(ordering: .relaxed) == pthread_self(), "not on the queue")
     }
 }

@@ -30,7 +30,7 @@ struct WholeDeliveries {
             header.kind == .header, header.channel == channel,
             case .frame(let body, let end) = scanner.next(in: bytes, from: afterHeader),
             body.kind == .body, body.channel == channel,
-            let size = HeaderDecoder.bodySize(bytes, header.payload), size == body.payload.count,
+            let size = HeaderDecoder.bodySize(bytes, header.payload), size > 0, size == body.payload.count,
             let peek = DeliveryPeek(payload)
         else { return nil }
         return Delivery(peek: peek, bodySize: body.payload.count, end: end)

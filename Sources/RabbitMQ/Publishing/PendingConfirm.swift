@@ -36,10 +36,13 @@ final class PendingConfirm: Sendable {
         guard status.load(ordering: .acquiring) == .detailed else { return }
         let unseen = details.withLock { box in box.flatMap { $0.value.isSeen ? nil : $0.value.failure } }
         guard let unseen else { return }
-        session.link.logger.error(
-            "a message that nobody waited for was not confirmed",
-            metadata: ["error": "\(unseen)"]
-        )
+        // Away from whoever lets it go, such as the poller's thread, which a slow log must not hold up.
+        Task { [logger = session.link.logger] in
+            logger.error(
+                "a message that nobody waited for was not confirmed",
+                metadata: ["error": "\(unseen)"]
+            )
+        }
     }
 
     /// Sets the outcome: the broker has the message. The first outcome counts.

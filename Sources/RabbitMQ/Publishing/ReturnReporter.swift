@@ -71,7 +71,7 @@ final class ReturnReporter: Sendable {
     }
 
     func report(_ returned: ReturnedMessage, hasReceipt: Bool) {
-        gauge.add(returned.footprint)
+        gauge.add(returned.message.footprint)
         continuation.yield(Item(returned: returned, hasReceipt: hasReceipt))
         let starts = state.withLock { state in
             defer { state.isRunning = true }
@@ -107,11 +107,11 @@ final class ReturnReporter: Sendable {
 
     private func handle(_ item: Item) {
         let returned = item.returned
-        defer { gauge.remove(returned.footprint) }
+        defer { gauge.remove(returned.message.footprint) }
         let (handler, subscribers) = state.withLock { ($0.handler, Array($0.subscribers.values)) }
         handler?(returned)
         for subscriber in subscribers {
-            subscriber.share.add(returned.footprint)
+            subscriber.share.add(returned.message.footprint)
             subscriber.continuation.yield(returned)
         }
         guard handler == nil, subscribers.isEmpty, !item.hasReceipt else { return }

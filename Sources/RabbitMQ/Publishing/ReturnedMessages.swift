@@ -27,15 +27,10 @@ public struct ReturnedMessages: AsyncSequence, Sendable {
         /// - Returns: The message, or nil when the channel has ended or the task was cancelled.
         public mutating func next(isolation actor: isolated (any Actor)?) async -> ReturnedMessage? {
             guard let returned = await iterator.next(isolation: actor) else { return nil }
-            share.remove(returned.footprint)
+            share.remove(returned.message.footprint)
             return returned
         }
     }
-}
-
-extension ReturnedMessage {
-    /// About how many bytes of memory it takes.
-    var footprint: Int { message.body.count + 256 }
 }
 
 /// What one receiver's messages have a part of in the inbound bytes, until it is gone.

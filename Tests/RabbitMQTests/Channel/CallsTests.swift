@@ -176,6 +176,24 @@ struct CallsTests {
         }
     }
 
+    @Test func `a message over the limit that comes while the connection closes changes nothing about that`() async throws {
+        try await ScriptedPeer.withChannel {
+            $0.maxMessageSize = 100
+        } _: { peer, connection, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let deliveries = try await peer.consume(queue)
+            let closing = Task { await connection.close() }
+            try await peer.expect(.connectionClose, channel: 0)
+            let deliver = PeerFrame.delivery([], tag: 1, consumer: deliveries.consumer.tag)[0]
+            let body = PeerFrame.body(channel: 1, [1])
+            try await peer.send([deliver, .header(channel: 1, bodySize: 101), body, body, deliver])
+            try await peer.send(.connectionCloseOk, channel: 0)
+            await closing.value
+            #expect(try await connection.closed.kind == .closedByApplication)
+            #expect(channel.closeReason?.code == .connectionClosed)
+        }
+    }
+
     @Test func `danger: a message over the limit closes its channel alone, whatever its header claims`() async throws {
         for size in [101, 8 << 30, .max] as [UInt64] {
             try await ScriptedPeer.withChannel {

@@ -101,6 +101,60 @@ struct InboundPressureTests {
         }
     }
 
+    @Test(arguments: [0, 1]) func `messages count with their headers, whatever their bodies`(bodySize: Int) async throws {
+        try await ScriptedPeer.withChannel { configuration in
+            configuration.inboundHighWater = 64 * 1024
+        } _: { peer, connection, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let deliveries = try await peer.consume(queue, noAck: true)
+            var headers = PeerWriter()
+            headers.shortString("padding")
+            headers.octet(0x53)
+            headers.longString(String(repeating: "x", count: 20_000))
+            var properties = PeerWriter()
+            properties.short(0x2000)
+            properties.block(headers.bytes)
+            for tag in 1...4 as ClosedRange<UInt64> {
+                var frames = PeerFrame.delivery(
+                    [UInt8](repeating: 1, count: bodySize),
+                    tag: tag,
+                    consumer: deliveries.consumer.tag
+                )
+                frames[1] = .header(channel: 1, bodySize: UInt64(bodySize), properties: properties.bytes)
+                try await peer.send(frames)
+            }
+            try await eventually("reading pauses") { await connection.link.isReadingPaused }
+            var iterator = deliveries.makeAsyncIterator()
+            for tag in 1...4 as ClosedRange<UInt64> { #expect(try await iterator.next()?.deliveryTag == tag) }
+            try await eventually("reading goes on") { await !connection.link.isReadingPaused }
+            #expect(connection.link.gauge.waitingBytes == 0)
+        }
+    }
+
+    @Test func `an end that came with what pauses reading is not put off`() async throws {
+        try await ScriptedPeer.withChannel { configuration in
+            configuration.inboundHighWater = 1024
+        } _: { peer, connection, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let deliveries = try await peer.consume(queue, noAck: true)
+            // Then it is mostly the poller that reads, which leaves the rest to the queue.
+            try await eventually("it is quiet, and the queue idle") {
+                let isPaused = await connection.link.isReadingPaused
+                return !isPaused && connection.link.isQuiet.load(ordering: .relaxed)
+            }
+            let body = [UInt8](repeating: 0, count: 1000)
+            let close = PeerFrame.method(.channelClose, channel: 1) {
+                $0.short(406)
+                $0.shortString("PRECONDITION_FAILED")
+                $0.short(0)
+                $0.short(0)
+            }
+            try await peer.send(PeerFrame.delivery(body, tag: 1, consumer: deliveries.consumer.tag) + [close])
+            try await eventually("the channel is closed") { channel.closeReason?.code == .preconditionFailed }
+            withExtendedLifetime(deliveries) {}
+        }
+    }
+
     @Test func `a call for each message is answered, however large the backlog`() async throws {
         try await ScriptedPeer.withChannel { configuration in
             configuration.inboundHighWater = 64 * 1024

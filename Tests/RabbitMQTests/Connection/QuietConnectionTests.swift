@@ -101,6 +101,35 @@ struct QuietConnectionTests {
         }
     }
 
+    @Test func `a log that blocks over a message that nobody waits for holds up no other connection`() async throws {
+        let gate = DispatchSemaphore(value: 0)
+        let log = CapturedLog { entry in
+            if entry.message.contains("was not confirmed") { gate.wait() }
+        }
+        try await ScriptedPeer.withChannel { peer, _, channel in
+            try await ScriptedPeer.withChannel {
+                $0.logger = log.logger
+            } _: { blockedPeer, blocked, blockedChannel in
+                defer { gate.signal() }
+                async let selected: Void = blockedChannel.confirmSelect()
+                try await blockedPeer.expect(PeerMethod(85, 10))
+                try await blockedPeer.send(.confirmSelectOk)
+                try await selected
+                try await blockedChannel.defaultExchange.publish(Message(body: [1]), routingKey: "k")
+                try await blockedPeer.sendReturn(of: try await blockedPeer.expectPublish())
+                // From now on it is the poller that reads.
+                try await blockedPeer.waitUntilRead()
+                try await eventually("it is quiet") { blocked.link.isQuiet.load(ordering: .relaxed) }
+                try await blockedPeer.sendAck(1)
+                try await eventually("the log blocks") { !log.entries(containing: "was not confirmed").isEmpty }
+                async let answered: Void = channel.setQos(prefetchCount: 1)
+                try await peer.expect(.basicQos)
+                try await peer.send(.basicQosOk)
+                try await answered
+            }
+        }
+    }
+
     @Test func `a reset that is noticed while little happens ends the connection once, with its reason`() async throws {
         for _ in 1...20 {
             let peer = try ScriptedPeer()

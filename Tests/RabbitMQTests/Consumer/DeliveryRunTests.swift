@@ -18,12 +18,12 @@ struct DeliveryRunTests {
         )
     }
 
-    /// Deliveries as they are received, and where each begins.
-    private func chunk(_ tags: Range<Int>, size: Int = 10) -> (chunk: ReceiveChunk, offsets: [Int]) {
+    /// Deliveries as they are received, and where each lies.
+    private func chunk(_ tags: Range<Int>, size: Int = 10) -> (chunk: ReceiveChunk, frames: [Range<Int>]) {
         var bytes: [UInt8] = []
-        var offsets: [Int] = []
+        var frames: [Range<Int>] = []
         for tag in tags {
-            offsets.append(bytes.count)
+            let start = bytes.count
             for frame in PeerFrame.delivery(
                 [UInt8](repeating: UInt8(tag), count: size),
                 tag: UInt64(tag),
@@ -31,10 +31,11 @@ struct DeliveryRunTests {
             ) {
                 bytes += frame.bytes
             }
+            frames.append(start..<bytes.count)
         }
         let chunk = ReceiveChunk(capacity: max(1, bytes.count))
         UnsafeMutableRawBufferPointer(start: chunk.base, count: chunk.capacity).copyBytes(from: bytes)
-        return (chunk, offsets)
+        return (chunk, frames)
     }
 
     private func run(_ tags: Range<Int>, size: Int = 10) -> DeliveryRun {
@@ -44,8 +45,8 @@ struct DeliveryRunTests {
     }
 
     private func append(_ tags: Range<Int>, size: Int = 10, to run: DeliveryRun) {
-        let (chunk, offsets) = chunk(tags, size: size)
-        for offset in offsets { #expect(run.append(chunk, offset: offset, bodySize: size)) }
+        let (chunk, frames) = chunk(tags, size: size)
+        for frames in frames { #expect(run.append(chunk, frames)) }
     }
 
     private func emptied(_ run: DeliveryRun) throws -> [UInt64] {
@@ -55,9 +56,9 @@ struct DeliveryRunTests {
     }
 
     @Test func `a small run lets go of its chunk, and is the same`() throws {
-        let (chunk, offsets) = chunk(1..<6)
+        let (chunk, frames) = chunk(1..<6)
         let run = DeliveryRun(chunks: ChunkShelf())
-        for offset in offsets { #expect(run.append(chunk, offset: offset, bodySize: 10)) }
+        for frames in frames { #expect(run.append(chunk, frames)) }
         run.releaseChunk()
         memset(chunk.base, 0, chunk.capacity)
         #expect(run.deliveryTags == [1, 2, 3, 4, 5])
@@ -68,8 +69,8 @@ struct DeliveryRunTests {
     @Test func `a large run keeps its chunk, and takes none of another in`() throws {
         let large = run(1..<4, size: 20_000)
         large.releaseChunk()
-        let (other, offsets) = chunk(4..<5)
-        #expect(!large.append(other, offset: offsets[0], bodySize: 10))
+        let (other, frames) = chunk(4..<5)
+        #expect(!large.append(other, frames[0]))
         #expect(!large.absorb(run(4..<5)))
         #expect(try emptied(large) == [1, 2, 3])
     }
@@ -94,7 +95,7 @@ struct DeliveryRunTests {
         #expect(try emptied(second) == [6, 7])
     }
 
-    @Test(arguments: [(10, 20 * 266), (2000, 65_536), (10_000, 20 * 10_256)])
+    @Test(arguments: [(10, 20 * 324), (2000, 65_536), (10_000, 20 * 10_314)])
     func `what keeps the memory it was received into counts with a fair part of that`(size: Int, counted: Int) {
         let run = run(1..<21, size: size)
         run.releaseChunk()

@@ -23,13 +23,13 @@ struct ReadingThreadTests {
         .method(.channelCloseOk, channel: 1), PeerFrame(type: 1, channel: 1, payload: [0, 60]),
     ]
 
-    private func takes(_ frame: PeerFrame, _ thread: ReadingThread) -> Bool {
+    private func takes(_ frame: PeerFrame, _ thread: ReadingThread, after count: Int = 0) -> Bool {
         let bytes = frame.bytes
         return bytes.withUnsafeBytes { bytes in
             guard case .frame(let frame, _) = FrameScanner(frameMax: 4096).next(in: bytes, from: 0) else {
                 return false
             }
-            return thread.takes(frame, UnsafeRawBufferPointer(rebasing: bytes[frame.payload]))
+            return thread.takes(frame, UnsafeRawBufferPointer(rebasing: bytes[frame.payload]), after: count)
         }
     }
 
@@ -39,5 +39,11 @@ struct ReadingThreadTests {
 
     @Test func `the poller takes what is short and calls nobody: heartbeats and single confirms`() {
         #expect(Self.all.filter { takes($0, .poller) } == [Self.ack, .heartbeat])
+    }
+
+    @Test func `the poller takes no confirm behind many bytes, each of which may wake somebody`() {
+        #expect(takes(Self.ack, .poller, after: 4096))
+        #expect(!takes(Self.ack, .poller, after: 4097))
+        #expect(takes(Self.ack, .queue, after: 4097))
     }
 }

@@ -21,29 +21,12 @@ struct ConfirmOrderTests {
         Message(body: Array(text.utf8), contentType: nil, timestamp: nil)
     }
 
-    private func ack(_ peer: ScriptedPeer, _ tag: UInt64, multiple: Bool = false) async throws {
-        try await peer.send(.basicAck) {
-            $0.longLong(tag)
-            $0.octet(multiple ? 1 : 0)
-        }
-    }
-
-    private func sendReturn(_ peer: ScriptedPeer, of published: ScriptedPeer.Published) async throws {
-        try await peer.send(.basicReturn) {
-            $0.short(312)
-            $0.shortString("NO_ROUTE")
-            $0.shortString(published.exchange)
-            $0.shortString(published.routingKey)
-        }
-        try await peer.send(published.header, .body(channel: 1, published.body))
-    }
-
     @Test("an ack that comes before the publisher waits is not lost")
     func early() async throws {
         try await withConfirms { peer, _, exchange in
             let receipt = try await exchange.publish(message("a"), routingKey: "k")
             _ = try await peer.expectPublish()
-            try await ack(peer, 1)
+            try await peer.sendAck(1)
             try await eventually("the outcome is there") { receipt.outcome != nil }
             try await receipt.confirmed()
             try await receipt.confirmed()
@@ -58,14 +41,14 @@ struct ConfirmOrderTests {
                 receipts.append(try await exchange.publish(message(text), routingKey: "k"))
                 _ = try await peer.expectPublish()
             }
-            try await ack(peer, 3)
+            try await peer.sendAck(3)
             try await receipts[2].confirmed()
             #expect(receipts[0].outcome == nil && receipts[1].outcome == nil && receipts[3].outcome == nil)
-            try await ack(peer, 2, multiple: true)
+            try await peer.sendAck(2, multiple: true)
             try await receipts[0].confirmed()
             try await receipts[1].confirmed()
             #expect(channel.unconfirmedCount == 1)
-            try await ack(peer, 4)
+            try await peer.sendAck(4)
             try await channel.waitForConfirms()
         }
     }
@@ -79,8 +62,8 @@ struct ConfirmOrderTests {
                 receipts.append(try await exchange.publish(message(text), routingKey: "k"))
                 published.append(try await peer.expectPublish())
             }
-            try await sendReturn(peer, of: published[1])
-            try await ack(peer, 3, multiple: true)
+            try await peer.sendReturn(of: published[1])
+            try await peer.sendAck(3, multiple: true)
             try await receipts[0].confirmed()
             try await receipts[2].confirmed()
             let error = await #expect(throws: AMQPError.self) { try await receipts[1].confirmed() }
@@ -97,8 +80,8 @@ struct ConfirmOrderTests {
             let receipt = try await exchange.publish(message, routingKey: "k")
             var published = try await peer.expectPublish()
             published.header = .header(channel: 1, bodySize: 1)
-            try await sendReturn(peer, of: published)
-            try await ack(peer, 1)
+            try await peer.sendReturn(of: published)
+            try await peer.sendAck(1)
             let error = await #expect(throws: AMQPError.self) { try await receipt.confirmed() }
             #expect(error?.code == .undeliverable)
         }
@@ -131,7 +114,7 @@ struct ConfirmOrderTests {
                 $0.longLong(1)
                 $0.octet(0)
             }
-            try await ack(peer, 2)
+            try await peer.sendAck(2)
             let error = await #expect(throws: AMQPError.self) { try await first.confirmed() }
             #expect(error?.code == .nacked)
             try await second.confirmed()
@@ -146,7 +129,7 @@ struct ConfirmOrderTests {
                 receipts.append(try await exchange.publish(message(text), routingKey: "k"))
                 _ = try await peer.expectPublish()
             }
-            try await ack(peer, 1)
+            try await peer.sendAck(1)
             try await peer.sendClose(.channelClose, channel: 1, code: 404, text: "NOT_FOUND - no exchange")
             try await peer.expect(.channelCloseOk, channel: 1)
             try await receipts[0].confirmed()
@@ -180,10 +163,10 @@ struct ConfirmOrderTests {
             await #expect(throws: CancellationError.self) { try await waiting.value }
             let next = try await exchange.publish(message("b"), routingKey: "k")
             _ = try await peer.expectPublish()
-            try await ack(peer, 2)
+            try await peer.sendAck(2)
             try await next.confirmed()
             #expect(receipt.outcome == nil)
-            try await ack(peer, 1)
+            try await peer.sendAck(1)
             try await receipt.confirmed()
             #expect(channel.unconfirmedCount == 0)
         }
@@ -195,10 +178,10 @@ struct ConfirmOrderTests {
             for text in ["a", "b"] { try await exchange.publish(message(text), routingKey: "k") }
             for _ in 0..<2 { _ = try await peer.expectPublish() }
             let third = Task { try await exchange.publish(message("c"), routingKey: "k").confirmed() }
-            try await ack(peer, 1)
+            try await peer.sendAck(1)
             #expect(try await peer.expectPublish().body == Array("c".utf8))
             #expect(channel.unconfirmedCount == 2)
-            try await ack(peer, 3, multiple: true)
+            try await peer.sendAck(3, multiple: true)
             try await third.value
         }
     }
@@ -217,7 +200,7 @@ struct ConfirmOrderTests {
             }
             #expect(error?.code == .blockedTooLong)
             _ = try await peer.expectPublish()
-            try await ack(peer, 1)
+            try await peer.sendAck(1)
             try await first.confirmed()
             try await exchange.publish(message("c"), routingKey: "k")
             #expect(try await peer.expectPublish().body == Array("c".utf8))
@@ -229,8 +212,8 @@ struct ConfirmOrderTests {
         try await withConfirms { peer, _, exchange in
             let receipt = try await exchange.publish(message("a"), routingKey: "k")
             _ = try await peer.expectPublish()
-            try await ack(peer, number)
-            try await ack(peer, 1)
+            try await peer.sendAck(number)
+            try await peer.sendAck(1)
             try await receipt.confirmed()
         }
     }
