@@ -176,7 +176,9 @@ struct CallsTests {
         }
     }
 
-    @Test func `a message over the limit that comes while the connection closes changes nothing about that`() async throws {
+    @Test func `a message over the limit that comes while the connection closes changes nothing about that`()
+        async throws
+    {
         try await ScriptedPeer.withChannel {
             $0.maxMessageSize = 100
         } _: { peer, connection, channel in

@@ -101,7 +101,8 @@ struct InboundPressureTests {
         }
     }
 
-    @Test(arguments: [0, 1]) func `messages count with their headers, whatever their bodies`(bodySize: Int) async throws {
+    @Test(arguments: [0, 1]) func `messages count with their headers, whatever their bodies`(bodySize: Int) async throws
+    {
         try await ScriptedPeer.withChannel { configuration in
             configuration.inboundHighWater = 64 * 1024
         } _: { peer, connection, channel in
