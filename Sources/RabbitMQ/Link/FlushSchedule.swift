@@ -14,7 +14,7 @@ struct FlushSchedule {
     static let largeFlush = 16 * 1024
 
     /// So many bytes are flushed without waiting for the timer.
-    static let batch = 128 * 1024
+    static let batch = 512 * 1024
 
     /// How long what was put off waits at the most, in microseconds.
     static let coolingTime = 200
