@@ -15,8 +15,6 @@ final class ChannelReceiver: ChannelInbox {
     @exclusivity(unchecked) private var assembly = MessageAssembly<Origin>()
     @exclusivity(unchecked) private var consumers = ConsumerTable()
     @exclusivity(unchecked) var isInBatch = false
-    /// Whether a message was too large to be taken.
-    @exclusivity(unchecked) private var hasRefused = false
     /// Tags of deliveries in the batch at hand that need to be settled.
     @exclusivity(unchecked) private var newTags: [UInt64] = []
     private var exchanges = TextCache()
@@ -32,7 +30,7 @@ final class ChannelReceiver: ChannelInbox {
     private var logger: Logger { session.link.logger }
 
     /// Whether we have sent channel.close, so that all but its answer is late.
-    private var isDiscarding: Bool { hasRefused || !session.isOpen.load(ordering: .relaxed) }
+    private var isDiscarding: Bool { !session.isOpen.load(ordering: .relaxed) }
 
     // MARK: Methods
 
@@ -171,8 +169,6 @@ final class ChannelReceiver: ChannelInbox {
             }
         } catch  where error.code == .contentTooLarge {
             logger.error("a message is too large", metadata: ["error": "\(error)"])
-            // Not taken again, even if the connection is closing, so that the channel's close can't be sent.
-            hasRefused = true
             session.beginClosing(error, replyCode: .contentTooLarge)
         }
     }

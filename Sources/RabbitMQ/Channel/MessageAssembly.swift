@@ -4,6 +4,8 @@ struct MessageAssembly<Origin> {
         case idle
         case awaitsHeader(Origin)
         case awaitsBody(Origin, Message, remaining: Int)
+        /// A message was too large; what there is of its body is passed over.
+        case skipsBody
     }
 
     private var step = Step.idle
@@ -12,10 +14,15 @@ struct MessageAssembly<Origin> {
     private static var mostReserved: Int { 1 << 20 }
 
     /// Whether a message has begun and is not complete.
-    var isActive: Bool { if case .idle = step { false } else { true } }
+    var isActive: Bool {
+        switch step {
+        case .idle, .skipsBody: false
+        case .awaitsHeader, .awaitsBody: true
+        }
+    }
 
     mutating func begin(_ origin: Origin) throws(AMQPError) {
-        guard case .idle = step else { throw Self.interrupted }
+        guard !isActive else { throw Self.interrupted }
         step = .awaitsHeader(origin)
     }
 
@@ -26,7 +33,7 @@ struct MessageAssembly<Origin> {
             throw AMQPError(.protocolViolation, "the peer sent a content header that belongs to no message")
         }
         guard header.bodySize <= UInt64(limit) else {
-            step = .idle
+            step = .skipsBody
             throw AMQPError(
                 .contentTooLarge,
                 "a message of \(header.bodySize) bytes, where \(limit) are the most that is accepted"
@@ -44,6 +51,7 @@ struct MessageAssembly<Origin> {
     /// - Returns: The message if this was the last of its body.
     @inline(__always)
     mutating func receive(body: UnsafeRawBufferPointer) throws(AMQPError) -> (Origin, Message)? {
+        if case .skipsBody = step { return nil }
         guard case .awaitsBody(let origin, var message, let remaining) = step else {
             throw AMQPError(.protocolViolation, "the peer sent a body that belongs to no message")
         }

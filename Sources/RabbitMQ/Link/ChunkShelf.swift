@@ -43,7 +43,14 @@ final class ChunkShelf: Sendable {
     }
 
     /// Gives back the memory that a busy time has left.
-    func trim() { state.withLock { $0 = State() } }
+    func trim() {
+        // Freed outside of the lock.
+        let left = state.withLock { state in
+            defer { state = State() }
+            return state.idle
+        }
+        withExtendedLifetime(left) {}
+    }
 
     /// How many bytes lie here.
     var byteCount: Int { state.withLock { $0.byteCount } }

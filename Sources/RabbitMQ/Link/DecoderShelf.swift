@@ -7,8 +7,8 @@ internal import Synchronization
 final class DecoderShelf: Sendable {
     private let idle = Mutex<[DeliveryDecoder]>([])
 
-    /// As many as threads decode at once on a large machine.
-    private static let mostKept = 32
+    /// A consumer has one while it is busy with what came together.
+    private static let mostKept = 256
 
     func take() -> DeliveryDecoder { idle.withLock { $0.popLast() } ?? DeliveryDecoder() }
 
@@ -16,5 +16,15 @@ final class DecoderShelf: Sendable {
         idle.withLock { idle in
             if idle.count < Self.mostKept { idle.append(decoder) }
         }
+    }
+
+    /// Gives back the memory that a busy time has left.
+    func trim() {
+        // Freed outside of the lock.
+        let left = idle.withLock { idle in
+            defer { idle = [] }
+            return idle
+        }
+        withExtendedLifetime(left) {}
     }
 }

@@ -13,8 +13,8 @@ struct FlushSchedule {
     /// A flush of this many bytes or more is a large one.
     static let largeFlush = 16 * 1024
 
-    /// So many bytes are flushed without waiting for the timer.
-    static let batch = 512 * 1024
+    /// The most bytes that wait for the timer.
+    static let largestBatch = 512 * 1024
 
     /// How long what was put off waits at the most, in microseconds.
     static let coolingTime = 200
@@ -23,10 +23,16 @@ struct FlushSchedule {
         case flush, cool, rest
     }
 
+    /// So many bytes are flushed without waiting for the timer.
+    private let batch: Int
     private var state = State.idle
     private var hasUrgent = false
     /// Whether something was received since the last direct write.
     private var hasReceived = true
+
+    /// - Parameter lowWater: Bytes waiting to be written below which held-back publishers go on: they are not to wait for
+    ///   the timer.
+    init(lowWater: Int) { batch = max(Self.largeFlush, min(Self.largestBatch, lowWater)) }
 
     /// Whether what was appended may be written at once by whoever appended it. Asking uses it up.
     @inline(__always)
@@ -50,7 +56,7 @@ struct FlushSchedule {
         switch state {
         case .scheduled: return false
         case .idle: break
-        case .cooling: guard isUrgent || pending >= Self.batch else { return false }
+        case .cooling: guard isUrgent || pending >= batch else { return false }
         }
         state = .scheduled
         return true
@@ -63,7 +69,7 @@ struct FlushSchedule {
     ///   - count: How many it has written.
     mutating func next(pending: Int, wrote count: Int) -> Next {
         let isLarge = count >= Self.largeFlush
-        guard pending > 0, !isLarge || hasUrgent || pending >= Self.batch else {
+        guard pending > 0, !isLarge || hasUrgent || pending >= batch else {
             state = isLarge ? .cooling : .idle
             return isLarge ? .cool : .rest
         }

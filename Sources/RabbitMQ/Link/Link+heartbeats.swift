@@ -28,6 +28,7 @@ extension Link {
         received.trim()
         outbox.trim()
         chunks.trim()
+        decoders.trim()
         if isFlightEmpty { flight.trim() }
         let now = MonotonicTime.now
         if schedule.isDue(now: now, lastSent: lastSent), isFlightEmpty {

@@ -25,7 +25,7 @@ final class Outbox: Sendable {
         var frameMax = 8192
         /// Bytes handed to the queue that the socket has not taken yet.
         var inFlight = 0
-        var flush = FlushSchedule()
+        var flush: FlushSchedule
         /// Where whoever appends may write at once; nil over TLS, whose session is the queue's, and before and after.
         var directDescriptor: CInt?
         var heldBack = HeldBackPublishers()
@@ -49,13 +49,14 @@ final class Outbox: Sendable {
         }
     }
 
-    let state = Mutex(State())
+    let state: Mutex<State>
     private let limits: Limits
     private let scheduleFlush: @Sendable () -> Void
 
     /// - Parameter scheduleFlush: Has ``exchange(_:after:)`` called on the queue soon.
     init(limits: Limits, scheduleFlush: @escaping @Sendable () -> Void) {
         self.limits = limits
+        state = Mutex(State(flush: FlushSchedule(lowWater: limits.lowWater)))
         self.scheduleFlush = scheduleFlush
     }
 

@@ -13,6 +13,8 @@ final class QueueExecutor: SerialExecutor {
     private let gate = Mutex<Void>(())
     /// The thread that has the gate, or 0.
     private let holder = Atomic<UInt>(0)
+    /// Whether that is not one of the queue's.
+    private let isLent = Atomic<Bool>(false)
 
     init(label: String) {
         queue = DispatchQueue(label: label)
@@ -39,10 +41,14 @@ final class QueueExecutor: SerialExecutor {
     /// - Returns: Whether it did.
     func runIfIdle(_ work: () -> Void) -> Bool {
         guard pending.load(ordering: .acquiring) == 0 else { return false }
-        return gate.withLockIfAvailable { _ in hold(work) } != nil
+        return gate.withLockIfAvailable { _ in hold(work, isLent: true) } != nil
     }
 
-    private func hold(_ work: () -> Void) {
+    /// Whether this thread does the queue's work in its stead just now.
+    var isStandIn: Bool { isLent.load(ordering: .relaxed) && holder.load(ordering: .relaxed) == pthread_self() }
+
+    private func hold(_ work: () -> Void, isLent: Bool = false) {
+        self.isLent.store(isLent, ordering: .relaxed)
         holder.store(pthread_self(), ordering: .relaxed)
         work()
         holder.store(0, ordering: .relaxed)

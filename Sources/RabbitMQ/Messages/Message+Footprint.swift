@@ -1,16 +1,36 @@
 extension Message {
     /// About how many bytes of memory it takes while it waits for whoever receives it.
-    var footprint: Int { body.count + Self.overhead + (extras?.values.encodedSize ?? 0) }
+    var footprint: Int { body.count + Self.overhead + (extras?.values.footprint ?? 0) }
 
     /// About how many bytes it takes beside its body and the rarer properties.
     static let overhead = 256
 }
 
 extension MessageExtras.Values {
-    /// About how many bytes they take on the wire. What was received nests no deeper than what may be sent.
-    fileprivate var encodedSize: Int {
+    fileprivate var footprint: Int {
         let texts = [contentEncoding, correlationId, replyTo, expiration, messageId, type, userId, appId]
-        let table = headers.map { (try? TableCheck.encodedSize(of: $0)) ?? 0 } ?? 0
-        return texts.reduce(table) { $0 + ($1?.utf8.count ?? 0) }
+        return texts.reduce(headers?.footprint ?? 0) { $0 + ($1?.utf8.count ?? 0) }
+    }
+}
+
+extension Table {
+    /// Recurses as deep as it nests, which for what was received was limited when it came.
+    fileprivate var footprint: Int {
+        reduce(0) { $0 + MemoryLayout<Element>.stride + $1.key.utf8.count + $1.value.footprint }
+    }
+}
+
+extension FieldValue {
+    /// What it takes beside its place in a table or an array.
+    fileprivate var footprint: Int {
+        switch self {
+        case .string(let text): text.utf8.count
+        case .bytes(let bytes): bytes.count
+        case .array(let values): values.reduce(0) { $0 + MemoryLayout<FieldValue>.stride + $1.footprint }
+        case .table(let table): table.footprint
+        case .bool, .int8, .uint8, .int16, .uint16, .int32, .uint32, .int64, .uint64, .float, .double, .decimal,
+            .timestamp, .void:
+            0
+        }
     }
 }

@@ -36,13 +36,12 @@ final class PendingConfirm: Sendable {
         guard status.load(ordering: .acquiring) == .detailed else { return }
         let unseen = details.withLock { box in box.flatMap { $0.value.isSeen ? nil : $0.value.failure } }
         guard let unseen else { return }
-        // Away from whoever lets it go, such as the poller's thread, which a slow log must not hold up.
-        Task { [logger = session.link.logger] in
-            logger.error(
-                "a message that nobody waited for was not confirmed",
-                metadata: ["error": "\(unseen)"]
-            )
+        let link = session.link
+        let report = { @Sendable [logger = link.logger] in
+            logger.error("a message that nobody waited for was not confirmed", metadata: ["error": "\(unseen)"])
         }
+        // A slow log must not hold up the poller's thread.
+        if link.executor.isStandIn { link.onQueue { _ in report() } } else { report() }
     }
 
     /// Sets the outcome: the broker has the message. The first outcome counts.

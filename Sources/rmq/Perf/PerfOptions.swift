@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Logging
 internal import RabbitMQ
 
 struct PerfOptions: ParsableArguments {
@@ -57,8 +56,6 @@ struct PerfOptions: ParsableArguments {
     func configuration() throws -> ConnectionConfiguration {
         var configuration = try ConnectionConfiguration(brokerURI: uri, ca: ca)
         configuration.connectionName = "rmq perf"
-        // What looking for the queue finds is no news; what goes wrong is thrown.
-        configuration.logger.logLevel = .error
         return configuration
     }
 

@@ -1,3 +1,4 @@
+internal import Logging
 internal import RabbitMQ
 
 /// The queue and the exchange that a measurement uses.
@@ -5,8 +6,11 @@ enum PerfQueue {
     static func declare(_ options: PerfOptions, on channel: Channel) async throws -> Queue {
         if let name = options.queue {
             do {
-                return try await channel.connection.withChannel { probe in
-                    try await probe.declareQueue(name, passive: true)
+                // What looking for it finds is no news.
+                var quiet = try options.configuration()
+                quiet.logger.logLevel = .error
+                return try await Connection.withConnection(quiet) { connection in
+                    try await connection.openChannel().declareQueue(name, passive: true)
                 }.on(channel)
             } catch AMQPError.Code.notFound {
                 return try await channel.declareQueue(name, durable: false, autoDelete: true)

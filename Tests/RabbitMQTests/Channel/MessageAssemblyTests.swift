@@ -70,6 +70,10 @@ struct MessageAssemblyTests {
                 #expect(error.code == .contentTooLarge)
             }
             #expect(!assembly.isActive)
+            // What there is of its body is passed over, until the next message.
+            #expect(try receive([1], &assembly) == nil)
+            try assembly.begin(2)
+            #expect(throws: AMQPError.self) { try receive([1], &assembly) }
         }
     }
 

@@ -101,15 +101,16 @@ struct InboundPressureTests {
         }
     }
 
-    @Test(arguments: [0, 1]) func `messages count with their headers, whatever their bodies`(bodySize: Int) async throws
-    {
+    @Test(arguments: [(0, [0x61]), (1, [0x61]), (0, [UInt8](repeating: 0xFF, count: 100))])
+    func `messages count with their headers, whatever their bodies and keys`(bodySize: Int, key: [UInt8]) async throws {
         try await ScriptedPeer.withChannel { configuration in
             configuration.inboundHighWater = 64 * 1024
         } _: { peer, connection, channel in
             let queue = try await peer.declareQueue(on: channel)
             let deliveries = try await peer.consume(queue, noAck: true)
             var headers = PeerWriter()
-            headers.shortString("padding")
+            headers.octet(UInt8(key.count))
+            headers.raw(key)
             headers.octet(0x53)
             headers.longString(String(repeating: "x", count: 20_000))
             var properties = PeerWriter()
