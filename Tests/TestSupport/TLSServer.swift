@@ -71,10 +71,10 @@ public final class TLSServer: Sendable {
             for line in text.split(separator: "\n").dropLast(text.hasSuffix("\n") ? 0 : 1)
             where line.hasPrefix("ACCEPT ") {
                 guard let port = line.split(separator: ":").last.flatMap({ Int($0) }) else { continue }
-                // What it writes later has somewhere to go.
-                output.fileHandleForReading.readabilityHandler = { handle in
-                    if handle.availableData.isEmpty { handle.readabilityHandler = nil }
-                }
+                // What it writes later has somewhere to go. Not with a readability handler: Dispatch's sources crash the
+                // process now and then when what they watch hangs up.
+                let rest = output.fileHandleForReading
+                Thread.detachNewThread { while !rest.availableData.isEmpty {} }
                 return TLSServer(process: process, input: input, port: port)
             }
         }
