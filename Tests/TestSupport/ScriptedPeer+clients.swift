@@ -41,6 +41,14 @@ extension ScriptedPeer {
         return try await queue
     }
 
+    /// Makes sure that the client has handled what was sent before.
+    public func roundTrip(on channel: Channel) async throws {
+        async let qos: Void = channel.setQos(prefetchCount: 1)
+        try await expect(.basicQos, channel: UInt16(channel.number))
+        try await send(.basicQosOk, channel: UInt16(channel.number))
+        try await qos
+    }
+
     /// Starts a consumer, with the peer playing its part.
     public func consume(_ queue: Queue, noAck: Bool = false) async throws -> Deliveries {
         async let deliveries = queue.consume(noAck: noAck)

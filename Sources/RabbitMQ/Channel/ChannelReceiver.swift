@@ -5,36 +5,51 @@ internal import Synchronization
 /// Takes the frames of one channel, on its link's queue: nobody else does, so that the exclusivity of what changes with
 /// every delivery need not be checked at run time.
 final class ChannelReceiver: ChannelInbox {
-    private enum Origin {
+    enum Origin {
         case delivery(lane: Int, tag: UInt64, redelivered: Bool, exchange: String, routingKey: String)
         case get(ServerMethod.GetOk)
         case returned(ServerMethod.Return)
+        case late(EndedConsumers.Entry, tag: UInt64)
     }
 
     let session: ChannelSession
-    @exclusivity(unchecked) private var assembly = MessageAssembly<Origin>()
-    @exclusivity(unchecked) private var consumers = ConsumerTable()
+    @exclusivity(unchecked) var assembly = MessageAssembly<Origin>()
+    @exclusivity(unchecked) var consumers = ConsumerTable()
     @exclusivity(unchecked) var isInBatch = false
+    /// Whether the number was another channel's before, whose last deliveries may still come.
+    let hasPredecessor: Bool
+    /// Whether all that comes is the other channel's: so it is until channel.open-ok.
+    @exclusivity(unchecked) private var awaitsOpen: Bool
     /// Tags of deliveries in the batch at hand that need to be settled.
-    @exclusivity(unchecked) private var newTags: [UInt64] = []
-    private var exchanges = TextCache()
-    private var routingKeys = TextCache()
+    @exclusivity(unchecked) var newTags: [UInt64] = []
+    /// Those among them that go back: their consumers have ended.
+    var late: [UInt64] = []
+    var exchanges = TextCache()
+    var routingKeys = TextCache()
 
-    private let maxMessageSize: Int
+    let maxMessageSize: Int
 
-    init(session: ChannelSession) {
+    init(session: ChannelSession, hasPredecessor: Bool) {
         self.session = session
+        self.hasPredecessor = hasPredecessor
+        awaitsOpen = hasPredecessor
         maxMessageSize = session.link.configuration.maxMessageSize
     }
 
-    private var logger: Logger { session.link.logger }
+    var logger: Logger { session.link.logger }
 
     /// Whether we have sent channel.close, so that all but its answer is late.
-    private var isDiscarding: Bool { !session.isOpen.load(ordering: .relaxed) }
+    var isDiscarding: Bool { !session.isOpen.load(ordering: .relaxed) }
+
+    var passesOver: Bool { awaitsOpen || isDiscarding }
 
     // MARK: Methods
 
     func receive(_ method: ServerMethod) throws(AMQPError) -> Bool {
+        if awaitsOpen {
+            guard answersOpening(method) else { return false }
+            awaitsOpen = false
+        }
         switch method {
         case .channelCloseOk:
             guard isDiscarding else { throw AMQPError(.protocolViolation, "the peer sent a channel.close-ok unasked") }
@@ -77,6 +92,15 @@ final class ChannelReceiver: ChannelInbox {
         return false
     }
 
+    /// Whether it is for this channel and not for the one that had its number before.
+    private func answersOpening(_ method: ServerMethod) -> Bool {
+        switch method {
+        case .channelOpenOk, .channelClose: true
+        case .channelCloseOk: isDiscarding
+        default: false
+        }
+    }
+
     private func answer(_ method: ServerMethod) throws(AMQPError) {
         // What came before it is not to be settled any more.
         if case .basicRecoverOk = method { handOver() }
@@ -91,7 +115,7 @@ final class ChannelReceiver: ChannelInbox {
         if case .basicCancelOk(let tag) = method {
             // What came before it is still seen by a consumer without acknowledgement.
             handOver()
-            consumers.removeCancelled(tag: tag)
+            consumers.retireCancelled(tag: tag)
         }
         guard !call.reply.succeed(.method(method)) else { return }
         // Whoever asked is gone.
@@ -99,7 +123,7 @@ final class ChannelReceiver: ChannelInbox {
     }
 
     /// Ends the link over what nobody asked for, unless whoever did has begun to close the channel since we looked.
-    private func refuse(_ what: String) throws(AMQPError) {
+    func refuse(_ what: String) throws(AMQPError) {
         guard session.state.withLock({ $0.closeReason }) == nil else { return }
         throw AMQPError(.protocolViolation, "the peer sent \(what)")
     }
@@ -107,123 +131,11 @@ final class ChannelReceiver: ChannelInbox {
     private func cancelledByServer(_ tag: String) throws(AMQPError) {
         handOver()
         session.state.withLock { $0.forgetConsumer(tag) }
-        guard let consumer = consumers.remove(tag: tag) else { return }
+        guard let consumer = consumers.retire(tag: tag) else { return }
         logger.notice("the broker cancelled a consumer", metadata: ["consumer-tag": "\(tag)"])
         consumer.end(
             AMQPError(.consumerCancelled, "the broker cancelled the consumer \(tag), whose queue is probably gone")
         )
-    }
-
-    // MARK: Content
-
-    @inline(__always)
-    func receive(_ delivery: DeliveryView) throws(AMQPError) {
-        if isDiscarding { return }
-        guard let lane = consumers.find(delivery.consumerTag) ?? startingConsumer(delivery.consumerTag) else {
-            return try refuse("a delivery for a consumer that does not exist")
-        }
-        try assembly.begin(
-            .delivery(
-                lane: lane,
-                tag: delivery.deliveryTag,
-                redelivered: delivery.redelivered,
-                exchange: exchanges.text(delivery.exchange),
-                routingKey: routingKeys.text(delivery.routingKey)
-            )
-        )
-    }
-
-    func receive(
-        _ deliveries: WholeDeliveries,
-        from offset: Int,
-        in chunk: ReceiveChunk,
-        at start: Int
-    ) throws(AMQPError) -> Int {
-        var offset = offset
-        while isDiscarding || !assembly.isActive, let delivery = deliveries.next(from: offset) {
-            if !isDiscarding {
-                guard delivery.bodySize <= maxMessageSize else { break }
-                let tag = delivery.peek.consumerTag
-                guard let lane = consumers.find(tag) ?? startingConsumer(tag) else { break }
-                if consumers.lanes.needsSettling(lane) { newTags.append(delivery.peek.deliveryTag) }
-                let frames = (start + offset)..<(start + delivery.end)
-                consumers.lanes.append(chunk, frames, to: lane)
-            }
-            offset = delivery.end
-        }
-        return offset
-    }
-
-    /// A consumer whose first deliveries overtook its basic.consume-ok.
-    private func startingConsumer(_ tag: UnsafeBufferPointer<UInt8>) -> Int? {
-        let tag = String(decoding: tag, as: UTF8.self)
-        return session.state.withLock { $0.startingConsumer(tag: tag) }.map { consumers.add($0) }
-    }
-
-    @inline(__always)
-    func receive(_ header: consuming ContentHeader) throws(AMQPError) {
-        if isDiscarding { return }
-        do throws(AMQPError) {
-            if let (origin, message) = try assembly.receive(header, limit: maxMessageSize) {
-                try complete(origin, message)
-            }
-        } catch  where error.code == .contentTooLarge {
-            logger.error("a message is too large", metadata: ["error": "\(error)"])
-            session.beginClosing(error, replyCode: .contentTooLarge)
-        }
-    }
-
-    @inline(__always)
-    func receive(body: UnsafeRawBufferPointer) throws(AMQPError) {
-        if isDiscarding { return }
-        if let (origin, message) = try assembly.receive(body: body) { try complete(origin, message) }
-    }
-
-    @inline(__always)
-    private func complete(_ origin: Origin, _ message: consuming Message) throws(AMQPError) {
-        switch origin {
-        case .delivery(let lane, let tag, let redelivered, let exchange, let routingKey):
-            guard let source = consumers.lanes.intake(lane)?.source else { return }
-            let incoming = IncomingMessage(
-                message: message,
-                deliveryTag: tag,
-                redelivered: redelivered,
-                exchangeName: exchange,
-                routingKey: routingKey,
-                source: source
-            )
-            if !source.noAck { newTags.append(tag) }
-            consumers.lanes.append(incoming, to: lane)
-        case .get(let get): try complete(get, message)
-        case .returned(let returned):
-            session.reportReturn(
-                ReturnedMessage(
-                    replyCode: ReplyCode(rawValue: returned.replyCode),
-                    replyText: returned.replyText,
-                    exchangeName: returned.exchange,
-                    routingKey: returned.routingKey,
-                    message: message
-                )
-            )
-        }
-    }
-
-    private func complete(_ get: ServerMethod.GetOk, _ message: Message) throws(AMQPError) {
-        handOver()
-        let call = session.state.withLock { $0.takeCall(answeredBy: .basicGetOk(get)) }
-        guard let call, let source = call.source else { return }
-        if !source.noAck { session.state.withLock { $0.delivered(CollectionOfOne(get.deliveryTag)) } }
-        let incoming = IncomingMessage(
-            message: message,
-            deliveryTag: get.deliveryTag,
-            redelivered: get.redelivered,
-            exchangeName: get.exchange,
-            routingKey: get.routingKey,
-            source: source
-        )
-        guard !call.reply.succeed(.message(incoming, messageCount: get.messageCount)) else { return }
-        // Whoever asked is gone. Without acknowledgement the message is gone with it.
-        if !source.noAck { session.requeue([get.deliveryTag]) }
     }
 
     // MARK: Handing over
@@ -237,10 +149,14 @@ final class ChannelReceiver: ChannelInbox {
     }
 
     /// Hands the messages that came to their consumers, once they can be settled.
-    private func handOver() {
+    func handOver() {
         if !newTags.isEmpty {
             session.state.withLock { $0.delivered(newTags) }
             newTags.removeAll(keepingCapacity: true)
+        }
+        if !late.isEmpty {
+            session.requeue(late)
+            late = []
         }
         consumers.lanes.handOver()
     }
@@ -266,20 +182,24 @@ final class ChannelReceiver: ChannelInbox {
         }
         handOver()
         var isCrossing = false
+        let hasGivenTags = consumers.hasGivenTags
         session.finish(error) { reason in
             // Known only now: until the channel's state is closed, whoever closes it sends a close of ours.
             isCrossing = session.state.withLock { $0.hasSentClose }
             endConsumers(reason)
             // Nothing is sent on the channel after this, and nothing on another of its number before.
             try? session.link.outbox.send(.channelCloseOk, channel: session.number)
-            if !isCrossing { releaseNumber() }
+            if !isCrossing { releaseNumber(mayBeDeliveredTo: hasGivenTags) }
         }
         return isCrossing
     }
 
     /// Frees the number, before anybody knows of the end: whoever does may open another channel at once.
-    private func releaseNumber() {
-        session.link.numbers.withLock { $0.release(session.number) }
+    ///
+    /// - Parameter mayBeDeliveredTo: Whether late deliveries may have the tags of consumers on another channel: RabbitMQ was
+    ///   seen to send them even behind the open-ok of the next channel with the number.
+    private func releaseNumber(mayBeDeliveredTo: Bool = false) {
+        session.link.numbers.withLock { $0.release(session.number, rests: mayBeDeliveredTo) }
     }
 
     func end(_ error: AMQPError) {

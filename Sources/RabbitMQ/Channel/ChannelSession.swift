@@ -40,7 +40,7 @@ final class ChannelSession: SettlementWriter, Sendable {
             throw AMQPError(.tooManyChannels, "all channels that the broker allows are in use")
         }
         let session = ChannelSession(link: link, number: number, refusalLevel: refusalLevel)
-        link.register(number) { ChannelReceiver(session: session) }
+        link.register(number) { ChannelReceiver(session: session, hasPredecessor: $0) }
         do {
             _ = try await session.call(.channelOpen)
             return session

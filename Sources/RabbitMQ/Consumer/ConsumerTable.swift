@@ -1,6 +1,7 @@
 /// The lanes of one channel's consumers, by the consumers' tags.
 struct ConsumerTable {
     var lanes = DeliveryLanes()
+    private(set) var ended = EndedConsumers()
     private var numbers: [String: Int] = [:]
     /// Those found before, each where its tag's last bytes say so, which spares making a text and hashing it.
     private var found: ContiguousArray<Slot> = []
@@ -11,18 +12,30 @@ struct ConsumerTable {
         var tag: ShortTag?
     }
 
+    /// Whether one has a tag that was not made up, which others may have too.
+    var hasGivenTags: Bool { numbers.keys.contains { !$0.hasPrefix(Consumer.madeUpTag) } }
+
     @discardableResult
     mutating func add(_ consumer: Consumer) -> Int {
         if let lane = numbers[consumer.tag], lanes.intake(lane)?.consumer === consumer { return lane }
         remove(tag: consumer.tag)
+        ended.forget(consumer.tag)
         let lane = lanes.add(consumer)
         numbers[consumer.tag] = lane
         return lane
     }
 
+    /// Removes a consumer, to which everything has been handed over, and for which more may still come.
+    @discardableResult
+    mutating func retire(tag: String) -> Consumer? {
+        let consumer = remove(tag: tag)
+        if let consumer { ended.remember(consumer) }
+        return consumer
+    }
+
     /// Removes a consumer, to which everything has been handed over.
     @discardableResult
-    mutating func remove(tag: String) -> Consumer? {
+    private mutating func remove(tag: String) -> Consumer? {
         guard let lane = numbers.removeValue(forKey: tag) else { return nil }
         for slot in found.indices where found[slot].lane == lane { found[slot] = Slot() }
         defer { lanes.remove(lane) }
@@ -30,8 +43,8 @@ struct ConsumerTable {
     }
 
     /// Removes a consumer whose cancelling was answered, not one that has begun with its tag since.
-    mutating func removeCancelled(tag: String) {
-        if let lane = numbers[tag], lanes.intake(lane)?.consumer.isCancelling == true { remove(tag: tag) }
+    mutating func retireCancelled(tag: String) {
+        if let lane = numbers[tag], lanes.intake(lane)?.consumer.isCancelling == true { retire(tag: tag) }
     }
 
     mutating func removeAll() -> [Consumer] {

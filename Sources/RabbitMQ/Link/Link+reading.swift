@@ -139,6 +139,7 @@ extension Link {
         let index = Int(channel)
         if index >= inboxes.count || inboxes[index] == nil { takeRegistered() }
         guard index < inboxes.count, let inbox = inboxes[index] else {
+            if formerNumbers.contains(channel) { return lateFrames }
             throw AMQPError(.protocolViolation, "the peer sent a frame on channel \(channel), which is not open")
         }
         if !inbox.isInBatch {

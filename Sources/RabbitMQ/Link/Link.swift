@@ -27,7 +27,7 @@ actor Link {
     nonisolated let chunks = ChunkShelf()
     private struct Registration: Sendable {
         let number: UInt16
-        let makeInbox: @Sendable () -> any ChannelInbox
+        let makeInbox: @Sendable (_ hasPredecessor: Bool) -> any ChannelInbox
     }
 
     /// Channels that the queue has not taken over yet.
@@ -40,6 +40,9 @@ actor Link {
     @exclusivity(unchecked) var socket: Socket?
     var parameters: ConnectionParameters?
     @exclusivity(unchecked) var inboxes: [(any ChannelInbox)?] = []
+    /// The numbers of channels that have ended, for which frames may still come.
+    var formerNumbers: Set<UInt16> = []
+    let lateFrames = LateFrames()
     var updateSecretReplies: [OneShot<Void>] = []
     /// Whether publishers that were held back already wait for connection.unblocked, which is to be heard.
     var awaitsUnblocked = false
@@ -100,7 +103,12 @@ actor Link {
     }
 
     /// Registers what receives a channel's frames. Frames that come in answer to what is sent after this call find it.
-    nonisolated func register(_ number: UInt16, makeInbox: @escaping @Sendable () -> any ChannelInbox) {
+    ///
+    /// - Parameter makeInbox: Is told whether the number was another channel's before, whose last frames may still come.
+    nonisolated func register(
+        _ number: UInt16,
+        makeInbox: @escaping @Sendable (_ hasPredecessor: Bool) -> any ChannelInbox
+    ) {
         registered.withLock { $0.append(Registration(number: number, makeInbox: makeInbox)) }
         // An answer may be read before this has its turn; then it is taken over as it is looked for.
         onQueue { $0.takeRegistered() }
@@ -115,7 +123,7 @@ actor Link {
         for registration in new {
             let index = Int(registration.number)
             while inboxes.count <= index { inboxes.append(nil) }
-            let inbox = registration.makeInbox()
+            let inbox = registration.makeInbox(formerNumbers.contains(registration.number))
             if case .ended = phase, let error = ended.current {
                 inbox.end(error)
             } else {
@@ -129,6 +137,7 @@ actor Link {
     func release(_ number: UInt16) {
         let index = Int(number)
         if index < inboxes.count { inboxes[index] = nil }
+        formerNumbers.insert(number)
     }
 }
 

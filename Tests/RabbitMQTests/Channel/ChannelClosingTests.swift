@@ -15,7 +15,7 @@ struct ChannelClosingTests {
             await closing
             let second = try await peer.openChannel(on: connection, 2)
             try await peer.send(.channelCloseOk, channel: 1)
-            try await roundTrip(peer, second)
+            try await peer.roundTrip(on: second)
             _ = try await peer.openChannel(on: connection, 1)
             #expect(connection.closeReason == nil)
         }
@@ -77,7 +77,7 @@ struct ChannelClosingTests {
             await closingThird
             try await peer.send(.channelCloseOk, channel: 1)
             await closingFirst
-            try await roundTrip(peer, channels[1])
+            try await peer.roundTrip(on: channels[1])
             for number in [1, 3, 6] as [UInt16] {
                 channels.append(try await peer.openChannel(on: connection, number))
             }
@@ -197,13 +197,5 @@ struct ChannelClosingTests {
             await closing
             #expect(ContinuousClock.now - start < .seconds(3))
         }
-    }
-
-    /// Makes sure that the client has handled what was sent before.
-    private func roundTrip(_ peer: ScriptedPeer, _ channel: Channel) async throws {
-        async let qos: Void = channel.setQos(prefetchCount: 1)
-        try await peer.expect(.basicQos, channel: UInt16(channel.number))
-        try await peer.send(.basicQosOk, channel: UInt16(channel.number))
-        try await qos
     }
 }

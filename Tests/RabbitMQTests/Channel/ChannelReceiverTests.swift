@@ -31,7 +31,7 @@ struct ChannelReceiverTests {
     ]
 
     @Test func `what nobody has asked for is a violation`() {
-        let receiver = ChannelReceiver(session: session)
+        let receiver = ChannelReceiver(session: session, hasPredecessor: false)
         for receive in unasked {
             let error = #expect(throws: AMQPError.self) { try receive(receiver) }
             #expect(error?.code == .protocolViolation)
@@ -40,7 +40,7 @@ struct ChannelReceiverTests {
 
     /// The calls are taken from the channel's state as it begins to close, by another thread.
     @Test func `what comes just as the channel begins to close is none`() throws {
-        let receiver = ChannelReceiver(session: session)
+        let receiver = ChannelReceiver(session: session, hasPredecessor: false)
         _ = session.state.withLock { $0.beginClosing(AMQPError(.channelClosed, "closed")) }
         for receive in unasked { try receive(receiver) }
     }

@@ -22,6 +22,18 @@ struct ChannelNumbersTests {
         #expect(numbers.take() == 1)
     }
 
+    @Test func `a number that rests is given when no other is free, or sixteen others rest`() {
+        var numbers = ChannelNumbers(max: 20)
+        for number in 1...20 as ClosedRange<UInt16> { #expect(numbers.take() == number) }
+        numbers.release(3, rests: true)
+        numbers.release(2, rests: true)
+        numbers.release(9)
+        #expect((0..<4).map { _ in numbers.take() } == [9, 3, 2, nil])
+        for number in 4...20 as ClosedRange<UInt16> { numbers.release(number, rests: true) }
+        numbers.release(1)
+        #expect((0..<4).map { _ in numbers.take() } == [1, 4, 5, 6])
+    }
+
     @Test func `all that there are`() {
         var numbers = ChannelNumbers(max: .max)
         for number in 1...UInt16.max { #expect(numbers.take() == number) }

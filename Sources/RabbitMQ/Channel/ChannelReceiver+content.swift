@@ -1,0 +1,124 @@
+internal import Logging
+internal import Synchronization
+
+/// Messages: deliveries, what was asked for (basic.get), what came back (basic.return).
+extension ChannelReceiver {
+    @inline(__always)
+    func receive(_ delivery: DeliveryView) throws(AMQPError) {
+        if passesOver { return }
+        guard let lane = consumers.find(delivery.consumerTag) ?? startingConsumer(delivery.consumerTag) else {
+            let tag = String(decoding: delivery.consumerTag, as: UTF8.self)
+            guard let consumer = consumers.ended[tag] ?? (hasPredecessor ? EndedConsumers.another : nil) else {
+                return try refuse("a delivery for a consumer that does not exist")
+            }
+            return try assembly.begin(.late(consumer, tag: delivery.deliveryTag))
+        }
+        try assembly.begin(
+            .delivery(
+                lane: lane,
+                tag: delivery.deliveryTag,
+                redelivered: delivery.redelivered,
+                exchange: exchanges.text(delivery.exchange),
+                routingKey: routingKeys.text(delivery.routingKey)
+            )
+        )
+    }
+
+    func receive(
+        _ deliveries: WholeDeliveries,
+        from offset: Int,
+        in chunk: ReceiveChunk,
+        at start: Int
+    ) throws(AMQPError) -> Int {
+        var offset = offset
+        while passesOver || !assembly.isActive, let delivery = deliveries.next(from: offset) {
+            if !passesOver {
+                guard delivery.bodySize <= maxMessageSize else { break }
+                let tag = delivery.peek.consumerTag
+                guard let lane = consumers.find(tag) ?? startingConsumer(tag) else { break }
+                if consumers.lanes.needsSettling(lane) { newTags.append(delivery.peek.deliveryTag) }
+                let frames = (start + offset)..<(start + delivery.end)
+                consumers.lanes.append(chunk, frames, to: lane)
+            }
+            offset = delivery.end
+        }
+        return offset
+    }
+
+    /// A consumer whose first deliveries overtook its basic.consume-ok.
+    private func startingConsumer(_ tag: UnsafeBufferPointer<UInt8>) -> Int? {
+        let tag = String(decoding: tag, as: UTF8.self)
+        return session.state.withLock { $0.startingConsumer(tag: tag) }.map { consumers.add($0) }
+    }
+
+    @inline(__always)
+    func receive(_ header: consuming ContentHeader) throws(AMQPError) {
+        if passesOver { return }
+        do throws(AMQPError) {
+            if let (origin, message) = try assembly.receive(header, limit: maxMessageSize) {
+                try complete(origin, message)
+            }
+        } catch  where error.code == .contentTooLarge {
+            logger.error("a message is too large", metadata: ["error": "\(error)"])
+            session.beginClosing(error, replyCode: .contentTooLarge)
+        }
+    }
+
+    @inline(__always)
+    func receive(body: UnsafeRawBufferPointer) throws(AMQPError) {
+        if passesOver { return }
+        if let (origin, message) = try assembly.receive(body: body) { try complete(origin, message) }
+    }
+
+    @inline(__always)
+    private func complete(_ origin: Origin, _ message: consuming Message) throws(AMQPError) {
+        switch origin {
+        case .delivery(let lane, let tag, let redelivered, let exchange, let routingKey):
+            guard let source = consumers.lanes.intake(lane)?.source else { return }
+            let incoming = IncomingMessage(
+                message: message,
+                deliveryTag: tag,
+                redelivered: redelivered,
+                exchangeName: exchange,
+                routingKey: routingKey,
+                source: source
+            )
+            if !source.noAck { newTags.append(tag) }
+            consumers.lanes.append(incoming, to: lane)
+        case .late(let consumer, let tag):
+            guard !consumer.noAck else { return }
+            newTags.append(tag)
+            // Rejecting a stream's message would end the connection; there is nothing to give back to a stream.
+            if !(consumer.isStream ?? (message.streamOffset != nil)) { late.append(tag) }
+        case .get(let get): try complete(get, message)
+        case .returned(let returned):
+            session.reportReturn(
+                ReturnedMessage(
+                    replyCode: ReplyCode(rawValue: returned.replyCode),
+                    replyText: returned.replyText,
+                    exchangeName: returned.exchange,
+                    routingKey: returned.routingKey,
+                    message: message
+                )
+            )
+        }
+    }
+
+    private func complete(_ get: ServerMethod.GetOk, _ message: Message) throws(AMQPError) {
+        handOver()
+        let call = session.state.withLock { $0.takeCall(answeredBy: .basicGetOk(get)) }
+        guard let call, let source = call.source else { return }
+        if !source.noAck { session.state.withLock { $0.delivered(CollectionOfOne(get.deliveryTag)) } }
+        let incoming = IncomingMessage(
+            message: message,
+            deliveryTag: get.deliveryTag,
+            redelivered: get.redelivered,
+            exchangeName: get.exchange,
+            routingKey: get.routingKey,
+            source: source
+        )
+        guard !call.reply.succeed(.message(incoming, messageCount: get.messageCount)) else { return }
+        // Whoever asked is gone. Without acknowledgement the message is gone with it.
+        if !source.noAck { session.requeue([get.deliveryTag]) }
+    }
+}
