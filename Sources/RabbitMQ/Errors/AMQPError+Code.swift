@@ -116,7 +116,8 @@ extension AMQPError.Code {
     /// The broker refused a published message (`basic.nack`), because a queue is full for example.
     public static let nacked = AMQPError.Code(.nacked)
 
-    /// The link was lost before the broker confirmed: publishing again may double the message.
+    /// Channel or connection ended before the broker confirmed, and not over this message: it may have arrived, so that
+    /// publishing again may double it. ``AMQPError/underlying`` is why they ended.
     public static let outcomeUnknown = AMQPError.Code(.outcomeUnknown)
 
     /// Publishing had to wait for longer than ``ConnectionConfiguration/publishTimeout``; the message says for what: the

@@ -63,7 +63,7 @@ extension ChannelSession {
     /// Gives every message that is not confirmed its outcome, and ends every wait to publish or to commit.
     func endPublishing(_ error: AMQPError) {
         let (outcomes, waiters) = state.withLock { state -> (ConfirmLedger.Outcomes, [OneShot<Void>]) in
-            let (outcomes, places) = state.confirms?.end(Self.outcome(of: error)) ?? (.init(), [])
+            let (outcomes, places) = state.confirms?.end(Self.outcome(of: error), cause: error) ?? (.init(), [])
             return (outcomes, places + state.endWaits() + state.roomWaiters.values)
         }
         outcomes.makeKnown()
@@ -72,9 +72,7 @@ extension ChannelSession {
 
     /// What the end of the channel means for a message that is not confirmed.
     private static func outcome(of error: AMQPError) -> AMQPError {
-        // The broker has closed the channel over one of them, and says why.
-        if error.replyCode != nil, !error.isConnectionFatal { return error }
-        return AMQPError(
+        AMQPError(
             .outcomeUnknown,
             "the broker did not say what became of the message: \(error.message)",
             underlying: error

@@ -81,10 +81,13 @@ extension ChannelSession {
         hasPlace: Bool
     ) -> PendingConfirm {
         let confirm = PendingConfirm(session: self)
-        let recognized =
-            mandatory
-            ? ConfirmLedger.Mandatory(exchange: exchange, routingKey: routingKey, message: copy message) : nil
-        state.withLock { $0.confirms?.publish(confirm, hasPlace: hasPlace, mandatory: recognized) }
+        let kept: ConfirmLedger.Kept =
+            if mandatory {
+                .mandatory(.init(exchange: exchange, routingKey: routingKey, message: copy message))
+            } else {
+                .trace(PublishTrace(exchange: exchange, size: message.body.count, extras: message.extras))
+            }
+        state.withLock { $0.confirms?.publish(confirm, hasPlace: hasPlace, keeping: kept) }
         return confirm
     }
 

@@ -6,13 +6,10 @@ internal import DequeModule
 struct ConfirmLedger: Sendable {
     /// What a returned message is recognized by: basic.return carries no number. Returns come in the order of the
     /// publishes, before the confirms of the same messages; see ``markReturned(_:)``.
-    ///
-    /// `@unchecked Sendable` is safe because a ledger, which is used under its channel's lock, alone has it.
-    final class Mandatory: @unchecked Sendable {
+    final class Mandatory: Sendable {
         let exchange: String
         let routingKey: String
         let message: Message
-        fileprivate var returned: AMQPError?
 
         init(exchange: String, routingKey: String, message: Message) {
             self.exchange = exchange
@@ -24,8 +21,32 @@ struct ConfirmLedger: Sendable {
     private struct Entry: Sendable {
         /// nil once it is settled.
         var confirm: PendingConfirm?
-        /// nil for a message that does not come back.
-        var mandatory: Mandatory?
+        var kept: Kept
+    }
+
+    /// What is kept of a message until it is settled.
+    enum Kept: Sendable {
+        case nothing
+        /// Of one that doesn't come back, what the broker may name if it closes the channel over it.
+        case trace(PublishTrace)
+        /// Of one that may come back, all.
+        case mandatory(Mandatory)
+
+        fileprivate var mandatory: Mandatory? { if case .mandatory(let mandatory) = self { mandatory } else { nil } }
+
+        fileprivate var trace: PublishTrace? {
+            switch self {
+            case .nothing: nil
+            case .trace(let trace): trace
+            case .mandatory(let mandatory):
+                PublishTrace(
+                    exchange: mandatory.exchange,
+                    routingKey: mandatory.routingKey,
+                    size: mandatory.message.body.count,
+                    extras: mandatory.message.extras
+                )
+            }
+        }
     }
 
     /// Outcomes to make known once the lock is released.
@@ -45,6 +66,9 @@ struct ConfirmLedger: Sendable {
     /// The number of the first entry; those below are settled.
     private var base: UInt64 = 1
     private var entries: Deque<Entry> = []
+    /// Messages that came back, whose confirms follow.
+    private var returned: [UInt64: AMQPError] = [:]
+    private var returnIndex = ReturnIndex()
     private(set) var unconfirmed = 0
     /// Places that were given to publishers who have not taken their number yet.
     private var promised = 0
@@ -93,11 +117,11 @@ struct ConfirmLedger: Sendable {
     /// - Parameters:
     ///   - confirm: Gets its outcome.
     ///   - hasPlace: Whether a place was taken for it (``reserve()``).
-    ///   - mandatory: What it is recognized by if it comes back.
-    mutating func publish(_ confirm: PendingConfirm, hasPlace: Bool, mandatory: Mandatory?) {
+    ///   - kept: What it is recognized by if it comes back, or if the broker closes the channel over it.
+    mutating func publish(_ confirm: PendingConfirm, hasPlace: Bool, keeping kept: Kept) {
         if hasPlace { promised -= 1 }
         unconfirmed += 1
-        entries.append(Entry(confirm: confirm, mandatory: mandatory))
+        entries.append(Entry(confirm: confirm, kept: kept))
     }
 
     /// Notes that a message came back; its outcome follows.
@@ -107,16 +131,18 @@ struct ConfirmLedger: Sendable {
     /// the first that is the same, else to the first with its body, else to the first with its exchange and key.
     ///
     /// - Returns: Whether it is one that is not confirmed yet.
-    mutating func markReturned(_ returned: ReturnedMessage) -> Bool {
-        let candidates = entries.lazy.compactMap(\.mandatory).filter { mandatory in
-            mandatory.returned == nil && mandatory.routingKey == returned.routingKey
-                && mandatory.exchange == returned.exchangeName
+    mutating func markReturned(_ message: ReturnedMessage) -> Bool {
+        let numbers = base..<base + UInt64(entries.count)
+        var index = ReturnIndex()
+        swap(&index, &returnIndex)
+        let number = index.find(message, in: numbers) { number in
+            guard numbers.contains(number), returned[number] == nil else { return nil }
+            return entries[Int(number - base)].kept.mandatory
         }
-        let match =
-            candidates.first { $0.message == returned.message }
-            ?? candidates.first { $0.message.body == returned.message.body } ?? candidates.first
-        match?.returned = AMQPError(returned: returned)
-        return match != nil
+        swap(&index, &returnIndex)
+        guard let number else { return false }
+        returned[number] = AMQPError(returned: message)
+        return true
     }
 
     /// Takes the broker's word for one message, or for all up to it.
@@ -154,12 +180,13 @@ struct ConfirmLedger: Sendable {
 
     private mutating func take(_ index: Int, _ error: AMQPError?, into outcomes: inout Outcomes) {
         guard let confirm = entries[index].confirm else { return }
-        if let error = entries[index].mandatory?.returned ?? error {
+        let undeliverable = returned.isEmpty ? nil : returned.removeValue(forKey: base + UInt64(index))
+        if let error = undeliverable ?? error {
             outcomes.failed.append((confirm, error))
         } else {
             outcomes.confirmed.append(confirm)
         }
-        entries[index] = Entry(confirm: nil, mandatory: nil)
+        entries[index] = Entry(confirm: nil, kept: .nothing)
         unconfirmed -= 1
     }
 
@@ -167,10 +194,26 @@ struct ConfirmLedger: Sendable {
     var pending: [PendingConfirm] { entries.compactMap(\.confirm) }
 
     /// Ends everything: what is not confirmed gets the error, or has come back; those who wait for a place fail.
-    mutating func end(_ error: AMQPError) -> (outcomes: Outcomes, waiters: [OneShot<Void>]) {
+    ///
+    /// - Parameters:
+    ///   - error: For messages of which nobody knows what became of them.
+    ///   - cause: Why the channel has ended. If the broker closed it over one of the messages, that gets this error: it
+    ///     did not arrive, and will not arrive another time.
+    mutating func end(_ error: AMQPError, cause: AMQPError? = nil) -> (outcomes: Outcomes, waiters: [OneShot<Void>]) {
         var outcomes = Outcomes()
-        for index in entries.indices { take(index, error, into: &outcomes) }
+        let guilty = cause.flatMap { cause in PublishBlame(cause).flatMap { find($0) }.map { ($0, cause) } }
+        for index in entries.indices { take(index, index == guilty?.0 ? guilty?.1 : error, into: &outcomes) }
         entries = []
+        returned = [:]
+        returnIndex = ReturnIndex()
         return (outcomes, waiters.removeAll())
+    }
+
+    private func find(_ blame: PublishBlame) -> Int? {
+        // What came back was routed, and was not what the broker took offence at.
+        let open = entries.indices.filter { entries[$0].confirm != nil && returned[base + UInt64($0)] == nil }
+        let known = open.compactMap { index in entries[index].kept.trace.map { (index, $0) } }
+        guard known.count == open.count else { return nil }
+        return blame.find(in: known.map(\.1)).map { known[$0].0 }
     }
 }

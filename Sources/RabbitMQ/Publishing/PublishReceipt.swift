@@ -16,9 +16,10 @@ public struct PublishReceipt: Sendable {
     ///
     /// - Parameter timeout: How long to wait; the configuration's `callTimeout` by default.
     /// - Throws: An ``AMQPError``: ``AMQPError/Code/undeliverable`` if the message was mandatory and reached no queue
-    ///   (with ``AMQPError/returned``), ``AMQPError/Code/nacked`` if the broker refused it, the channel's error if the
-    ///   broker closed it, ``AMQPError/Code/outcomeUnknown`` if the connection was lost or closed before the broker
-    ///   said anything, ``AMQPError/Code/timedOut``, ``AMQPError/Code/unsupported`` if the channel doesn't confirm;
+    ///   (with ``AMQPError/returned``), ``AMQPError/Code/nacked`` if the broker refused it, the broker's error if it
+    ///   closed the channel over this message, ``AMQPError/Code/outcomeUnknown`` if channel or connection ended for
+    ///   another reason before the broker said anything (that reason is ``AMQPError/underlying``; so are other messages
+    ///   on a channel that was closed over one of them), ``AMQPError/Code/timedOut``, ``AMQPError/Code/unsupported`` if the channel doesn't confirm;
     ///   `CancellationError`, which ends this wait only.
     public func confirmed(timeout: Duration? = nil) async throws {
         guard let confirm else { throw Self.notConfirming }

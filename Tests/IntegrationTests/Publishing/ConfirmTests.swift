@@ -74,6 +74,38 @@ struct ConfirmTests {
         }
     }
 
+    @Test("one bad message among many: the others are not known to be lost, and worth another try")
+    func oneBadMessage() async throws {
+        try await Scratch.use { scratch, connection, _ in
+            let channel = try await connection.openChannel()
+            let queue = try await channel.declareQueue(scratch.queue())
+            try await channel.confirmSelect()
+            let missing = try channel.exchange(TestBroker.uniqueName("gone"))
+            var receipts: [PublishReceipt] = []
+            for index in 0..<401 {
+                let exchange = index == 200 ? missing : channel.defaultExchange
+                receipts.append(try await exchange.publish(Message("x"), routingKey: queue.name))
+            }
+            var codes: [AMQPError.Code: Int] = [:]
+            for (index, receipt) in receipts.enumerated() {
+                do {
+                    try await receipt.confirmed()
+                    #expect(index < 200)
+                } catch let error as AMQPError {
+                    codes[error.code, default: 0] += 1
+                    #expect(error.code == (index == 200 ? .notFound : .outcomeUnknown))
+                    #expect(error.isRetryable == (index != 200))
+                }
+            }
+            #expect(codes[.notFound] == 1)
+            #expect((200...400).contains(codes[.outcomeUnknown] ?? 0))
+            try await connection.withChannel { other in
+                let arrived = try other.queue(queue.name)
+                try await eventually("the 200 before it") { try await arrived.readyCount() == 200 }
+            }
+        }
+    }
+
     @Test("on a lost connection the outcome is unknown")
     func lost() async throws {
         let peer = try await TestBroker.withChannel { _, channel in

@@ -121,23 +121,51 @@ struct ConfirmOrderTests {
         }
     }
 
-    @Test("a channel closed half-way: what is confirmed stays so, the rest fails with code and text")
+    @Test("a channel closed over one message: that fails with code and text, what became of the others is unknown")
     func closed() async throws {
+        for mandatory in [true, false] {
+            try await withConfirms { peer, channel, exchange in
+                var receipts: [PublishReceipt] = []
+                let gone = try channel.exchange("gone")
+                for (text, exchange) in [("a", exchange), ("b", exchange), ("c", gone), ("d", gone), ("e", exchange)] {
+                    receipts.append(try await exchange.publish(message(text), routingKey: "k", mandatory: mandatory))
+                    _ = try await peer.expectPublish()
+                }
+                try await peer.sendAck(1)
+                let text = "NOT_FOUND - no exchange 'gone' in vhost '/'"
+                try await peer.sendClose(.channelClose, channel: 1, code: 404, text: text, cause: .basicPublish)
+                try await peer.expect(.channelCloseOk, channel: 1)
+                try await receipts[0].confirmed()
+                let guilty = try await thrownError { [receipts] in try await receipts[2].confirmed() }
+                #expect(guilty.code == .notFound)
+                #expect(guilty.replyText == text)
+                #expect(!guilty.isRetryable)
+                for index in [1, 3, 4] {
+                    let error = try await thrownError { [receipts] in try await receipts[index].confirmed() }
+                    #expect(error.code == .outcomeUnknown)
+                    #expect((error.underlying as? AMQPError)?.code == .notFound)
+                    #expect(error.isRetryable)
+                }
+            }
+        }
+    }
+
+    @Test("a channel closed over something else leaves the outcome of every message unknown")
+    func closedOverAnother() async throws {
         try await withConfirms { peer, _, exchange in
-            var receipts: [PublishReceipt] = []
-            for text in ["a", "b", "c"] {
-                receipts.append(try await exchange.publish(message(text), routingKey: "k"))
-                _ = try await peer.expectPublish()
-            }
-            try await peer.sendAck(1)
-            try await peer.sendClose(.channelClose, channel: 1, code: 404, text: "NOT_FOUND - no exchange")
-            try await peer.expect(.channelCloseOk, channel: 1)
-            try await receipts[0].confirmed()
-            for receipt in receipts.dropFirst() {
-                let error = await #expect(throws: AMQPError.self) { try await receipt.confirmed() }
-                #expect(error?.code == .notFound)
-                #expect(error?.replyText == "NOT_FOUND - no exchange")
-            }
+            let receipt = try await exchange.publish(message("a"), routingKey: "k")
+            _ = try await peer.expectPublish()
+            try await peer.sendClose(
+                .channelClose,
+                channel: 1,
+                code: 406,
+                text: "inequivalent arg",
+                cause: .queueDeclare
+            )
+            let error = try await thrownError { try await receipt.confirmed() }
+            #expect(error.code == .outcomeUnknown)
+            #expect((error.underlying as? AMQPError)?.code == .preconditionFailed)
+            #expect(error.isRetryable)
         }
     }
 

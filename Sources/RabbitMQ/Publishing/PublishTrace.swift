@@ -1,0 +1,63 @@
+/// What the broker may name of a message over which it closes the channel.
+struct PublishTrace: Sendable {
+    let exchange: String
+    /// nil if it was not kept.
+    var routingKey: String?
+    /// The size of its body.
+    let size: Int
+    /// With its user id and its expiration.
+    let extras: MessageExtras?
+}
+
+/// Finds the message over which the broker has closed a channel. It names none by its number; of those before it some may
+/// have arrived, those behind it have not, and which are which is not known.
+///
+/// What RabbitMQ says: `rabbit_channel`, `rabbit_basic`, `rabbit_misc`.
+struct PublishBlame {
+    private let text: String
+
+    /// - Returns: nil if the error was not caused by publishing.
+    init?(_ error: AMQPError) {
+        guard error.method == .basicPublish, let text = error.replyText, !error.isConnectionFatal else { return nil }
+        self.text = text
+    }
+
+    /// Finds the first message that the text fits; where it says nothing that tells messages apart, the only one there is.
+    ///
+    /// - Parameter traces: Those that are not confirmed, in order.
+    func find(in traces: [PublishTrace]) -> Int? {
+        let index = traces.firstIndex { names($0) == true }
+        return index ?? (traces.count == 1 && names(traces[0]) == nil ? 0 : nil)
+    }
+
+    /// - Returns: nil if the text doesn't say.
+    private func names(_ trace: PublishTrace) -> Bool? {
+        if text.contains("exchange '") { return namesExchange(trace.exchange) && namesTopic(trace.routingKey) }
+        if let size = number(behind: "message size ") { return trace.size == size }
+        if text.contains("user_id ") { return trace.extras?.values.userId.map { text.contains("'\($0)'") } ?? false }
+        if text.contains("expiration") { return trace.extras?.values.expiration.map { text.contains($0) } ?? false }
+        return nil
+    }
+
+    private func namesExchange(_ exchange: String) -> Bool {
+        // RabbitMQ's name for the default exchange where permissions are concerned.
+        if exchange.isEmpty { return text.contains("exchange 'amq.default'") || text.contains("exchange ''") }
+        // A short string has no room for the longest names and what is said of them.
+        return text.contains("exchange '\(exchange)'")
+            || exchange.utf8.count > 128 && text.contains(exchange.prefix(64))
+    }
+
+    private func namesTopic(_ routingKey: String?) -> Bool {
+        guard let routingKey, text.contains("topic '") else { return true }
+        return text.contains("topic '\(routingKey)'")
+    }
+
+    private func number(behind prefix: String) -> Int? {
+        guard let range = text.firstRange(of: prefix) else { return nil }
+        return Int(text[range.upperBound...].prefix { $0.isNumber })
+    }
+}
+
+extension MethodID {
+    static let basicPublish = MethodID(classID: 60, methodID: 40)
+}
