@@ -59,8 +59,8 @@ public final class Channel: Sendable {
 
     /// Closes the channel with a handshake.
     ///
-    /// Calls that wait, and later ones, throw ``AMQPError/Code/channelClosed``. Closing twice does nothing. It takes no
-    /// longer than the configuration's `closeTimeout`.
+    /// Calls that wait, and later ones, throw ``AMQPError/Code/channelClosed``. Closing twice does nothing. It waits for the
+    /// broker's answer also in a task that is cancelled, but no longer than the configuration's `closeTimeout`.
     public func close() async {
         await session.close()
     }

@@ -133,14 +133,13 @@ final class ChannelSession: SettlementWriter, Sendable {
 
     // MARK: Closing
 
-    /// Closes with a handshake; never for longer than the configuration's `closeTimeout`.
+    /// Closes with a handshake, also in a task that is cancelled; never for longer than the configuration's `closeTimeout`.
     func close() async {
         beginClosing(AMQPError(.channelClosed, "the channel was closed by the application"))
-        await link.waitForPeer(atMost: link.configuration.closeTimeout) {
-            self.giveUp(AMQPError(.channelClosed, "the channel was closed; the broker did not answer"))
-        } _: {
-            _ = try? await closed.wait()
-        }
+        link.gauge.callBegan()
+        defer { link.gauge.callEnded() }
+        guard await closed.wait(atMost: link.configuration.closeTimeout) == nil else { return }
+        giveUp(AMQPError(.channelClosed, "the channel was closed; the broker did not answer"))
     }
 
     /// Closes without waiting for the broker.

@@ -33,15 +33,44 @@ final class Broadcast<Value: Sendable>: Sendable {
     ///
     /// - Throws: `CancellationError`; the value itself and other waiters are not affected by it.
     func wait() async throws -> Value {
-        let waiter = OneShot<Value>()
-        let (value, id) = state.withLock { state -> (Value?, UInt64) in
-            if let value = state.value { return (value, 0) }
+        switch join() {
+        case .value(let value): return value
+        case .waiter(let id, let waiter):
+            defer { leave(id) }
+            return try await waiter.value()
+        }
+    }
+
+    /// Waits for the value, also in a task that is cancelled: for what has to be done before it goes on.
+    ///
+    /// - Returns: The value; nil if it has not come after `duration`.
+    func wait(atMost duration: Duration) async -> Value? {
+        switch join() {
+        case .value(let value): return value
+        case .waiter(let id, let waiter):
+            defer { leave(id) }
+            return try? await withDeadline(after: duration) {
+                waiter.fail(AMQPError(.timedOut, "nothing came within \(duration)"))
+            } _: {
+                try await waiter.valueThoughCancelled()
+            }
+        }
+    }
+
+    private enum Place {
+        case value(Value)
+        case waiter(UInt64, OneShot<Value>)
+    }
+
+    private func join() -> Place {
+        state.withLock { state in
+            if let value = state.value { return .value(value) }
+            let waiter = OneShot<Value>()
             state.nextID += 1
             state.waiters[state.nextID] = waiter
-            return (nil, state.nextID)
+            return .waiter(state.nextID, waiter)
         }
-        if let value { return value }
-        defer { state.withLock { $0.waiters[id] = nil } }
-        return try await waiter.value()
     }
+
+    private func leave(_ id: UInt64) { state.withLock { $0.waiters[id] = nil } }
 }

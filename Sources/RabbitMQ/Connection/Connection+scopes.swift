@@ -1,6 +1,8 @@
 extension Connection {
     /// Connects, runs `body`, and closes the connection, whether `body` returns or throws.
     ///
+    /// It is closed as ``close()`` says, also in a task that is cancelled: what was published is sent.
+    ///
     /// - Parameters:
     ///   - configuration: Where to, as whom, and with which limits.
     ///   - body: What to do with the connection.
@@ -22,7 +24,8 @@ extension Connection {
         }
     }
 
-    /// Opens a channel, runs `body`, and closes the channel, whether `body` returns or throws.
+    /// Opens a channel, runs `body`, and closes the channel, whether `body` returns or throws; as ``Channel/close()`` says,
+    /// also in a task that is cancelled.
     ///
     /// - Parameter body: What to do with the channel.
     /// - Returns: What `body` returns.

@@ -124,14 +124,16 @@ public final class Connection: Sendable {
         return Channel(session: try await ChannelSession.open(on: link, refusalLevel: refusalLevel), connection: self)
     }
 
-    /// Closes the connection with a handshake.
+    /// Closes the connection with a handshake, when everything is sent that was handed over before.
     ///
-    /// Calls that wait fail with ``AMQPError/Code/connectionClosed``. Closing twice, or a connection that has ended, does
-    /// nothing. It takes no longer than the configuration's `closeTimeout`; if the task is cancelled, it goes on without
-    /// being waited for.
+    /// Calls that wait fail with ``AMQPError/Code/connectionClosed``, publishes that wait for room as well. Closing twice, or
+    /// a connection that has ended, does nothing. It waits for the broker's answer also in a task that is cancelled, but no
+    /// longer than the configuration's `closeTimeout`: what the broker has not taken by then, because it blocks the
+    /// connection for example, is lost, and the ``ConnectionConfiguration/logger`` gets a warning.
     public func close() async {
         link.onQueue { $0.beginClosing() }
-        _ = try? await link.ended.wait()
+        // The queue keeps the time, unless the application's log holds it up.
+        _ = await link.ended.wait(atMost: link.configuration.closeTimeout.clampedToCentury + .seconds(1))
     }
 
     /// Waits for the end of the connection, and says why it ended.

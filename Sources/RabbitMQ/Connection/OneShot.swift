@@ -50,22 +50,33 @@ final class OneShot<Value: Sendable>: Sendable {
     /// - Throws: What was given to ``fail(_:)``, or `CancellationError`.
     func value() async throws -> Value {
         try await withTaskCancellationHandler {
-            try await withUnsafeThrowingContinuation { continuation in
-                let result = state.withLock { state -> Result<Value, any Error>? in
-                    switch state {
-                    case .empty:
-                        state = .waiting(continuation)
-                        return nil
-                    case .done(let result):
-                        return result
-                    case .waiting:
-                        return .failure(AMQPError(.internalError, "two tasks wait for one result"))
-                    }
-                }
-                if let result { continuation.resume(with: result) }
-            }
+            try await withUnsafeThrowingContinuation { wait($0) }
         } onCancel: {
             fail(CancellationError())
         }
+    }
+
+    /// Waits for the result, also in a task that is cancelled: something else must be sure to settle it. Called by one
+    /// task.
+    ///
+    /// - Throws: What was given to ``fail(_:)``.
+    func valueThoughCancelled() async throws -> Value {
+        try await withUnsafeThrowingContinuation { wait($0) }
+    }
+
+    @inline(__always)
+    private func wait(_ continuation: UnsafeContinuation<Value, any Error>) {
+        let result = state.withLock { state -> Result<Value, any Error>? in
+            switch state {
+            case .empty:
+                state = .waiting(continuation)
+                return nil
+            case .done(let result):
+                return result
+            case .waiting:
+                return .failure(AMQPError(.internalError, "two tasks wait for one result"))
+            }
+        }
+        if let result { continuation.resume(with: result) }
     }
 }

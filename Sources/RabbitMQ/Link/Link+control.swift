@@ -104,6 +104,8 @@ extension Link {
         default: break
         }
         let opening: OneShot<ConnectionParameters>? = if case .opening(_, let opened) = phase { opened } else { nil }
+        // What the application has handed over, believing that closing sends it.
+        let unsent = if case .closing = phase { outbox.pending } else { 0 }
         phase = .ended
         if error.code == .protocolViolation { sayGoodbye(error) }
         outbox.end(error)
@@ -122,8 +124,10 @@ extension Link {
         releaseSocket()
         opening?.fail(error)
         ended.set(error)
-        let level: Logger.Level = error.code == .connectionClosed && error.replyCode == nil ? .debug : .warning
-        logger.log(level: level, "connection ended", metadata: ["reason": "\(error)"])
+        let isClean = error.code == .connectionClosed && error.replyCode == nil && unsent == 0
+        var metadata: Logger.Metadata = ["reason": "\(error)"]
+        if unsent > 0 { metadata["unsent bytes"] = "\(unsent)" }
+        logger.log(level: isClean ? .debug : .warning, "connection ended", metadata: metadata)
     }
 
     /// Tells a peer that broke the protocol what it did, if the socket takes it at once.

@@ -216,6 +216,9 @@ final class Outbox: Sendable {
         return isAwaited
     }
 
+    /// How many bytes wait to be written.
+    var pending: Int { state.withLock { $0.pending } }
+
     // MARK: The queue's side
 
     /// What a flush does next.

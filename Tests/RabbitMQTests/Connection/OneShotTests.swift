@@ -86,6 +86,26 @@ struct OneShotTests {
     }
 }
 
+extension OneShotTests {
+    @Test func `who waits for a broadcast though cancelled gets the value, or nothing when the time is up`()
+        async throws
+    {
+        let broadcast = Broadcast<Int>()
+        let waiting = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return await broadcast.wait(atMost: .seconds(60))
+        }
+        let late = await Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return await broadcast.wait(atMost: .milliseconds(20))
+        }.value
+        #expect(late == nil)
+        broadcast.set(7)
+        #expect(try await within(.seconds(10), "the value") { await waiting.value } == 7)
+        #expect(await broadcast.wait(atMost: .zero) == 7)
+    }
+}
+
 private final class Counter: Sendable {
     private let value = Atomic<Int>(0)
 
