@@ -29,8 +29,10 @@ extension Outbox.State {
 
     @inline(never)
     private mutating func writeDirectly() -> Bool {
-        // Whoever is held back is let through by the queue, when it has written.
-        guard let directDescriptor, settling.isEmpty, inFlight == 0, heldBack.isEmpty else { return false }
+        // Whoever is held back, or waits for a flush, is told by the queue, when it has written.
+        guard let directDescriptor, settling.isEmpty, inFlight == 0, heldBack.isEmpty, flushWaiters.isEmpty else {
+            return false
+        }
         // What the socket does not take, or refuses, the queue deals with.
         let isWritten = try? buffer.drain { pieces throws(AMQPError) in
             max(0, Socket.send(pieces, to: directDescriptor))

@@ -25,6 +25,9 @@ final class Outbox: Sendable {
         var frameMax = 8192
         /// Bytes handed to the queue that the socket has not taken yet.
         var inFlight = 0
+        /// Bytes handed to the queue since the beginning.
+        var taken = 0
+        var flushWaiters = FlushWaiters()
         var flush: FlushSchedule
         /// Where whoever appends may write at once; nil over TLS, whose session is the queue's, and before and after.
         var directDescriptor: CInt?
@@ -37,6 +40,9 @@ final class Outbox: Sendable {
         var ended: AMQPError?
 
         var pending: Int { buffer.byteCount + inFlight }
+
+        /// Bytes of ``taken`` that the socket has taken.
+        var written: Int { taken - inFlight }
 
         /// What waits to be written, with what was promised to publishers.
         var committed: Int { pending + heldBack.promised }
@@ -51,7 +57,7 @@ final class Outbox: Sendable {
 
     let state: Mutex<State>
     private let limits: Limits
-    private let scheduleFlush: @Sendable () -> Void
+    let scheduleFlush: @Sendable () -> Void
 
     /// - Parameter scheduleFlush: Has ``exchange(_:after:)`` called on the queue soon.
     init(limits: Limits, scheduleFlush: @escaping @Sendable () -> Void) {
@@ -243,6 +249,7 @@ final class Outbox: Sendable {
                 let filled = state.buffer
                 state.buffer = emptied
                 state.inFlight = filled.unwrittenCount
+                state.taken += state.inFlight
                 return .write(filled)
             case .cool: return .cool
             case .rest: return .rest
@@ -263,38 +270,12 @@ final class Outbox: Sendable {
 
     /// Counts out what the socket took.
     func wrote(_ count: Int) {
-        let hasRoom = state.withLock { state in
+        let (hasRoom, flushed) = state.withLock { state in
             state.inFlight -= count
-            return !state.heldBack.isEmpty && state.committed <= limits.lowWater
+            let flushed = state.flushWaiters.isEmpty ? [] : state.flushWaiters.take(upTo: state.written)
+            return (!state.heldBack.isEmpty && state.committed <= limits.lowWater, flushed)
         }
+        for waiter in flushed { waiter.succeed(()) }
         if hasRoom { admit() }
-    }
-
-    /// Appends connection.close behind all that is held back; takes nothing more than close-ok then, and ends every wait
-    /// for room.
-    func conclude(_ method: ClientMethod, _ error: AMQPError) throws(AMQPError) {
-        let (heldBack, wakes) = try state.withLock {
-            state throws(AMQPError) -> ([HeldBackPublishers.Publisher], Bool) in
-            if let ended = state.ended { throw ended }
-            state.writeSettlements()
-            try state.buffer.append(method, channel: 0, frameMax: state.frameMax, pool: state.pool)
-            state.refusal = error
-            return (state.heldBack.removeAll(), state.requestFlush(isUrgent: true))
-        }
-        if wakes { scheduleFlush() }
-        for publisher in heldBack { publisher.admission.fail(error) }
-    }
-
-    /// Takes no more, and ends every wait for room.
-    func end(_ error: AMQPError) {
-        let heldBack = state.withLock { state -> [HeldBackPublishers.Publisher] in
-            guard state.ended == nil else { return [] }
-            state.ended = error
-            state.directDescriptor = nil
-            state.buffer.clear()
-            state.settling = []
-            return state.heldBack.removeAll()
-        }
-        for publisher in heldBack { publisher.admission.fail(error) }
     }
 }

@@ -39,6 +39,9 @@ public final class Exchange: Sendable {
     /// Returns when the message is handed over to be sent, in the order of the calls; waits only while too much is
     /// waiting to be sent already or the broker takes no messages. AMQP 0-9-1, section 1.8.3.7.
     ///
+    /// It is sent a moment later: if the process ends before, it is lost. ``Connection/close()`` sends everything,
+    /// ``Connection/flush(timeout:)`` waits until the operating system has it, and a confirm says that the broker has it.
+    ///
     /// - Parameters:
     ///   - message: What to publish.
     ///   - routingKey: By what the exchange routes it; at most 255 bytes of UTF-8. With the default exchange, the name of

@@ -1,0 +1,32 @@
+extension Connection {
+    /// Waits until the operating system has everything that was handed over to be sent before: messages, and what settles
+    /// deliveries.
+    ///
+    /// It is for a process that is about to end without ``close()``, which is what sends everything and waits for the
+    /// broker. The system goes on sending when the process is gone, but does not keep it if the network or the broker fails,
+    /// nor if something came from the broker that nobody has read: only a confirm says that the broker has a message
+    /// (``Channel/confirmSelect(maxUnconfirmed:)``). What is not handed over is not waited for: a publish that still waits
+    /// for room or for the broker, what waits for the answer to a commit.
+    ///
+    /// - Parameter timeout: How long to wait; the configuration's `callTimeout` by default.
+    /// - Throws: ``AMQPError/Code/timedOut`` if the peer takes no more for so long; the reason, if the connection has ended
+    ///   or ends before; `CancellationError`. What was handed over is sent all the same, if it can be.
+    public func flush(timeout: Duration? = nil) async throws {
+        try Task.checkCancellation()
+        let outbox = link.outbox
+        guard let written = try outbox.flush() else { return }
+        let timeout = timeout ?? link.configuration.callTimeout
+        do {
+            try await withDeadline(after: timeout) {
+                written.fail(
+                    AMQPError(.timedOut, "the peer did not take within \(timeout) what was handed over before")
+                )
+            } _: {
+                try await written.value()
+            }
+        } catch {
+            outbox.leaveFlush(written)
+            throw error
+        }
+    }
+}

@@ -1,0 +1,23 @@
+internal import Synchronization
+
+/// Waiting until the operating system has what was handed over.
+extension Outbox {
+    /// Has all written that was appended so far, with the acknowledgements that were held back in order to be merged.
+    ///
+    /// - Returns: What to wait for; nil if everything is written.
+    func flush() throws(AMQPError) -> OneShot<Void>? {
+        let (written, wakes) = try state.withLock { state throws(AMQPError) -> (OneShot<Void>?, Bool) in
+            if let ended = state.ended { throw ended }
+            state.writeSettlements()
+            let position = state.taken + state.buffer.unwrittenCount
+            guard position > state.written else { return (nil, false) }
+            let written = state.flushWaiters.wait(for: position)
+            return (written, state.flush.request(pending: state.buffer.byteCount, isUrgent: true))
+        }
+        if wakes { scheduleFlush() }
+        return written
+    }
+
+    /// Whoever waited for this has stopped.
+    func leaveFlush(_ written: OneShot<Void>) { state.withLock { $0.flushWaiters.leave(written) } }
+}
