@@ -25,18 +25,6 @@ extension AMQPError.Code {
         }
     }
 
-    /// Whether the same thing, unchanged, can succeed at another time.
-    var isRetryable: Bool {
-        switch kind {
-        case .contentTooLarge, .noConsumers, .connectionForced, .resourceLocked, .resourceError, .internalError,
-            .connectionFailed, .connectionLost, .timedOut, .nacked, .outcomeUnknown, .blockedTooLong,
-            .tooManyChannels, .consumerCancelled:
-            true
-        default:
-            false
-        }
-    }
-
     /// The kind of error that a peer means with `replyCode`; ``unknownReplyCode`` if the specification has no such
     /// code.
     init(replyCode: ReplyCode) {

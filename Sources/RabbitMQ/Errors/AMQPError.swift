@@ -124,18 +124,4 @@ extension AMQPError {
     public var isChannelFatal: Bool {
         closedConnection || code.isChannelFatal
     }
-
-    /// Whether the same call, unchanged, can succeed at another time, on a new channel or connection if this one is
-    /// gone.
-    ///
-    /// After ``Code/outcomeUnknown``, ``Code/timedOut`` and ``Code/connectionLost`` the first try may have succeeded,
-    /// so that a second publish may double the message.
-    ///
-    /// A ``Code/staleDelivery`` is as its reason: the broker delivers the message again, to whoever comes back.
-    public var isRetryable: Bool {
-        if code == .staleDelivery { return (underlying as? AMQPError)?.isRetryable ?? false }
-        // A broker that is stopped, that fails, or that lacks resources closes its connections, and comes back.
-        if code == .connectionClosed, let replyCode { return Code(replyCode: replyCode).isRetryable }
-        return code.isRetryable
-    }
 }

@@ -31,9 +31,7 @@ extension Link {
     /// Whether other brokers would say so too: what is wrong with the configuration, or not allowed; not what ails one.
     private static func isSameElsewhere(_ error: AMQPError) -> Bool {
         if error.code == .invalidArgument { return true }
-        guard error.replyCode != nil, !error.isRetryable else { return false }
-        // RabbitMQ says this with 530, as it does what is really not allowed.
-        return error.replyText?.contains("node connection limit") != true
+        return error.replyCode != nil && !error.isRetryable
     }
 
     /// Connects and logs in.
