@@ -4,29 +4,39 @@ set -euo pipefail
 
 usage() {
     cat <<'USAGE'
-usage: scripts/broker.sh COMMAND [--node NAME] ...
+usage: scripts/broker.sh [--release 4.0|4.3] COMMAND [--node NAME] ...
 
   start [--node NAME] [--plugin P]... [--config FILE]... [--fresh]
                         start the node and wait until it serves; nothing to do if it runs already.
                         --plugin enables one more plugin, --config appends rabbitmq.conf lines (at this start);
                         --fresh drops what the node stored before, unless it runs.
   stop [--node NAME]    stop the node, and the port mapper (epmd) with the last one; --all stops every node
+                        (of that release)
   restart ...           stop, then start
   status [--node NAME]  say whether it runs: exit 0 if it does, 3 if not
   env [--node NAME]     print what `eval` needs: RABBITMQ_URI and RABBITMQ_TEST_* (see below)
   ctl [--node NAME] ... pass the rest on to rabbitmqctl, for that node
   where                 print the folder of rabbitmq-server, if RabbitMQ is installed
 
+Without --release it is the RabbitMQ that is installed. --release, before or after the command, takes a later one:
+4.0 is Debian 13's, 4.3 Debian 14's, each in a folder of its own (a chroot), which the first start sets up. That needs
+root (and the right to mount), debootstrap from apt (only unpacked), a mirror of Debian (apt's own, or deb.debian.org),
+250 MB each and a minute or two; it stays in ~/.cache/rabbitmq-swift (XDG_CACHE_HOME, if set, in place of ~/.cache).
+The exit status is 69 where that can't be had. Nodes of several releases may run at once; each release has its own.
+
 NAME is a letter from a to i (default a). Nodes share a cookie, so they can form a cluster:
   broker.sh ctl --node b stop_app
   broker.sh ctl --node b join_cluster rabbitmq-swift-a@localhost
   broker.sh ctl --node b start_app
 
-Everything is under .build/broker and on loopback. Ports count from RABBITMQ_SWIFT_PORT_BASE (default 5700):
+Everything is under .build/broker (.build/broker-4.0, .build/broker-4.3) and on loopback. Ports count from
+RABBITMQ_SWIFT_PORT_BASE (default 5700):
   base          epmd
   base + 10*n   AMQP of the n-th node (a: 5710, b: 5720, ...); + 1 AMQP over TLS; + 2 distribution
+Release 4.0 adds 400 to each of them (a: 6110), 4.3 adds 500 (a: 6210).
 
-env prints RABBITMQ_URI and RABBITMQ_TEST_HOST, _PORT, _TLS_PORT, _CA (file), _CERTS (folder), _NODE, _CTL (command).
+env prints RABBITMQ_URI and RABBITMQ_TEST_HOST, _PORT, _TLS_PORT, _CA (file), _CERTS (folder), _NODE, _CTL (rabbitmqctl
+for that node), _BROKER (this script for that release).
 The folder of _CERTS holds, as NAME.pem and NAME.key:
   ca           signs all but untrusted-*
   server       localhost, 127.0.0.1, ::1: what the broker shows
@@ -44,9 +54,8 @@ USAGE
 die() { echo "broker.sh: $*" >&2; exit 1; }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-base_dir=$root/.build/broker
-tls_dir=$base_dir/tls
-epmd_pid_file=$base_dir/epmd.pid
+# Of the installed RabbitMQ; use_release, in broker/release.sh, sets them for a later one.
+release='' base_dir=$root/.build/broker port_offset=0 enter=()
 asked_base=${RABBITMQ_SWIFT_PORT_BASE:-}
 deadline=${RABBITMQ_SWIFT_DEADLINE:-120}
 sbin=${RABBITMQ_SWIFT_SBIN:-}
@@ -58,7 +67,8 @@ fi
 
 # While nodes run, their ports count from the number with which they were started, whatever this caller says.
 choose_ports() {
-    port_base=${asked_base:-5700}
+    port_base=$((${asked_base:-5700} + port_offset))
+    ((port_base <= 65400)) || die "RABBITMQ_SWIFT_PORT_BASE must be at most $((65400 - port_offset)) with --release $release."
     if [[ -s $base_dir/port-base ]] && any_node_runs; then port_base=$(<"$base_dir/port-base"); fi
     use_node "$letter"
 }
@@ -79,6 +89,10 @@ use_node() {
 
 # Debian's commands in /usr/sbin switch user and use another cookie: only the scripts behind them will do.
 find_server() {
+    if [[ -n $release ]]; then
+        release_is_there || die "release $release is not set up: $self start does it."
+        return
+    fi
     local candidate
     for candidate in "$sbin" /usr/lib/rabbitmq/bin /usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin \
         /usr/local/lib/rabbitmq_server-*/sbin /opt/rabbitmq*/sbin /opt/rabbitmq_server-*/sbin /usr/lib64/rabbitmq/bin; do
@@ -144,7 +158,7 @@ check_free() { # port, purpose
         if command -v ss >/dev/null; then
             holder=$(ss -Hltnp "sport = :$1" 2>/dev/null | sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/ by \1, process \2/p' | head -n 1)
         fi
-        die "port $1 ($2 of node $letter) is taken$holder: stop that, or set RABBITMQ_SWIFT_PORT_BASE to another number than $port_base."
+        die "port $1 ($2 of node $letter) is taken$holder: stop that, or set RABBITMQ_SWIFT_PORT_BASE to another number than $((port_base - port_offset))."
     done
 }
 
@@ -171,9 +185,14 @@ make_folders() {
     cat >"$node_dir/ctl" <<CTL
 #!/usr/bin/env bash
 # rabbitmqctl for this node; written by scripts/broker.sh
-exec env -u RABBITMQ_SWIFT_PORT_BASE $(printf '%q' "$root/scripts/broker.sh") ctl --node $letter "\$@"
+exec env -u RABBITMQ_SWIFT_PORT_BASE $(printf '%q' "$root/scripts/broker.sh") ${release:+--release $release} ctl --node $letter "\$@"
 CTL
-    chmod 700 "$node_dir/ctl"
+    cat >"$base_dir/broker" <<BROKER
+#!/usr/bin/env bash
+# scripts/broker.sh for the release of this folder; written by it
+exec $(printf '%q' "$root/scripts/broker.sh") ${release:+--release $release} "\$@"
+BROKER
+    chmod 700 "$node_dir/ctl" "$base_dir/broker"
 }
 
 # --- certificates
@@ -291,15 +310,17 @@ CONF
 start_epmd() {
     epmd_runs && return
     check_free "$port_base" epmd
-    local epmd
-    epmd=$(command -v epmd || compgen -G '/usr/lib/erlang/erts-*/bin/epmd' | tail -n 1) ||
-        die "epmd, a part of Erlang, is not installed: run scripts/setup.sh."
+    local epmd=("${enter[@]}" /usr/bin/epmd)
+    if [[ -z $release ]]; then
+        epmd=("$(command -v epmd || compgen -G '/usr/lib/erlang/erts-*/bin/epmd' | tail -n 1)") ||
+            die "epmd, a part of Erlang, is not installed: run scripts/setup.sh."
+    fi
     # In the foreground of its own session, so that its process id is known and no terminal's end reaches it.
     (
         server_environment
         export RABBITMQ_SWIFT_EPMD=$base_dir
         # shellcheck disable=SC2016
-        exec setsid bash -c 'echo $$ >"$1"; exec "$2"' - "$epmd_pid_file" "$epmd"
+        exec setsid bash -c 'echo $$ >"$1"; shift; exec "$@"' - "$epmd_pid_file" "${epmd[@]}"
     ) </dev/null >"$base_dir/epmd.log" 2>&1 9>&- &
     local try
     for ((try = 0; try < 100; try++)); do
@@ -333,6 +354,7 @@ fail_start() {
 }
 
 start() {
+    if [[ -n $release ]]; then ensure_release; fi
     find_server
     command -v openssl >/dev/null || die "openssl is not installed: run scripts/setup.sh."
     local file
@@ -344,13 +366,13 @@ start() {
     exec 9>"$base_dir/lock"
     flock -w "$deadline" 9 || die "another start or stop is under way in $base_dir."
     choose_ports
-    if [[ -n $asked_base && $asked_base != "$port_base" ]]; then
-        die "nodes of this checkout run with ports from $port_base, not $asked_base: scripts/broker.sh stop --all comes first."
+    if [[ -n $asked_base && $asked_base != $((port_base - port_offset)) ]]; then
+        die "nodes of this checkout run with ports from $((port_base - port_offset)), not $asked_base: $self stop --all comes first."
     fi
     if node_runs; then
         start_epmd
         answers || ctl await_startup --timeout "$deadline" >/dev/null 2>&1 || true
-        answers || die "node $letter runs but doesn't serve on port $amqp_port: see $node_dir/log/rabbit.log, or scripts/broker.sh restart."
+        answers || die "node $letter runs but doesn't serve on port $amqp_port: see $node_dir/log/rabbit.log, or $self restart."
         echo "node $letter runs already: amqp://127.0.0.1:$amqp_port, amqps://127.0.0.1:$tls_port"
         return
     fi
@@ -375,7 +397,7 @@ start() {
         export detached=true
         cd "$node_dir"
         # shellcheck disable=SC2016
-        exec setsid bash -c 'echo $$ >"$1"; exec "$2"' - "$pid_file" "$sbin/rabbitmq-server"
+        exec setsid bash -c 'echo $$ >"$1"; shift; exec "$@"' - "$pid_file" "${enter[@]}" "$sbin/rabbitmq-server"
     ) </dev/null >"$node_dir/log/startup.log" 2>&1 9>&- &
     wait_until_serving $!
     echo "node $letter serves: amqp://127.0.0.1:$amqp_port, amqps://127.0.0.1:$tls_port (process $(cat "$pid_file"))"
@@ -396,7 +418,7 @@ wait_until_serving() { # the process that is, or becomes, the node
 ctl() {
     (
         server_environment
-        exec "$sbin/rabbitmqctl" "$@"
+        exec "${enter[@]}" "$sbin/rabbitmqctl" "$@"
     ) 9>&-
 }
 
@@ -441,39 +463,43 @@ print_environment() {
         RABBITMQ_TEST_CA "$tls_dir/ca.pem" \
         RABBITMQ_TEST_CERTS "$tls_dir" \
         RABBITMQ_TEST_NODE "$node" \
-        RABBITMQ_TEST_CTL "$node_dir/ctl"
+        RABBITMQ_TEST_CTL "$node_dir/ctl" \
+        RABBITMQ_TEST_BROKER "$base_dir/broker"
 }
 
 # --- the command line
 
 (($#)) || { usage >&2; exit 2; }
-command=$1
-shift
-extra_plugins=() extra_config=() every='' fresh=''
-letter=a
-choose_ports
+command='' letter=a every='' fresh=''
+extra_plugins=() extra_config=()
 while (($#)); do
+    # The rest of `ctl` is rabbitmqctl's; so is its own `--node other@host`.
+    if [[ $command == ctl && $1 != --release && ($1 != --node || ${2:-} == *@*) ]]; then break; fi
     case $1 in
-    --node)
-        (($# > 1)) || die "--node needs a letter."
-        # `ctl --node other@host` is rabbitmqctl's own option.
-        if [[ $command == ctl && $2 == *@* ]]; then break; fi
-        use_node "$2"
-        shift 2
+    --help | -h) usage; exit ;;
+    --release)
+        (($# > 1)) || die "--release needs 4.0 or 4.3."
+        # shellcheck source=scripts/broker/release.sh
+        source "$root/scripts/broker/release.sh"
+        use_release "$2"
+        shift
         ;;
+    --node) (($# > 1)) || die "--node needs a letter."; letter=$2; shift ;;
+    --plugin) (($# > 1)) || die "--plugin needs a name."; extra_plugins+=("$2"); shift ;;
+    --config) (($# > 1)) || die "--config needs a file."; extra_config+=("$2"); shift ;;
+    --all) every=1 ;;
+    --fresh) fresh=1 ;;
     *)
-        if [[ $command == ctl ]]; then break; fi
-        case $1 in
-        --help | -h) usage; exit ;;
-        --plugin) (($# > 1)) || die "--plugin needs a name."; extra_plugins+=("$2"); shift 2 ;;
-        --config) (($# > 1)) || die "--config needs a file."; extra_config+=("$2"); shift 2 ;;
-        --all) every=1; shift ;;
-        --fresh) fresh=1; shift ;;
-        *) die "unknown argument '$1'; see scripts/broker.sh --help." ;;
-        esac
+        [[ -z $command && $1 != -* ]] || die "unknown argument '$1'; see scripts/broker.sh --help."
+        command=$1
         ;;
     esac
+    shift
 done
+self="scripts/broker.sh${release:+ --release $release}"
+tls_dir=$base_dir/tls
+epmd_pid_file=$base_dir/epmd.pid
+choose_ports
 
 case $command in
 start) start ;;
@@ -494,10 +520,11 @@ env) print_environment ;;
 ctl)
     (($#)) || die "ctl needs the arguments of rabbitmqctl, for example: broker.sh ctl list_queues"
     find_server
-    node_runs || [[ $1 == help || $1 == --* || $1 == -* ]] || die "node $letter does not run: scripts/broker.sh start --node $letter"
+    node_runs || [[ $1 == help || $1 == --* || $1 == -* ]] || die "node $letter does not run: $self start --node $letter"
     ctl "$@"
     ;;
-where) find_server && echo "$sbin" ;;
---help | -h | help) usage ;;
+where) find_server && echo "${release:+$chroot}$sbin" ;;
+help) usage ;;
+'')  die "which command? See scripts/broker.sh --help." ;;
 *) die "unknown command '$command'; see scripts/broker.sh --help." ;;
 esac
