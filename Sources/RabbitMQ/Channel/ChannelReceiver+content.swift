@@ -53,21 +53,53 @@ extension ChannelReceiver {
 
     @inline(__always)
     func receive(_ header: consuming ContentHeader) throws(AMQPError) {
-        if passesOver { return }
+        if passesOver { return dropBegun() }
         do throws(AMQPError) {
             if let (origin, message) = try assembly.receive(header, limit: maxMessageSize) {
                 try complete(origin, message)
+            } else {
+                try countBegun()
             }
         } catch  where error.code == .contentTooLarge {
-            logger.error("a message is too large", metadata: ["error": "\(error)"])
-            session.beginClosing(error, replyCode: .contentTooLarge)
+            refuse(error)
         }
     }
 
     @inline(__always)
     func receive(body: UnsafeRawBufferPointer) throws(AMQPError) {
-        if passesOver { return }
-        if let (origin, message) = try assembly.receive(body: body) { try complete(origin, message) }
+        if passesOver { return dropBegun() }
+        do throws(AMQPError) {
+            let message = try assembly.receive(body: body)
+            try countBegun()
+            if let (origin, message) = message { try complete(origin, message) }
+        } catch  where error.code == .contentTooLarge {
+            refuse(error)
+        }
+    }
+
+    private func refuse(_ error: AMQPError) {
+        logger.error("a message is too large", metadata: ["error": "\(error)"])
+        session.beginClosing(error, replyCode: .contentTooLarge)
+    }
+
+    /// Tells the link what the message takes that has begun.
+    private func countBegun() throws(AMQPError) {
+        let change = assembly.heldBytes - begunBytes
+        guard change != 0 else { return }
+        begunBytes = assembly.heldBytes
+        guard session.link.begunMessages.change(by: change, own: begunBytes) else { return }
+        dropBegun()
+        throw AMQPError(
+            .contentTooLarge,
+            "messages that have begun on the connection take more than \(session.link.begunMessages.limit) bytes"
+        )
+    }
+
+    /// Frees what has come of a message that nobody will get.
+    func dropBegun() {
+        assembly.skip()
+        // Less is never too much.
+        try? countBegun()
     }
 
     @inline(__always)

@@ -24,6 +24,8 @@ final class ChannelReceiver: ChannelInbox {
     @exclusivity(unchecked) var newTags: [UInt64] = []
     /// Those among them that go back: their consumers have ended.
     var late: [UInt64] = []
+    /// What the link has been told that the message takes which has begun.
+    @exclusivity(unchecked) var begunBytes = 0
     var exchanges = TextCache()
     var routingKeys = TextCache()
 
@@ -208,7 +210,7 @@ final class ChannelReceiver: ChannelInbox {
     }
 
     private func endConsumers(_ error: AMQPError) {
-        assembly = MessageAssembly()
+        dropBegun()
         for consumer in consumers.removeAll() { consumer.end(error) }
         session.returns.end()
     }

@@ -9,6 +9,8 @@ struct MessageAssembly<Origin> {
     }
 
     private var step = Step.idle
+    /// What the message takes whose body has begun; 0 if none has.
+    private(set) var heldBytes = 0
 
     /// What is reserved for a body before its bytes come, at the most: a header may claim anything.
     private static var mostReserved: Int { 1 << 20 }
@@ -44,8 +46,15 @@ struct MessageAssembly<Origin> {
             step = .idle
             return (origin, header.message)
         }
+        heldBytes = header.message.footprint
         step = .awaitsBody(origin, header.message, remaining: size)
         return nil
+    }
+
+    /// Gives up the message that has begun; what comes of its body is passed over.
+    mutating func skip() {
+        if isActive { step = .skipsBody }
+        heldBytes = 0
     }
 
     /// - Returns: The message if this was the last of its body.
@@ -62,12 +71,17 @@ struct MessageAssembly<Origin> {
         if message.body.isEmpty {
             if body.count == remaining {
                 message.body = [UInt8](copying: body)
+                heldBytes = 0
                 return (origin, message)
             }
             message.body.reserveCapacity(min(remaining, Self.mostReserved))
         }
         message.body.append(contentsOf: body)
-        guard body.count < remaining else { return (origin, message) }
+        heldBytes += body.count
+        guard body.count < remaining else {
+            heldBytes = 0
+            return (origin, message)
+        }
         step = .awaitsBody(origin, message, remaining: remaining - body.count)
         return nil
     }

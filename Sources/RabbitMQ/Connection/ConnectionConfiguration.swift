@@ -75,7 +75,8 @@ public struct ConnectionConfiguration: Sendable {
 
     /// The largest message body, in bytes, that is published or accepted; 128 MiB by default.
     ///
-    /// A larger delivery closes its channel with ``AMQPError/Code/contentTooLarge``.
+    /// A larger delivery closes its channel with ``AMQPError/Code/contentTooLarge``; so does one with which the bodies that
+    /// have begun on the connection, and have not come whole, take more than this together. RabbitMQ sends one at a time.
     public var maxMessageSize: Int = 128 * 1024 * 1024
 
     /// Bytes waiting to be written from which on publishes wait; 2 MiB by default. They go on at half of it.

@@ -25,6 +25,7 @@ actor Link {
     nonisolated let blocking: BlockingState
     nonisolated let decoders = DecoderShelf()
     nonisolated let chunks = ChunkShelf()
+    nonisolated let begunMessages: BegunMessages
     private struct Registration: Sendable {
         let number: UInt16
         let makeInbox: @Sendable (_ hasPredecessor: Bool) -> any ChannelInbox
@@ -86,6 +87,7 @@ actor Link {
         let executor = QueueExecutor(label: "rabbitmq.link")
         self.executor = executor
         blocking = BlockingState()
+        begunMessages = BegunMessages(limit: configuration.maxMessageSize)
         let reference = WeakLink()
         let mark = configuration.outboundHighWater
         outbox = Outbox(limits: Outbox.Limits(highWater: mark, lowWater: mark / 2)) {
