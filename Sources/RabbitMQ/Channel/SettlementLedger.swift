@@ -23,7 +23,7 @@ struct SettlementLedger {
     private var entries: Deque<Entry> = []
     /// Deliveries that came so far behind the last of `entries` that filling up to them would cost too much: there a
     /// delivery waits while many come that need no settling. What is missing is settled. Empty but for that.
-    private var far: [UInt64: Entry] = [:]
+    private var far = FarEntries<Entry>()
     /// Tags that are acknowledged, in the order of the calls.
     private var unwritten: [UInt64] = []
 
@@ -39,13 +39,13 @@ struct SettlementLedger {
     var hasUnwritten: Bool { !unwritten.isEmpty }
 
     /// The tag behind the last that was counted in.
-    var end: UInt64 { far.keys.max().map { $0 &+ 1 } ?? base &+ UInt64(entries.count) }
+    var end: UInt64 { far.lastTag.map { $0 &+ 1 } ?? base &+ UInt64(entries.count) }
 
     /// The first delivery that waits for its settlement.
     var oldestUnsettled: UInt64? {
         guard unsettledCount > 0 else { return nil }
         if let index = entries.firstIndex(of: .unsettled) { return base + UInt64(index) }
-        return far.lazy.filter { $0.value == .unsettled }.map(\.key).min()
+        return far.firstTag { $0 == .unsettled }
     }
 
     /// Counts in a delivery that needs to be settled. Tags rise; those left out needed none.
@@ -59,9 +59,7 @@ struct SettlementLedger {
         let index = Int(clamping: tag - base)
         guard index >= entries.count else { return false }
         guard far.isEmpty, index - entries.count <= Self.longestGap else {
-            guard far[tag] == nil else { return false }
-            far[tag] = entry
-            return true
+            return far.append(tag, entry)
         }
         while entries.count < index { entries.append(.settled) }
         entries.append(entry)
@@ -94,8 +92,8 @@ struct SettlementLedger {
                 note(base + UInt64(index), entry)
             }
         }
-        for tag in multiple ? far.keys.filter({ $0 <= tag }).sorted() : [tag] where far[tag] == .unsettled {
-            far[tag] = entry == .settled ? nil : entry
+        for tag in multiple ? far.tags(upTo: tag) : [tag] where far[tag] == .unsettled {
+            far[tag] = entry
             note(tag, entry)
         }
     }
@@ -147,7 +145,7 @@ struct SettlementLedger {
         if count > 0 { write(lastAcknowledged, count > 1) }
         if count < unwritten.count {
             for tag in unwritten where tag >= base {
-                if let index = index(tag) { entries[index] = .settled } else { far[tag] = nil }
+                if let index = index(tag) { entries[index] = .settled } else { far[tag] = .settled }
                 write(tag, false)
             }
         }
@@ -158,7 +156,7 @@ struct SettlementLedger {
     /// Forgets all deliveries: the broker will deliver them again under new tags.
     mutating func forgetUnsettled() {
         for index in entries.indices where entries[index] == .unsettled { entries[index] = .settled }
-        far = far.filter { $0.value != .unsettled }
+        far.replace(.unsettled, by: .settled)
         unsettledCount = 0
         trim()
     }
@@ -169,10 +167,8 @@ struct SettlementLedger {
             entries[index] = commits ? .settled : .unsettled
             if !commits { unsettledCount += 1 }
         }
-        for (tag, entry) in far where entry == .settledForNow {
-            far[tag] = commits ? nil : .unsettled
-            if !commits { unsettledCount += 1 }
-        }
+        let count = far.replace(.settledForNow, by: commits ? .settled : .unsettled)
+        if !commits { unsettledCount += count }
         trim()
     }
 
@@ -191,9 +187,15 @@ struct SettlementLedger {
 
     /// Takes over what is far when nothing is before it any more.
     private mutating func gather() {
-        guard entries.isEmpty, !far.isEmpty else { return }
-        let all = far.sorted { $0.key < $1.key }
-        far = [:]
-        for (tag, entry) in all { _ = add(tag, entry) }
+        far.dropFirst { $0 == .settled }
+        guard entries.isEmpty, let first = far.popFirst() else { return }
+        base = first.tag
+        entries.append(first.entry)
+        while let next = far.firstTag, next - base <= UInt64(entries.count + Self.longestGap),
+            let entry = far.popFirst()?.entry
+        {
+            while base + UInt64(entries.count) < next { entries.append(.settled) }
+            entries.append(entry)
+        }
     }
 }

@@ -99,6 +99,38 @@ struct SettlementLedgerTests {
         #expect(ledger.unsettledCount == 0)
     }
 
+    /// Sorted anew for each settlement, these would take minutes.
+    @Test(arguments: [true, false])
+    func `many deliveries whose tags lie far apart are settled one by one`(isHeadSettled: Bool) {
+        var ledger = SettlementLedger()
+        let tags = (1...20_000).map { UInt64($0) * 10_000 }
+        for tag in tags { ledger.delivered(tag) }
+        var written = 0
+        for tag in isHeadSettled ? tags[...] : tags.dropFirst() {
+            let verdict = ledger.acknowledge(tag, multiple: false)
+            #expect(verdict == .accepted)
+            ledger.takeAcknowledgements { _, _ in written += 1 }
+        }
+        #expect(written == (isHeadSettled ? 20_000 : 19_999))
+        #expect(ledger.unsettledCount == (isHeadSettled ? 0 : 1))
+        #expect(ledger.oldestUnsettled == (isHeadSettled ? nil : 10_000))
+    }
+
+    @Test func `far entries are found by their tags`() {
+        var entries = FarEntries<Int>()
+        let appended = ([3, 7, 20, 20, 5] as [UInt64]).map { entries.append($0, Int($0)) }
+        #expect(appended == [true, true, true, false, false])
+        #expect([0, 3, 4, 7, 20, 21].map { entries[$0] } == [nil, 3, nil, 7, 20, nil])
+        entries[7] = 1
+        entries[8] = 1
+        #expect(entries.tags(upTo: 19) == [3, 7])
+        let replaced = entries.replace(1, by: 3)
+        #expect(replaced == 1)
+        entries.dropFirst { $0 == 3 }
+        #expect(entries.firstTag == 20)
+        #expect(entries.lastTag == 20)
+    }
+
     /// Plays at random, and compares with a set of what waits and what the broker was told.
     @Test(arguments: 1...40 as ClosedRange<UInt64>)
     func `at random, what is written is exactly what was settled`(seed: UInt64) {
