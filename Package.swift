@@ -58,6 +58,12 @@ let package = Package(
             path: "Tests/AllocationProbe",
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "DescriptorProbe",
+            dependencies: ["RabbitMQ"],
+            path: "Tests/DescriptorProbe",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "RabbitMQTests",
             dependencies: ["RabbitMQ", "TestSupport"],

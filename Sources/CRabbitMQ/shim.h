@@ -59,6 +59,9 @@ static inline void shim_prefetch_for_writing(const void *address) {
 
 static inline void shim_name_this_thread(const char *name) { (void)prctl(PR_SET_NAME, name, 0, 0, 0); }
 
+// Has this thread wake up when it asked to, not up to 50 us later.
+static inline void shim_sleep_precisely(void) { (void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); }
+
 // epoll's event is packed, which Swift does not lay out.
 static inline int shim_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t data) {
     struct epoll_event event = {.events = events, .data = {.u64 = data}};

@@ -20,6 +20,16 @@ public enum Subprocess {
         }
     }
 
+    /// Runs an executable of this package to its end.
+    public static func probe(_ name: String, _ arguments: String...) async throws -> String {
+        let products = Bundle.main.executableURL?.deletingLastPathComponent() ?? URL(filePath: ".")
+        let probe = products.appending(path: name).path
+        guard FileManager.default.isExecutableFile(atPath: probe) else {
+            throw Failed(description: "\(name) was not built")
+        }
+        return try await run(probe, arguments)
+    }
+
     /// Runs a script with the Python that has pika, which `scripts/test.sh` names.
     public static func python(_ script: String, _ arguments: String...) async throws -> String {
         let settings = [try TestBroker.host, String(try TestBroker.plainPort)]

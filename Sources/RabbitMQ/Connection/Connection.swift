@@ -42,6 +42,8 @@ public final class Connection: Sendable {
         do {
             try configuration.validate()
             try Task.checkCancellation()
+            try DescriptorReserve.require()
+            try DeadlineTimer.shared.start()
             login = try await configuration.credentials.login(within: configuration.connectTimeout)
         } catch {
             configuration.connectedSocket.map(Socket.close)

@@ -46,7 +46,7 @@ enum SecretRenewal {
         // The secret was given before the connection was made.
         var delay = schedule.firstDelay - (schedule.validity - left(until: end))
         while true {
-            try await Task.sleep(for: max(delay, .zero))
+            try await DeadlineTimer.shared.sleep(for: delay)
             do {
                 let secret = try await Credentials.ask(provider, within: link.configuration.callTimeout)
                 let given = MonotonicTime.now

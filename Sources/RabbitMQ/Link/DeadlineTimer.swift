@@ -1,34 +1,105 @@
+internal import CRabbitMQ
 internal import Dispatch
-internal import Synchronization
+internal import Glibc
 
-/// The one timer behind all deadlines of the process. It is set only while something waits.
-final class DeadlineTimer: Sendable {
+/// The one timer behind all deadlines of the process: a thread of the library's own, which sleeps until the earliest.
+///
+/// It stands in for Dispatch's timers. When they are first used these take three descriptors, and the process crashes where
+/// there are none left; this one takes none.
+///
+/// `@unchecked Sendable` is safe because the deadlines are reached under the lock only.
+final class DeadlineTimer: @unchecked Sendable {
     static let shared = DeadlineTimer()
 
-    private let deadlines = Mutex(Deadlines())
-    private let queue = DispatchQueue(label: "rabbitmq.deadlines")
+    private var deadlines = Deadlines()
+    private var isRunning = false
+    private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    /// Wakes the thread for a deadline that is earlier than the one for which it sleeps.
+    private let isEarlier = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-    /// Has `expire` called after `duration`, on a queue on which it must not block.
+    init() {
+        lock.initialize(to: pthread_mutex_t())
+        pthread_mutex_init(lock, nil)
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        isEarlier.initialize(to: pthread_cond_t())
+        pthread_cond_init(isEarlier, &attributes)
+        pthread_condattr_destroy(&attributes)
+    }
+
+    deinit {
+        pthread_cond_destroy(isEarlier)
+        pthread_mutex_destroy(lock)
+        isEarlier.deallocate()
+        lock.deallocate()
+    }
+
+    /// Starts the thread if it does not run. Whoever relies on deadlines does this first.
+    ///
+    /// - Throws: `connectionFailed` if the system has no thread left.
+    func start() throws(AMQPError) {
+        pthread_mutex_lock(lock)
+        defer { pthread_mutex_unlock(lock) }
+        guard !isRunning else { return }
+        try LibraryThread.start("rabbitmq.timer") { self.run() }
+        isRunning = true
+    }
+
+    /// Has `expire` called after `duration`, on the timer's thread, where it must not block.
     func add(after duration: Duration, expire: @escaping @Sendable () -> Void) -> UInt64 {
-        let now = MonotonicTime.now
-        let (id, arm) = deadlines.withLock { $0.add(at: now &+ duration.nanoseconds, expire: expire) }
-        if let arm { set(arm) }
+        add(at: MonotonicTime.now + duration.nanoseconds, expire: expire)
+    }
+
+    /// Has `expire` called at a time of ``MonotonicTime``, on the timer's thread, where it must not block.
+    func add(at time: UInt64, expire: @escaping @Sendable () -> Void) -> UInt64 {
+        pthread_mutex_lock(lock)
+        let (id, isEarliest) = deadlines.add(at: time, expire: expire)
+        let runs = isRunning
+        if isEarliest { pthread_cond_signal(isEarlier) }
+        pthread_mutex_unlock(lock)
+        // Without a thread, the next one tries again.
+        if !runs { try? start() }
         return id
     }
 
     func remove(_ id: UInt64) {
-        deadlines.withLock { $0.remove(id) }
+        pthread_mutex_lock(lock)
+        let removed = deadlines.remove(id)
+        pthread_mutex_unlock(lock)
+        // Freed outside of the lock, with all that it holds.
+        withExtendedLifetime(removed) {}
     }
 
-    private func set(_ time: UInt64) {
-        queue.asyncAfter(deadline: DispatchTime(uptimeNanoseconds: time)) { self.fire(setFor: time) }
+    /// Waits for so long.
+    ///
+    /// - Throws: `CancellationError`.
+    func sleep(for duration: Duration) async throws {
+        let over = OneShot<Void>()
+        let id = add(after: duration) { over.succeed(()) }
+        defer { remove(id) }
+        try await over.value()
     }
 
-    /// A timer that is early for what is there by then finds nothing due, and is set anew.
-    private func fire(setFor time: UInt64) {
-        let (due, arm) = deadlines.withLock { $0.takeDue(now: MonotonicTime.now, setFor: time) }
-        if let arm { set(arm) }
-        for entry in due { entry.expire() }
+    private func run() {
+        // Else the system may be 50 us late for every sleeper, a fourth of the shortest.
+        shim_sleep_precisely()
+        pthread_mutex_lock(lock)
+        while true {
+            let (due, next) = deadlines.takeDue(now: MonotonicTime.now)
+            guard due.isEmpty else {
+                pthread_mutex_unlock(lock)
+                for entry in due { entry.expire() }
+                pthread_mutex_lock(lock)
+                continue
+            }
+            if let next {
+                var time = timespec(tv_sec: Int(next / 1_000_000_000), tv_nsec: Int(next % 1_000_000_000))
+                pthread_cond_timedwait(isEarlier, lock, &time)
+            } else {
+                pthread_cond_wait(isEarlier, lock)
+            }
+        }
     }
 }
 

@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import Logging
 
 /// Channel 0: what concerns the whole connection.
@@ -110,11 +109,8 @@ extension Link {
         if error.code == .protocolViolation { sayGoodbye(error) }
         outbox.end(error)
         blocking.end()
-        if let closeDeadline { DeadlineTimer.shared.remove(closeDeadline) }
-        heartbeatTimer?.cancel()
-        heartbeatTimer = nil
-        coolingTimer?.cancel()
-        coolingTimer = nil
+        for timer in [closeDeadline, heartbeatTimer, coolingTimer] { timer.map(DeadlineTimer.shared.remove) }
+        (closeDeadline, heartbeatTimer, coolingTimer) = (nil, nil, nil)
         let ending = inboxes
         inboxes = []
         touched = []

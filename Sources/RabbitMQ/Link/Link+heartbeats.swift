@@ -1,21 +1,20 @@
-internal import Dispatch
-
 /// Heartbeats (AMQP 0-9-1, section 4.2.7): a frame every half interval if nothing else was sent, and the end after two
 /// intervals without a byte.
 extension Link {
     func startHeartbeats(interval: UInt16) {
         guard interval > 0, case .open = phase else { return }
         let schedule = HeartbeatSchedule(seconds: interval)
-        let timer = executor.makeTimer { [self] in assumeIsolated { $0.beat(schedule) } }
-        heartbeatTimer = timer
-        timer.schedule(deadline: .now() + .nanoseconds(Int(schedule.halfInterval)))
-        timer.activate()
+        scheduleBeat(schedule, at: MonotonicTime.now + schedule.halfInterval)
+    }
+
+    private func scheduleBeat(_ schedule: HeartbeatSchedule, at time: UInt64) {
+        heartbeatTimer = DeadlineTimer.shared.add(at: time) { self.onQueue { $0.beat(schedule) } }
     }
 
     private func beat(_ schedule: HeartbeatSchedule) {
         // What came while the queue was busy counts, though it was not read yet.
         if isSilent(schedule) { readable() }
-        guard let heartbeatTimer else { return }
+        guard heartbeatTimer != nil else { return }
         if isSilent(schedule) {
             end(
                 AMQPError(
@@ -39,7 +38,7 @@ extension Link {
             lastSent: lastSent,
             lastReceived: isReadingPaused ? nil : lastReceived
         )
-        heartbeatTimer.schedule(deadline: DispatchTime(uptimeNanoseconds: next))
+        scheduleBeat(schedule, at: next)
     }
 
     private func isSilent(_ schedule: HeartbeatSchedule) -> Bool {

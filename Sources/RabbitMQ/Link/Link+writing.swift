@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import Synchronization
 
 extension Link {
@@ -43,25 +42,18 @@ extension Link {
         onQueue { $0.flush() }
     }
 
+    var isCooling: Bool { coolingTimer != nil }
+
     /// Has the next flush come in a moment.
     private func coolDown() {
         guard !isCooling else { return }
-        isCooling = true
         isQuiet.store(false, ordering: .relaxed)
-        let timer: any DispatchSourceTimer
-        if let coolingTimer {
-            timer = coolingTimer
-        } else {
-            timer = executor.makeTimer { [self] in
-                assumeIsolated { link in
-                    link.isCooling = false
-                    link.flush()
-                }
+        coolingTimer = DeadlineTimer.shared.add(after: .microseconds(FlushSchedule.coolingTime)) {
+            self.onQueue { link in
+                link.coolingTimer = nil
+                link.flush()
             }
-            coolingTimer = timer
-            timer.activate()
         }
-        timer.schedule(deadline: .now() + .microseconds(FlushSchedule.coolingTime))
     }
 
     private func write(_ buffer: OutboundBuffer, to socket: Socket) throws(AMQPError) -> Bool {

@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import Logging
 internal import Synchronization
 
@@ -76,10 +75,10 @@ actor Link {
     var flight = OutboundBuffer()
     var isFlightEmpty = true
     var lastSent: UInt64 = 0
-    var coolingTimer: (any DispatchSourceTimer)?
-    var isCooling = false
+    /// The timer that brings the next flush, while there is one.
+    var coolingTimer: UInt64?
 
-    var heartbeatTimer: (any DispatchSourceTimer)?
+    var heartbeatTimer: UInt64?
     var closeDeadline: UInt64?
 
     init(configuration: ConnectionConfiguration) {

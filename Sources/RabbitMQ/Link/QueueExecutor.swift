@@ -29,13 +29,6 @@ final class QueueExecutor: SerialExecutor {
         }
     }
 
-    /// A timer that has `work` run on the queue, whenever it is set to.
-    func makeTimer(_ work: @escaping @Sendable () -> Void) -> any DispatchSourceTimer {
-        let timer = DispatchSource.makeTimerSource(queue: queue)
-        timer.setEventHandler { [self] in gate.withLock { _ in hold(work) } }
-        return timer
-    }
-
     /// Runs `work` on this thread, as the queue's, if the queue has nothing to do. Waits for nobody.
     ///
     /// - Returns: Whether it did.

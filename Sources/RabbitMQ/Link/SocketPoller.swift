@@ -73,28 +73,12 @@ package final class SocketPoller: Sendable {
             let code = errno
             throw Self.failure("no epoll descriptor", code)
         }
-        // The application's threads take the signals that are sent to the process. Those of a fault stay: Dispatch's
-        // threads inherit the mask when they are started from here.
-        var (most, before) = (sigset_t(), sigset_t())
-        sigfillset(&most)
-        for signal in [SIGILL, SIGTRAP, SIGFPE, SIGBUS, SIGSEGV, SIGSYS, SIGPIPE, SIGPROF] { sigdelset(&most, signal) }
-        pthread_sigmask(SIG_SETMASK, &most, &before)
-        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-        var thread = pthread_t()
-        let poller = Unmanaged.passRetained(self)
-        let run: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { poller in
-            guard let poller else { return nil }
-            shim_name_this_thread("rabbitmq.poller")
-            Unmanaged<SocketPoller>.fromOpaque(poller).takeRetainedValue().run()
-            return nil
-        }
-        let code = pthread_create(&thread, nil, run, poller.toOpaque())
-        guard code == 0 else {
-            poller.release()
+        do throws(AMQPError) {
+            try LibraryThread.start("rabbitmq.poller") { self.run() }
+        } catch {
             close(epoll)
-            throw Self.failure("no thread to watch sockets", code)
+            throw error
         }
-        pthread_detach(thread)
         return epoll
     }
 

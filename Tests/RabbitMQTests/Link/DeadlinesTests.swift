@@ -6,93 +6,56 @@ import Testing
 
 @Suite("deadlines", .timeLimit(.minutes(1)))
 struct DeadlinesTests {
-    @Test func `the timer is set for the earliest, and once more when one is earlier`() {
+    @Test func `whoever waits is told of one that is earlier than all others`() {
         var deadlines = Deadlines()
-        #expect(deadlines.add(at: 100) {}.arm == 100)
-        #expect(deadlines.add(at: 200) {}.arm == nil)
+        let first = deadlines.add(at: 100) {}
+        #expect(first.isEarliest)
+        #expect(!deadlines.add(at: 200) {}.isEarliest)
+        #expect(!deadlines.add(at: 100) {}.isEarliest)
         let early = deadlines.add(at: 50) {}
-        #expect(early.arm == 50)
-        deadlines.remove(early.id)
-        let (due, arm) = deadlines.takeDue(now: 50, setFor: 50)
-        #expect(due.isEmpty)
-        #expect(arm == nil)
-        let all = deadlines.takeDue(now: 300, setFor: 100)
-        #expect(all.due.map(\.time) == [100, 200])
-        #expect(all.arm == nil)
+        #expect(early.isEarliest)
+        #expect(deadlines.remove(early.id) != nil)
+        #expect(deadlines.remove(early.id) == nil)
+        // Nothing is due, and the place of what was removed is not waited for any more.
+        #expect(deadlines.takeDue(now: 60).next == 100)
+        let all = deadlines.takeDue(now: 300)
+        #expect(all.due.map(\.time) == [100, 100, 200])
+        #expect(all.next == nil)
         #expect(deadlines.isEmpty)
     }
 
-    @Test func `a timer that is set for later is not set again, however many earlier ones fire`() {
+    @Test func `those that are removed leave no places behind`() {
         var deadlines = Deadlines()
-        #expect(deadlines.add(at: 30_000) {}.arm == 30_000)
-        for now in stride(from: UInt64(0), to: 29_000, by: 100) {
-            let short = deadlines.add(at: now + 50) {}
-            #expect(short.arm == now + 50)
-            if now % 200 == 0 { deadlines.remove(short.id) }
-            #expect(deadlines.takeDue(now: now + 50, setFor: now + 50).arm == nil)
-        }
-        #expect(deadlines.add(at: 31_000) {}.arm == nil)
-        let last = deadlines.takeDue(now: 30_000, setFor: 30_000)
-        #expect(last.due.map(\.time) == [30_000])
-        #expect(last.arm == 31_000)
+        _ = deadlines.add(at: 1_000_000) {}
+        for now in 0..<10_000 as Range<UInt64> { _ = deadlines.remove(deadlines.add(at: now + 30_000) {}.id) }
+        #expect(deadlines.placeCount < 100)
+        #expect(deadlines.takeDue(now: 900_000).next == 1_000_000)
     }
 
-    @Test func `a timer that fires too early is set again`() {
-        var deadlines = Deadlines()
-        #expect(deadlines.add(at: 100) {}.arm == 100)
-        let early = deadlines.takeDue(now: 99, setFor: 100)
-        #expect(early.due.isEmpty)
-        #expect(early.arm == 100)
-    }
-
-    @Test func `timers do not multiply`() {
-        var deadlines = Deadlines()
-        var timers: [UInt64] = []
-        var now: UInt64 = 0
-        // Always a long deadline, and again and again a short one that is removed.
-        for _ in 0..<500 {
-            if let arm = deadlines.add(at: now + 30_000, expire: {}).arm { timers.append(arm) }
-            let short = deadlines.add(at: now + 50) {}
-            if let arm = short.arm { timers.append(arm) }
-            deadlines.remove(short.id)
-            now += 100
-            for time in timers.filter({ $0 <= now }) {
-                if let arm = deadlines.takeDue(now: now, setFor: time).arm { timers.append(arm) }
-            }
-            timers.removeAll { $0 <= now }
-        }
-        // One for the first long deadline of each kind is enough; a few may be stale.
-        #expect(timers.count < 20, "\(timers.count) timers are set")
-    }
-
-    @Test func `at random, everything that is due expires, in time`() {
+    @Test func `at random, everything that is due expires, in order and in time`() {
         var random = SplitMix(seed: 4)
         var deadlines = Deadlines()
-        var timers: Set<UInt64> = []
         var open: [UInt64: UInt64] = [:]
         var now: UInt64 = 1
-        for _ in 0..<5000 {
-            switch Int.random(in: 0..<3, using: &random) {
-            case 0:
+        for _ in 0..<20_000 {
+            switch Int.random(in: 0..<4, using: &random) {
+            case 0, 1:
                 let time = now + UInt64.random(in: 0..<300, using: &random)
-                let (id, arm) = deadlines.add(at: time) {}
+                let earliest = open.values.min()
+                let (id, isEarliest) = deadlines.add(at: time) {}
+                // Those that were removed may stand before it: then it is waited for too short a time, never too long.
+                if isEarliest { #expect(time <= earliest ?? .max) }
                 open[id] = time
-                if let arm { timers.insert(arm) }
-            case 1:
+            case 2:
                 guard let id = open.keys.sorted().randomElement(using: &random) else { continue }
-                deadlines.remove(id)
+                #expect(deadlines.remove(id)?.time == open[id])
                 open[id] = nil
             default:
                 now += UInt64.random(in: 0..<50, using: &random)
-                while let timer = timers.filter({ $0 <= now }).min() {
-                    timers.remove(timer)
-                    let (due, arm) = deadlines.takeDue(now: now, setFor: timer)
-                    #expect(due.allSatisfy { $0.time <= now })
-                    #expect(due.map(\.time) == due.map(\.time).sorted())
-                    if let arm { timers.insert(arm) }
-                }
+                let (due, next) = deadlines.takeDue(now: now)
+                #expect(due.map(\.time) == open.values.filter { $0 <= now }.sorted())
                 open = open.filter { $0.value > now }
-                #expect(open.isEmpty || timers.contains { $0 <= open.values.min() ?? 0 })
+                #expect(next ?? .max <= open.values.min() ?? .max)
             }
         }
     }
@@ -107,6 +70,29 @@ struct DeadlinesTests {
         timer.remove(removed)
         try await eventually("all are called") { called.withLock { $0.count } == 3 }
         #expect(called.withLock { $0 } == [1, 2, 3])
+    }
+
+    @Test func `a task sleeps until its time, or until it is cancelled`() async throws {
+        let start = MonotonicTime.now
+        try await DeadlineTimer.shared.sleep(for: .milliseconds(20))
+        #expect(MonotonicTime.now - start >= 20_000_000)
+        let sleeping = Task { try await DeadlineTimer.shared.sleep(for: .seconds(Int64.max)) }
+        sleeping.cancel()
+        let result = try await within(.seconds(10), "the end") { await sleeping.result }
+        #expect(throws: CancellationError.self) { try result.get() }
+    }
+
+    @Test func `what a removed one holds may use the timer as it goes`() async throws {
+        final class Holder: Sendable {
+            let id = DeadlineTimer.shared.add(after: .seconds(60)) {}
+            deinit { DeadlineTimer.shared.remove(id) }
+        }
+        func add() -> UInt64 {
+            let holder = Holder()
+            return DeadlineTimer.shared.add(after: .seconds(60)) { withExtendedLifetime(holder) {} }
+        }
+        let id = add()
+        try await within(.seconds(10), "the removal") { DeadlineTimer.shared.remove(id) }
     }
 
     @Test func `what is left of a time that several waits share`() {
