@@ -7,7 +7,7 @@ extension ChannelReceiver {
     func receive(_ delivery: DeliveryView) throws(AMQPError) {
         if passesOver { return }
         guard let lane = consumers.find(delivery.consumerTag) ?? startingConsumer(delivery.consumerTag) else {
-            let tag = String(decoding: delivery.consumerTag, as: UTF8.self)
+            let tag = String(wire: delivery.consumerTag)
             guard let consumer = consumers.ended[tag] ?? (hasPredecessor ? EndedConsumers.another : nil) else {
                 return try refuse("a delivery for a consumer that does not exist")
             }
@@ -47,7 +47,7 @@ extension ChannelReceiver {
 
     /// A consumer whose first deliveries overtook its basic.consume-ok.
     private func startingConsumer(_ tag: UnsafeBufferPointer<UInt8>) -> Int? {
-        let tag = String(decoding: tag, as: UTF8.self)
+        let tag = String(wire: tag)
         return session.state.withLock { $0.startingConsumer(tag: tag) }.map { consumers.add($0) }
     }
 

@@ -185,7 +185,7 @@ public struct ConnectionConfiguration: Sendable {
         ] {
             try require(timeout > .zero, "\(name) is not positive")
         }
-        try ShortString.validate(virtualHost, name: "virtual host")
+        try ShortString.validateText(virtualHost, name: "virtual host")
         try TableCheck.validate(clientProperties, name: "the client properties")
         try credentials.validate()
     }

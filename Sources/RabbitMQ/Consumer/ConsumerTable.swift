@@ -63,7 +63,7 @@ struct ConsumerTable {
                 return lane
             }
         }
-        guard let lane = numbers[String(decoding: tag, as: UTF8.self)] else { return nil }
+        guard let lane = numbers[String(wire: tag)] else { return nil }
         remember(lane, number, ShortTag(tag))
         return lane
     }

@@ -117,31 +117,31 @@ extension ClientMethod {
     func validate() throws(AMQPError) {
         switch self {
         case .connectionStartOk(let start): try TableCheck.validate(start.clientProperties)
-        case .connectionOpen(let virtualHost): try ShortString.validate(virtualHost, name: "virtual host")
+        case .connectionOpen(let virtualHost): try ShortString.validateText(virtualHost, name: "virtual host")
         case .connectionClose(_, let text), .channelClose(_, let text):
-            try ShortString.validate(text, name: "reply text")
-        case .connectionUpdateSecret(_, let reason): try ShortString.validate(reason, name: "reason")
+            try ShortString.validateText(text, name: "reply text")
+        case .connectionUpdateSecret(_, let reason): try ShortString.validateText(reason, name: "reason")
         case .exchangeDeclare(let exchange):
-            try ShortString.validate(exchange.name, name: "exchange name")
-            try ShortString.validate(exchange.type, name: "exchange type")
+            try ShortString.validateText(exchange.name, name: "exchange name")
+            try ShortString.validateText(exchange.type, name: "exchange type")
             try TableCheck.validate(exchange.arguments)
-        case .exchangeDelete(let name, _, _): try ShortString.validate(name, name: "exchange name")
+        case .exchangeDelete(let name, _, _): try ShortString.validateText(name, name: "exchange name")
         case .exchangeBind(let binding), .exchangeUnbind(let binding), .queueBind(let binding),
             .queueUnbind(let binding):
-            try ShortString.validate(binding.destination, name: "name of the binding's destination")
-            try ShortString.validate(binding.source, name: "exchange name")
-            try ShortString.validate(binding.routingKey, name: "routing key")
+            try ShortString.validateText(binding.destination, name: "name of the binding's destination")
+            try ShortString.validateText(binding.source, name: "exchange name")
+            try ShortString.validateText(binding.routingKey, name: "routing key")
             try TableCheck.validate(binding.arguments)
         case .queueDeclare(let queue):
-            try ShortString.validate(queue.name, name: "queue name")
+            try ShortString.validateText(queue.name, name: "queue name")
             try TableCheck.validate(queue.arguments)
         case .queuePurge(let name), .queueDelete(let name, _, _, _), .basicGet(let name, _):
-            try ShortString.validate(name, name: "queue name")
+            try ShortString.validateText(name, name: "queue name")
         case .basicConsume(let consume):
-            try ShortString.validate(consume.queue, name: "queue name")
-            try ShortString.validate(consume.consumerTag, name: "consumer tag")
+            try ShortString.validateText(consume.queue, name: "queue name")
+            try ShortString.validateText(consume.consumerTag, name: "consumer tag")
             try TableCheck.validate(consume.arguments)
-        case .basicCancel(let tag, _): try ShortString.validate(tag, name: "consumer tag")
+        case .basicCancel(let tag, _): try ShortString.validateText(tag, name: "consumer tag")
         default: break
         }
     }

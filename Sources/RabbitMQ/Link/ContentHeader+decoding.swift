@@ -105,7 +105,7 @@ struct HeaderDecoder {
 
     private static func extras(_ properties: amqp_basic_properties_t) -> MessageExtras? {
         func text(_ flag: CInt, _ bytes: amqp_bytes_t) -> String? {
-            properties._flags & UInt32(flag) != 0 ? bytes.text : nil
+            properties._flags & UInt32(flag) != 0 ? bytes.shortString : nil
         }
         return MessageExtras.box(
             MessageExtras.Values(

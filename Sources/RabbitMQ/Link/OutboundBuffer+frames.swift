@@ -122,8 +122,8 @@ extension OutboundBuffer {
             pool.recycle()
             let publish = amqp_basic_publish_t(
                 ticket: 0,
-                exchange: try pool.bytes(exchange),
-                routing_key: try pool.bytes(routingKey),
+                exchange: try pool.text(exchange, "exchange name"),
+                routing_key: try pool.text(routingKey, "routing key"),
                 mandatory: mandatory ? 1 : 0,
                 immediate: 0
             )
@@ -228,7 +228,7 @@ extension Pool {
         var flags: CInt = 0
         if let contentType = message.contentType {
             flags |= AMQP_BASIC_CONTENT_TYPE_FLAG
-            properties.content_type = try bytes(contentType)
+            properties.content_type = try shortString(contentType)
         }
         if let mode = message.deliveryMode {
             flags |= AMQP_BASIC_DELIVERY_MODE_FLAG
@@ -255,7 +255,7 @@ extension Pool {
         func set(_ flag: CInt, _ text: String?, _ field: inout amqp_bytes_t) throws(AMQPError) {
             guard let text else { return }
             flags |= flag
-            field = try bytes(text)
+            field = try shortString(text)
         }
         try set(AMQP_BASIC_CONTENT_ENCODING_FLAG, extras.contentEncoding, &properties.content_encoding)
         try set(AMQP_BASIC_CORRELATION_ID_FLAG, extras.correlationId, &properties.correlation_id)

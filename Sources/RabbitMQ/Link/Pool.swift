@@ -29,8 +29,40 @@ final class Pool {
         amqp_pool_alloc(pool, max(1, count) * MemoryLayout<T>.stride)?.bindMemory(to: T.self, capacity: count)
     }
 
-    /// A copy of a text's UTF-8 bytes.
+    /// A copy of the bytes of a short string: a text's UTF-8, and the others that it stands for (``WireText``).
     @inline(__always)
+    func shortString(_ text: String) throws(AMQPError) -> amqp_bytes_t {
+        var text = text
+        let copy = text.withUTF8 { bytes in
+            let copy = copied(bytes.baseAddress, bytes.count)
+            return WireText.isASCII(bytes) ? copy : copy.map(Self.withoutNoncharacters)
+        }
+        guard let copy else { throw Self.outOfMemory }
+        return copy
+    }
+
+    private static func withoutNoncharacters(_ text: amqp_bytes_t) -> amqp_bytes_t {
+        let bytes = text.bytes?.assumingMemoryBound(to: UInt8.self)
+        return amqp_bytes_t(
+            len: WireText.encode(UnsafeMutableBufferPointer(start: bytes, count: text.len)),
+            bytes: text.bytes
+        )
+    }
+
+    /// A copy of the bytes of a method's short string, which has to be UTF-8.
+    @inline(__always)
+    func text(_ text: String, _ name: StaticString) throws(AMQPError) -> amqp_bytes_t {
+        var text = text
+        let copy = text.withUTF8 { bytes in
+            WireText.isASCII(bytes) || WireText.count(bytes) == bytes.count
+                ? copied(bytes.baseAddress, bytes.count).map(Result.success)
+                : .failure(ShortString.notText(name.description))
+        }
+        guard let copy else { throw Self.outOfMemory }
+        return try copy.get()
+    }
+
+    /// A copy of a text's UTF-8 bytes.
     func bytes(_ text: String) throws(AMQPError) -> amqp_bytes_t {
         var text = text
         let copy = text.withUTF8 { copied($0.baseAddress, $0.count) }

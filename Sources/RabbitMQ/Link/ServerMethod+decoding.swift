@@ -126,7 +126,7 @@ struct MethodDecoder {
             let queue = try decode(number, payload, as: amqp_queue_declare_ok_t.self)
             return .queueDeclareOk(
                 ServerMethod.DeclaredQueue(
-                    name: queue.queue.text,
+                    name: queue.queue.shortString,
                     messageCount: queue.message_count,
                     consumerCount: queue.consumer_count
                 )
@@ -154,15 +154,15 @@ struct MethodDecoder {
         case AMQP_BASIC_QOS_OK_METHOD: return .basicQosOk
         case AMQP_BASIC_CONSUME_OK_METHOD:
             return .basicConsumeOk(
-                consumerTag: try decode(number, payload, as: amqp_basic_consume_ok_t.self).consumer_tag.text
+                consumerTag: try decode(number, payload, as: amqp_basic_consume_ok_t.self).consumer_tag.shortString
             )
         case AMQP_BASIC_CANCEL_OK_METHOD:
             return .basicCancelOk(
-                consumerTag: try decode(number, payload, as: amqp_basic_cancel_ok_t.self).consumer_tag.text
+                consumerTag: try decode(number, payload, as: amqp_basic_cancel_ok_t.self).consumer_tag.shortString
             )
         case AMQP_BASIC_CANCEL_METHOD:
             return .basicCancel(
-                consumerTag: try decode(number, payload, as: amqp_basic_cancel_t.self).consumer_tag.text
+                consumerTag: try decode(number, payload, as: amqp_basic_cancel_t.self).consumer_tag.shortString
             )
         case AMQP_BASIC_RETURN_METHOD:
             let returned = try decode(number, payload, as: amqp_basic_return_t.self)
@@ -170,8 +170,8 @@ struct MethodDecoder {
                 ServerMethod.Return(
                     replyCode: returned.reply_code,
                     replyText: returned.reply_text.text,
-                    exchange: returned.exchange.text,
-                    routingKey: returned.routing_key.text
+                    exchange: returned.exchange.shortString,
+                    routingKey: returned.routing_key.shortString
                 )
             )
         case AMQP_BASIC_GET_OK_METHOD:
@@ -180,8 +180,8 @@ struct MethodDecoder {
                 ServerMethod.GetOk(
                     deliveryTag: get.delivery_tag,
                     redelivered: get.redelivered != 0,
-                    exchange: get.exchange.text,
-                    routingKey: get.routing_key.text,
+                    exchange: get.exchange.shortString,
+                    routingKey: get.routing_key.shortString,
                     messageCount: get.message_count
                 )
             )

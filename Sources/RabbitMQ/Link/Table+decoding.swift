@@ -42,7 +42,7 @@ extension Table {
         let entries = UnsafeBufferPointer(start: table.entries, count: Int(table.num_entries))
         self.init(minimumCapacity: entries.count)
         for entry in entries {
-            self[entry.key.text] = FieldValue(entry.value)
+            self[entry.key.shortString] = FieldValue(entry.value)
         }
     }
 }
@@ -52,6 +52,10 @@ extension amqp_bytes_t {
         UnsafeBufferPointer(start: bytes?.assumingMemoryBound(to: UInt8.self), count: bytes == nil ? 0 : len)
     }
 
-    /// The bytes as text; what is not UTF-8 becomes replacement characters.
+    /// The bytes as text that becomes the same bytes again (``WireText``).
+    @inline(__always)
+    var shortString: String { String(wire: buffer) }
+
+    /// The bytes as text for people; what is not UTF-8 becomes replacement characters.
     var text: String { String(decoding: buffer, as: UTF8.self) }
 }

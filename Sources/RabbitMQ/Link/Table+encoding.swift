@@ -10,7 +10,7 @@ extension Pool {
         guard let entries = allocate(amqp_table_entry_t.self, count: table.count) else { throw Self.outOfMemory }
         var index = 0
         for (key, value) in table {
-            let entry = amqp_table_entry_t(key: try bytes(key), value: try fieldValue(value))
+            let entry = amqp_table_entry_t(key: try shortString(key), value: try fieldValue(value))
             entries.advanced(by: index).initialize(to: entry)
             index += 1
         }

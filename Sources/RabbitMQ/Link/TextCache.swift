@@ -10,13 +10,15 @@ struct TextCache {
     @inline(__always)
     mutating func text(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
         // Up to 15 bytes live within the String.
-        guard bytes.count > 15 else { return String(decoding: bytes, as: UTF8.self) }
+        guard bytes.count > 15 else { return String(wire: bytes) }
         if last.utf8.count == bytes.count {
             let same = last.utf8.withContiguousStorageIfAvailable { memcmpEqual($0, bytes) } ?? false
             if same { return last }
         }
-        last = String(decoding: bytes, as: UTF8.self)
-        return last
+        let text = String(wire: bytes)
+        // One that stands for other bytes would be taken for its own.
+        if text.utf8.count == bytes.count { last = text }
+        return text
     }
 
     private func memcmpEqual(_ a: UnsafeBufferPointer<UInt8>, _ b: UnsafeBufferPointer<UInt8>) -> Bool {

@@ -41,7 +41,10 @@ public enum FieldValue: Sendable, Hashable {
     /// A signed 64-bit integer: `l`.
     case int64(Int64)
 
-    /// An unsigned 64-bit integer: `L`. RabbitMQ reads it as signed.
+    /// An unsigned 64-bit integer: `L`, which RabbitMQ reads as signed.
+    ///
+    /// From RabbitMQ 4.0 on it comes back as an ``int64(_:)``, one above `Int64.max` as a negative one with the same bits:
+    /// `UInt64(bitPattern:)` of it is the number. RabbitMQ 3 gives it back as it was.
     case uint64(UInt64)
 
     /// A 32-bit floating-point number: `f`.
@@ -56,7 +59,7 @@ public enum FieldValue: Sendable, Hashable {
     /// Text, sent as UTF-8: `S`.
     case string(String)
 
-    /// Bytes: `x`. A long string (`S`) from a peer that is not UTF-8 is given as bytes too.
+    /// Bytes: `x`. A long string (`S`) from a peer that is not UTF-8 is given as bytes too, and sent on as `x`.
     case bytes([UInt8])
 
     /// An array of values, whose types may differ: `A`.

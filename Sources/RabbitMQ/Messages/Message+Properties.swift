@@ -1,6 +1,6 @@
 public import Foundation
 
-// Short strings hold at most 255 bytes of UTF-8; publishing refuses a message with a longer one.
+// Short strings hold at most 255 bytes; publishing refuses a message with a longer one.
 extension Message {
     /// Headers, by which a headers exchange routes and which applications may define.
     public var headers: Table? {
@@ -15,6 +15,8 @@ extension Message {
     }
 
     /// The request that this message answers; for applications.
+    ///
+    /// Some use raw bytes: read them with `amqpBytes`, and make them text with `String(amqpBytes:)`.
     public var correlationId: String? {
         get { extras?.values.correlationId }
         set { updateExtras { $0.correlationId = newValue } }

@@ -1,13 +1,13 @@
 extension Message {
     /// Refuses a message that AMQP cannot carry; publishing calls this before anything is sent.
     ///
-    /// Short strings (all properties that are text) hold at most 255 bytes of UTF-8. The keys of ``headers`` too, at
+    /// Short strings (all properties that are text) hold at most 255 bytes. The keys of ``headers`` too, at
     /// every level, and headers nest at most 32 levels deep.
     ///
     /// - Throws: An ``AMQPError`` with ``AMQPError/Code/invalidMessage``, which names the property and its length.
     public func validate() throws(AMQPError) {
         if let contentType {
-            try ShortString.validate(contentType, name: "contentType", code: .invalidMessage)
+            try ShortString.validateProperty(contentType, name: "contentType")
         }
         if let extras {
             try extras.values.validate()
@@ -32,6 +32,6 @@ extension MessageExtras.Values {
 
     private func check(_ value: String?, _ name: StaticString) throws(AMQPError) {
         guard let value else { return }
-        try ShortString.validate(value, name: name.description, code: .invalidMessage)
+        try ShortString.validateProperty(value, name: name.description)
     }
 }

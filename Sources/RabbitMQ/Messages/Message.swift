@@ -10,7 +10,8 @@ public import Foundation
 /// ```
 ///
 /// A property that is nil is absent on the wire. Two messages are equal if their bodies and all of their properties
-/// are. The properties are those of AMQP 0-9-1, section 1.8 ("basic"); brokers look at ``deliveryMode``, ``priority``,
+/// are. A property that came as bytes which are not UTF-8 keeps these (`String.amqpBytes`), and a message that is sent on
+/// has them again. The properties are those of AMQP 0-9-1, section 1.8 ("basic"); brokers look at ``deliveryMode``, ``priority``,
 /// ``expiration``, ``userId``, some of the ``headers``, and pass the others on.
 public struct Message: Sendable, Hashable {
     /// The content, as it goes over the wire.

@@ -29,6 +29,31 @@ enum ShortString {
         }
     }
 
+    /// Refuses a property of a message that does not fit a short string; it may stand for bytes that are not UTF-8
+    /// (``WireText``).
+    @inline(__always)
+    static func validateProperty(_ string: String, name: @autoclosure () -> String) throws(AMQPError) {
+        guard string.utf8.count > maxBytes else { return }
+        let count = WireText.count(string)
+        if count > maxBytes { throw tooLong(count, name(), .invalidMessage) }
+    }
+
+    /// Refuses what is not a method's short string: these RabbitMQ reads as UTF-8, and closes the connection over any
+    /// others, with 501 "Malformed UTF-8 in shortstr".
+    static func validateText(
+        _ string: String,
+        name: @autoclosure () -> String,
+        code: AMQPError.Code = .invalidArgument
+    ) throws(AMQPError) {
+        try validate(string, name: name(), code: code)
+        if WireText.count(string) != string.utf8.count { throw notText(name(), code) }
+    }
+
+    @inline(never)
+    static func notText(_ name: String, _ code: AMQPError.Code = .invalidArgument) -> AMQPError {
+        AMQPError(code, "\(name) holds bytes that are not UTF-8, over which RabbitMQ would close the connection")
+    }
+
     @inline(never)
     private static func tooLong(_ count: Int, _ name: String, _ code: AMQPError.Code) -> AMQPError {
         AMQPError(code, "\(name) has \(count) bytes of UTF-8; at most \(maxBytes) are possible")

@@ -44,7 +44,8 @@ private struct Walk {
         try checkLevel(level)
         var total = 0
         for (key, value) in table {
-            let count = key.utf8.count
+            let isLong = key.utf8.count > ShortString.maxBytes
+            let count = isLong ? WireText.count(key) : key.utf8.count
             guard count <= ShortString.maxBytes else {
                 throw AMQPError(
                     code,

@@ -12,8 +12,9 @@ extension Queue {
     /// It goes on until ``RPCServer/stop(within:)``, whether or not the result is kept. No more requests are taken from
     /// the queue than handlers may run, so that one whose expiration passes while it waits is dropped by the broker and
     /// never run. A request is acknowledged when its reply is sent: if the server dies before, another one gets it. When
-    /// the handler throws, the client gets an ``RPCError``. A request that can't be answered, because its `replyTo` or
-    /// `correlationId` is no text that fits a reply, is not run but rejected: the queue's dead-letter exchange gets it.
+    /// the handler throws, the client gets an ``RPCError``. The reply has the request's correlation id byte for byte,
+    /// whether or not that is text. A request whose `replyTo` is no text can't be answered: it is not run but rejected,
+    /// and the queue's dead-letter exchange gets it.
     ///
     /// - Parameters:
     ///   - maxConcurrency: How many handlers may run at a time, from 1 to 65535; 16 by default.

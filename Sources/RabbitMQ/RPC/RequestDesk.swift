@@ -32,11 +32,10 @@ struct RequestDesk: Sendable {
         }
     }
 
-    /// Whether its address and its id can go back: bytes that are not UTF-8 become longer as text.
+    /// Whether a reply can be published to its address.
     private func isAnswerable(_ request: IncomingMessage) -> Bool {
         do {
-            try ShortString.validate(request.replyTo ?? "", name: "the request's reply-to")
-            try ShortString.validate(request.correlationId ?? "", name: "the request's correlation-id")
+            try ShortString.validateText(request.replyTo ?? "", name: "the request's reply-to")
             return true
         } catch {
             logger.warning("a request that can't be answered is not run", metadata: ["reason": "\(error)"])

@@ -10,7 +10,7 @@ enum EntityName {
 
     /// The name of something that exists, made by whatever client: other characters are possible then.
     static func checkExisting(_ name: String, kind: String, code: AMQPError.Code) throws(AMQPError) {
-        try ShortString.validate(name, name: "\(kind) name", code: code)
+        try ShortString.validateText(name, name: "\(kind) name", code: code)
         guard !name.isEmpty else { throw AMQPError(code, "the \(kind) name is empty") }
     }
 
@@ -31,7 +31,7 @@ enum EntityName {
         alsoAllowed: [UInt8],
         isPassive: Bool
     ) throws(AMQPError) {
-        try ShortString.validate(name, name: "\(kind) name", code: code)
+        try ShortString.validateText(name, name: "\(kind) name", code: code)
         guard !name.isEmpty else { throw AMQPError(code, "the \(kind) name is empty") }
         guard isPassive || !name.hasPrefix("amq.") else {
             throw AMQPError(code, "the \(kind) name \"\(name)\" begins with \"amq.\", which is kept for brokers")

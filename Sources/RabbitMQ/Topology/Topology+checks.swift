@@ -16,7 +16,7 @@ extension Topology {
         for exchange in exchanges {
             problems += Self.problem { () throws(AMQPError) in
                 try EntityName.checkExchange(exchange.name, isPassive: false)
-                try ShortString.validate(exchange.type.rawValue, name: "type of \(exchange)")
+                try ShortString.validateText(exchange.type.rawValue, name: "type of \(exchange)")
                 try TableCheck.validate(exchange.arguments.table, name: "the table of \(exchange)")
             }
             problems += exchange.arguments.problems.map { "\(exchange): \($0)" }
@@ -43,7 +43,7 @@ extension Topology {
                 let kind = binding.destination.isExchange ? "exchange" : "queue"
                 try EntityName.checkExisting(binding.source, kind: "source exchange", code: .invalidExchangeName)
                 try EntityName.checkExisting(binding.destination.name, kind: "bound \(kind)", code: .invalidName)
-                try ShortString.validate(binding.routingKey, name: "routing key")
+                try ShortString.validateText(binding.routingKey, name: "routing key")
                 try TableCheck.validate(binding.arguments.table)
             }
             .map { "\(binding): \($0)" }

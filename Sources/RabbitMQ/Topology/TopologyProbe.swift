@@ -54,6 +54,8 @@ struct TopologyProbe {
             return nil
         } catch let error as AMQPError where error.replyCode != nil && !error.isConnectionFatal {
             self.channel = nil
+            // A queue whose node restarts is not missing: what is there can't be told now.
+            if error.code == .notFound, error.isRetryable { throw error }
             return error
         }
     }

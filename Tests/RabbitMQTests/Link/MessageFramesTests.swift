@@ -176,4 +176,35 @@ struct MessageFramesTests {
         let plain = frames(in: try drained(try encode(first, mandatory: false)))[0].payload.last
         #expect(mandatory == 1 && plain == 0)
     }
+
+    @Test func `a name or a routing key that is no UTF-8 is refused, and nothing is left of it`() throws {
+        let raw = String(amqpBytes: [0xFF])
+        for (exchange, key) in [(raw, "k"), ("e", raw)] {
+            let buffer = OutboundBuffer()
+            #expect { try encode(bare([1]), exchange: exchange, routingKey: key, into: buffer) } throws: {
+                AMQPError.Code.invalidArgument ~= $0
+            }
+            #expect(try drained(buffer).isEmpty)
+        }
+    }
+
+    @Test func `a message that is sent on has the properties that it came with, byte for byte`() throws {
+        var random = SplitMix(seed: 3)
+        for _ in 0..<200 {
+            // Content type, encoding, id, reply-to, expiration, message id, type, user, application.
+            var properties = PeerWriter()
+            properties.short(0b1100_0111_1011_1000)
+            for _ in 0..<9 {
+                let text = random.bytes(upTo: 255)
+                properties.octet(UInt8(text.count))
+                properties.raw(text)
+            }
+            let header = PeerFrame.header(channel: 1, bodySize: 0, properties: properties.bytes)
+            var decoder = HeaderDecoder()
+            let message = try header.payload.withUnsafeBytes { try decoder.header($0).message }
+            try message.validate()
+            let sent = frames(in: try drained(try encode(message)))
+            #expect(sent[1].payload == header.payload)
+        }
+    }
 }

@@ -57,15 +57,22 @@ struct TableCodingTests {
         (1..<levels).reduce(["leaf": 1]) { table, _ in ["t": .table(table)] }
     }
 
-    @Test func `text that is no UTF-8 comes as bytes, and keys that are none are mended`() throws {
+    @Test func `text that is no UTF-8 comes as bytes, and keys that are none keep theirs`() throws {
         var writer = PeerWriter()
-        writer.block(
-            [1, 0xFF, UInt8(ascii: "S"), 0, 0, 0, 2, 0xC3, 0x28] + [1, 0x6B, UInt8(ascii: "S"), 0, 0, 0, 1, 0x41]
-        )
+        let (long, void) = (UInt8(ascii: "S"), UInt8(ascii: "V"))
+        writer.block([1, 0xFF, long, 0, 0, 0, 2, 0xC3, 0x28, 1, 0x6B, long, 0, 0, 0, 1, 0x41, 1, 0xFE, void])
         let header = PeerFrame.header(channel: 1, bodySize: 0, properties: [0x20, 0] + writer.bytes)
         var decoder = HeaderDecoder()
         let headers = try header.payload.withUnsafeBytes { try decoder.header($0).message.headers }
-        #expect(headers == ["\u{FFFD}": .bytes([0xC3, 0x28]), "k": "A"])
+        let (first, second) = (String(amqpBytes: [0xFF]), String(amqpBytes: [0xFE]))
+        #expect(headers == [first: .bytes([0xC3, 0x28]), "k": "A", second: .void])
+        #expect(try roundTrip([first: 1, second: .table([first: 2])]) == [first: 1, second: .table([first: 2])])
+    }
+
+    @Test func `a key of 255 bytes that are no UTF-8 fits, and one more does not`() throws {
+        let key = { String(amqpBytes: [UInt8](repeating: 0xFF, count: $0)) }
+        #expect(try roundTrip([key(255): 1]) == [key(255): 1])
+        #expect { try TableCheck.validate([key(256): 1]) } throws: { AMQPError.Code.invalidArgument ~= $0 }
     }
 
     @Test func `whatever comes as a content header, nothing traps`() {
