@@ -4,8 +4,8 @@ extension Channel {
     /// AMQP 0-9-1, section 1.6.2.1. RabbitMQ: [Exchanges](https://www.rabbitmq.com/docs/exchanges).
     ///
     /// - Parameters:
-    ///   - name: Letters, digits, `_`, `-`, `.`, `:`; ASCII, beginning with `amq.` only if passive. The empty name gives the default
-    ///     exchange, which exists always, without asking the broker.
+    ///   - name: At most 255 bytes of UTF-8, without NUL, line feed and carriage return; beginning with `amq.` only if
+    ///     passive. The empty name gives the default exchange, which exists always, without asking the broker.
     ///   - type: How it routes.
     ///   - durable: Whether it survives a restart of the broker.
     ///   - autoDelete: Whether it is deleted when the last queue is unbound from it.
@@ -57,8 +57,9 @@ extension Channel {
     /// AMQP 0-9-1, section 1.7.2.1. RabbitMQ: [Queues](https://www.rabbitmq.com/docs/queues).
     ///
     /// - Parameters:
-    ///   - name: Letters, digits, `_`, `-`, `.`, `:`, `*`; ASCII, beginning with `amq.` only if passive, but
-    ///     `amq.rabbitmq.reply-to` is possible. With the empty name the broker makes one up, which the queue then has.
+    ///   - name: At most 255 bytes of UTF-8, without NUL, line feed and carriage return; beginning with `amq.` only if
+    ///     passive, but `amq.rabbitmq.reply-to` is possible. With the empty name the broker makes one up, which the queue
+    ///     then has.
     ///   - durable: Whether it survives a restart of the broker.
     ///   - exclusive: Whether only this connection can use it. It is deleted with the connection.
     ///   - autoDelete: Whether it is deleted when its last consumer is gone.

@@ -12,7 +12,7 @@ extension Channel {
     /// not what the broker has.
     ///
     /// - Parameters:
-    ///   - name: At most 255 bytes of UTF-8; the empty name gives the default exchange.
+    ///   - name: At most 255 bytes of UTF-8, without NUL, line feed and carriage return; the empty name gives the default exchange.
     ///   - type: How it routes, as far as you know.
     /// - Throws: ``AMQPError/Code/invalidExchangeName`` for a name that no exchange can have.
     public func exchange(_ name: String, type: ExchangeType = .direct) throws(AMQPError) -> Exchange {
@@ -26,7 +26,7 @@ extension Channel {
     /// The handle's flags are the defaults, its arguments empty and its counts 0, whatever the broker has; to ask, use
     /// a passive declaration.
     ///
-    /// - Parameter name: From 1 to 255 bytes of UTF-8.
+    /// - Parameter name: From 1 to 255 bytes of UTF-8, without NUL, line feed and carriage return.
     /// - Throws: ``AMQPError/Code/invalidName`` for a name that no queue can have.
     public func queue(_ name: String) throws(AMQPError) -> Queue {
         try EntityName.checkExisting(name, kind: "queue", code: .invalidName)

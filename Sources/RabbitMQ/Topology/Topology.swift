@@ -41,7 +41,7 @@ public struct Topology: Hashable, Sendable {
 extension Topology {
     /// An exchange, described.
     public struct Exchange: Hashable, Sendable {
-        /// Its name: letters, digits, `_`, `-`, `.`, `:`.
+        /// Its name: at most 255 bytes of UTF-8, not beginning with `amq.`.
         public var name: String
         /// How it routes.
         public var type: ExchangeType
@@ -82,7 +82,7 @@ extension Topology {
 
     /// A queue, described.
     public struct Queue: Hashable, Sendable {
-        /// Its name: letters, digits, `_`, `-`, `.`, `:`, `*`.
+        /// Its name: at most 255 bytes of UTF-8, not beginning with `amq.`.
         public var name: String
         /// Whether it survives a restart of the broker.
         public var durable: Bool

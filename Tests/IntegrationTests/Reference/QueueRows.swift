@@ -18,12 +18,31 @@ struct QueueRows {
 
     @Test(
         "row 10: a bad name is refused before anything is sent",
-        arguments: ["amq.mine", "with space", "ü", "a/b", "a\u{0}"]
+        arguments: ["amq.mine", "a\u{0}", "a\nb", "a\r", String(repeating: "é", count: 128)]
     )
     func badName(_ name: String) async throws {
         try await TestBroker.withChannel { _, channel in
             await expectError(.invalidName) { try await channel.declareQueue(name) }
             #expect(channel.closeReason == nil)
+        }
+    }
+
+    @Test("row 10: names of any characters are good, up to 255 bytes", arguments: ForeignNames.all)
+    func goodNames(_ name: String) async throws {
+        try await TestBroker.withChannel { _, channel in
+            let unique = TestBroker.uniqueName(name)
+            for name in [unique, unique + String(repeating: "y", count: 255 - unique.utf8.count)] {
+                let queue = try await channel.declareQueue(name, exclusive: true)
+                #expect(queue.name == name)
+                #expect(try await channel.declareQueue(name, passive: true).name == name)
+                try await channel.declareExchange("").publish(Message(body: [1]), routingKey: name)
+                for try await message in try await channel.queue(name).consume() {
+                    #expect(message.routingKey == name)
+                    try message.ack()
+                    break
+                }
+                try await channel.queue(name).delete(ifUnused: false, ifEmpty: false)
+            }
         }
     }
 

@@ -8,7 +8,7 @@ struct TopologyTests {
     static let refused: [(Topology, String)] = [
         (Topology(exchanges: [.init("")]), "the exchange name is empty"),
         (Topology(exchanges: [.init("amq.topic")]), "kept for brokers"),
-        (Topology(exchanges: [.init("with space")]), "characters other than"),
+        (Topology(exchanges: [.init("line\n")]), "line feed"),
         (
             Topology(exchanges: [.init("e", type: ExchangeType(rawValue: String(repeating: "t", count: 256)))]),
             "256 bytes"
