@@ -37,11 +37,17 @@ public final class ScriptedPeer: Sendable {
     private let queue = DispatchQueue(label: "scripted-peer")
     private let state = Mutex(State())
 
-    /// - Parameter sendBuffer: The size of the buffer that the client writes into, in bytes, as the system rounds it.
-    public init(patience: Duration = .seconds(10), sendBuffer: Int32? = nil) throws {
+    /// - Parameters:
+    ///   - sendBuffer: The size of the buffer that the client writes into, in bytes, as the system rounds it.
+    ///   - overTCP: Whether to be connected over TCP instead of a socketpair.
+    public init(patience: Duration = .seconds(10), sendBuffer: Int32? = nil, overTCP: Bool = false) throws {
         var pair: [Int32] = [-1, -1]
-        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        guard socketpair(AF_UNIX, type, 0, &pair) == 0 else { throw PeerError("no socketpair: errno \(errno)") }
+        if overTCP {
+            pair = try LoopbackPair.make()
+        } else {
+            let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+            guard socketpair(AF_UNIX, type, 0, &pair) == 0 else { throw PeerError("no socketpair: errno \(errno)") }
+        }
         if var size = sendBuffer {
             setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
         }
@@ -273,6 +279,12 @@ public final class ScriptedPeer: Sendable {
     /// Ends the connection at once, in both directions.
     public func hangUp() {
         shutdown(descriptor, Int32(SHUT_RDWR))
+        end()
+    }
+
+    /// Breaks a TCP connection at once (RST).
+    public func reset() {
+        LoopbackPair.reset(descriptor)
         end()
     }
 

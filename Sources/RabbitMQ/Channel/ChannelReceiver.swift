@@ -144,6 +144,13 @@ final class ChannelReceiver: ChannelInbox {
 
     var recipients: Int { consumers.lanes.recipients }
 
+    var slowConsumers: [SlowConsumer] {
+        consumers.all.compactMap { consumer in
+            let bytes = consumer.buffer.waitingBytes
+            return bytes == 0 ? nil : SlowConsumer(queue: consumer.source.queue, tag: consumer.tag, bytes: bytes)
+        }
+    }
+
     func endBatch(isForMany: Bool) {
         isInBatch = false
         handOver()

@@ -12,6 +12,8 @@ struct ConsumerTable {
         var tag: ShortTag?
     }
 
+    var all: [Consumer] { numbers.values.compactMap { lanes.intake($0)?.consumer } }
+
     /// Whether one has a tag that was not made up, which others may have too.
     var hasGivenTags: Bool { numbers.keys.contains { !$0.hasPrefix(Consumer.madeUpTag) } }
 

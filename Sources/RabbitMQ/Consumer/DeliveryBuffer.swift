@@ -47,6 +47,9 @@ final class DeliveryBuffer: Sendable {
         if left > 0 { gauge?.remove(left) }
     }
 
+    /// How many bytes wait here to be taken.
+    var waitingBytes: Int { state.withLock { $0.runs.reduce(0) { $0 + $1.footprint } } }
+
     var isCutOff: Bool { isCut.load(ordering: .acquiring) }
 
     /// What became of a run.

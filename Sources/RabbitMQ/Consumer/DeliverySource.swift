@@ -1,6 +1,8 @@
 /// Where deliveries come from and are settled. Keeps the channel open as long as one of them may be settled.
 final class DeliverySource: Sendable {
     let lease: ChannelLease
+    /// The name of the queue.
+    let queue: String
     /// nil for messages that were asked for one by one.
     let consumerTag: String?
     let noAck: Bool
@@ -9,8 +11,9 @@ final class DeliverySource: Sendable {
 
     var session: ChannelSession { lease.session }
 
-    init(lease: ChannelLease, consumerTag: String?, noAck: Bool, isStream: Bool? = false) {
+    init(lease: ChannelLease, queue: String, consumerTag: String?, noAck: Bool, isStream: Bool? = false) {
         self.lease = lease
+        self.queue = queue
         self.consumerTag = consumerTag
         self.noAck = noAck
         self.isStream = isStream

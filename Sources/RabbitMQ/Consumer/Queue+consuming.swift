@@ -142,6 +142,7 @@ extension Queue {
             tag: tag,
             source: DeliverySource(
                 lease: channel.lease,
+                queue: name,
                 consumerTag: tag,
                 noAck: options.noAck,
                 isStream: isStream(table, isLimited: !options.noAck && (prefetch > 0 || sharedPrefetch > 0))

@@ -21,6 +21,8 @@ protocol ChannelInbox: AnyObject {
     func receive(body: UnsafeRawBufferPointer) throws(AMQPError)
     /// How many consumers got something in the batch at hand.
     var recipients: Int { get }
+    /// The consumers for which messages wait.
+    var slowConsumers: [SlowConsumer] { get }
     /// Whether it got something since the last ``endBatch(isForMany:)``.
     var isInBatch: Bool { get set }
     /// Everything that was received at once has been handed over: hand on what was put together.

@@ -30,6 +30,9 @@ final class InboundGauge: Sendable {
     /// How many bytes wait.
     var waitingBytes: Int { waiting.load(ordering: .relaxed) }
 
+    /// Whether so little waits that reading need not pause, whoever waits for the broker.
+    var hasDrained: Bool { waitingBytes <= highWater / 2 }
+
     func add(_ bytes: Int) { waiting.add(bytes, ordering: .relaxed) }
 
     /// Counts out bytes that a consumer took or dropped.

@@ -7,6 +7,7 @@ final class LateFrames: ChannelInbox {
         set {}
     }
     var recipients: Int { 0 }
+    var slowConsumers: [SlowConsumer] { [] }
 
     func receive(_ method: ServerMethod) -> Bool { false }
     func receive(_ delivery: DeliveryView) {}

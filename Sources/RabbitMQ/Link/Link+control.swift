@@ -109,6 +109,7 @@ extension Link {
         if error.code == .protocolViolation { sayGoodbye(error) }
         outbox.end(error)
         blocking.end()
+        forgetPause()
         for timer in [closeDeadline, heartbeatTimer, coolingTimer] { timer.map(DeadlineTimer.shared.remove) }
         (closeDeadline, heartbeatTimer, coolingTimer) = (nil, nil, nil)
         let ending = inboxes

@@ -42,6 +42,9 @@ extension Link {
     }
 
     private func isSilent(_ schedule: HeartbeatSchedule) -> Bool {
-        !isReadingPaused && schedule.isSilent(now: MonotonicTime.now, lastReceived: lastReceived)
+        guard schedule.isSilent(now: MonotonicTime.now, lastReceived: lastReceived) else { return false }
+        guard isReadingPaused else { return true }
+        let silence = socket.flatMap { PeerSilence(of: $0.descriptor) }
+        return silence?.isGone(after: Int(2 * schedule.interval / 1_000_000)) ?? false
     }
 }

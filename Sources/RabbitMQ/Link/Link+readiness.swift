@@ -17,10 +17,12 @@ extension Link {
 
     private func ready(_ events: SocketPoller.Events, on thread: ReadingThread) {
         armed = []
+        if events.contains(.hungUp), isReadingPaused { hungUp() }
+        let reads = !events.isDisjoint(with: [.readable, .hungUp])
         // Writing must not ask for what is about to be read.
-        if events.contains(.readable) { isReadingScheduled = true }
+        if reads { isReadingScheduled = true }
         if events.contains(.writable) { retryWriting() }
-        if events.contains(.readable) { readable(on: thread) }
+        if reads { readable(on: thread) }
         arm()
     }
 
@@ -37,7 +39,11 @@ extension Link {
     func arm() {
         guard let watch else { return }
         var wanted: SocketPoller.Events = []
-        if !isReadingPaused, !isReadingScheduled { wanted.insert(.readable) }
+        if isReadingPaused {
+            wanted.insert(.hungUp)
+        } else if !isReadingScheduled {
+            wanted.insert(.readable)
+        }
         if isAwaitingRoom { wanted.insert(.writable) }
         guard !armed.isSuperset(of: wanted) else { return }
         armed = wanted

@@ -68,7 +68,7 @@ extension Link {
         return sum
     }
 
-    private func scheduleReading() {
+    func scheduleReading() {
         isReadingScheduled = true
         onQueue { $0.readable() }
     }
@@ -178,20 +178,6 @@ extension Link {
         let isForMany = recipients > Self.fewRecipients
         for index in touched where index < inboxes.count { inboxes[index]?.endBatch(isForMany: isForMany) }
         touched.removeAll(keepingCapacity: true)
-    }
-
-    // MARK: Pausing
-
-    /// Pauses or resumes reading, by how much waits for slow consumers.
-    func updateReading() {
-        guard watch != nil else { return }
-        let pauses = gauge.decide()
-        guard pauses != isReadingPaused else { return }
-        isReadingPaused = pauses
-        guard !pauses else { return }
-        // The peer was not heard because nobody listened.
-        lastReceived = MonotonicTime.now
-        scheduleReading()
     }
 
     /// The error for a connection that was lost, in the light of what it was doing.

@@ -58,6 +58,10 @@ actor Link {
     /// Whether the queue will read in any case.
     var isReadingScheduled = false
     var isReadingPaused = false
+    /// Whether the peer was seen to have hung up while reading was paused.
+    var hasHungUp = false
+    /// While too much waits for slow consumers.
+    var pause: Pause?
     let received = ReceiveBuffer()
     @exclusivity(unchecked) var scanner = FrameScanner(frameMax: 131_072)
     let methods = MethodDecoder()

@@ -14,6 +14,8 @@ package final class SocketPoller: Sendable {
 
         package static let readable = Events(rawValue: 1)
         package static let writable = Events(rawValue: 2)
+        /// The peer has hung up. Asked for where nothing is to be read.
+        package static let hungUp = Events(rawValue: 4)
     }
 
     /// Is told what a socket is ready for, and whether it is the only one just now.
@@ -141,11 +143,13 @@ extension SocketPoller.Events {
     fileprivate init(epoll events: UInt32) {
         let ended = events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
         self = []
+        if ended || events & EPOLLRDHUP.rawValue != 0 { insert(.hungUp) }
         if ended || events & EPOLLIN.rawValue != 0 { insert(.readable) }
         if ended || events & EPOLLOUT.rawValue != 0 { insert(.writable) }
     }
 
     fileprivate var epoll: UInt32 {
         (contains(.readable) ? EPOLLIN.rawValue : 0) | (contains(.writable) ? EPOLLOUT.rawValue : 0)
+            | (contains(.hungUp) ? EPOLLRDHUP.rawValue : 0)
     }
 }

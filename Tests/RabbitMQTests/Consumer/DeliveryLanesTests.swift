@@ -12,7 +12,7 @@ struct DeliveryLanesTests {
         let lease = ChannelLease(session: session, connection: ConnectionLease(link: session.link))
         return Consumer(
             tag: tag,
-            source: DeliverySource(lease: lease, consumerTag: tag, noAck: noAck),
+            source: DeliverySource(lease: lease, queue: "q", consumerTag: tag, noAck: noAck),
             buffer: DeliveryBuffer(gauge: nil),
             callback: nil
         )

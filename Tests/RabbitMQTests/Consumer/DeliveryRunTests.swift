@@ -13,6 +13,7 @@ struct DeliveryRunTests {
         let session = ChannelSession(link: Link(configuration: ConnectionConfiguration()), number: 1)
         source = DeliverySource(
             lease: ChannelLease(session: session, connection: ConnectionLease(link: session.link)),
+            queue: "q",
             consumerTag: "c",
             noAck: true
         )

@@ -42,12 +42,25 @@ struct SocketPollerTests {
         #expect(pair.told.count == 3)
     }
 
-    @Test func `a hang-up is told as readable and writable, whatever the watch is armed for`() async throws {
+    @Test(arguments: [.readable, .writable, .hungUp] as [SocketPoller.Events])
+    func `a hang-up is told, and as readable and writable, whatever the watch is armed for`(
+        events: SocketPoller.Events
+    ) async throws {
         let pair = try Pair()
         let watch = try pair.watch(by: .shared)
         shutdown(pair.ends[1], Int32(SHUT_RDWR))
-        watch.arm(.readable)
-        try await eventually("the hang-up") { pair.told.all.contains([.readable, .writable]) }
+        watch.arm(events)
+        try await eventually("the hang-up") { pair.told.all.contains([.readable, .writable, .hungUp]) }
+        watch.cancel()
+    }
+
+    @Test func `a hang-up in one direction is told to who asks for it, though there is more to read`() async throws {
+        let pair = try Pair()
+        let watch = try pair.watch(by: .shared)
+        pair.send()
+        watch.arm(.hungUp)
+        shutdown(pair.ends[1], Int32(SHUT_WR))
+        try await eventually("the hang-up") { pair.told.all == [.hungUp] }
         watch.cancel()
     }
 
