@@ -7,6 +7,10 @@ public enum ProcessMeasure {
         get throws { try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count }
     }
 
+    public static var threads: Int {
+        get throws { try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count }
+    }
+
     /// Resident memory in bytes.
     public static var residentMemory: Int {
         get throws {

@@ -30,10 +30,17 @@ public final class RudeListener: Sendable {
     public var isSpokenTo: Bool { hasHeardSomething.withLock { $0 } }
 
     /// Whether a client has closed its connection.
-    public var isLeft: Bool { hasSeenEnd.withLock { $0 } }
+    public var isLeft: Bool { leftCount > 0 }
+
+    /// How many connections it has accepted.
+    public var acceptedCount: Int { accepted.withLock { $0 } }
+
+    /// How many clients have closed their connection.
+    public var leftCount: Int { left.withLock { $0 } }
 
     private let hasHeardSomething = Mutex(false)
-    private let hasSeenEnd = Mutex(false)
+    private let accepted = Mutex(0)
+    private let left = Mutex(0)
     private let isStopped = Mutex(false)
     private let manner: Manner
     private let listener: Int32
@@ -73,7 +80,7 @@ public final class RudeListener: Sendable {
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isListening = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(listener, address, size) == 0 && (manner.refuses || listen(listener, 16) == 0)
+                bind(listener, address, size) == 0 && (manner.refuses || listen(listener, 1024) == 0)
                     && getsockname(listener, address, &size) == 0
             }
         }
@@ -118,6 +125,7 @@ public final class RudeListener: Sendable {
             return
         }
         guest.watch.withLock { $0 = own }
+        accepted.withLock { $0 += 1 }
         own.arm(.readable)
     }
 
@@ -127,7 +135,7 @@ public final class RudeListener: Sendable {
         var bytes = [UInt8](repeating: 0, count: 4096)
         let count = recv(guest.descriptor, &bytes, bytes.count, 0)
         guard count > 0 else {
-            hasSeenEnd.withLock { $0 = true }
+            left.withLock { $0 += 1 }
             return guest.leave()
         }
         hasHeardSomething.withLock { $0 = true }

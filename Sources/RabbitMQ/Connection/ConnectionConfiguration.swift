@@ -33,6 +33,9 @@ public struct ConnectionConfiguration: Sendable {
 
     /// How long connecting may take from the name lookup to the broker's last word, for each of the ``endpoints``; 10 s
     /// by default.
+    ///
+    /// Any number may connect at the same time, and none that hangs holds up others. Up to 32 names are looked up at a time;
+    /// those behind wait, within this time.
     public var connectTimeout: Duration = .seconds(10)
 
     /// How long a call waits for the broker's answer before it throws ``AMQPError/Code/timedOut``; 30 s by default.

@@ -37,7 +37,7 @@ extension Link {
     /// Connects and logs in.
     ///
     /// - Throws: A typed error when it fails or takes longer than the configuration's timeout; `CancellationError`. The
-    ///   link has ended then, or ends as soon as the system's name lookup returns.
+    ///   link has ended then, or ends at once.
     static func open(
         _ configuration: ConnectionConfiguration,
         endpoint: Endpoint? = nil,
@@ -47,52 +47,59 @@ extension Link {
         let opened = OneShot<ConnectionParameters>()
         let progress = ConnectProgress()
         let timeout = configuration.connectTimeout
-        let deadline = MonotonicTime.now &+ timeout.nanoseconds
+        let deadline = MonotonicTime.now + timeout.nanoseconds
+        // Until there is a connection nothing is done on the link's queue: many that connect at the same time would take a
+        // thread each.
+        let connecting = Task {
+            do throws(AMQPError) {
+                let socket = try await connect(configuration, to: endpoint, progress, deadline: deadline)
+                progress.reach(.loggingIn)
+                await link.logIn(over: socket, Handshake(wishes), opened)
+            } catch {
+                await link.end(error)
+                opened.fail(error)
+            }
+        }
         do {
             let parameters = try await withDeadline(after: timeout) {
                 opened.fail(progress.timedOut(after: timeout))
             } _: {
-                link.onQueue {
-                    $0.connect(to: endpoint, Handshake(wishes), opened, progress, deadline: deadline)
-                }
-                return try await opened.value()
+                try await opened.value()
             }
             return (link, parameters)
         } catch {
-            progress.abandon()
+            connecting.cancel()
             link.onQueue { $0.end(AMQPError(.connectionClosed, "connecting was given up")) }
             throw error
         }
     }
 
-    /// Connects, and begins to log in, on the link's queue.
-    func connect(
+    private static func connect(
+        _ configuration: ConnectionConfiguration,
         to endpoint: Endpoint?,
-        _ handshake: Handshake,
-        _ opened: OneShot<ConnectionParameters>,
         _ progress: ConnectProgress,
         deadline: UInt64
-    ) {
+    ) async throws(AMQPError) -> sending Socket {
+        if let descriptor = configuration.connectedSocket { return try Socket.adopt(descriptor: descriptor) }
+        guard let endpoint = endpoint ?? configuration.endpoints.first else {
+            throw EndpointFailures(failures: []).error
+        }
+        return try await Socket.connect(
+            to: endpoint,
+            port: configuration.port(of: endpoint),
+            tls: configuration.tls,
+            deadline: deadline,
+            progress
+        )
+    }
+
+    /// Begins to log in.
+    func logIn(over socket: sending Socket, _ handshake: Handshake, _ opened: OneShot<ConnectionParameters>) {
+        // It may have been given up meanwhile.
         guard case .idle = phase else { return }
         phase = .opening(handshake, opened)
+        self.socket = socket
         do throws(AMQPError) {
-            let socket: Socket
-            if let descriptor = configuration.connectedSocket {
-                socket = try Socket.adopt(descriptor: descriptor)
-            } else {
-                guard let endpoint = endpoint ?? configuration.endpoints.first else {
-                    throw EndpointFailures(failures: []).error
-                }
-                socket = try Socket.connect(
-                    to: endpoint,
-                    port: configuration.port(of: endpoint),
-                    tls: configuration.tls,
-                    deadline: deadline,
-                    progress
-                )
-            }
-            progress.reach(.loggingIn)
-            self.socket = socket
             try watch(socket)
             if !socket.isTLS { outbox.allowDirectWrites(to: socket.descriptor) }
             try outbox.append { buffer throws(AMQPError) in
@@ -101,8 +108,7 @@ extension Link {
                 buffer.advance(header.count)
             }
         } catch {
-            // What is cut off by a cancellation is no news.
-            end(progress.isAbandoned ? AMQPError(.connectionClosed, "connecting was given up") : error)
+            end(error)
         }
     }
 

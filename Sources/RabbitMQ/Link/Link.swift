@@ -1,7 +1,7 @@
 internal import Logging
 internal import Synchronization
 
-/// One TCP connection: a rabbitmq-c connection on a DispatchQueue of its own, from connecting to its end.
+/// One TCP connection on a DispatchQueue of its own, from connecting to its end.
 ///
 /// What may be called from any thread is nonisolated. The rest runs on the queue, called by Dispatch.
 actor Link {

@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// Runs an actor's work on one serial DispatchQueue, or in its stead where it is idle.
 ///
-/// The queue has no target: queues that share a global queue may block only ten at a time, and connecting blocks.
+/// The queue has no target: queues that share a global queue may block only ten at a time, and the application's log may.
 final class QueueExecutor: SerialExecutor {
     private let queue: DispatchQueue
     /// How much was given to the queue and is not done.

@@ -1,87 +1,27 @@
 internal import CRabbitMQ
 internal import Glibc
 
-/// The TLS of a connected socket. rabbitmq-c owns the SSL and the SSL_CTX; this keeps what they point to.
+/// The TLS of a connected socket.
 final class TLSSession {
     let ssl: OpaquePointer
     let watch: TLSWatch
     /// The host and port, for messages.
     let place: String
     var hasReceived = false
+    private let context: TLSContext
 
-    init(ssl: OpaquePointer, watch: TLSWatch, place: String) {
+    /// - Parameter ssl: Is owned from here on.
+    init(owning ssl: OpaquePointer, of context: TLSContext, _ watch: TLSWatch, place: String) {
         self.ssl = ssl
+        self.context = context
         self.watch = watch
         self.place = place
     }
+
+    deinit { SSL_free(ssl) }
 }
 
 extension Socket {
-    static func connect(
-        _ attempt: Attempt,
-        tls: TLSConfiguration,
-        _ progress: ConnectProgress
-    ) throws(AMQPError) -> Socket {
-        let state = try newState()
-        do throws(AMQPError) {
-            return try connect(attempt, tls: tls, progress, state)
-        } catch {
-            amqp_destroy_connection(state)
-            throw error
-        }
-    }
-
-    /// - Parameter state: Stays the caller's if this throws.
-    private static func connect(
-        _ attempt: Attempt,
-        tls: TLSConfiguration,
-        _ progress: ConnectProgress,
-        _ state: amqp_connection_state_t
-    ) throws(AMQPError) -> Socket {
-        guard let socket = amqp_ssl_socket_new(state), let context = amqp_ssl_socket_get_context(socket) else {
-            throw Pool.outOfMemory
-        }
-        let peerName = PeerName(tls.serverName ?? attempt.host)
-        let verifies = tls.verification != .none
-        let watch = TLSWatch(peerName: peerName) { ssl in
-            progress.beginHandshake(with: attempt.place, descriptor: SSL_get_fd(ssl))
-        }
-        defer { progress.endHandshake() }
-        do throws(TLSFailure) {
-            try TLSContext(context: OpaquePointer(context), configuration: tls, peerName: peerName).configure()
-        } catch {
-            throw error.error()
-        }
-        watch.install(in: OpaquePointer(context))
-        // The context verifies, within the handshake; rabbitmq-c looks once more at what came out. Its own look at the
-        // name knows no IP addresses ("amqp_ssl_validate_hostname").
-        amqp_ssl_socket_set_verify_peer(socket, verifies ? 1 : 0)
-        amqp_ssl_socket_set_verify_hostname(socket, 0)
-
-        OpenSSLErrors.clear()
-        let (status, code) = open(socket, attempt)
-        let errors = OpenSSLErrors.take()
-        return try withExtendedLifetime(watch) { () throws(AMQPError) in
-            guard status == AMQP_STATUS_OK.rawValue, let ssl = watch.ssl else {
-                // The handshake begins when TCP is connected.
-                guard watch.ssl != nil else { throw connectionError(status: status, errno: code, attempt) }
-                guard status != AMQP_STATUS_TIMEOUT.rawValue else { throw TLSFailure.timeout.error(at: attempt.place) }
-                throw TLSFailure(handshake: watch, errors: errors, errno: code).error(at: attempt.place)
-            }
-            guard !verifies || (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER != 0 && isVerified(ssl)) else {
-                throw TLSFailure(.serverVerification, .invalidCertificate, "the server's certificate was not verified")
-                    .error(at: attempt.place)
-            }
-            return Socket(
-                owning: state,
-                descriptor: amqp_socket_get_sockfd(socket),
-                tls: TLSSession(ssl: ssl, watch: watch, place: attempt.place)
-            )
-        }
-    }
-
-    private static func isVerified(_ ssl: OpaquePointer) -> Bool { SSL_get_verify_result(ssl) == CLong(X509_V_OK) }
-
     // MARK: Reading and writing
 
     func read(_ session: TLSSession, into buffer: UnsafeMutableRawBufferPointer) -> Received {

@@ -1,33 +1,40 @@
-internal import CRabbitMQ
 internal import Glibc
 
 extension Socket {
-    /// Connects through rabbitmq-c, and with TLS does its handshake. Blocks until `deadline` at most: except in the name
-    /// lookup, which knows no timeout.
+    /// Connects, and with TLS does its handshake, until `deadline` at most. Nothing of it holds up a thread for long: the
+    /// lookup of a name, which blocks, has threads of its own.
     ///
     /// The addresses of the host are tried one after the other; each may take its share of the time that is left, so that
     /// one that swallows everything leaves some for the next.
-    /// Sets TCP_NODELAY, SO_KEEPALIVE and close-on-exec, as rabbitmq-c does.
     static func connect(
         to endpoint: Endpoint,
         port: Int,
         tls: TLSConfiguration?,
         deadline: UInt64,
         _ progress: ConnectProgress
-    ) throws(AMQPError) -> Socket {
+    ) async throws(AMQPError) -> sending Socket {
+        // What is wrong with the configuration is told first.
+        let plan = try await TLSPlan.make(tls, host: endpoint.host)
         progress.reach(.lookingUp(host: endpoint.host))
-        let addresses = try NameLookup.addresses(of: endpoint.host)
+        let addresses: [String]
+        do {
+            addresses = try await NameLookup.shared.addresses(of: endpoint.host)
+        } catch {
+            throw AMQPError(connecting: error)
+        }
         var failures: [AMQPError] = []
         for (index, address) in addresses.enumerated() {
-            guard !progress.isAbandoned else { throw AMQPError(.connectionClosed, "connecting was given up") }
             let now = MonotonicTime.now
             let left = deadline > now ? deadline - now : 1
-            let share = Duration.nanoseconds(Int64(clamping: left / UInt64(addresses.count - index)))
-            let attempt = Attempt(host: endpoint.host, address: address, port: port, timeout: share)
+            let attempt = Attempt(
+                host: endpoint.host,
+                address: address,
+                port: port,
+                deadline: now + left / UInt64(addresses.count - index)
+            )
             progress.reach(.connecting(place: attempt.place))
             do throws(AMQPError) {
-                if let tls { return try connect(attempt, tls: tls, progress) }
-                return try connect(attempt)
+                return try await connect(attempt, plan, progress)
             } catch {
                 // A peer that answered has answered for the host.
                 guard error.underlying == nil, error.code == .connectionFailed || error.code == .timedOut else {
@@ -45,7 +52,8 @@ extension Socket {
         /// Numeric.
         let address: String
         let port: Int
-        let timeout: Duration
+        /// In ``MonotonicTime``.
+        let deadline: UInt64
 
         /// `localhost (::1), port 5672`
         var place: String {
@@ -61,27 +69,78 @@ extension Socket {
         return AMQPError(failures.allSatisfy { $0.code == last.code } ? last.code : .connectionFailed, messages)
     }
 
-    private static func connect(_ attempt: Attempt) throws(AMQPError) -> Socket {
-        let state = try newState()
-        guard let socket = amqp_tcp_socket_new(state) else {
-            amqp_destroy_connection(state)
-            throw Pool.outOfMemory
-        }
-        let (status, code) = open(socket, attempt)
-        guard status == AMQP_STATUS_OK.rawValue else {
-            amqp_destroy_connection(state)
-            throw connectionError(status: status, errno: code, attempt)
-        }
-        return Socket(owning: state, descriptor: amqp_socket_get_sockfd(socket))
+    private static func connect(
+        _ attempt: Attempt,
+        _ plan: TLSPlan?,
+        _ progress: ConnectProgress
+    ) async throws(AMQPError) -> sending Socket {
+        let descriptor = try dial(attempt)
+        let socket = Socket(owning: descriptor)
+        let readiness = try SocketReadiness(descriptor)
+        // Before the descriptor is closed, whatever is thrown.
+        defer { withExtendedLifetime(socket) { readiness.cancel() } }
+        try await finishDialling(attempt, descriptor, readiness)
+        guard let plan else { return socket }
+        progress.reach(.encrypting(place: attempt.place))
+        socket.tls = try await plan.shakeHands(over: descriptor, attempt, readiness)
+        return socket
     }
 
-    /// - Returns: The library's status, and errno.
-    static func open(_ socket: OpaquePointer, _ attempt: Attempt) -> (CInt, CInt) {
-        var time = timeval(attempt.timeout)
-        errno = 0
-        let status = amqp_socket_open_noblock(socket, attempt.address, CInt(clamping: attempt.port), &time)
-        return (status, errno)
+    // MARK: TCP
+
+    /// Begins to connect.
+    ///
+    /// - Returns: A descriptor that programs which this one starts don't get, whose calls never block, and which has
+    ///   TCP_NODELAY and SO_KEEPALIVE.
+    private static func dial(_ attempt: Attempt) throws(AMQPError) -> CInt {
+        var hints = addrinfo()
+        hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
+        hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV
+        var found: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(attempt.address, String(attempt.port), &hints, &found) == 0, let found else {
+            throw AMQPError(.connectionFailed, "no connection to \(attempt.place): that is no address")
+        }
+        defer { freeaddrinfo(found) }
+        let type = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue)
+        let descriptor = socket(found.pointee.ai_family, type, found.pointee.ai_protocol)
+        guard descriptor >= 0 else { throw failure(errno, attempt) }
+        turnOn(SOL_SOCKET, SO_KEEPALIVE, of: descriptor)
+        turnOn(CInt(IPPROTO_TCP), TCP_NODELAY, of: descriptor)
+        if Glibc.connect(descriptor, found.pointee.ai_addr, found.pointee.ai_addrlen) == 0 { return descriptor }
+        let code = errno
+        // It goes on by itself.
+        if code == EINPROGRESS || code == EINTR { return descriptor }
+        close(descriptor: descriptor)
+        throw failure(code, attempt)
     }
+
+    private static func finishDialling(
+        _ attempt: Attempt,
+        _ descriptor: CInt,
+        _ readiness: SocketReadiness
+    ) async throws(AMQPError) {
+        do throws(AMQPError) {
+            try await readiness.wait(for: .writable, until: attempt.deadline)
+        } catch {
+            throw error.code == .timedOut ? AMQPError(.timedOut, "\(attempt.place) did not answer in time") : error
+        }
+        var (code, size) = (CInt(0), socklen_t(MemoryLayout<CInt>.size))
+        guard getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size) == 0 else { throw failure(errno, attempt) }
+        guard code == 0 else { throw failure(code, attempt) }
+    }
+
+    private static func failure(_ code: CInt, _ attempt: Attempt) -> AMQPError {
+        if code == ETIMEDOUT { return AMQPError(.timedOut, "\(attempt.place) did not answer in time") }
+        return AMQPError(.connectionFailed, "no connection to \(attempt.place): \(String(cString: strerror(code)))")
+    }
+
+    /// Fails on sockets that are not TCP, which need what is TCP's no more than they know it.
+    private static func turnOn(_ level: CInt, _ option: CInt, of descriptor: CInt) {
+        var on: CInt = 1
+        _ = setsockopt(descriptor, level, option, &on, socklen_t(MemoryLayout<CInt>.size))
+    }
+
+    // MARK: Sockets that are given
 
     /// Closes a socket that was given and is not used.
     static func close(descriptor: CInt) { _ = Glibc.close(descriptor) }
@@ -92,40 +151,9 @@ extension Socket {
         guard flags >= 0, fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) == 0 else {
             throw AMQPError(.connectionFailed, "the given descriptor \(descriptor) is no open socket")
         }
-        // Fails on sockets that are not TCP, which need it no more than they know it.
-        var on: CInt = 1
-        _ = setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<CInt>.size))
-        let state = try newState()
-        guard let socket = amqp_tcp_socket_new(state) else {
-            amqp_destroy_connection(state)
-            throw Pool.outOfMemory
-        }
-        amqp_tcp_socket_set_sockfd(socket, descriptor)
-        return Socket(owning: state, descriptor: descriptor)
-    }
-
-    static func newState() throws(AMQPError) -> amqp_connection_state_t {
-        guard let state = amqp_new_connection() else { throw Pool.outOfMemory }
-        return state
-    }
-
-    static func connectionError(status: CInt, errno code: CInt, _ attempt: Attempt) -> AMQPError {
-        if status == AMQP_STATUS_TIMEOUT.rawValue {
-            return AMQPError(.timedOut, "\(attempt.place) did not answer in time")
-        }
-        // rabbitmq-c does not always leave the reason in errno.
-        let known = [ECONNREFUSED, ENETUNREACH, EHOSTUNREACH, EACCES, EMFILE, ENFILE, EADDRNOTAVAIL]
-        let reason = known.contains(code) ? String(cString: strerror(code)) : "refused or unreachable"
-        return AMQPError(.connectionFailed, "no connection to \(attempt.place): \(reason)")
-    }
-}
-
-extension timeval {
-    init(_ duration: Duration) {
-        let (seconds, attoseconds) = duration.components
-        self.init(
-            tv_sec: Int(clamping: max(0, seconds)),
-            tv_usec: max(0, Int(clamping: attoseconds / 1_000_000_000_000))
-        )
+        // Programs that this one starts are not to keep the connection open, nor to read from it.
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        turnOn(CInt(IPPROTO_TCP), TCP_NODELAY, of: descriptor)
+        return Socket(owning: descriptor)
     }
 }

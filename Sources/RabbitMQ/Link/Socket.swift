@@ -1,26 +1,18 @@
-internal import CRabbitMQ
 internal import Glibc
 
-/// The socket of one rabbitmq-c connection.
-///
-/// rabbitmq-c connects it and, with TLS, does the handshake. From then on only this type reads and writes, without ever
-/// blocking: the library's own calls block, and may close the descriptor while the queue still watches it.
+/// A connected socket, which is read and written without ever blocking, with or without TLS.
 ///
 /// Not Sendable: it lives on its link's queue, and is freed there.
 final class Socket {
-    private let state: amqp_connection_state_t
     let descriptor: CInt
-    private let tls: TLSSession?
+    /// Set once, before anything is read or written.
+    var tls: TLSSession?
 
-    /// - Parameter state: Is owned from here on, with the connected socket in it.
-    init(owning state: amqp_connection_state_t, descriptor: CInt, tls: TLSSession? = nil) {
-        self.state = state
-        self.descriptor = descriptor
-        self.tls = tls
-    }
+    /// - Parameter descriptor: Is owned from here on.
+    init(owning descriptor: CInt) { self.descriptor = descriptor }
 
     /// Closes the descriptor, which nobody may watch any more: the number may be another connection's next.
-    deinit { amqp_destroy_connection(state) }
+    deinit { Self.close(descriptor: descriptor) }
 
     enum Received {
         case bytes(Int)

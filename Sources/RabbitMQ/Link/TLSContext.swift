@@ -1,25 +1,42 @@
 internal import CRabbitMQ
 internal import Glibc
 
-/// Sets up the SSL_CTX of a rabbitmq-c socket.
+/// An SSL_CTX: what is trusted, and who we are.
 ///
-/// rabbitmq-c 0.11 has no calls for most of it: no default authorities, no lowest version, no keys from bytes that are
-/// encrypted, no IP addresses in certificates.
-struct TLSContext {
+/// `@unchecked Sendable` is safe because one thread sets it up, and gives it to the link's queue.
+final class TLSContext: @unchecked Sendable {
     let context: OpaquePointer
-    let configuration: TLSConfiguration
+    private let configuration: TLSConfiguration
     /// What the certificate must hold.
-    let peerName: PeerName
+    private let peerName: PeerName
 
-    func configure() throws(TLSFailure) {
+    /// Reads files, and the system's authorities take some milliseconds.
+    init(_ configuration: TLSConfiguration, peerName: PeerName) throws(TLSFailure) {
+        guard let context = SSL_CTX_new(TLS_client_method()) else {
+            let reason = OpenSSLErrors.take().text
+            throw TLSFailure(.configuration, .unsupported, "OpenSSL can't be used: \(reason)")
+        }
+        self.context = context
+        self.configuration = configuration
+        self.peerName = peerName
+        try configure()
+    }
+
+    deinit { SSL_CTX_free(context) }
+
+    private func configure() throws(TLSFailure) {
         try setVersions()
         if configuration.verification != .none { try trust() }
         try setVerification()
         if let identity = configuration.identity { try use(identity) }
-        // Partial writes are rabbitmq-c's setting already. The address of what is written may change between two tries:
+        // A write of a part is as good as one that is refused. The address of what is written may change between two tries:
         // the outbound buffer grows. Without AUTO_RETRY a read gives up after a record that holds no data, though
         // another may be there; on a socket that never blocks it is right.
-        shim_SSL_CTX_set_mode(context, CLong(SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER) | CLong(SSL_MODE_AUTO_RETRY))
+        shim_SSL_CTX_set_mode(
+            context,
+            CLong(SSL_MODE_ENABLE_PARTIAL_WRITE) | CLong(SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER)
+                | CLong(SSL_MODE_AUTO_RETRY)
+        )
         // In a renegotiation (TLS 1.2) a write may have to wait for a read, with the socket free to be written to.
         shim_SSL_CTX_set_no_renegotiation(context)
         // One recv for several records, in place of two for each.

@@ -1,13 +1,10 @@
 internal import CRabbitMQ
 
-/// Watches a handshake from within OpenSSL's callbacks: gets hold of the session, which rabbitmq-c keeps to itself, sets
-/// the server name, and remembers why things failed, which is gone once rabbitmq-c has freed the session.
+/// Watches a handshake from within OpenSSL's callbacks, and remembers why things failed.
 ///
-/// Not Sendable: OpenSSL calls back on the thread that calls OpenSSL, and that is the link's queue.
+/// Not Sendable: OpenSSL calls back on the thread that calls OpenSSL, and that is where its session is.
 final class TLSWatch {
     private let peerName: PeerName
-    /// The SSL of rabbitmq-c's socket, from the start of the handshake. Dead if the handshake failed.
-    private(set) var ssl: OpaquePointer?
     /// What the verification of the server's certificate ended with.
     private(set) var verification: TLSFailure?
     /// The number of the alert that the peer sent (RFC 8446, section 6), other than its goodbye.
@@ -15,21 +12,14 @@ final class TLSWatch {
     /// The server asked for a certificate, and there was none.
     private(set) var lackedCertificate = false
 
-    private let begins: (_ ssl: OpaquePointer) -> Void
-
-    /// - Parameter begins: Called when the handshake begins.
-    init(peerName: PeerName, begins: @escaping (_ ssl: OpaquePointer) -> Void) {
-        self.peerName = peerName
-        self.begins = begins
-    }
+    init(peerName: PeerName) { self.peerName = peerName }
 
     /// Has the context call this watch, which must live as long as the context's sessions.
     func install(in context: OpaquePointer) {
         // Index 0 is OpenSSL's app_data, for the application to use.
         SSL_CTX_set_ex_data(context, 0, Unmanaged.passUnretained(self).toOpaque())
         SSL_CTX_set_info_callback(context) { ssl, place, value in
-            guard let ssl else { return }
-            TLSWatch.of(ssl)?.informed(ssl, place, value)
+            if let ssl { TLSWatch.of(ssl)?.informed(place, value) }
         }
         SSL_CTX_set_client_cert_cb(context) { ssl, _, _ in
             if let ssl { TLSWatch.of(ssl)?.lackedCertificate = true }
@@ -51,15 +41,9 @@ final class TLSWatch {
         return Unmanaged<TLSWatch>.fromOpaque(pointer).takeUnretainedValue()
     }
 
-    private func informed(_ ssl: OpaquePointer, _ place: CInt, _ value: CInt) {
-        if place & SSL_CB_HANDSHAKE_START != 0, self.ssl == nil {
-            self.ssl = ssl
-            begins(ssl)
-            // rabbitmq-c has set the address that it dialled.
-            _ = shim_SSL_set_tlsext_host_name(ssl, peerName.indication)
-        } else if place & SSL_CB_ALERT != 0, place & SSL_CB_READ != 0, value & 0xFF != SSL3_AD_CLOSE_NOTIFY {
-            alert = value & 0xFF
-        }
+    private func informed(_ place: CInt, _ value: CInt) {
+        guard place & SSL_CB_ALERT != 0, place & SSL_CB_READ != 0, value & 0xFF != SSL3_AD_CLOSE_NOTIFY else { return }
+        alert = value & 0xFF
     }
 
     private func refused(_ store: OpaquePointer) {

@@ -133,7 +133,7 @@ struct OpeningTests {
             heartbeat: 0,
             clientProperties: [:]
         )
-        link.onQueue { $0.connect(to: nil, Handshake(wishes), opened, ConnectProgress(), deadline: .max) }
+        await link.logIn(over: try Socket.adopt(descriptor: peer.clientSocket), Handshake(wishes), opened)
         try await OpeningStep.startOkSeen.play(peer)
         await link.stopReading()
         try await peer.sendClose(.connectionClose, channel: 0, code: 403, text: "ACCESS_REFUSED")
