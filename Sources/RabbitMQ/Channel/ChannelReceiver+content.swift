@@ -78,7 +78,7 @@ extension ChannelReceiver {
     }
 
     private func refuse(_ error: AMQPError) {
-        logger.error("a message is too large", metadata: ["error": "\(error)"])
+        logger.log(level: endLevel, "a message is too large", metadata: ["error": "\(error)"])
         session.beginClosing(error, replyCode: .contentTooLarge)
     }
 

@@ -134,9 +134,16 @@ final class ChannelReceiver: ChannelInbox {
         handOver()
         session.state.withLock { $0.forgetConsumer(tag) }
         guard let consumer = consumers.retire(tag: tag) else { return }
-        logger.notice("the broker cancelled a consumer", metadata: ["consumer-tag": "\(tag)"])
+        logger.log(
+            level: consumer.hearsCancel ? .debug : .warning,
+            "the broker cancelled a consumer",
+            metadata: ["consumer-tag": "\(tag.printable())"]
+        )
         consumer.end(
-            AMQPError(.consumerCancelled, "the broker cancelled the consumer \(tag), whose queue is probably gone")
+            AMQPError(
+                .consumerCancelled,
+                "the broker cancelled the consumer \(tag.printable()), whose queue is probably gone"
+            )
         )
     }
 
@@ -172,6 +179,14 @@ final class ChannelReceiver: ChannelInbox {
 
     // MARK: The end
 
+    /// At which level the reason for the channel's end is logged, before it ends: with the error that is thrown to those
+    /// who wait for something it is no news, unless a consumer ends of which nobody is told.
+    var endLevel: Logger.Level {
+        let hearing = consumers.hearing
+        let isHeard = hearing.some || session.closed.isAwaited || session.state.withLock { $0.isAwaited }
+        return isHeard && hearing.all ? .debug : .warning
+    }
+
     /// Ends the channel, and answers.
     ///
     /// - Returns: Whether a close of ours is on its way too, which is answered as well: until then the number is taken.
@@ -184,7 +199,7 @@ final class ChannelReceiver: ChannelInbox {
         )
         if !isDiscarding {
             logger.log(
-                level: session.refusalLevel,
+                level: endLevel,
                 "the broker closed a channel",
                 metadata: ["channel": "\(session.number)", "reason": "\(error)"]
             )

@@ -20,12 +20,12 @@ final class ChannelSession: SettlementWriter, Sendable {
     let closed = Broadcast<AMQPError>()
     let returns: ReturnReporter
     let unsettled: UnsettledWatch
-    /// At which level it is logged that the broker closes the channel.
-    let refusalLevel: Logger.Level
+    /// Whether a message was reported that nobody waited for, and whose outcome the channel's end made unknown: the others
+    /// have the same reason.
+    let hasReportedUnseen = Atomic<Bool>(false)
 
-    init(link: Link, number: UInt16, refusalLevel: Logger.Level = .warning) {
+    init(link: Link, number: UInt16) {
         self.link = link
-        self.refusalLevel = refusalLevel
         outbox = link.outbox
         maxMessageSize = link.configuration.maxMessageSize
         self.number = number
@@ -34,12 +34,12 @@ final class ChannelSession: SettlementWriter, Sendable {
     }
 
     /// Opens a channel. A task that is cancelled meanwhile leaves no channel behind.
-    static func open(on link: Link, refusalLevel: Logger.Level) async throws -> ChannelSession {
+    static func open(on link: Link) async throws -> ChannelSession {
         if let ended = link.ended.current { throw ended }
         guard let number = link.numbers.withLock({ $0.take() }) else {
             throw AMQPError(.tooManyChannels, "all channels that the broker allows are in use")
         }
-        let session = ChannelSession(link: link, number: number, refusalLevel: refusalLevel)
+        let session = ChannelSession(link: link, number: number)
         link.register(number) { ChannelReceiver(session: session, hasPredecessor: $0) }
         do {
             _ = try await session.call(.channelOpen)
@@ -91,14 +91,14 @@ final class ChannelSession: SettlementWriter, Sendable {
     }
 
     /// Sends a method that is answered.
-    func begin(_ method: ClientMethod) throws(AMQPError) -> PendingCall {
-        let call = PendingCall(method: method, reply: OneShot())
+    func begin(_ method: ClientMethod, isAwaited: Bool = true) throws(AMQPError) -> PendingCall {
+        let call = PendingCall(method: method, reply: OneShot(), isAwaited: isAwaited)
         try send(method) { state throws(AMQPError) in try state.register(call) }
         return call
     }
 
     /// Sends a method whose answer nobody waits for.
-    func callInBackground(_ method: ClientMethod) { _ = try? begin(method) }
+    func callInBackground(_ method: ClientMethod) { _ = try? begin(method, isAwaited: false) }
 
     /// Sends a method that is not answered.
     func send(_ method: ClientMethod) throws(AMQPError) {

@@ -15,6 +15,8 @@ struct PendingCall: Sendable {
     var consumer: Consumer?
     /// What a message that is asked for belongs to.
     var source: DeliverySource?
+    /// Whether somebody waits for the answer, or will.
+    var isAwaited = true
 
     /// Whether the answers to later calls may overtake its own: those of consume and cancel come from the queue, the
     /// channel's other answers come at once.
@@ -253,6 +255,13 @@ struct ChannelState: Sendable {
 
     /// The publishers that wait no longer.
     mutating func takePublishers() -> [OneShot<Void>] { publishing.isHeld ? [] : flowWaiters.removeAll() }
+
+    /// Whether somebody is told of the channel's end who waits for an answer, an outcome, or a turn to publish.
+    var isAwaited: Bool {
+        let hasUnconfirmed = confirms.map { $0.unconfirmed > 0 || !$0.waiters.isEmpty } ?? false
+        return hasUnconfirmed || !flowWaiters.isEmpty || !turns.isEmpty || !roomWaiters.isEmpty
+            || calls.contains { $0.isAwaited && !$0.reply.isSettled }
+    }
 
     /// Ends the waits for flow and turn.
     mutating func endWaits() -> [OneShot<Void>] { flowWaiters.removeAll() + turns.removeAll() }

@@ -97,7 +97,8 @@ final class UnsettledWatch: Sendable {
             logger.warning(
                 "a delivery is unsettled for so long that the broker will soon close its channel",
                 metadata: [
-                    "channel": "\(number)", "queue": "\(warning.queues.prefix(5).joined(separator: ", "))",
+                    "channel": "\(number)",
+                    "queue": "\(warning.queues.prefix(5).map { $0.printable() }.joined(separator: ", "))",
                     "delivery-tag": "\(warning.tag)", "age": "\(Double(warning.age / 1_000_000) / 1000) s",
                     "consumer-timeout": "\(timeout)",
                 ]

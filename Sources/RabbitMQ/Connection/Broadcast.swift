@@ -13,6 +13,9 @@ final class Broadcast<Value: Sendable>: Sendable {
     /// The value, once there is one.
     var current: Value? { state.withLock { $0.value } }
 
+    /// Whether somebody waits for the value.
+    var isAwaited: Bool { state.withLock { !$0.waiters.isEmpty } }
+
     /// Sets the value and wakes every waiter.
     ///
     /// - Returns: Whether this was the first value; later ones are ignored.

@@ -115,15 +115,10 @@ public final class Connection: Sendable {
     ///
     /// - Throws: ``AMQPError/Code/tooManyChannels`` if as many as the broker allows are open; the reason, if the
     ///   connection has ended; ``AMQPError/Code/timedOut``; `CancellationError`.
-    public func openChannel() async throws -> Channel { try await openChannel(refusalLevel: .warning) }
-
-    /// Opens a channel.
-    ///
-    /// - Parameter refusalLevel: At which level it is logged that the broker closes the channel.
-    func openChannel(refusalLevel: Logger.Level) async throws -> Channel {
+    public func openChannel() async throws -> Channel {
         // The broker might answer before the cancellation is looked at.
         try Task.checkCancellation()
-        return Channel(session: try await ChannelSession.open(on: link, refusalLevel: refusalLevel), connection: self)
+        return Channel(session: try await ChannelSession.open(on: link), connection: self)
     }
 
     /// Closes the connection with a handshake, when everything is sent that was handed over before.
@@ -148,7 +143,8 @@ public final class Connection: Sendable {
     /// Why the connection has ended; nil while it is open.
     public var closeReason: ConnectionCloseReason? { link.ended.current.map(ConnectionCloseReason.init) }
 
-    /// Why the broker takes no messages at present (`connection.blocked`), in its words; nil while it takes them.
+    /// Why the broker takes no messages at present (`connection.blocked`), in its words as they came; nil while it takes
+    /// them.
     ///
     /// RabbitMQ: [Blocked connections](https://www.rabbitmq.com/docs/connection-blocked).
     public var blockedReason: String? { link.blocking.reason }

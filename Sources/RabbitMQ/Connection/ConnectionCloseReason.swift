@@ -41,7 +41,7 @@ public struct ConnectionCloseReason: Sendable, CustomStringConvertible {
     /// The code that the server gave; nil unless it closed the connection.
     public var replyCode: ReplyCode? { error.replyCode }
 
-    /// The text that the server gave; nil unless it closed the connection.
+    /// The text that the server gave, as it came; nil unless it closed the connection. ``description`` is fit for a log.
     public var replyText: String? { error.replyText }
 
     /// Who and why, in words.

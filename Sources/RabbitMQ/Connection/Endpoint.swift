@@ -19,7 +19,7 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
     /// `localhost:5672`, `[::1]:5672`, and without the port if that is the usual one.
     public var description: String {
         let name = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
-        return AMQPError.printable(port.map { "\(name):\($0)" } ?? name)
+        return (port.map { "\(name):\($0)" } ?? name).printable()
     }
 
     /// In which order several endpoints are tried.

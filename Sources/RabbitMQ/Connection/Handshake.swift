@@ -105,7 +105,7 @@ struct Handshake {
         guard start.mechanisms.contains(wishes.mechanism) else {
             return fail(
                 .authenticationFailed,
-                "the broker offers \(start.mechanisms.joined(separator: ", ")), not \(wishes.mechanism)"
+                "the broker offers \(start.mechanisms.joined(separator: ", ").printable()), not \(wishes.mechanism)"
             )
         }
         serverProperties = start.serverProperties
@@ -165,7 +165,7 @@ struct Handshake {
         guard case .awaitsTune = step, error.replyCode == .accessRefused else { return error }
         return AMQPError(
             .authenticationFailed,
-            close.replyText,
+            error.message,
             replyCode: ReplyCode(rawValue: close.replyCode),
             replyText: close.replyText
         )

@@ -17,9 +17,10 @@ extension Consumer {
         } catch AMQPError.Code.consumerCancelled {
             plan.onCancel?()
         } catch let error as AMQPError {
-            source.session.link.logger.warning(
+            // Why is logged with the end of its channel or its connection, once for all that ends with it.
+            source.session.link.logger.debug(
                 "a consumer ended",
-                metadata: ["consumer-tag": "\(tag)", "reason": "\(error)"]
+                metadata: ["consumer-tag": "\(tag.printable())", "reason": "\(error)"]
             )
             plan.onError?(error)
         } catch {
@@ -64,10 +65,20 @@ extension Consumer {
         do {
             try await callback(message)
         } catch {
-            source.session.link.logger.error(
+            source.session.link.logger.log(
+                level: error.tellsOfAnEnd ? .debug : .error,
                 "a consumer's callback threw",
-                metadata: ["consumer-tag": "\(tag)", "error": "\(error)"]
+                metadata: ["consumer-tag": "\(tag.printable())", "error": "\(String(describing: error).printable())"]
             )
         }
+    }
+}
+
+extension Error {
+    /// Whether it says no more than that a connection or a delivery's channel has ended, which is logged once for all that
+    /// ends with it.
+    var tellsOfAnEnd: Bool {
+        guard let code = (self as? AMQPError)?.code else { return false }
+        return code == .connectionLost || code == .connectionClosed || code == .staleDelivery
     }
 }

@@ -24,12 +24,25 @@ public final class Consumer: Sendable {
     private let state = Mutex(State())
     private let ended = Broadcast<Void>()
 
-    init(tag: String, source: DeliverySource, buffer: DeliveryBuffer, callback: Callback?) {
+    init(
+        tag: String,
+        source: DeliverySource,
+        buffer: DeliveryBuffer,
+        callback: Callback?,
+        plan: CallbackPlan = CallbackPlan()
+    ) {
         self.tag = tag
+        hearsCancel = callback == nil || plan.onCancel != nil
+        hearsError = callback == nil || plan.onError != nil
         self.source = source
         self.buffer = buffer
         self.callback = callback
     }
+
+    /// Whether somebody is told when the broker cancels it: who iterates, or a handler.
+    let hearsCancel: Bool
+    /// Whether somebody is told when its channel ends.
+    let hearsError: Bool
 
     /// Whether it was cancelled, by ``cancel()`` or by the broker.
     public var cancelled: Bool { state.withLock { $0.isCancelled } }

@@ -49,6 +49,12 @@ struct ConsumerTable {
         if let lane = numbers[tag], lanes.intake(lane)?.consumer.isCancelling == true { retire(tag: tag) }
     }
 
+    /// Whether some, and whether all, of the consumers tell somebody when their channel ends.
+    var hearing: (some: Bool, all: Bool) {
+        let hearing = numbers.values.map { lanes.intake($0)?.consumer.hearsError ?? true }
+        return (hearing.contains(true), !hearing.contains(false))
+    }
+
     mutating func removeAll() -> [Consumer] {
         numbers.keys.compactMap { remove(tag: $0) }
     }

@@ -97,7 +97,8 @@ extension UndecodablePolicy {
             message.source.session.link.logger.warning(
                 "a message does not decode",
                 metadata: [
-                    "consumer-tag": "\(message.consumerTag ?? "")", "delivery-tag": "\(message.deliveryTag)",
+                    "consumer-tag": "\((message.consumerTag ?? "").printable())",
+                    "delivery-tag": "\(message.deliveryTag)",
                     "disposition": "\(disposition)", "error": "\(error)",
                 ]
             )

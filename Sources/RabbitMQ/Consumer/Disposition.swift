@@ -41,7 +41,7 @@ extension IncomingMessage {
         source.session.link.logger.warning(
             "a message stays unsettled because its queue may be a stream: \(Self.cure)",
             metadata: [
-                "consumer-tag": "\(consumerTag ?? "")", "delivery-tag": "\(deliveryTag)",
+                "consumer-tag": "\((consumerTag ?? "").printable())", "delivery-tag": "\(deliveryTag)",
                 "disposition": "\(disposition)",
             ]
         )

@@ -114,13 +114,17 @@ extension Queue {
         guard maxConcurrency > 0 else {
             throw AMQPError(.invalidArgument, "maxConcurrency is \(maxConcurrency), where at least one call must run")
         }
-        let consumer = try await startConsumer(options, callback: callback)
         let plan = CallbackPlan(maxConcurrency: maxConcurrency, onCancel: onCancel, onError: onError)
+        let consumer = try await startConsumer(options, callback: callback, plan)
         Task { await consumer.callBack(plan) }
         return consumer
     }
 
-    private func startConsumer(_ options: ConsumerOptions, callback: Consumer.Callback?) async throws -> Consumer {
+    private func startConsumer(
+        _ options: ConsumerOptions,
+        callback: Consumer.Callback?,
+        _ plan: CallbackPlan = CallbackPlan()
+    ) async throws -> Consumer {
         try Task.checkCancellation()
         try requireNotDeleted()
         let session = channel.session
@@ -148,7 +152,8 @@ extension Queue {
                 isStream: isStream(table, isLimited: !options.noAck && (prefetch > 0 || sharedPrefetch > 0))
             ),
             buffer: DeliveryBuffer(gauge: isUnlimited ? session.link.gauge : nil),
-            callback: callback
+            callback: callback,
+            plan: plan
         )
         let method = ClientMethod.Consume(
             queue: name,

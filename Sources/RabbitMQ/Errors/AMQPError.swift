@@ -17,13 +17,16 @@ public struct AMQPError: Error, Sendable {
     /// What kind of error it is.
     public let code: Code
 
-    /// What happened, in words; never a password, token or key.
+    /// What happened, in words on one line; never a password, token or key.
+    ///
+    /// Control characters in what it quotes are escaped, and what is very long is cut.
     public let message: String
 
     /// The code that the peer gave; nil if the error did not come from the peer.
     public let replyCode: ReplyCode?
 
-    /// The text that the peer gave with its code, as it came; nil if the error did not come from the peer.
+    /// The text that the peer gave with its code, as it came, which can hold line feeds and control characters; nil if the
+    /// error did not come from the peer.
     public let replyText: String?
 
     /// The method that, as the peer says, caused the error; nil if it named none.
@@ -46,6 +49,9 @@ public struct AMQPError: Error, Sendable {
         }
     }
 
+    /// How long a message can be, in characters: it may tell of several endpoints, or of all that is wrong with a topology.
+    private static let longestMessage = 8_000
+
     /// Makes an error, as the library does; public so that tests of applications can have one.
     ///
     /// - Parameters:
@@ -66,7 +72,7 @@ public struct AMQPError: Error, Sendable {
         returned: ReturnedMessage? = nil
     ) {
         self.code = code
-        self.message = message
+        self.message = message.printable(Self.longestMessage)
         self.underlying = underlying
         self.replyCode = replyCode
         self.replyText = replyText
@@ -87,7 +93,7 @@ public struct AMQPError: Error, Sendable {
     init(replyCode: UInt16, replyText: String, classID: UInt16, methodID: UInt16, closedConnection: Bool = false) {
         let reply = ReplyCode(rawValue: replyCode)
         self.code = Code(replyCode: reply)
-        self.message = replyText.isEmpty ? "the peer gave \(reply) and no text" : replyText
+        self.message = replyText.isEmpty ? "the peer gave \(reply) and no text" : replyText.printable()
         self.replyCode = reply
         self.replyText = replyText
         self.method = classID == 0 && methodID == 0 ? nil : MethodID(classID: classID, methodID: methodID)
@@ -100,7 +106,7 @@ public struct AMQPError: Error, Sendable {
     init(returned: ReturnedMessage) {
         self.init(
             .undeliverable,
-            returned.replyText.isEmpty ? "the message reached no queue" : returned.replyText,
+            returned.replyText.isEmpty ? "the message reached no queue" : returned.replyText.printable(),
             replyCode: returned.replyCode,
             replyText: returned.replyText,
             method: MethodID(classID: 60, methodID: 40),

@@ -13,7 +13,7 @@ extension Link {
             guard case .closing = phase else { throw Self.unexpected(method) }
             end(AMQPError(.connectionClosed, "the connection was closed by the application"))
         case .connectionBlocked(let reason):
-            logger.warning("the broker blocks publishing", metadata: ["reason": "\(reason)"])
+            logger.warning("the broker blocks publishing", metadata: ["reason": "\(reason.printable())"])
             if outbox.setBlocked(reason), !awaitsUnblocked {
                 awaitsUnblocked = true
                 gauge.callBegan()
@@ -55,7 +55,7 @@ extension Link {
         end(
             AMQPError(
                 .connectionClosed,
-                "the broker closed the connection: \(close.replyText)",
+                "the broker closed the connection: \(cause.message)",
                 underlying: cause,
                 replyCode: cause.replyCode,
                 replyText: cause.replyText,
@@ -121,10 +121,11 @@ extension Link {
         releaseSocket()
         opening?.fail(error)
         ended.set(error)
+        // Whoever connects gets it thrown, and whoever closes wants it so. What else ends may wait for nothing.
         let isClean = error.code == .connectionClosed && error.replyCode == nil && unsent == 0
         var metadata: Logger.Metadata = ["reason": "\(error)"]
         if unsent > 0 { metadata["unsent bytes"] = "\(unsent)" }
-        logger.log(level: isClean ? .debug : .warning, "connection ended", metadata: metadata)
+        logger.log(level: isClean || opening != nil ? .debug : .warning, "connection ended", metadata: metadata)
     }
 
     /// Tells a peer that broke the protocol what it did, if the socket takes it at once.

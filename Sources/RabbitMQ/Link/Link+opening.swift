@@ -13,19 +13,25 @@ extension Link {
         var failures: [(endpoint: Endpoint, error: AMQPError)] = []
         for endpoint in isShuffled ? configuration.endpoints.shuffled() : configuration.endpoints {
             do {
-                return try await open(configuration, endpoint: endpoint, wishes: wishes)
+                let opened = try await open(configuration, endpoint: endpoint, wishes: wishes)
+                report(failures, to: configuration.logger)
+                return opened
             } catch let error as AMQPError {
                 if isSameElsewhere(error) { throw error }
                 failures.append((endpoint, error))
-                if configuration.endpoints.count > 1 {
-                    configuration.logger.info(
-                        "an endpoint could not be connected to",
-                        metadata: ["endpoint": "\(endpoint)", "reason": "\(error)"]
-                    )
-                }
             }
         }
         throw EndpointFailures(failures: failures).error
+    }
+
+    /// Tells of endpoints that failed where another one did not: nobody else is told.
+    private static func report(_ failures: [(endpoint: Endpoint, error: AMQPError)], to logger: Logger) {
+        for (endpoint, error) in failures {
+            logger.warning(
+                "an endpoint could not be connected to",
+                metadata: ["endpoint": "\(endpoint)", "reason": "\(error)"]
+            )
+        }
     }
 
     /// Whether other brokers would say so too: what is wrong with the configuration, or not allowed; not what ails one.

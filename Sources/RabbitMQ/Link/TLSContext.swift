@@ -181,6 +181,8 @@ enum PeerName: CustomStringConvertible {
         }
     }
 
+    var isAddress: Bool { if case .address = self { true } else { false } }
+
     /// What is told to the server in the handshake; names only (RFC 6066, section 3).
     var indication: String? { if case .name(let name) = self { name } else { nil } }
 

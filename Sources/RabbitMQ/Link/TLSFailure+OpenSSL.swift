@@ -5,17 +5,20 @@ extension TLSFailure {
     /// A server's certificate that OpenSSL refused, with the number of its reason.
     init(verification code: CInt, text: String, depth: Int, certificate: CertificateFacts?, wanted: PeerName) {
         let who = depth == 0 ? "the server's certificate" : "certificate \(depth) above the server's"
-        let which = certificate.map { "\(who) (\($0.subject))" } ?? who
+        let which = certificate.map { "\(who) (\($0.subject.printable()))" } ?? who
         switch code {
         case X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH:
             let names = certificate?.names ?? []
-            let offered = names.isEmpty ? "no name at all" : names.joined(separator: ", ")
+            let isMisplaced = names.contains { $0.isDNS && wanted.isAddress && $0.text == wanted.description }
+            let hint = isMisplaced ? "; an address counts only where it stands as one" : ""
+            let offered =
+                names.isEmpty ? "no name at all" : names.map(\.description).joined(separator: ", ").printable()
             self.init(
                 .serverVerification,
                 .nameMismatch,
-                "\(which) is not for \(wanted): it is for \(offered)",
+                "\(which) is not for \(wanted): it is for \(offered)\(hint)",
                 wantedName: wanted.description,
-                offeredNames: names
+                offeredNames: names.map(\.text)
             )
         case X509_V_ERR_CERT_HAS_EXPIRED:
             let end = certificate.map { " on \($0.notAfter)" } ?? ""
@@ -28,7 +31,7 @@ extension TLSFailure {
         case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT,
             X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE,
             X509_V_ERR_CERT_UNTRUSTED:
-            let issuer = certificate.map { " by \($0.issuer)" } ?? ""
+            let issuer = certificate.map { " by \($0.issuer.printable())" } ?? ""
             self.init(
                 .serverVerification,
                 .untrustedIssuer,

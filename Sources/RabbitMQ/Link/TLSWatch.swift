@@ -66,7 +66,7 @@ struct CertificateFacts {
     let issuer: String
     let notBefore: String
     let notAfter: String
-    let names: [String]
+    let names: [Name]
 
     init(_ certificate: OpaquePointer) {
         subject = Self.text { shim_X509_NAME_print($0, X509_get_subject_name(certificate)) }
@@ -80,11 +80,28 @@ struct CertificateFacts {
         }
         // `DNS:localhost, IP Address:127.0.0.1`
         let listed = Self.text { X509V3_EXT_print($0, names, 0, 0) }
-        self.names = listed.split(separator: ",").map { name in
-            let name = name.drop { $0 == " " }
-            for kind in ["DNS:", "IP Address:"] where name.hasPrefix(kind) { return String(name.dropFirst(kind.count)) }
-            return String(name)
+        self.names = listed.split(separator: ",").map { Name($0.drop { $0 == " " }) }
+    }
+
+    /// One of those that a certificate is for.
+    struct Name: CustomStringConvertible {
+        /// An address that stands as a DNS name is for nobody who connects to the address.
+        let kind: String
+        let text: String
+
+        /// - Parameter printed: As OpenSSL prints it, such as `DNS:localhost`.
+        init(_ printed: Substring) {
+            let words = [
+                ("DNS:", "DNS name "), ("IP Address:", "address "), ("email:", "e-mail address "), ("URI:", "URI "),
+            ]
+            let known = words.first { printed.hasPrefix($0.0) }
+            kind = known?.1 ?? ""
+            text = String(printed.dropFirst(known?.0.count ?? 0))
         }
+
+        var isDNS: Bool { kind == "DNS name " }
+
+        var description: String { kind + text }
     }
 
     private static func text(_ print: (OpaquePointer) -> CInt) -> String {

@@ -55,7 +55,7 @@ enum JSONBody {
     private static func place(_ error: any Error) -> String {
         switch error {
         case DecodingError.keyNotFound(let key, let context):
-            ": key \"\(key.stringValue)\" is missing\(at(context.codingPath))"
+            ": key \"\(key.stringValue.printable())\" is missing\(at(context.codingPath))"
         case DecodingError.typeMismatch(let expected, let context):
             ": expected \(expected)\(at(context.codingPath))"
         case DecodingError.valueNotFound(let expected, let context):
@@ -79,7 +79,7 @@ enum JSONBody {
                 text += text.isEmpty ? key.stringValue : ".\(key.stringValue)"
             }
         }
-        return " at \"\(text.prefix(200))\""
+        return " at \"\(text.printable(200))\""
     }
 
     /// Refuses text that nests too deep, or that holds a NUL.

@@ -116,7 +116,7 @@ extension Message {
         )
     }
 
-    /// The body as a JSON value, decoded with ``contentEncoding``, or with UTF-8 if there is none.
+    /// The body as a JSON value, decoded with ``contentEncoding`` as ``text()`` is.
     ///
     /// Arrays and objects may nest 128 levels deep.
     ///
@@ -126,7 +126,7 @@ extension Message {
         try decode(JSONValue.self)
     }
 
-    /// The body as a value of `type`, decoded from JSON in ``contentEncoding``, or in UTF-8 if there is none.
+    /// The body as a value of `type`, decoded from JSON in ``contentEncoding``, as ``text()`` is.
     ///
     /// Arrays and objects may nest 128 levels deep.
     ///

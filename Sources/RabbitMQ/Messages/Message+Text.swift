@@ -7,7 +7,8 @@ extension Message {
     ///   - text: The content.
     ///   - headers: Headers, by which a headers exchange routes and which applications may define.
     ///   - contentType: The MIME type of the body; `application/octet-stream` by default.
-    ///   - contentEncoding: The text encoding of the body, by its IANA name.
+    ///   - contentEncoding: The text encoding of the body, by its IANA name; `identity`, `7bit`, `8bit`, `binary` and the
+    ///     empty name mean UTF-8.
     ///   - deliveryMode: Whether the message survives a restart of the broker; absent means transient.
     ///   - priority: The priority for queues that have priorities.
     ///   - correlationId: The request that this message answers, for applications.
@@ -54,7 +55,10 @@ extension Message {
         )
     }
 
-    /// The body as text, decoded with ``contentEncoding``, or with UTF-8 if there is none.
+    /// The body as text, decoded with ``contentEncoding``, or with UTF-8 if there is none or one that leaves bytes as they
+    /// are (`identity`, `7bit`, `8bit`, `binary`, the empty one).
+    ///
+    /// A compressed body is to be decompressed first: the error says with what it was compressed.
     ///
     /// - Throws: An ``AMQPError`` with ``AMQPError/Code/decodingFailed`` if the encoding is unknown or the bytes are
     ///   not text in it.

@@ -104,6 +104,6 @@ extension Message {
 extension Message: CustomStringConvertible {
     /// The size of the body and its type; neither content nor headers.
     public var description: String {
-        "Message(\(body.count) bytes, \(contentType.map(\.debugDescription) ?? "no content type"))"
+        "Message(\(body.count) bytes, \(contentType.map { "\"\($0.printable())\"" } ?? "no content type"))"
     }
 }

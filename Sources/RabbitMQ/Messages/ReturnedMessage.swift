@@ -3,7 +3,7 @@ public struct ReturnedMessage: Sendable, Hashable {
     /// Why it came back: ``ReplyCode/noRoute`` as a rule.
     public let replyCode: ReplyCode
 
-    /// The broker's text, such as `NO_ROUTE`.
+    /// The broker's text as it came, such as `NO_ROUTE`.
     public let replyText: String
 
     /// The name of the exchange to which it was published; empty for the default exchange.

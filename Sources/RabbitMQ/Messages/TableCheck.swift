@@ -49,7 +49,7 @@ private struct Walk {
             guard count <= ShortString.maxBytes else {
                 throw AMQPError(
                     code,
-                    "\(name) has a key of \(count) bytes of UTF-8, which begins \"\(key.prefix(16))\"; "
+                    "\(name) has a key of \(count) bytes of UTF-8, which begins \"\(key.prefix(16).printable())\"; "
                         + "at most \(ShortString.maxBytes) are possible"
                 )
             }

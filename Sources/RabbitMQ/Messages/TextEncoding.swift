@@ -6,16 +6,22 @@ enum TextEncoding {
     ///
     /// - Throws: An ``AMQPError`` with `encodingFailed` if the encoding is unknown or lacks a character.
     static func encode(_ text: String, as name: String) throws(AMQPError) -> [UInt8] {
-        if isUTF8(name) {
-            return Array(text.utf8)
+        switch ContentCoding(name) {
+        case .utf8: return Array(text.utf8)
+        case .compressed(let coding):
+            throw AMQPError(
+                .encodingFailed,
+                "text is not compressed with \(coding) here: give a body of bytes that are"
+            )
+        case .transferred(let coding):
+            throw AMQPError(.encodingFailed, "text is not encoded with \(coding) here: give a body of bytes that are")
+        case .text(let name):
+            guard let encoding = encoding(named: name) else { throw unknown(name, .encodingFailed) }
+            guard let data = text.data(using: encoding, allowLossyConversion: false) else {
+                throw AMQPError(.encodingFailed, "the text holds a character that \(name) lacks")
+            }
+            return Array(data)
         }
-        guard let encoding = encoding(named: name) else {
-            throw AMQPError(.encodingFailed, "\"\(name)\" is not a text encoding that Foundation knows")
-        }
-        guard let data = text.data(using: encoding, allowLossyConversion: false) else {
-            throw AMQPError(.encodingFailed, "the text holds a character that \(name) lacks")
-        }
-        return Array(data)
     }
 
     /// The text of `bytes`.
@@ -23,32 +29,34 @@ enum TextEncoding {
     /// - Throws: An ``AMQPError`` with `decodingFailed` if the encoding is unknown or the bytes are not text in it.
     static func decode(_ bytes: [UInt8], as name: String) throws(AMQPError) -> String {
         let text: String?
-        if isUTF8(name) {
-            text = String(validating: bytes, as: UTF8.self)
-        } else if let encoding = encoding(named: name) {
+        switch ContentCoding(name) {
+        case .utf8: text = String(validating: bytes, as: UTF8.self)
+        case .compressed(let coding):
+            throw AMQPError(.decodingFailed, "the body is compressed with \(coding): decompress the body first")
+        case .transferred(let coding):
+            throw AMQPError(.decodingFailed, "the body is encoded with \(coding): decode the body first")
+        case .text(let name):
+            guard let encoding = encoding(named: name) else { throw unknown(name, .decodingFailed) }
             // Foundation ignores what is left over behind the last whole unit.
             let isWhole = bytes.count.isMultiple(of: unitSize(of: encoding))
             text = isWhole ? String(bytes: bytes, encoding: encoding) : nil
-        } else {
-            throw AMQPError(.decodingFailed, "\"\(name)\" is not a text encoding that Foundation knows")
         }
         guard let text else {
-            throw AMQPError(.decodingFailed, "the body, of \(bytes.count) bytes, is not text in \(name)")
+            let encoding = isUTF8(name) ? "UTF-8" : name.printable()
+            throw AMQPError(.decodingFailed, "the body, of \(bytes.count) bytes, is not text in \(encoding)")
         }
         return text
     }
 
-    /// Whether `name` means UTF-8, and so needs no Foundation.
-    static func isUTF8(_ name: String) -> Bool {
-        switch name {
-        case "utf-8", "UTF-8", "utf8", "UTF8": true
-        default: name.count <= 5 && ["utf-8", "utf8"].contains(name.lowercased())
-        }
+    private static func unknown(_ name: String, _ code: AMQPError.Code) -> AMQPError {
+        AMQPError(code, "\"\(name.printable())\" is not a text encoding that Foundation knows")
     }
 
+    /// Whether `name` means UTF-8, and so needs no Foundation.
+    static func isUTF8(_ name: String) -> Bool { ContentCoding(name) == .utf8 }
+
     private static func encoding(named name: String) -> String.Encoding? {
-        let lowercased = name.lowercased()
-        return String.Encoding(ianaName: commonAliases[lowercased] ?? lowercased)
+        String.Encoding(ianaName: commonAliases[name] ?? name)
     }
 
     /// Names that other clients put into messages but IANA does not list; Python's codecs for the most part.

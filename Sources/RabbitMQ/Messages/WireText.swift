@@ -32,6 +32,12 @@ enum WireText {
         return true
     }
 
+    /// The byte that two scalars stand for, if they do.
+    static func byte(_ first: Unicode.Scalar, _ second: Unicode.Scalar) -> UInt8? {
+        guard (0xFDD8...0xFDDF).contains(first.value), (0xFDE0...0xFDEF).contains(second.value) else { return nil }
+        return UInt8(truncatingIfNeeded: (first.value & 0x0F) << 4 | second.value & 0x0F)
+    }
+
     // MARK: From the wire
 
     /// The text that bytes are which are not ASCII.

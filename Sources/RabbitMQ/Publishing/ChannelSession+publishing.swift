@@ -170,7 +170,7 @@ extension ChannelSession {
         do {
             // Only what a broker that blocks says is to be read; room comes without.
             try await wait(admission, since: start, hears: outbox.blockedReason != nil) {
-                outbox.blockedReason.map { "the broker blocks publishing (\($0))" }
+                outbox.blockedReason.map { "the broker blocks publishing (\($0.printable()))" }
                     ?? "the connection takes no more messages"
             }
         } catch {

@@ -37,8 +37,15 @@ final class PendingConfirm: Sendable {
         let unseen = details.withLock { box in box.flatMap { $0.value.isSeen ? nil : $0.value.failure } }
         guard let unseen else { return }
         let link = session.link
+        // Those that the end of the channel left without an outcome have one reason, and are told of once.
+        let isOneOfMany = unseen.code == .outcomeUnknown || unseen.isChannelFatal
+        let isTold = isOneOfMany && session.hasReportedUnseen.exchange(true, ordering: .relaxed)
         let report = { @Sendable [logger = link.logger] in
-            logger.error("a message that nobody waited for was not confirmed", metadata: ["error": "\(unseen)"])
+            logger.log(
+                level: isTold ? .debug : .error,
+                "a message that nobody waited for was not confirmed",
+                metadata: ["error": "\(unseen)"]
+            )
         }
         // A slow log must not hold up the poller's thread.
         if link.executor.isStandIn { link.onQueue { _ in report() } } else { report() }

@@ -65,7 +65,7 @@ public final class RPCClient: Sendable {
                 where !pending.resolve(message.correlationId, .success(message.message)) {
                     logger.debug(
                         "a reply that nobody waits for was dropped",
-                        metadata: ["correlation-id": "\(message.correlationId ?? "")"]
+                        metadata: ["correlation-id": "\((message.correlationId ?? "").printable())"]
                     )
                 }
                 pending.end(AMQPError(.channelClosed, "the RPC client's consumer was cancelled"))

@@ -57,8 +57,8 @@ public struct RPCError: Error, Hashable, Sendable {
 }
 
 extension RPCError: CustomStringConvertible {
-    /// The code and the message on one line.
-    public var description: String { "\(AMQPError.printable(code.rawValue)): \(AMQPError.printable(message))" }
+    /// The code and the message on one line, both cut if they are very long.
+    public var description: String { "\(code.rawValue.printable()): \(message.printable())" }
 }
 
 extension RPCError {

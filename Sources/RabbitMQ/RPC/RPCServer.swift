@@ -25,9 +25,11 @@ public final class RPCServer: Sendable {
                 try await deliveries.consumer.forEachMessage(limit: maxConcurrency) { await desk.answer($0) }
                 end.set(.stopped)
             } catch let error as AMQPError {
-                desk.logger.warning(
+                // Whoever waits for the end is told, and the end of a connection is logged once for all that ends with it.
+                desk.logger.log(
+                    level: end.isAwaited || error.isConnectionFatal ? .debug : .warning,
                     "an RPC server ended",
-                    metadata: ["queue": "\(queue.name)", "reason": "\(error)"]
+                    metadata: ["queue": "\(queue.name.printable())", "reason": "\(error)"]
                 )
                 end.set(.failed(error))
             } catch {

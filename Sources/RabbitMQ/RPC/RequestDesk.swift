@@ -27,7 +27,11 @@ struct RequestDesk: Sendable {
             logger.error("a request can't be answered", metadata: ["error": "\(error)"])
             drop(request)
         } catch {
-            logger.error("a reply could not be sent", metadata: ["error": "\(error)"])
+            logger.log(
+                level: error.tellsOfAnEnd || error is CancellationError ? .debug : .error,
+                "a reply could not be sent",
+                metadata: ["error": "\(String(describing: error).printable())"]
+            )
             giveBack(request)
         }
     }
@@ -49,7 +53,7 @@ struct RequestDesk: Sendable {
         guard DirectReplyAddress.isHarmless(replyTo) else {
             logger.warning(
                 "a request names an address that no reply can be sent to",
-                metadata: ["reply-to": "\(replyTo)"]
+                metadata: ["reply-to": "\(replyTo.printable())"]
             )
             return
         }

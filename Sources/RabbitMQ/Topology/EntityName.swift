@@ -20,7 +20,7 @@ enum EntityName {
         guard !name.isEmpty else { throw AMQPError(code, "the \(kind) name is empty") }
         guard let sign = name.utf8.first(where: { $0 == 0 || $0 == 10 || $0 == 13 }) else { return }
         let what = sign == 0 ? "a NUL character" : sign == 10 ? "a line feed" : "a carriage return"
-        throw AMQPError(code, "the \(kind) name \(name.debugDescription) holds \(what)")
+        throw AMQPError(code, "the \(kind) name \"\(name.printable())\" holds \(what)")
     }
 
     static func checkExchange(_ name: String, isPassive: Bool) throws(AMQPError) {
@@ -43,7 +43,7 @@ enum EntityName {
         guard isPassive || !name.utf8.starts(with: "amq.".utf8) else {
             throw AMQPError(
                 code,
-                "the \(kind) name \(name.debugDescription) begins with \"amq.\", which is kept for brokers"
+                "the \(kind) name \"\(name.printable())\" begins with \"amq.\", which is kept for brokers"
             )
         }
     }

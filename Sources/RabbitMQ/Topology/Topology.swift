@@ -184,12 +184,12 @@ extension Topology {
 
 extension Topology.Exchange: CustomStringConvertible {
     /// What it is, in words.
-    public var description: String { "the exchange \(name)" }
+    public var description: String { "the exchange \(name.printable())" }
 }
 
 extension Topology.Queue: CustomStringConvertible {
     /// What it is, in words.
-    public var description: String { "the queue \(name)" }
+    public var description: String { "the queue \(name.printable())" }
 
     var flags: QueueFlags {
         QueueFlags(name: name, durable: durable, exclusive: exclusive, autoDelete: autoDelete)
@@ -198,10 +198,12 @@ extension Topology.Queue: CustomStringConvertible {
 
 extension Topology.Binding: CustomStringConvertible {
     /// What it is, in words.
-    public var description: String { "the binding of \(destination) to the exchange \(source) by \"\(routingKey)\"" }
+    public var description: String {
+        "the binding of \(destination) to the exchange \(source.printable()) by \"\(routingKey.printable())\""
+    }
 }
 
 extension Topology.Binding.Destination: CustomStringConvertible {
     /// What it is, in words.
-    public var description: String { "the \(isExchange ? "exchange" : "queue") \(name)" }
+    public var description: String { "the \(isExchange ? "exchange" : "queue") \(name.printable())" }
 }

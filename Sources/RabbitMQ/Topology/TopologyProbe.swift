@@ -45,8 +45,7 @@ struct TopologyProbe {
             if let open = self.channel, open.closeReason == nil {
                 open
             } else {
-                // That it is closed is an answer.
-                try await connection.openChannel(refusalLevel: .debug)
+                try await connection.openChannel()
             }
         self.channel = channel
         do {

@@ -37,14 +37,14 @@ struct TLSServerFaultTests {
             certificate: "wrong-name",
             step: .serverVerification,
             reason: .nameMismatch,
-            says: ["127.0.0.1", "elsewhere.example"]
+            says: ["not for 127.0.0.1", "DNS name elsewhere.example"]
         ),
         Fault(
             testDescription: "its certificate is for another address",
             address: "127.0.0.2",
             step: .serverVerification,
             reason: .nameMismatch,
-            says: ["not for 127.0.0.2", "localhost, 127.0.0.1, 0:0:0:0:0:0:0:1"]
+            says: ["not for 127.0.0.2", "DNS name localhost, address 127.0.0.1, address 0:0:0:0:0:0:0:1"]
         ),
         Fault(
             testDescription: "its certificate is not for the name that is wanted",

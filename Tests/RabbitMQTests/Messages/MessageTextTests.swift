@@ -39,7 +39,48 @@ import Testing
         #expect(try Message(body: [0xFF, 0xFE, 0x61, 0], contentEncoding: "utf-16").text() == "a")
     }
 
-    @Test(arguments: ["nope", "gzip", "", "utf-9", "utf-8 "])
+    @Test(
+        arguments: [
+            "", " ", "identity", "7bit", "8bit", "binary", "BINARY", " Binary\t", "Identity, utf-8", "utf-8 ", "none",
+        ]
+    )
+    func `an encoding that leaves bytes as they are says nothing of the text, which is UTF-8`(encoding: String) throws {
+        let bytes = Array("grüße 🐇".utf8)
+        #expect(try Message(body: bytes, contentEncoding: encoding).text() == "grüße 🐇")
+        let message = try Message("grüße 🐇", contentEncoding: encoding)
+        #expect(message.body == bytes)
+        #expect(message.contentEncoding == encoding)
+        #expect(throws: AMQPError.self) { try Message(body: [0xFF], contentEncoding: encoding).text() }
+    }
+
+    @Test(
+        arguments: [
+            ("gzip", "gzip"), ("GZIP", "gzip"), (" x-gzip ", "x-gzip"), ("deflate", "deflate"), ("br", "br"),
+            ("zstd", "zstd"), ("compress", "compress"), ("utf-8, gzip", "gzip"), ("gzip, identity", "gzip"),
+            ("deflate,gzip", "gzip"), ("lz4", "lz4"), ("snappy", "snappy"),
+        ]
+    )
+    func `a compressed body says what to do first`(encoding: String, name: String) {
+        for body in [[0x1F, 0x8B], Array("1".utf8), []] as [[UInt8]] {
+            let message = Message(body: body, contentEncoding: encoding)
+            for read in [{ _ = try message.text() }, { _ = try message.json() }] {
+                let error = #expect(throws: AMQPError.self) { try read() }
+                #expect(error?.code == .decodingFailed)
+                #expect(error?.message.contains("compressed with \(name): decompress the body first") == true)
+            }
+        }
+        let error = #expect(throws: AMQPError.self) { try Message("a", contentEncoding: encoding) }
+        #expect(error?.code == .encodingFailed)
+        #expect(error?.message.contains("compressed with \(name)") == true)
+    }
+
+    @Test(arguments: ["base64", "quoted-printable"])
+    func `a body in a transfer encoding says what to do first`(encoding: String) {
+        let error = #expect(throws: AMQPError.self) { try Message(body: [97], contentEncoding: encoding).text() }
+        #expect(error?.message.contains("encoded with \(encoding): decode the body first") == true)
+    }
+
+    @Test(arguments: ["nope", "utf-9", "latin1, utf-16"])
     func `an unknown encoding is an error both ways`(encoding: String) {
         let error = #expect(throws: AMQPError.self) { try Message("a", contentEncoding: encoding) }
         #expect(error?.code == .encodingFailed)
