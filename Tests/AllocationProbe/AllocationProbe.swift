@@ -3,7 +3,7 @@ internal import RabbitMQ
 
 /// Prints how many heap allocations a publish and a delivery take, in a process of its own where nothing else runs.
 ///
-/// Called with the broker's host and port.
+/// Called with the broker's URI.
 @main
 struct AllocationProbe {
     static let count = 20_000
@@ -11,10 +11,7 @@ struct AllocationProbe {
 
     static func main() async throws {
         let arguments = CommandLine.arguments
-        var configuration = ConnectionConfiguration(
-            host: arguments.count > 1 ? arguments[1] : "127.0.0.1",
-            port: arguments.count > 2 ? Int(arguments[2]) ?? 5672 : 5672
-        )
+        var configuration = try ConnectionConfiguration(uri: arguments.count > 1 ? arguments[1] : "amqp://127.0.0.1")
         configuration.heartbeat = .zero
         try await Connection.withConnection(configuration) { connection in
             let channel = try await connection.openChannel()

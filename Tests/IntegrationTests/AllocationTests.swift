@@ -10,7 +10,7 @@ struct AllocationTests {
         let products = Bundle.main.executableURL?.deletingLastPathComponent() ?? URL(filePath: ".")
         let probe = products.appending(path: "AllocationProbe")
         try #require(FileManager.default.isExecutableFile(atPath: probe.path), "AllocationProbe was not built")
-        let result = try await Subprocess.run(probe.path, [try TestBroker.host, "\(try TestBroker.plainPort)"])
+        let result = try await Subprocess.run(probe.path, [try TestBroker.uri])
         let words = result.split(whereSeparator: \.isWhitespace)
         try #require(words.count == 4, "\(result)")
         let perPublish = try #require(Double(words[1]))

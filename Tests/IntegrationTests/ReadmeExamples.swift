@@ -96,7 +96,10 @@ struct ReadmeExamples {
         }
     }
 
-    @Test("the documentation's loop connects anew after the broker has closed the connection, and ends when told")
+    @Test(
+        "the documentation's loop connects anew after the broker has closed the connection, and ends when told",
+        .needsRabbitmqctl
+    )
     func reconnecting() async throws {
         var configuration = try TestBroker.configuration
         let name = TestBroker.uniqueName("reconnecting")
@@ -117,7 +120,10 @@ struct ReadmeExamples {
         }
     }
 
-    @Test("the documentation's loop comes back also if the connection goes while a message is handled")
+    @Test(
+        "the documentation's loop comes back also if the connection goes while a message is handled",
+        .needsRabbitmqctl
+    )
     func lostWhileHandling() async throws {
         var configuration = try TestBroker.configuration
         let name = TestBroker.uniqueName("reconnecting")

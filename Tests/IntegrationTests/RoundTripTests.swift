@@ -36,11 +36,12 @@ struct RoundTripTests {
     }
 
     @Test(
-        "bodies around the frame size come unharmed at frame_max 4096",
-        arguments: [0, 1, 4087, 4088, 4089, 8176, 100_000]
+        "bodies around the frame size come unharmed at the smallest frame_max",
+        arguments: [(0, 0), (0, 1), (1, -1), (1, 0), (1, 1), (2, 0), (0, 100_000)]
     )
-    func smallFrames(size: Int) async throws {
-        try await roundTrip(size: size, frameMax: 4096)
+    func smallFrames(frames: Int, more: Int) async throws {
+        let frameMax: UInt32 = try await BrokerVersion.current < .v4_1 ? 4096 : 8192
+        try await roundTrip(size: frames * (Int(frameMax) - 8) + more, frameMax: frameMax)
     }
 
     @Test("bodies around the frame size come unharmed at the default", arguments: [131_063, 131_064, 131_065, 1 << 20])
@@ -48,9 +49,25 @@ struct RoundTripTests {
         try await roundTrip(size: size, frameMax: 131_072)
     }
 
-    @Test("a body of 64 MiB comes unharmed")
+    @Test("a body of 64 MiB comes unharmed, or of 16 MiB where RabbitMQ takes no more")
     func huge() async throws {
-        try await roundTrip(size: 64 << 20, frameMax: 131_072)
+        try await roundTrip(size: TestBroker.hugeBody, frameMax: 131_072)
+    }
+
+    @Test("a body that is larger than the broker takes costs the channel, and nothing else", .needsBroker(.v4_0))
+    func tooLarge() async throws {
+        try await TestBroker.withConnection { connection in
+            let channel = try await connection.openChannel()
+            let exchange = try await channel.declareExchange("")
+            let queue = try await channel.declareQueue(exclusive: true)
+            let body = [UInt8](repeating: 0, count: try await TestBroker.hugeBody + 1)
+            try await channel.confirmSelect()
+            let error = await expectError(.preconditionFailed) {
+                try await exchange.publishConfirmed(Message(body: body), routingKey: queue.name)
+            }
+            #expect(error?.replyText?.contains("larger than configured max size") == true)
+            #expect(try await connection.answers())
+        }
     }
 
     private func roundTrip(size: Int, frameMax: UInt32) async throws {

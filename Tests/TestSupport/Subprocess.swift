@@ -30,10 +30,9 @@ public enum Subprocess {
         return try await run(probe, arguments)
     }
 
-    /// Runs a script with the Python that has pika, which `scripts/test.sh` names.
+    /// Runs a script with the Python that has pika, which `scripts/test.sh` names; its first argument is the broker's URI.
     public static func python(_ script: String, _ arguments: String...) async throws -> String {
-        let settings = [try TestBroker.host, String(try TestBroker.plainPort)]
-        return try await run(TestBroker.variable("RABBITMQ_TEST_PYTHON"), ["-c", script] + settings + arguments)
+        try await run(TestBroker.variable("RABBITMQ_TEST_PYTHON"), ["-c", script, TestBroker.uri] + arguments)
     }
 
     /// Runs `rabbitmqctl` for the test broker.

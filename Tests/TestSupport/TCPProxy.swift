@@ -22,8 +22,9 @@ public final class TCPProxy: Sendable {
     /// Where to connect to instead of the broker, at 127.0.0.1.
     public let port: Int
 
-    /// - Parameter target: The port of the broker on 127.0.0.1.
+    /// - Parameter target: The port on the test broker's host.
     public init(target: Int) throws {
+        let broker = try SocketAddress(host: TestBroker.host, port: target)
         let listener = try Self.check(socket(AF_INET, Self.streamSocket, 0), "socket")
         var address = Self.loopback(port: 0)
         try Self.check(Self.withAddress(&address) { bind(listener, $0, $1) }, "bind")
@@ -34,7 +35,7 @@ public final class TCPProxy: Sendable {
         var ends: [CInt] = [0, 0]
         try Self.check(socketpair(AF_UNIX, Self.streamSocket, 0, &ends), "socketpair")
         wakeUp = ends[1]
-        let relay = Relay(listener: listener, wakeUp: ends[0], target: UInt16(target))
+        let relay = Relay(listener: listener, wakeUp: ends[0], target: broker)
         Thread.detachNewThread { [self] in run(relay) }
     }
 
@@ -143,12 +144,12 @@ private struct Pair {
 private final class Relay: @unchecked Sendable {
     let listener: CInt
     let wakeUp: CInt
-    let target: UInt16
+    let target: SocketAddress
     var pairs: [Pair] = []
     var bytesToClient = 0
     private var buffer = [UInt8](repeating: 0, count: 65536)
 
-    init(listener: CInt, wakeUp: CInt, target: UInt16) {
+    init(listener: CInt, wakeUp: CInt, target: SocketAddress) {
         self.listener = listener
         self.wakeUp = wakeUp
         self.target = target
@@ -218,10 +219,7 @@ private final class Relay: @unchecked Sendable {
         let client = Glibc.accept(listener, nil, nil)
         guard client >= 0 else { return }
         _ = fcntl(client, F_SETFD, FD_CLOEXEC)
-        let broker = socket(AF_INET, TCPProxy.streamSocket, 0)
-        var address = TCPProxy.loopback(port: target)
-        guard TCPProxy.withAddress(&address, { connect(broker, $0, $1) }) == 0 else {
-            close(broker)
+        guard let broker = try? target.connectedSocket() else {
             close(client)
             return
         }
@@ -243,12 +241,9 @@ private final class Relay: @unchecked Sendable {
 }
 
 extension TCPProxy {
-    /// A socket that is connected to a port of 127.0.0.1. Whoever calls has to close it.
+    /// A socket that is connected to a port on the test broker's host. Whoever calls has to close it.
     public static func connectedSocket(port: Int) throws -> CInt {
-        let descriptor = try check(socket(AF_INET, streamSocket, 0), "socket")
-        var address = loopback(port: UInt16(port))
-        try check(withAddress(&address) { connect(descriptor, $0, $1) }, "connect")
-        return descriptor
+        try SocketAddress(host: TestBroker.host, port: port).connectedSocket()
     }
 
     /// How many bytes lie in a socket that nobody has read.

@@ -1,7 +1,7 @@
 internal import Foundation
 public import RabbitMQ
 
-/// The private broker that `scripts/test.sh` starts, as its environment variables describe it.
+/// The broker that `scripts/test.sh` starts or is pointed at, as its environment variables describe it.
 public enum TestBroker {
     /// A variable that `scripts/broker.sh env` prints.
     public static func variable(_ name: String) throws -> String {
@@ -20,14 +20,23 @@ public enum TestBroker {
         }
     }
 
-    /// The host, an address of the loopback.
-    public static var host: String { get throws { try variable("RABBITMQ_TEST_HOST") } }
+    /// Where the broker is, and who connects, as `scripts/broker.sh` prints it or `scripts/test.sh --uri` is told.
+    public static var uri: String { get throws { try variable("RABBITMQ_URI") } }
+
+    /// The host; an address of the loopback, unless the tests are pointed elsewhere.
+    public static var host: String { get throws { try ConnectionConfiguration(uri: uri).host } }
+
+    /// The user who connects.
+    public static var username: String { get throws { URLComponents(string: try uri)?.user ?? "guest" } }
+
+    /// The password of ``username``.
+    public static var password: String { get throws { URLComponents(string: try uri)?.password ?? "guest" } }
 
     /// Where the broker takes what ``configuration`` connects with.
-    public static var port: Int { get throws { usesTLS ? try tlsPort : try plainPort } }
+    public static var port: Int { get throws { try configuration.port } }
 
     /// Where the broker takes connections without TLS.
-    public static var plainPort: Int { get throws { Int(try variable("RABBITMQ_TEST_PORT")) ?? 0 } }
+    public static var plainPort: Int { get throws { try plainConfiguration.port } }
 
     /// Where the broker takes TLS.
     public static var tlsPort: Int { get throws { Int(try variable("RABBITMQ_TEST_TLS_PORT")) ?? 0 } }
@@ -54,13 +63,36 @@ public enum TestBroker {
     /// Where the broker is, with short timeouts, so that a test that hangs fails soon. Over TLS if `RABBITMQ_TEST_TLS` is 1.
     public static var configuration: ConnectionConfiguration {
         get throws {
-            var configuration = ConnectionConfiguration(host: try host, port: try port, tls: usesTLS ? try tls : nil)
+            var configuration = try asGiven
+            if usesTLS {
+                configuration.tls = try tls
+                configuration.port = try tlsPort
+            }
+            return configuration
+        }
+    }
+
+    /// Like ``configuration``, but without TLS.
+    public static var plainConfiguration: ConnectionConfiguration {
+        get throws {
+            let configuration = try asGiven
+            guard configuration.tls == nil else { throw NoPlainPort() }
+            return configuration
+        }
+    }
+
+    private static var asGiven: ConnectionConfiguration {
+        get throws {
+            var configuration = try ConnectionConfiguration(uri: uri)
             configuration.connectTimeout = .seconds(20)
             configuration.callTimeout = .seconds(20)
             configuration.connectionName = "rabbitmq-swift tests"
             return configuration
         }
     }
+
+    /// The tests were pointed at a port with TLS.
+    public struct NoPlainPort: Error {}
 
     /// A name for a broker object that no other test has.
     public static func uniqueName(_ prefix: String) -> String { "test.\(prefix).\(UUID().uuidString)" }

@@ -77,8 +77,8 @@ extension Link {
             logger.warning(
                 "nothing is read from the connection: messages wait for consumers that don't take them",
                 metadata: [
-                    "queue": "\(slow.prefix(5).map(\.queue).joined(separator: ", "))",
-                    "consumer-tag": "\(slow.prefix(5).map(\.tag).joined(separator: ", "))",
+                    "queue": "\(slow.prefix(5).map { $0.queue.printable() }.joined(separator: ", "))",
+                    "consumer-tag": "\(slow.prefix(5).map { $0.tag.printable() }.joined(separator: ", "))",
                     "bytes": "\(waiting)",
                 ]
             )

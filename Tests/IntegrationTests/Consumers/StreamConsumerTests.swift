@@ -13,8 +13,14 @@ struct StreamConsumerTests {
                 arguments: ["x-queue-type": "stream"]
             )
             do {
-                let exchange = try await channel.declareExchange("")
-                for number in 0..<20 { try await exchange.publish(Message("\(number)"), routingKey: queue.name) }
+                // Confirmed, so that what a consumer finds doesn't depend on how soon the stream has them.
+                try await connection.withChannel { channel in
+                    try await channel.confirmSelect()
+                    let exchange = try await channel.declareExchange("")
+                    for number in 0..<20 {
+                        try await exchange.publishConfirmed(Message("\(number)"), routingKey: queue.name)
+                    }
+                }
                 try await channel.setQos(prefetchCount: 100)
                 try await body(channel, queue)
             } catch {

@@ -104,7 +104,11 @@ extension UnderLoad {
             }
         }
 
-        @Test("a call on another channel is answered while reading is paused", arguments: [4 << 20, 64 << 10])
+        @Test(
+            "a call on another channel is answered while reading is paused",
+            .needsPlainPort,
+            arguments: [4 << 20, 64 << 10]
+        )
         func callWhilePaused(highWater: Int) async throws {
             let descriptor = try TCPProxy.connectedSocket(port: TestBroker.plainPort)
             var configuration = try TestBroker.configuration

@@ -6,7 +6,10 @@ import Testing
 
 @Suite("Reference: connections", .timeLimit(.minutes(1)))
 struct ConnectionRows {
-    @Test("row 1: connect takes host, port, user, password and virtual host, with the reference's defaults")
+    @Test(
+        "row 1: connect takes host, port, user, password and virtual host, with the reference's defaults",
+        .needsPlainPort
+    )
     func connect() async throws {
         let defaults = ConnectionConfiguration()
         #expect(defaults.host == "localhost")
@@ -15,9 +18,9 @@ struct ConnectionRows {
         let connection = try await Connection.connect(
             host: TestBroker.host,
             port: TestBroker.plainPort,
-            username: "guest",
-            password: "guest",
-            virtualHost: "/"
+            username: TestBroker.username,
+            password: TestBroker.password,
+            virtualHost: TestBroker.plainConfiguration.virtualHost
         )
         #expect(connection.serverProperties["product"]?.stringValue == "RabbitMQ")
         #expect(try await connection.answers())
@@ -26,7 +29,7 @@ struct ConnectionRows {
         await connection.close()
     }
 
-    @Test("row 1: the broker knows the client's capabilities, name and properties")
+    @Test("row 1: the broker knows the client's capabilities, name and properties", .needsRabbitmqctl)
     func clientProperties() async throws {
         var configuration = try TestBroker.configuration
         let name = TestBroker.uniqueName("connection")
@@ -74,7 +77,7 @@ struct ConnectionRows {
         }
     }
 
-    @Test("row 1: an already connected socket is taken over, with TCP_NODELAY on")
+    @Test("row 1: an already connected socket is taken over, with TCP_NODELAY on", .needsPlainPort)
     func connectedSocket() async throws {
         let descriptor = try TCPProxy.connectedSocket(port: TestBroker.plainPort)
         var configuration = try TestBroker.configuration

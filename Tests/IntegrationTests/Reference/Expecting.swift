@@ -41,10 +41,16 @@ extension TestBroker {
     /// A configuration that connects through `proxy`.
     static func configuration(through proxy: TCPProxy, log: CapturedLog? = nil) throws -> ConnectionConfiguration {
         var configuration = try configuration
+        let host = configuration.host
+        configuration.host = "127.0.0.1"
+        if host != configuration.host, configuration.tls?.serverName == nil { configuration.tls?.serverName = host }
         configuration.port = proxy.port
         if let log { configuration.logger = log.logger }
         return configuration
     }
+
+    /// How large a body the broker takes: more than 64 MiB is not asked of any; from 4.0 on its default is 16 MiB.
+    static var hugeBody: Int { get async throws { try await BrokerVersion.current < .v4_0 ? 64 << 20 : 16 << 20 } }
 
     /// Lends a connection and a fresh exclusive queue to `body`, with the default exchange.
     static func withQueue<R>(

@@ -29,7 +29,7 @@ struct MessageRows {
             messageId: "id-1",
             timestamp: Date(timeIntervalSince1970: 1_700_000_000),
             type: "greeting",
-            userId: "guest",
+            userId: try TestBroker.username,
             appId: "tests"
         )
         let received = try await roundTrip(sent)

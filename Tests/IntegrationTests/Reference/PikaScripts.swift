@@ -1,9 +1,9 @@
-/// The other client's side of ``PikaTests``: Python, with pika. Arguments: host, port, queue.
+/// The other client's side of ``PikaTests``: Python, with pika. Arguments: URI, queue.
 enum PikaScripts {
     private static let connect = """
         import sys, json, decimal, datetime, calendar, pika, pika.data
-        host, port, queue = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-        connection = pika.BlockingConnection(pika.ConnectionParameters(host, port))
+        parameters, queue = pika.URLParameters(sys.argv[1]), sys.argv[2]
+        connection = pika.BlockingConnection(parameters)
         channel = connection.channel()
 
         """
@@ -45,7 +45,7 @@ enum PikaScripts {
             channel.basic_publish("", queue, bytes(range(256)), pika.BasicProperties(
                 content_type="text/plain", content_encoding="latin-1", headers=headers, delivery_mode=2, priority=9,
                 correlation_id="c" * 255, reply_to="replies", expiration="60000", message_id="m", timestamp=1700000000,
-                type="t", user_id="guest", app_id="python"))
+                type="t", user_id=parameters.credentials.username, app_id="python"))
             channel.basic_publish("", queue, b"", pika.BasicProperties())
             connection.close()
             """

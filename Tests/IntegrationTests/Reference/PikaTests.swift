@@ -3,7 +3,7 @@ import RabbitMQ
 import TestSupport
 import Testing
 
-@Suite("Against another client: pika", .timeLimit(.minutes(1)))
+@Suite("Against another client: pika", .needsPlainPort, .timeLimit(.minutes(1)))
 struct PikaTests {
     /// A queue that another connection may use too, lent to `body`.
     private func withSharedQueue(_ body: (Queue, Exchange) async throws -> Void) async throws {
@@ -53,7 +53,7 @@ struct PikaTests {
     func pikaReads() async throws {
         try await withSharedQueue { queue, exchange in
             let headers = Table(uniqueKeysWithValues: Self.read.map { ($0.key, $0.value) })
-            let message = Message(
+            let message = try Message(
                 body: Array(0...255),
                 headers: headers,
                 contentType: "text/plain",
@@ -66,7 +66,7 @@ struct PikaTests {
                 messageId: "m",
                 timestamp: Date(timeIntervalSince1970: 1_700_000_000),
                 type: "t",
-                userId: "guest",
+                userId: TestBroker.username,
                 appId: "swift"
             )
             try await exchange.publish(message, routingKey: queue.name)
@@ -74,14 +74,17 @@ struct PikaTests {
             _ = try await queue.channel.declareQueue(queue.name, passive: true)
             let output = try await Subprocess.python(PikaScripts.read, queue.name)
             let seen = try Message(output).json()
+            let isNewer = try await BrokerVersion.current >= .v4_0
             for (key, _, letter, json) in Self.read {
+                // RabbitMQ 4 keeps integers as AMQP 1.0 has them, and passes this one on as a signed one.
+                let letter = letter == "L" && isNewer ? "l" : letter
                 #expect(seen["headers"]?[key] == [.string(letter), json], "\(key)")
             }
             let properties: JSONValue = [
                 "content_type": "text/plain", "content_encoding": "latin-1", "delivery_mode": 2, "priority": 9,
                 "correlation_id": .string(String(repeating: "c", count: 255)), "reply_to": "replies",
-                "expiration": "60000", "message_id": "m", "timestamp": 1_700_000_000, "type": "t", "user_id": "guest",
-                "app_id": "swift",
+                "expiration": "60000", "message_id": "m", "timestamp": 1_700_000_000, "type": "t",
+                "user_id": .string(try TestBroker.username), "app_id": "swift",
             ]
             #expect(seen["properties"] == properties)
             #expect(seen["body"]?.stringValue == (0...255).map { String(format: "%02x", $0) }.joined())
@@ -143,7 +146,7 @@ struct PikaTests {
             #expect(message.messageId == "m")
             #expect(message.timestamp == Date(timeIntervalSince1970: 1_700_000_000))
             #expect(message.type == "t")
-            #expect(message.userId == "guest")
+            #expect(try message.userId == TestBroker.username)
             #expect(message.appId == "python")
 
             let bare = try #require(try await queue.get(noAck: true))

@@ -129,13 +129,13 @@ struct ServerCloseRows {
 
     @Test("row 14: errors that concern the whole connection end it with code, text and method")
     func connectionErrors() async throws {
-        let offences: [(ReplyCode, AMQPError.Code, String, @Sendable (Channel) async throws -> Void)] = [
-            (
-                .commandInvalid, .commandInvalid, "exchange.declare",
-                { _ = try await $0.declareExchange(TestBroker.uniqueName("type"), type: "no-such-type") }
-            ),
-            (.notImplemented, .notImplemented, "basic.qos", { try await $0.setQos(prefetchSize: 1) }),
+        var offences: [(ReplyCode, AMQPError.Code, String, @Sendable (Channel) async throws -> Void)] = [
+            (.notImplemented, .notImplemented, "basic.qos", { try await $0.setQos(prefetchSize: 1) })
         ]
+        if try await BrokerVersion.current < .v4_0 {
+            let commit: @Sendable (Channel) async throws -> Void = { try await Self.declareUnknownType($0) }
+            offences.append((.commandInvalid, .commandInvalid, "exchange.declare", commit))
+        }
         for (replyCode, code, method, commit) in offences {
             let connection = try await Connection.connect(TestBroker.configuration)
             let channel = try await connection.openChannel()
@@ -152,7 +152,22 @@ struct ServerCloseRows {
         }
     }
 
-    @Test("row 14: an operator's close, 320, gives its text")
+    @Test("row 14: an unknown type of exchange closes only the channel from 4.0 on", .needsBroker(.v4_0))
+    func unknownType() async throws {
+        let unknown = Offence(
+            code: .preconditionFailed,
+            replyCode: .preconditionFailed,
+            text: "no-such-type",
+            method: "exchange.declare"
+        ) { channel, _ in try await Self.declareUnknownType(channel) }
+        try await channelError(unknown)
+    }
+
+    private static func declareUnknownType(_ channel: Channel) async throws {
+        _ = try await channel.declareExchange(TestBroker.uniqueName("type"), type: "no-such-type")
+    }
+
+    @Test("row 14: an operator's close, 320, gives its text", .needsRabbitmqctl)
     func connectionForced() async throws {
         var configuration = try TestBroker.configuration
         let name = TestBroker.uniqueName("forced")

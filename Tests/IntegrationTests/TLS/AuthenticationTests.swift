@@ -3,7 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("Logging in")
+@Suite("Logging in", .needsBrokerScript)
 struct AuthenticationTests {
     private static func encrypted(_ identity: String? = nil) throws -> ConnectionConfiguration {
         var tls = try TestBroker.tls
@@ -12,11 +12,9 @@ struct AuthenticationTests {
     }
 
     private static func plain(_ username: String, _ password: String) throws -> ConnectionConfiguration {
-        ConnectionConfiguration(
-            host: try TestBroker.host,
-            port: try TestBroker.plainPort,
-            credentials: .plain(username: username, password: password)
-        )
+        var configuration = try TestBroker.plainConfiguration
+        configuration.credentials = .plain(username: username, password: password)
+        return configuration
     }
 
     @Test("as the one whom the client's certificate names")

@@ -3,7 +3,7 @@ import RabbitMQ
 import TestSupport
 import Testing
 
-@Suite("A server's certificate with an authority in between", .timeLimit(.minutes(1)))
+@Suite("A server's certificate with an authority in between", .needsBrokerScript, .timeLimit(.minutes(1)))
 struct CertificateChainTests {
     /// Makes an authority below the broker's, and a certificate that it signs, in a folder that is removed again.
     private func withChain(_ body: (_ folder: String) async throws -> Void) async throws {

@@ -2,7 +2,7 @@ import RabbitMQ
 import TestSupport
 import Testing
 
-@Suite("Several endpoints")
+@Suite("Several endpoints", .needsPlainPort)
 struct EndpointTests {
     @Test("are tried until one lets the client in")
     func second() async throws {
@@ -10,12 +10,13 @@ struct EndpointTests {
         let refuses = try RudeListener(.refuses)
         defer { for listener in [closes, refuses] { listener.stop() } }
         let log = CapturedLog()
-        var configuration = ConnectionConfiguration(endpoints: [
+        var configuration = try TestBroker.plainConfiguration
+        configuration.endpoints = [
             Endpoint(host: "127.0.0.1", port: refuses.port),
             Endpoint(host: "127.0.0.1", port: closes.port),
             Endpoint(host: "no-such-host.invalid"),
             Endpoint(host: try TestBroker.host, port: try TestBroker.plainPort),
-        ])
+        ]
         configuration.logger = log.logger
         configuration.connectTimeout = .seconds(8)
         try await within(.seconds(20), "the connection") { [configuration] in
@@ -64,10 +65,12 @@ struct EndpointTests {
         try await RudeListener.run(.closes) { listener in
             let broker = Endpoint(host: try TestBroker.host, port: try TestBroker.plainPort)
             let other = Endpoint(host: "127.0.0.1", port: listener.port)
-            var configuration = ConnectionConfiguration(endpoints: [broker, other])
-            configuration.credentials = .plain(username: "guest", password: "wrong")
+            var configuration = try TestBroker.plainConfiguration
+            configuration.endpoints = [broker, other]
+            let credentials = configuration.credentials
+            configuration.credentials = .plain(username: try TestBroker.username, password: "wrong")
             #expect(try await connectionError(configuration).code == .authenticationFailed)
-            configuration.credentials = .plain(username: "guest", password: "guest")
+            configuration.credentials = credentials
             configuration.virtualHost = "nowhere"
             #expect(try await connectionError(configuration).code == .notAllowed)
             #expect(!listener.isSpokenTo)
@@ -94,10 +97,11 @@ struct EndpointTests {
             $0.raw([0, 0, 0, 0])
         }
         try await RudeListener.run(.answers([start.bytes, close.bytes])) { ailing in
-            var configuration = ConnectionConfiguration(endpoints: [
+            var configuration = try TestBroker.plainConfiguration
+            configuration.endpoints = [
                 Endpoint(host: "127.0.0.1", port: ailing.port),
                 Endpoint(host: try TestBroker.host, port: try TestBroker.plainPort),
-            ])
+            ]
             configuration.connectTimeout = .seconds(8)
             try await Connection.withConnection(configuration) { _ in }
             #expect(ailing.isSpokenTo)
@@ -123,7 +127,11 @@ struct EndpointTests {
         #expect(orders.count > 1)
     }
 
-    @Test("may be IPv4 and IPv6, by address and by name", arguments: ["127.0.0.1", "::1", "localhost"])
+    @Test(
+        "may be IPv4 and IPv6, by address and by name",
+        .needsBrokerScript,
+        arguments: ["127.0.0.1", "::1", "localhost"]
+    )
     func families(host: String) async throws {
         var configuration = ConnectionConfiguration(host: host, port: try TestBroker.plainPort)
         configuration.connectTimeout = .seconds(8)
@@ -134,7 +142,7 @@ struct EndpointTests {
         ) { _ in }
     }
 
-    @Test("may be given as the URI that scripts/broker.sh prints")
+    @Test("may be given as the URI that scripts/broker.sh prints", .needsBrokerScript)
     func printedURI() async throws {
         let configuration = try ConnectionConfiguration(uri: try TestBroker.variable("RABBITMQ_URI"))
         #expect(configuration.virtualHost == "/")

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Tokens that the test signs (RFC 7519, HS256), and a broker of its own that takes nothing else.
-@Suite("OAuth 2 tokens")
+@Suite("OAuth 2 tokens", .needsBrokerScript)
 struct OAuthTests {
     private static let key = "746869732069732061207465737420736967"
 
@@ -36,10 +36,7 @@ struct OAuthTests {
 
     /// Starts a broker whose only backend is OAuth 2, lends its configuration, and stops it.
     private static func withBroker(_ body: (ConnectionConfiguration) async throws -> Void) async throws {
-        // `.build/broker/a/ctl` is the private broker's.
-        var root = URL(fileURLWithPath: try TestBroker.variable("RABBITMQ_TEST_CTL"))
-        for _ in 0..<4 { root.deleteLastPathComponent() }
-        let script = root.appendingPathComponent("scripts/broker.sh").path
+        let script = try TestBroker.variable("RABBITMQ_TEST_BROKER")
         let file = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
         try Data("auth_backends.1 = rabbit_auth_backend_oauth2\nauth_oauth2.resource_server_id = rabbitmq\n".utf8)
             .write(to: file)
@@ -123,6 +120,15 @@ struct OAuthTests {
         let token = try await Self.token(until: end)
         configuration.credentials = .plain(username: "", password: token)
         try await Connection.withConnection(configuration) { connection in
+            guard try BrokerVersion(of: connection) < .v4_3 else {
+                // 4.3 ends the connection with its token.
+                try await eventually("the connection is over", within: .seconds(20)) { connection.closeReason != nil }
+                let reason = try #require(connection.closeReason)
+                #expect(reason.replyCode == .connectionForced, "\(reason)")
+                #expect(reason.replyText?.contains("credential expired") == true, "\(reason)")
+                #expect(Date() > end - 1)
+                return
+            }
             try await eventually("the token is over", within: .seconds(20)) { Date() > end + 2 }
             let channel = try await connection.openChannel()
             let error = await #expect(throws: AMQPError.self) { _ = try await channel.declareQueue(exclusive: true) }

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What a caller can do wrong: nothing is sent then, and nothing asks on the terminal.
-@Suite("A TLS configuration that is wrong")
+@Suite("A TLS configuration that is wrong", .needsBrokerScript)
 struct TLSConfigurationFaultTests {
     typealias Identity = TLSConfiguration.ClientIdentity
 

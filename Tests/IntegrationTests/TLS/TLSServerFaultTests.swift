@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What a server can do wrong, each with the error that it gives, and within its deadline.
-@Suite("A server that is wrong about TLS")
+@Suite("A server that is wrong about TLS", .needsBrokerScript)
 struct TLSServerFaultTests {
     typealias Reason = TLSFailure.Reason
     typealias Step = TLSFailure.Step

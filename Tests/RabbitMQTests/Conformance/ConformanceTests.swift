@@ -79,8 +79,8 @@ struct ConformanceTests {
         var lines = [
             "# Conformance", "",
             "What of AMQP 0-9-1 and of RabbitMQ's extensions the library has, and the tests that prove it.", "",
-            "Written by the tests (`ConformanceTests`), which fail when it is stale. The tests run against RabbitMQ 3.10 and a",
-            "scripted peer.", "",
+            "Written by the tests (`ConformanceTests`), which fail when it is stale. The tests run against RabbitMQ 3.10, 4.0 and",
+            "4.3, and a scripted peer.", "",
         ]
         for area in ConformanceRow.Area.allCases {
             lines += ["## \(area.rawValue)", "", "| | In the library | Proved by |", "|---|---|---|"]
