@@ -78,7 +78,7 @@ extension ChannelReceiver {
     }
 
     private func refuse(_ error: AMQPError) {
-        logger.log(level: endLevel, "a message is too large", metadata: ["error": "\(error)"])
+        session.logEnd("a message is too large", error, consumers.hearing)
         session.beginClosing(error, replyCode: .contentTooLarge)
     }
 

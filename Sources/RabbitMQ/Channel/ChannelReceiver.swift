@@ -134,11 +134,8 @@ final class ChannelReceiver: ChannelInbox {
         handOver()
         session.state.withLock { $0.forgetConsumer(tag) }
         guard let consumer = consumers.retire(tag: tag) else { return }
-        logger.log(
-            level: consumer.hearsCancel ? .debug : .warning,
-            "the broker cancelled a consumer",
-            metadata: ["consumer-tag": "\(tag.printable())"]
-        )
+        let level: Logger.Level = consumer.hearsCancel ? .debug : .warning
+        logger.log(level: level, "the broker cancelled a consumer", metadata: ["consumer-tag": "\(tag.printable())"])
         consumer.end(
             AMQPError(
                 .consumerCancelled,
@@ -179,14 +176,6 @@ final class ChannelReceiver: ChannelInbox {
 
     // MARK: The end
 
-    /// At which level the reason for the channel's end is logged, before it ends: with the error that is thrown to those
-    /// who wait for something it is no news, unless a consumer ends of which nobody is told.
-    var endLevel: Logger.Level {
-        let hearing = consumers.hearing
-        let isHeard = hearing.some || session.closed.isAwaited || session.state.withLock { $0.isAwaited }
-        return isHeard && hearing.all ? .debug : .warning
-    }
-
     /// Ends the channel, and answers.
     ///
     /// - Returns: Whether a close of ours is on its way too, which is answered as well: until then the number is taken.
@@ -198,11 +187,7 @@ final class ChannelReceiver: ChannelInbox {
             methodID: close.methodID
         )
         if !isDiscarding {
-            logger.log(
-                level: endLevel,
-                "the broker closed a channel",
-                metadata: ["channel": "\(session.number)", "reason": "\(error)"]
-            )
+            session.logEnd("the broker closed a channel", error, consumers.hearing)
         }
         handOver()
         var isCrossing = false

@@ -177,6 +177,19 @@ final class ChannelSession: SettlementWriter, Sendable {
         }
     }
 
+    /// Logs why the channel is about to end: with the error that is thrown to those who wait for something it is no news,
+    /// unless a consumer ends of which nobody is told.
+    ///
+    /// - Parameter hearing: Whether some, and whether all, of the consumers tell somebody.
+    func logEnd(_ event: Logger.Message, _ error: AMQPError, _ hearing: (some: Bool, all: Bool)) {
+        let isHeard = hearing.some || closed.isAwaited || state.withLock { $0.isAwaited }
+        link.logger.log(
+            level: isHeard && hearing.all ? .debug : .warning,
+            event,
+            metadata: ["channel": "\(number)", "reason": "\(error)"]
+        )
+    }
+
     /// Makes the end known: to calls that wait, and to whoever waits for the end.
     ///
     /// - Parameter settle: Called with the reason that counts when nothing can be sent any more, before anybody knows:

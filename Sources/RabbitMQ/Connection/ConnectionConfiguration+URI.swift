@@ -30,7 +30,8 @@ extension ConnectionConfiguration {
     /// [query parameters](https://www.rabbitmq.com/docs/uri-query-parameters).
     ///
     /// - Parameter uri: The URI, percent-encoded.
-    /// - Throws: ``AMQPError/Code/invalidURI``; the message says what is bad at which character, and quotes nothing.
+    /// - Throws: ``AMQPError/Code/invalidURI``; the message says what is bad at which character, and what to write
+    ///   instead; it never shows the password.
     public init(uri: String) throws(AMQPError) {
         let parts = try URIReader(uri)
         self.init(
@@ -41,10 +42,24 @@ extension ConnectionConfiguration {
             tls: parts.usesTLS ? TLSConfiguration() : nil
         )
         var identity = URIIdentity()
-        for option in parts.options { try set(option, &identity) }
+        for option in parts.options {
+            guard Self.optionNames.contains(option.name) else {
+                throw URIReader.invalid(
+                    "\(parts.nameToShow(option.name)) is not known; known are \(Self.optionNames.joined(separator: ", "))",
+                    at: option.offset
+                )
+            }
+            try set(option, &identity)
+        }
         try setMechanism(parts.options.filter { $0.name == "auth_mechanism" })
         try identity.apply(to: &tls)
     }
+
+    private static let optionNames = [
+        "heartbeat", "connection_timeout", "channel_max", "frame_max", "connection_name", "name", "auth_mechanism",
+        "cacertfile", "certfile", "keyfile", "password", "verify", "depth", "server_name_indication",
+        "fail_if_no_peer_cert",
+    ]
 
     private mutating func set(_ option: URIReader.Option, _ identity: inout URIIdentity) throws(AMQPError) {
         switch option.name {
@@ -54,11 +69,9 @@ extension ConnectionConfiguration {
         case "frame_max": frameMax = UInt32(try option.number(in: 4096...131_072))
         case "connection_name", "name": connectionName = option.value
         case "auth_mechanism": break
-        case "cacertfile", "certfile", "keyfile", "password", "verify", "depth", "server_name_indication",
-            "fail_if_no_peer_cert":
+        default:
             guard tls != nil else { throw option.invalid("is for TLS: the URI must begin with amqps://") }
             try setTLS(option, &identity)
-        default: throw URIReader.invalid("an option is not known", at: option.offset)
         }
     }
 
@@ -134,7 +147,10 @@ extension URIReader.Option {
     func number(in range: ClosedRange<Int>) throws(AMQPError) -> Int {
         // Int takes a sign, too.
         guard value.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(value), range.contains(number)
-        else { throw invalid("is not a number from \(range.lowerBound) to \(range.upperBound)") }
+        else {
+            let hint = value.utf8.contains(UInt8(ascii: "?")) ? "; options are separated by '&'" : ""
+            throw invalid("is not a number from \(range.lowerBound) to \(range.upperBound)\(hint)")
+        }
         return number
     }
 }

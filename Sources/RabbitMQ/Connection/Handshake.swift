@@ -162,6 +162,16 @@ struct Handshake {
             methodID: close.methodID,
             closedConnection: true
         )
+        if case .awaitsOpenOk = step, wishes.virtualHost.isEmpty, !error.isRetryable {
+            return AMQPError(
+                error.code,
+                "\(error.message); the virtual host has the empty name, which a URI means that ends with '/': leave "
+                    + "the final slash out for the virtual host '/', or write it as /%2f",
+                replyCode: error.replyCode,
+                replyText: close.replyText,
+                method: error.method
+            )
+        }
         guard case .awaitsTune = step, error.replyCode == .accessRefused else { return error }
         return AMQPError(
             .authenticationFailed,

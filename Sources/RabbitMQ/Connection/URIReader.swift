@@ -2,8 +2,8 @@ internal import Glibc
 
 /// Reads an AMQP URI: bytes in, parts out, and for a bad one what is bad and where.
 ///
-/// Its errors quote nothing of the URI. Where a character that should have been encoded shifts the parts, any of them may
-/// hold a piece of the password.
+/// Its errors quote nothing of the URI but signs that separate, and names of options that can't be a password. Where a
+/// character that should have been encoded shifts the parts, any of them may hold a piece of the password.
 /// RabbitMQ: [URI specification](https://www.rabbitmq.com/docs/uri-spec); RFC 3986.
 struct URIReader {
     struct Option: Equatable {
@@ -29,7 +29,11 @@ struct URIReader {
         bytes = Array(uri.utf8)
         try readScheme()
         let authority = take { $0 == "/" || $0 == "?" || $0 == "#" }
-        try readAuthority(authority)
+        do throws(AMQPError) {
+            try readAuthority(authority)
+        } catch {
+            throw cutShort(authority) ?? error
+        }
         if isNext("/") {
             next += 1
             let path = take { $0 == "?" || $0 == "#" }
@@ -43,7 +47,7 @@ struct URIReader {
         }
         if isNext("?") {
             next += 1
-            try readQuery(take { $0 == "#" })
+            try readQuery(take { $0 == "#" }, behind: authority)
         }
         if next < bytes.count {
             throw Self.invalid("a '#' begins a fragment, which an AMQP URI doesn't have; elsewhere write %23", at: next)
@@ -52,6 +56,19 @@ struct URIReader {
 
     static func invalid(_ what: String, at offset: Int) -> AMQPError {
         AMQPError(.invalidURI, "\(what) (at character \(offset + 1) of the URI)")
+    }
+
+    /// What is wrong if there is an `@` only behind the first sign that ends user and host: that sign was meant for a part of
+    /// the password.
+    private func cutShort(_ authority: Range<Int>) -> AMQPError? {
+        let rest = bytes[authority.upperBound...]
+        guard !bytes[authority].contains(where: { $0 == "@" }), rest.contains(where: { $0 == "@" }),
+            let sign = rest.first
+        else { return nil }
+        return Self.invalid(
+            "a '\(Unicode.Scalar(sign))' stands before the '@'; in a user name or password write \(URICure.escape(sign))",
+            at: authority.upperBound
+        )
     }
 
     // MARK: Parts
@@ -65,17 +82,21 @@ struct URIReader {
                 return
             }
         }
-        throw Self.invalid("it begins neither with amqp:// nor with amqps://", at: 0)
+        throw Self.invalid("it begins neither with amqp:// nor with amqps://\(URICure.scheme(of: bytes))", at: 0)
     }
 
     private mutating func readAuthority(_ range: Range<Int>) throws(AMQPError) {
         var place = range
         if let at = range.first(where: { bytes[$0] == "@" }) {
             if let second = (at + 1..<range.upperBound).first(where: { bytes[$0] == "@" }) {
-                throw Self.invalid("there is a second '@'; in a user name or password write %40", at: second)
+                let hosts = (at..<second).contains { bytes[$0] == "," } ? "; \(URICure.severalHosts)" : ""
+                throw Self.invalid("there is a second '@'; in a user name or password write %40\(hosts)", at: second)
             }
             try readUser(range.lowerBound..<at)
             place = at + 1..<range.upperBound
+        }
+        if let comma = place.first(where: { bytes[$0] == "," || bytes[$0] == ";" }) {
+            throw Self.invalid("there is more than one host; \(URICure.severalHosts)", at: comma)
         }
         var portRange: Range<Int>?
         if place.first.map({ bytes[$0] == "[" }) == true {
@@ -106,11 +127,10 @@ struct URIReader {
         var port = 0
         for index in range {
             guard case "0"..."9" = bytes[index] else {
-                throw Self.invalid(
-                    "the port is not a number; '/', '?' and ':' in a password must be percent-encoded, and an IPv6 "
-                        + "address must stand in brackets",
-                    at: index
-                )
+                let isAddress = range.contains { bytes[$0] == ":" }
+                let cure =
+                    isAddress ? "an IPv6 address must stand in brackets, as in [::1]" : "it stands behind the ':'"
+                throw Self.invalid("the port is not a number; \(cure)", at: index)
             }
             port = min(port * 10 + Int(bytes[index] - 0x30), 100_000)
         }
@@ -131,12 +151,18 @@ struct URIReader {
         return text
     }
 
-    private mutating func readQuery(_ range: Range<Int>) throws(AMQPError) {
+    private mutating func readQuery(_ range: Range<Int>, behind authority: Range<Int>) throws(AMQPError) {
         var start = range.lowerBound
         while start < range.upperBound {
             let end = (start..<range.upperBound).first { bytes[$0] == "&" } ?? range.upperBound
             guard let equals = (start..<end).first(where: { bytes[$0] == "=" }) else {
-                throw Self.invalid("an option has no '='", at: start)
+                if virtualHost == nil, bytes[start..<end].contains(where: { $0 == "@" }),
+                    let error = cutShort(authority)
+                {
+                    throw error
+                }
+                let name = (try? decode(start..<end, "an option")).map { nameToShow($0) } ?? "an option"
+                throw Self.invalid("\(name) has no '='", at: start)
             }
             let option = Option(
                 name: try decode(start..<equals, "the name of an option"),
@@ -145,11 +171,22 @@ struct URIReader {
             )
             // Of mechanisms there may be several to choose from.
             guard option.name == "auth_mechanism" || !options.contains(where: { $0.name == option.name }) else {
-                throw Self.invalid("an option stands there twice", at: start)
+                throw Self.invalid("\(nameToShow(option.name)) stands there twice", at: start)
             }
             options.append(option)
             start = end + 1
         }
+    }
+
+    /// How an option is called in an error: by its name, unless that might be the password or hold it.
+    func nameToShow(_ name: String) -> String {
+        func isLike(_ secret: String?, from length: Int) -> Bool {
+            guard let secret, secret.count >= length else { return false }
+            return name.contains(secret) || secret.contains(name)
+        }
+        // A short user name is in many a word.
+        let isSecret = name.isEmpty || isLike(password, from: 1) || isLike(username, from: 4)
+        return isSecret ? "an option" : "the option \(name.printable(40))"
     }
 
     // MARK: Bytes
@@ -172,7 +209,12 @@ struct URIReader {
             case "%":
                 guard index + 2 < range.upperBound, let high = Self.hex(bytes[index + 1]),
                     let low = Self.hex(bytes[index + 2])
-                else { throw Self.invalid("in \(what) a '%' is not followed by two hexadecimal digits", at: index) }
+                else {
+                    throw Self.invalid(
+                        "in \(what) a '%' is not followed by two hexadecimal digits; the sign itself is written %25",
+                        at: index
+                    )
+                }
                 guard high | low != 0 else { throw Self.invalid("\(what) holds a NUL character", at: index) }
                 decoded.append(high << 4 | low)
                 index += 3
@@ -180,7 +222,8 @@ struct URIReader {
             case "a"..."z", "A"..."Z", "0"..."9": break
             default:
                 guard Self.plain.contains(byte) || others.utf8.contains(byte) else {
-                    throw Self.invalid("\(what) holds a character that must be percent-encoded", at: index)
+                    let cure = URICure.encoding(of: byte).map { ": \($0)" } ?? ""
+                    throw Self.invalid("\(what) holds a character that must be percent-encoded\(cure)", at: index)
                 }
             }
             decoded.append(byte)

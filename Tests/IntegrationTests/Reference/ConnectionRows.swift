@@ -118,6 +118,17 @@ struct ConnectionRows {
         #expect(errors.count == 0)
     }
 
+    @Test("row 1: a URI that ends with a slash names the empty virtual host, which the error explains")
+    func finalSlash() async throws {
+        let place = "\(try TestBroker.host):\(try TestBroker.plainPort)"
+        let error = await expectError(.notAllowed) {
+            try await Connection.connect(ConnectionConfiguration(uri: "amqp://guest:guest@\(place)/"))
+        }
+        #expect(error?.message.contains("leave the final slash out") == true, "\(String(describing: error))")
+        let configuration = try ConnectionConfiguration(uri: "amqp://guest:guest@\(place)")
+        try await Connection.withConnection(configuration) { _ in }
+    }
+
     @Test("row 3: one call gives a connection and a channel, and closes what it opened if it fails")
     func connectAndOpenChannel() async throws {
         let (connection, channel) = try await Connection.connectAndOpenChannel(TestBroker.configuration)

@@ -18,12 +18,13 @@ struct HandshakeTests {
         channelMax: UInt16 = 2047,
         frameMax: UInt32 = 131_072,
         heartbeat: UInt16 = 60,
-        clientProperties: Table = ["product": "a client"]
+        clientProperties: Table = ["product": "a client"],
+        virtualHost: String = "/v"
     ) -> Handshake.Wishes {
         Handshake.Wishes(
             mechanism: "PLAIN",
             response: [0, 65, 0, 66],
-            virtualHost: "/v",
+            virtualHost: virtualHost,
             channelMax: channelMax,
             frameMax: frameMax,
             heartbeat: heartbeat,
@@ -163,6 +164,25 @@ struct HandshakeTests {
         }
         #expect(error.code == AMQPError.Code(replyCode: ReplyCode(rawValue: code)))
         #expect(error.replyCode?.rawValue == code)
+    }
+
+    @Test(arguments: ["", "v"])
+    func `a virtual host of the empty name that is refused is explained`(virtualHost: String) {
+        var handshake = Handshake(Self.wishes(virtualHost: virtualHost))
+        _ = handshake.receive(.connectionStart(Self.start))
+        _ = handshake.receive(tune(2047, 131_072, 60))
+        let text = "NOT_ALLOWED - vhost \(virtualHost) not found"
+        let close = ServerMethod.Close(replyCode: 530, replyText: text, classID: 10, methodID: 40)
+        guard case .refused(let error) = handshake.receive(.connectionClose(close)) else {
+            Issue.record("no refusal")
+            return
+        }
+        #expect(error.code == .notAllowed)
+        #expect(error.replyText == text)
+        #expect(error.method?.name == "connection.open")
+        #expect(error.message.hasPrefix(text))
+        #expect(error.message.contains("leave the final slash out") == virtualHost.isEmpty)
+        #expect(error.isConnectionFatal && !error.isRetryable && !error.isRecoverable)
     }
 
     @Test func `a peer that goes away and can't tell of bad credentials is understood by what it was told last`() {

@@ -196,6 +196,36 @@ struct URITests {
         #expect(error?.message.contains("(at character \(character) of the URI)") == true, "\(error?.message ?? "")")
     }
 
+    /// The URI, and what its error says of how to mend it.
+    static let cures: [(String, String)] = [
+        ("amqp://u:pa#ss@h", "a '#' stands before the '@'; in a user name or password write %23"),
+        ("amqp://u:pa?ss@h", "write %3F"), ("amqp://u:pa/ss@h", "write %2F"), ("amqp://u:12?ss@h", "write %3F"),
+        ("amqp://u:12#ss@h", "write %23"), ("amqp://u:12/3/4@h", "%2f"), ("amqp://u#x:p@h", "write %23"),
+        ("amqp://u:p@ss@h", "write %40"), ("amqp://u:pa%ss@h", "the sign itself is written %25"),
+        ("amqp://u:p:q@h", "a ':' is written %3A"), ("amqp://u:p q@h", "a space is written %20"),
+        ("amqp://u:p[q@h", "a '[' is written %5B"), ("amqp://u:p@h\n", "a line feed is written %0A"),
+        ("amqp://u:p@a:1,b:2/v", "several hosts go to the configuration's `endpoints`"),
+        ("amqp://a,b", "`endpoints`"), ("amqp://a;b", "`endpoints`"), ("amqp://u:p@a,u:p@b", "`endpoints`"),
+        ("amqp://a,amqp://b", "`endpoints`"), ("amqp://[::1],[::2]:7", "`endpoints`"),
+        ("amqp://::1", "as in [::1]"), ("amqp://2001:db8::7:5672/", "as in [::1]"), ("amqp://h:abc", "behind the ':'"),
+        ("amqp://h?nonsense=1", "the option nonsense is not known; known are heartbeat, "),
+        ("amqp://u:p@h?heartBeat=1", "the option heartBeat is not known"),
+        ("amqp://h?connection_name=a@b&x=1", "the option x is not known"),
+        ("amqp://h?heartbeat", "the option heartbeat has no '='"),
+        ("amqp://h?connection_name=a@b&heartbeat", "the option heartbeat has no '='"),
+        ("amqp://h?heartbeat=1&heartbeat=2", "the option heartbeat stands there twice"),
+        ("amqp://h?heartbeat=1?frame_max=8192", "separated by '&'"),
+        ("", "it is empty"), ("h:5672", "put one of them before it"), ("u:p@h", "put one of them before it"),
+        ("http://h:15672", "but with http://"), ("mqtt://h", "but with mqtt://"), (" amqp://h", "white space"),
+    ]
+
+    @Test("that are bad say what to write instead", arguments: cures)
+    func cured(uri: String, cure: String) {
+        let error = #expect(throws: AMQPError.self) { try ConnectionConfiguration(uri: uri) }
+        #expect(error?.code == .invalidURI)
+        #expect(error?.message.contains(cure) == true, "\(error?.message ?? "")")
+    }
+
     /// Each hides the word `hunter2`, wherever a password that was not encoded may shift it to.
     @Test(
         "that are bad never show the password",
@@ -204,6 +234,9 @@ struct URITests {
             "amqp://u:hunter2/x@h", "amqp://u:hunter2?x@h", "amqp://u:hunter2?hunter2=x@h", "amqp://u:hunter2#x@h",
             "amqp://u:hunter2%00@h", "amqp://u:hunter2 @h", "amqp://u:hunter2%ff@h", "hunter2", "amqp:u:hunter2@h",
             "amqp://u:hunter2@h?hunter2=1", "amqp://u:12?hunter2@h", "amqps://u:hunter2@h?verify=hunter2",
+            "amqp://u:hunter2@a,b", "amqp://u:hunter2@a,u:hunter2@b", "amqp://u:hunter2,x@y@h", "hunter2://u@h",
+            "amqp://u:hunter2@h?hunter2", "amqp://u:hunter2@h?x=1&hunter2=1&hunter2=1", "amqp://hunter2@h?hunter2=1",
+            "amqp://u:hunter2@h?hunt=1&hunt=1&hunter2", "amqp://u:hunter2@h/v?xhunter2x=1",
             "amqps://h?password=hunter2", "amqps://h?password=hunter2&password=hunter2", "amqp://[hunter2]",
         ]
     )
