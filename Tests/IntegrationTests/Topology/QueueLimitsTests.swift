@@ -113,6 +113,9 @@ struct QueueLimitsTests {
                     return false
                 } catch AMQPError.Code.undeliverable {
                     return true
+                } catch AMQPError.Code.nacked {
+                    // It was on its way to the queue when that went.
+                    return false
                 }
             }
         }
