@@ -5,11 +5,29 @@ extension ScriptedPeer {
         public var channelMax: UInt16 = 2047
         public var frameMax: UInt32 = 131_072
         public var heartbeat: UInt16 = 0
+        /// Which RabbitMQ it says that it is; none if nil.
+        public var version: String?
 
-        public init(channelMax: UInt16 = 2047, frameMax: UInt32 = 131_072, heartbeat: UInt16 = 0) {
+        public init(
+            channelMax: UInt16 = 2047,
+            frameMax: UInt32 = 131_072,
+            heartbeat: UInt16 = 0,
+            version: String? = nil
+        ) {
             self.channelMax = channelMax
             self.frameMax = frameMax
             self.heartbeat = heartbeat
+            self.version = version
+        }
+
+        fileprivate var serverProperties: [UInt8] {
+            var writer = PeerWriter()
+            for (key, value) in version.map({ [("product", "RabbitMQ"), ("version", $0)] }) ?? [] {
+                writer.shortString(key)
+                writer.octet(UInt8(ascii: "S"))
+                writer.longString(value)
+            }
+            return writer.bytes
         }
     }
 
@@ -100,7 +118,7 @@ extension ScriptedPeer {
     /// Plays the broker's part of the opening.
     public func handshake(_ tune: Tune = Tune()) async throws {
         try await expectProtocolHeader()
-        try await sendStart()
+        try await sendStart(properties: tune.serverProperties)
         try await expect(.connectionStartOk, channel: 0)
         try await sendTune(tune)
         try await expect(.connectionTuneOk, channel: 0)

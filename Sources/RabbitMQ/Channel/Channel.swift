@@ -35,6 +35,11 @@ public final class Channel: Sendable {
 
     /// Limits how much the broker sends to consumers before they have acknowledged it.
     ///
+    /// What was sent, and not seen when its consumer ends, goes back to its queue. Quorum queues have a limit to how often a
+    /// message is delivered, 20 by default from RabbitMQ 4.0 on (``QueueArguments/deliveryLimit``). From 4.3 on what nobody
+    /// has seen doesn't count, unless connection or process are lost; in 4.0 to 4.2 each return counts: where consumers come
+    /// and go often there, such as one for each message, limit to what each will take, and be it 1.
+    ///
     /// RabbitMQ: [Consumer prefetch](https://www.rabbitmq.com/docs/consumer-prefetch).
     ///
     /// - Parameters:

@@ -79,7 +79,7 @@ extension ChannelReceiver {
 
     private func refuse(_ error: AMQPError) {
         session.logEnd("a message is too large", error, consumers.hearing)
-        session.beginClosing(error, replyCode: .contentTooLarge)
+        close(error, replyCode: .contentTooLarge)
     }
 
     /// Tells the link what the message takes that has begun.
@@ -149,6 +149,7 @@ extension ChannelReceiver {
             routingKey: get.routingKey,
             source: source
         )
+        defer { continueRetiring() }
         guard !call.reply.succeed(.message(incoming, messageCount: get.messageCount)) else { return }
         // Whoever asked is gone. Without acknowledgement the message is gone with it.
         if !source.noAck { session.requeue([get.deliveryTag]) }

@@ -26,6 +26,10 @@ final class ChannelReceiver: ChannelInbox {
     var late: [UInt64] = []
     /// What the link has been told that the message takes which has begun.
     @exclusivity(unchecked) var begunBytes = 0
+    /// What is waited for before the channel is closed, once it is to be.
+    var retirement: Retirement?
+    /// Consumers that have ended, whose messages may be left behind one that is being handled.
+    var leaving: [WeakConsumer] = []
     var exchanges = TextCache()
     var routingKeys = TextCache()
 
@@ -117,8 +121,9 @@ final class ChannelReceiver: ChannelInbox {
         if case .basicCancelOk(let tag) = method {
             // What came before it is still seen by a consumer without acknowledgement.
             handOver()
-            consumers.retireCancelled(tag: tag)
+            noteLeaving(consumers.retireCancelled(tag: tag))
         }
+        defer { continueRetiring() }
         guard !call.reply.succeed(.method(method)) else { return }
         // Whoever asked is gone.
         if case .basicConsumeOk = method { call.consumer?.cancelInBackground() }
@@ -134,6 +139,7 @@ final class ChannelReceiver: ChannelInbox {
         handOver()
         session.state.withLock { $0.forgetConsumer(tag) }
         guard let consumer = consumers.retire(tag: tag) else { return }
+        noteLeaving(consumer)
         let level: Logger.Level = consumer.hearsCancel ? .debug : .warning
         logger.log(level: level, "the broker cancelled a consumer", metadata: ["consumer-tag": "\(tag.printable())"])
         consumer.end(
@@ -220,5 +226,6 @@ final class ChannelReceiver: ChannelInbox {
         dropBegun()
         for consumer in consumers.removeAll() { consumer.end(error) }
         session.returns.end()
+        endRetiring()
     }
 }

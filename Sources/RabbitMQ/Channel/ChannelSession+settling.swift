@@ -43,9 +43,34 @@ extension ChannelSession {
         }
     }
 
-    /// Gives deliveries back to the broker that nobody will see; on a channel that is closed they are there already.
+    /// Gives deliveries back to the broker that nobody has seen; on a channel that is closed they are there already.
+    ///
+    /// By basic.nack, which RabbitMQ doesn't count towards a quorum queue's delivery limit from 4.3 on.
     func requeue(_ tags: some Sequence<UInt64>) {
-        for tag in tags { try? reject(tag, requeue: true, multiple: false, usesNack: false) }
+        do throws(AMQPError) {
+            try outbox.append { buffer throws(AMQPError) in
+                try state.withLock { state throws(AMQPError) in
+                    guard state.closeReason == nil else { return }
+                    // What is acknowledged already must not be rejected by `multiple`.
+                    writeAcknowledgements(&state, to: buffer)
+                    let (upTo, others) = state.settlements.giveBack(tags)
+                    if let upTo { try giveBack(upTo, multiple: true, &state, to: buffer) }
+                    for tag in others { try giveBack(tag, multiple: false, &state, to: buffer) }
+                }
+            }
+        } catch {
+            // The connection is being closed, or has ended: the broker has the deliveries again.
+        }
+    }
+
+    private func giveBack(
+        _ tag: UInt64,
+        multiple: Bool,
+        _ state: inout ChannelState,
+        to buffer: OutboundBuffer
+    ) throws(AMQPError) {
+        let rejection = Rejection(tag: tag, requeue: true, multiple: multiple, usesNack: true)
+        if !state.holdBack(.rejection(rejection)) { try write(rejection, to: buffer) }
     }
 
     /// The broker has answered a commit: what was settled and called meanwhile goes out, before any message.

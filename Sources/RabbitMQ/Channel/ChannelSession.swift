@@ -135,7 +135,7 @@ final class ChannelSession: SettlementWriter, Sendable {
 
     /// Closes with a handshake, also in a task that is cancelled; never for longer than the configuration's `closeTimeout`.
     func close() async {
-        beginClosing(AMQPError(.channelClosed, "the channel was closed by the application"))
+        closeInBackground()
         link.gauge.callBegan()
         defer { link.gauge.callEnded() }
         guard await closed.wait(atMost: link.configuration.closeTimeout) == nil else { return }
@@ -144,7 +144,14 @@ final class ChannelSession: SettlementWriter, Sendable {
 
     /// Closes without waiting for the broker.
     func closeInBackground() {
-        beginClosing(AMQPError(.channelClosed, "the channel was closed by the application"))
+        let error = AMQPError(.channelClosed, "the channel was closed by the application")
+        guard link.nackSparesLimit.load(ordering: .relaxed),
+            state.withLock({ $0.settlements.unsettledCount > 0 || $0.mayBeDeliveredTo })
+        else { return beginClosing(error) }
+        link.onQueue { link in
+            guard let receiver = link.receiver(of: self) else { return self.beginClosing(error) }
+            receiver.close(error)
+        }
     }
 
     /// Sends channel.close, unless the channel is closing or closed.
@@ -168,13 +175,7 @@ final class ChannelSession: SettlementWriter, Sendable {
     /// Ends without the broker's answer. The number stays taken until it comes.
     private func giveUp(_ error: AMQPError) {
         finish(error)
-        link.onQueue { link in
-            let index = Int(self.number)
-            guard link.inboxes.indices.contains(index), let receiver = link.inboxes[index] as? ChannelReceiver,
-                receiver.session === self
-            else { return }
-            receiver.end(error)
-        }
+        link.onQueue { $0.receiver(of: self)?.end(error) }
     }
 
     /// Logs why the channel is about to end: with the error that is thrown to those who wait for something it is no news,

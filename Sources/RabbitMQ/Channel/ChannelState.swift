@@ -140,6 +140,21 @@ struct ChannelState: Sendable {
         calls.lazy.compactMap(\.consumer).first { $0.tag == tag }
     }
 
+    /// Whether deliveries may come: for a consumer of which the broker may know, or for a call on its way.
+    var mayBeDeliveredTo: Bool {
+        guard case .open = phase else { return false }
+        return !consumerTags.isEmpty
+            || calls.contains { call in
+                switch call.method {
+                case .basicConsume, .basicCancel, .basicGet: true
+                default: false
+                }
+            }
+    }
+
+    /// Calls on their way whose answers bring, or are followed by, deliveries that need settling.
+    var callsForDeliveries: [PendingCall] { calls.filter { ($0.consumer?.source ?? $0.source)?.noAck == false } }
+
     /// The call that the channel itself answers next.
     var nextCall: PendingCall? { calls.first { !$0.isAnsweredApart } }
 

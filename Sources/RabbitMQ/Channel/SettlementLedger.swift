@@ -121,6 +121,27 @@ struct SettlementLedger {
         return .accepted
     }
 
+    /// Settles deliveries that nobody will see, for the caller to write, behind the acknowledgements. Those that don't wait
+    /// for it are left out.
+    ///
+    /// - Returns: Up to which one, at most, all that waited are among them, if they are more than one; and the others. So
+    ///   that what a consumer leaves costs one frame, mostly.
+    mutating func giveBack(_ tags: some Sequence<UInt64>) -> (upTo: UInt64?, others: ArraySlice<UInt64>) {
+        var given: [UInt64] = []
+        for tag in tags {
+            guard case .accepted = verdict(tag) else { continue }
+            settle(tag, multiple: false, as: isTransactional ? .settledForNow : .settled)
+            given.append(tag)
+        }
+        given.sort()
+        // What is settled within a transaction comes back with a rollback: each by itself.
+        let left = isTransactional ? 0 : oldestUnsettled
+        trim()
+        let end = left.map { left in given.firstIndex { $0 > left } ?? given.count } ?? given.count
+        guard end > 1 else { return (nil, given[...]) }
+        return (given[end - 1], given[end...])
+    }
+
     /// Gives the acknowledgements to write: one with `multiple` for all up to which everything is settled, one each for
     /// the others.
     mutating func takeAcknowledgements(_ write: (_ tag: UInt64, _ multiple: Bool) -> Void) {

@@ -1,3 +1,10 @@
+extension IncomingMessage {
+    /// Returns a message that nobody has failed to process: whoever did has been cancelled.
+    func giveBack() {
+        if source.isStream == true { try? ack() } else { try? nack(requeue: true) }
+    }
+}
+
 /// Returning messages that nobody will see to their queue.
 extension Consumer {
     func giveBack(_ runs: some Sequence<DeliveryRun>) {
@@ -13,6 +20,9 @@ extension Consumer {
         guard !source.noAck else { return }
         giveBack(messages.map(\.deliveryTag), like: messages.first)
     }
+
+    /// Gives back what was told apart by its tags alone.
+    func giveBack(_ tags: [UInt64]) { giveBack(tags, like: nil) }
 
     /// RabbitMQ closes the connection (540) when a stream's message is rejected, and keeps the message anyway.
     private func giveBack(_ tags: [UInt64], like first: IncomingMessage?) {

@@ -82,6 +82,16 @@ public final class Consumer: Sendable {
         end(nil)
     }
 
+    /// Ends the consumer before its channel does, has the broker send no more, and gives back what nobody has seen: also
+    /// what stands behind a message that is being handled. If that one's successor is taken at this very moment, it is given
+    /// back as well, and can't be settled any more: nothing can that is taken while the channel closes.
+    func retire(_ reason: AMQPError) {
+        if beginCancelling() { source.session.callInBackground(.basicCancel(consumerTag: tag, noWait: false)) }
+        let left = buffer.end(reason, cuts: true)
+        giveBack(buffer.unseenTags + left.flatMap(\.deliveryTags))
+        end(reason)
+    }
+
     private func beginCancelling() -> Bool {
         state.withLock { state in
             guard !state.isCancelling, !state.isCancelled else { return false }

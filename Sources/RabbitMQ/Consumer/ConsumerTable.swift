@@ -12,6 +12,7 @@ struct ConsumerTable {
         var tag: ShortTag?
     }
 
+    /// All that live, or whose cancelling is not answered.
     var all: [Consumer] { numbers.values.compactMap { lanes.intake($0)?.consumer } }
 
     /// Whether one has a tag that was not made up, which others may have too.
@@ -45,8 +46,9 @@ struct ConsumerTable {
     }
 
     /// Removes a consumer whose cancelling was answered, not one that has begun with its tag since.
-    mutating func retireCancelled(tag: String) {
-        if let lane = numbers[tag], lanes.intake(lane)?.consumer.isCancelling == true { retire(tag: tag) }
+    mutating func retireCancelled(tag: String) -> Consumer? {
+        guard let lane = numbers[tag], lanes.intake(lane)?.consumer.isCancelling == true else { return nil }
+        return retire(tag: tag)
     }
 
     /// Whether some, and whether all, of the consumers tell somebody when their channel ends.

@@ -10,6 +10,8 @@ final class DeliveryBuffer: Sendable {
 
     private struct State {
         var runs: Deque<DeliveryRun> = []
+        /// Runs that are being emptied.
+        var taken: [DeliveryRun] = []
         /// Emptied runs, to be filled again.
         var spare: [DeliveryRun] = []
         var waiters: [OneShot<Void>] = []
@@ -24,7 +26,13 @@ final class DeliveryBuffer: Sendable {
 
         /// Keeps an emptied run; a few are enough.
         mutating func keep(_ run: DeliveryRun) {
+            release(run)
+            run.clear()
             if spare.count < 2 { spare.append(run) }
+        }
+
+        mutating func release(_ run: DeliveryRun) {
+            if let index = taken.firstIndex(where: { $0 === run }) { taken.remove(at: index) }
         }
     }
 
@@ -81,7 +89,6 @@ final class DeliveryBuffer: Sendable {
     /// - Returns: A run that is not empty, or nil if the consumer has ended as it should.
     /// - Throws: The reason for another end, or `CancellationError`.
     func take(returning emptied: DeliveryRun?) async throws -> DeliveryRun? {
-        emptied?.clear()
         var emptied = emptied
         while true {
             switch tryTake(emptied) {
@@ -97,7 +104,10 @@ final class DeliveryBuffer: Sendable {
     private func tryTake(_ emptied: DeliveryRun?) -> Taken {
         let taken = state.withLock { state -> Taken in
             if let emptied { state.keep(emptied) }
-            if let run = state.runs.popFirst() { return .run(run) }
+            if let run = state.runs.popFirst() {
+                state.taken.append(run)
+                return .run(run)
+            }
             if let end = state.end { return .end(end) }
             let waiter = OneShot<Void>()
             state.waiters.append(waiter)
@@ -106,6 +116,12 @@ final class DeliveryBuffer: Sendable {
         if case .run(let run) = taken { gauge?.remove(run.footprint) }
         return taken
     }
+
+    /// Says that a run that was taken is being given back.
+    func release(_ run: DeliveryRun) { state.withLock { $0.release(run) } }
+
+    /// The tags of what is in runs that were taken, and nobody has seen.
+    var unseenTags: [UInt64] { state.withLock { $0.taken.flatMap(\.deliveryTags) } }
 
     /// Waits until there is something to take, or an end, or until the time has come.
     ///

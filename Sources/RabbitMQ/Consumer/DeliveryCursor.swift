@@ -83,6 +83,7 @@ final class DeliveryCursor {
         putDecoderDown()
         guard let run else { return }
         self.run = nil
+        consumer.buffer.release(run)
         consumer.giveBack([run])
     }
 }

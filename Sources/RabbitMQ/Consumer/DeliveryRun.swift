@@ -1,4 +1,5 @@
 internal import DequeModule
+internal import Synchronization
 
 /// Deliveries that came together for one consumer, mostly not decoded yet: copies of their frames, one behind the other;
 /// then where others lie in the chunk that they were received into; then those that came in several pieces, decoded.
@@ -8,7 +9,8 @@ internal import DequeModule
 ///
 /// `@unchecked Sendable` is safe because a run has one owner at a time: the link's queue fills it and hands it over
 /// through the buffer's lock, the consumer empties it and hands it back the same way. For the same reason its
-/// properties' exclusivity need not be checked at run time, once or twice a message.
+/// properties' exclusivity need not be checked at run time, once or twice a message. ``deliveryTags`` can be read under the
+/// buffer's lock while the consumer takes messages: of what it reads, only the count of those taken changes then.
 final class DeliveryRun: @unchecked Sendable {
     private let chunks: ChunkShelf
     /// Memory for copies of frames, while there are any.
@@ -27,6 +29,10 @@ final class DeliveryRun: @unchecked Sendable {
     @exclusivity(unchecked) private var offsets: ContiguousArray<Int32> = []
     @exclusivity(unchecked) private var index = 0
     @exclusivity(unchecked) private var decoded: Deque<IncomingMessage> = []
+    /// The tags of the decoded messages, also of those that were taken.
+    @exclusivity(unchecked) private var decodedTags: [UInt64] = []
+    /// How many messages were taken. Written by one thread, so that it costs no more than a plain variable.
+    private let taken = Atomic(0)
 
     /// About how many bytes of memory it takes.
     @exclusivity(unchecked) private(set) var footprint = 0
@@ -61,6 +67,7 @@ final class DeliveryRun: @unchecked Sendable {
     /// Appends a message.
     func append(_ message: IncomingMessage) {
         decoded.append(message)
+        decodedTags.append(message.deliveryTag)
         footprint += message.message.footprint
     }
 
@@ -106,6 +113,7 @@ final class DeliveryRun: @unchecked Sendable {
             copy(frames.base + other.position, count)
         }
         decoded.append(contentsOf: other.decoded)
+        decodedTags += other.decodedTags
         footprint += other.footprint
         other.clear()
         return true
@@ -135,6 +143,7 @@ final class DeliveryRun: @unchecked Sendable {
 
     @inline(__always)
     func popFirst(_ source: DeliverySource, _ decoder: DeliveryDecoder) throws(AMQPError) -> IncomingMessage? {
+        taken.store(taken.load(ordering: .relaxed) + 1, ordering: .relaxed)
         if position < copied, let copies {
             let frames = UnsafeRawPointer(copies.base + position)
             position += DeliveryDecoder.size(frames)
@@ -150,14 +159,15 @@ final class DeliveryRun: @unchecked Sendable {
     var deliveryTags: [UInt64] {
         var tags: [UInt64] = []
         if let copies {
-            var next = position
+            var next = 0
             while next < copied {
                 tags.append(DeliveryPeek.deliveryTag(copies.base + next))
                 next += DeliveryDecoder.size(copies.base + next)
             }
         }
-        if let base { tags += offsets[index...].map { DeliveryPeek.deliveryTag(base + Int($0)) } }
-        return tags + decoded.map(\.deliveryTag)
+        if let base { tags += offsets.map { DeliveryPeek.deliveryTag(base + Int($0)) } }
+        tags += decodedTags
+        return Array(tags.dropFirst(taken.load(ordering: .relaxed)))
     }
 
     func clear() {
@@ -171,5 +181,7 @@ final class DeliveryRun: @unchecked Sendable {
         copied = 0
         footprint = 0
         decoded.removeAll(keepingCapacity: decoded.count < 1024)
+        decodedTags.removeAll(keepingCapacity: decodedTags.count < 1024)
+        taken.store(0, ordering: .relaxed)
     }
 }

@@ -11,7 +11,7 @@ extension IncomingMessage {
     /// ```
     ///
     /// When the task is cancelled, or `body` throws `CancellationError`, the message goes back to its queue whatever the
-    /// policy. If `body` has settled it by itself, nothing more is sent. A message without acknowledgement (`noAck`) is
+    /// policy; from RabbitMQ 4.3 on that doesn't count towards a quorum queue's delivery limit, as failures do. If `body` has settled it by itself, nothing more is sent. A message without acknowledgement (`noAck`) is
     /// only given to `body`.
     ///
     /// - Parameters:
@@ -30,9 +30,12 @@ extension IncomingMessage {
         do {
             result = try await body(self)
         } catch {
-            let isCancelled = Task.isCancelled || error is CancellationError
             // What can't be settled any more is with the broker again; the error of the body says more.
-            try? settle(isCancelled ? .requeue : policy.disposition(of: self, after: error))
+            if Task.isCancelled || error is CancellationError {
+                giveBack()
+            } else {
+                try? settle(policy.disposition(of: self, after: error))
+            }
             throw error
         }
         try acknowledgeUnlessSettled()

@@ -35,6 +35,10 @@ extension Queue {
     ///
     /// AMQP 0-9-1, section 1.8.3.3. RabbitMQ: [Consumers](https://www.rabbitmq.com/docs/consumers).
     ///
+    /// What the consumer was sent and nobody has seen goes back to the queue when it ends. With a quorum queue of RabbitMQ
+    /// 4.0 to 4.2 that counts towards its ``QueueArguments/deliveryLimit``, so that consumers that come and go often want a
+    /// small limit (``Channel/setQos(prefetchSize:prefetchCount:global:)``).
+    ///
     /// - Parameter options: How the queue is consumed.
     /// - Returns: The messages.
     /// - Throws: ``AMQPError/Code/invalidArgument`` for options that contradict each other, or a tag that the channel uses

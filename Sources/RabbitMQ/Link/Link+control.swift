@@ -76,13 +76,14 @@ extension Link {
             }
             // The answer stands behind whatever waits for slow consumers.
             gauge.callBegan()
-            do throws(AMQPError) {
-                try outbox.conclude(
-                    .connectionClose(replyCode: 200, replyText: "Goodbye"),
-                    AMQPError(.connectionClosed, "the connection was closed by the application")
-                )
-            } catch {
-                end(error)
+            let reason = AMQPError(.connectionClosed, "the connection was closed by the application")
+            retireConsumers(reason) {
+                guard case .closing = self.phase else { return }
+                do throws(AMQPError) {
+                    try self.outbox.conclude(.connectionClose(replyCode: 200, replyText: "Goodbye"), reason)
+                } catch {
+                    self.end(error)
+                }
             }
         case .closing, .ended: return
         case .idle, .opening: end(AMQPError(.connectionClosed, "the connection was closed while it was opened"))

@@ -131,6 +131,8 @@ extension Link {
         case .send(let method): try outbox.send(method, channel: 0)
         case .agree(let parameters, let methods):
             self.parameters = parameters
+            let version = ServerVersion(parameters.serverProperties)
+            nackSparesLimit.store(version?.isAtLeast(4, 3) ?? false, ordering: .relaxed)
             for method in methods { try outbox.send(method, channel: 0) }
             scanner.frameMax = parameters.frameMax
             outbox.frameMax = parameters.frameMax

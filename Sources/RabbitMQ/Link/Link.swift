@@ -25,6 +25,8 @@ actor Link {
     nonisolated let decoders = DecoderShelf()
     nonisolated let chunks = ChunkShelf()
     nonisolated let begunMessages: BegunMessages
+    /// Whether the broker counts what a channel's end returns towards queues' delivery limits, and a basic.nack not.
+    nonisolated let nackSparesLimit = Atomic(false)
     private struct Registration: Sendable {
         let number: UInt16
         let makeInbox: @Sendable (_ hasPredecessor: Bool) -> any ChannelInbox

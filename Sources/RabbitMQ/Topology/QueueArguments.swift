@@ -45,7 +45,12 @@ public struct QueueArguments: Hashable, Sendable {
     public var deadLetterStrategy: DeadLetterStrategy?
 
     /// How often a message may be delivered again before it is dropped or dead-lettered, `x-delivery-limit`, from 0; -1
-    /// for no limit, from RabbitMQ 4.0. [q]
+    /// for no limit, from RabbitMQ 4.0, where 20 is the default. [q]
+    ///
+    /// A failure counts: ``IncomingMessage/reject(requeue:)``, a ``Disposition/requeue``, the end of a connection with the
+    /// message unsettled. What a consumer was sent and nobody has seen counts in RabbitMQ 4.0 to 4.2 too when it goes back,
+    /// so that a message may be dropped unseen: see ``Channel/setQos(prefetchSize:prefetchCount:global:)``. From 4.3 on it
+    /// doesn't, nor does ``IncomingMessage/nack(requeue:multiple:)``.
     public var deliveryLimit: Int?
 
     /// Whether one consumer gets everything while the others wait, `x-single-active-consumer`. [c q]

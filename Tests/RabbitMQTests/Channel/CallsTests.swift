@@ -129,9 +129,9 @@ struct CallsTests {
             getting.cancel()
             _ = await getting.result
             try await peer.send(PeerFrame.gotten([1], tag: 1))
-            var fields = try await peer.expect(.basicReject).fields
+            var fields = try await peer.expect(.basicNack).fields
             #expect(fields.longLong() == 1)
-            #expect(fields.octet() == 1)
+            #expect(fields.octet() == 2)
         }
     }
 
@@ -149,7 +149,7 @@ struct CallsTests {
                 let frame = try await peer.next()
                 methods.insert(try #require(frame.method))
             }
-            #expect(methods == [.basicCancel, .basicReject])
+            #expect(methods == [.basicCancel, .basicNack])
             try await peer.send(.basicCancelOk) { $0.shortString(tag) }
             let purging = Task { try await queue.purge() }
             try await peer.expect(.queuePurge)

@@ -131,6 +131,33 @@ struct SettlementLedgerTests {
         #expect(entries.lastTag == 20)
     }
 
+    @Test func `what is given back is one multiple as far as nothing else waits before it`() {
+        var ledger = ledger(1...60)
+        _ = ledger.acknowledge(1, multiple: false)
+        _ = take(&ledger)
+        var (upTo, others) = ledger.giveBack(2...60)
+        #expect(upTo == 60 && others.isEmpty)
+        #expect(ledger.unsettledCount == 0)
+        // One that is being handled keeps those behind it apart.
+        ledger = self.ledger(1...6)
+        (upTo, others) = ledger.giveBack([6, 5, 2, 1, 4])
+        #expect(upTo == 2 && Array(others) == [4, 5, 6])
+        #expect(ledger.acknowledge(3, multiple: false) == .accepted)
+        // One alone is no multiple, and what is settled is left out.
+        ledger = self.ledger([1])
+        (upTo, others) = ledger.giveBack([1, 1, 2, 0])
+        #expect(upTo == nil && Array(others) == [1])
+    }
+
+    @Test func `within a transaction each is given back by itself, and waits again after a rollback`() {
+        var ledger = ledger(1...3)
+        ledger.isTransactional = true
+        let (upTo, others) = ledger.giveBack(1...3)
+        #expect(upTo == nil && Array(others) == [1, 2, 3])
+        ledger.endTransaction(commits: false)
+        #expect(ledger.unsettledCount == 3)
+    }
+
     /// Plays at random, and compares with a set of what waits and what the broker was told.
     @Test(arguments: 1...40 as ClosedRange<UInt64>)
     func `at random, what is written is exactly what was settled`(seed: UInt64) {
@@ -152,7 +179,7 @@ struct SettlementLedgerTests {
             }
         }
         for _ in 0..<400 {
-            switch Int.random(in: 0..<7, using: &random) {
+            switch Int.random(in: 0..<8, using: &random) {
             case 0, 1, 2:
                 tag += Int.random(in: 0..<10, using: &random) == 0 ? UInt64.random(in: 2..<5000, using: &random) : 1
                 ledger.delivered(tag)
@@ -169,6 +196,14 @@ struct SettlementLedgerTests {
                 waits.subtract(meant)
             case 5:
                 write(&ledger)
+            case 6:
+                let chosen = waits.filter { _ in Int.random(in: 0..<3, using: &random) > 0 }
+                write(&ledger)
+                let (upTo, others) = ledger.giveBack(chosen.sorted().shuffled(using: &random))
+                let meant = Set(others).union(upTo.map { upTo in broker.filter { $0 <= upTo } } ?? [])
+                #expect(meant == chosen)
+                waits.subtract(meant)
+                broker.subtract(meant)
             default:
                 guard let chosen = waits.sorted().randomElement(using: &random) else { continue }
                 let multiple = Int.random(in: 0..<5, using: &random) == 0

@@ -113,7 +113,7 @@ struct TransactionTests {
             try await peer.send(.txCommitOk)
             try await committing.value
             try await peer.expect(.basicCancel)
-            var fields = try await peer.expect(.basicReject).fields
+            var fields = try await peer.expect(.basicNack).fields
             #expect(fields.longLong() == 3)
         }
     }

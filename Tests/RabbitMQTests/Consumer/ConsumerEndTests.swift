@@ -107,13 +107,8 @@ struct ConsumerEndTests {
                 }
             }
             try await consume()
-            var settled: [PeerMethod: [UInt64]] = [:]
-            for _ in 1...3 {
-                let frame = try await peer.next()
-                var fields = frame.fields
-                settled[try #require(frame.method), default: []].append(fields.longLong())
-            }
-            #expect(settled == [.basicAck: [1], .basicReject: [2, 3]])
+            let settled = try await peer.settlements(of: 1...3)
+            #expect(settled.acknowledged == [1] && settled.returned == [2, 3])
             #expect(connection.link.gauge.waitingBytes == 0)
         }
     }
@@ -132,29 +127,12 @@ struct ConsumerEndTests {
                 return tag
             }
             let tag = try await takeOne()
-            var isCancelled = false
-            var rejected: [UInt64] = []
-            var acked: [UInt64] = []
-            while !isCancelled || rejected.count < 4 || acked.isEmpty {
-                let frame = try await peer.next()
-                var fields = frame.fields
-                switch frame.method {
-                case .basicCancel:
-                    #expect(fields.shortString() == tag)
-                    isCancelled = true
-                case .basicAck: acked.append(fields.longLong())
-                case .basicReject:
-                    rejected.append(fields.longLong())
-                    #expect(fields.octet() == 1)
-                default: Issue.record("unexpected: \(frame)")
-                }
-            }
-            #expect(acked == [1])
-            #expect(rejected.sorted() == [2, 3, 4, 5])
+            let settled = try await peer.settlements(of: 1...5)
+            #expect(settled.cancelled == [tag])
+            #expect(settled.acknowledged == [1] && settled.returned == [2, 3, 4, 5])
             // What comes before the broker knows goes back too.
             try await peer.send(PeerFrame.delivery([1], tag: 6, consumer: tag))
-            var late = try await peer.expect(.basicReject).fields
-            #expect(late.longLong() == 6)
+            #expect(try await peer.settlements(of: 6...6).returned == [6])
             try await peer.send(.basicCancelOk, channel: 1) { $0.shortString(tag) }
         }
     }

@@ -1,0 +1,116 @@
+import RabbitMQ
+import TestSupport
+import Testing
+
+/// What a consumer was sent and nobody saw goes back to its queue. From RabbitMQ 4.0 on, quorum queues have a delivery
+/// limit of 20: in 4.0 to 4.2 every return counts, from 4.3 on a nack doesn't.
+@Suite("giving back what nobody saw", .timeLimit(.minutes(2)))
+struct GivingBackTests {
+    private static let count = 60
+
+    /// How a consumer leaves after its first message.
+    enum Leaving: CaseIterable {
+        case loop, loopOnItsOwnChannel, channel, connection, batches, decoded, task
+        case cancelledCallback, callbackOnClosedChannel, callbackOnClosedConnection
+    }
+
+    @Test("nothing unseen is lost to a quorum queue's delivery limit", arguments: Leaving.allCases)
+    func quorum(_ leaving: Leaving) async throws {
+        try await Scratch.use { scratch, connection, channel in
+            let queue = try await channel.declareQueue(scratch.queue(), arguments: ["x-queue-type": "quorum"])
+            try await channel.confirmSelect()
+            for number in 0..<Self.count {
+                try await channel.defaultExchange.publishConfirmed(Message("\(number)"), routingKey: queue.name)
+            }
+            var seen: Set<String> = []
+            // One each time, as long as there are any.
+            for _ in 0..<Self.count {
+                guard let text = try await Self.takeOne(of: queue.name, leaving) else { break }
+                seen.insert(text)
+            }
+            let version = connection.brokerVersion
+            if version >= (4, 0), version < (4, 3) {
+                #expect(seen.count > 20, "each can be returned twenty times")
+            } else {
+                #expect(seen.count == Self.count)
+            }
+        }
+    }
+
+    /// Takes one message and acknowledges it, while others wait behind it; nil if the queue is empty.
+    private static func takeOne(of queue: String, _ leaving: Leaving) async throws -> String? {
+        try await TestBroker.withChannel { connection, channel in
+            try await channel.setQos(prefetchCount: 100)
+            let queue = try channel.queue(queue)
+            do {
+                try await eventually("something is there", within: .seconds(3)) { try await queue.readyCount() > 0 }
+            } catch is ConditionTimeout {
+                return nil
+            }
+            switch leaving {
+            case .loop:
+                for try await message in try await queue.consume() { return try message.taken() }
+            case .loopOnItsOwnChannel:
+                let own = try await connection.openChannel()
+                try await own.setQos(prefetchCount: 100)
+                for try await message in try await own.queue(queue.name).consume() { return try message.taken() }
+            case .channel, .connection:
+                let deliveries = try await queue.consume()
+                var messages = deliveries.makeAsyncIterator()
+                let text = try await messages.next()?.taken()
+                if leaving == .channel { await channel.close() } else { await connection.close() }
+                return text
+            case .batches:
+                for try await batch in try await queue.consume().batches(count: 1, within: .seconds(1)) {
+                    return try batch.first?.taken()
+                }
+            case .decoded:
+                for try await message in try await queue.messages(of: Int.self) { return try message.message.taken() }
+            case .task:
+                let (texts, continuation) = AsyncStream.makeStream(of: String.self)
+                let task = Task {
+                    for try await message in try await queue.consume() {
+                        continuation.yield(try message.taken())
+                        try await Task.sleep(for: .seconds(60))
+                    }
+                }
+                let text = await texts.first { _ in true }
+                task.cancel()
+                await #expect(throws: CancellationError.self) { try await task.value }
+                return text
+            case .cancelledCallback, .callbackOnClosedChannel, .callbackOnClosedConnection:
+                let (texts, continuation) = AsyncStream.makeStream(of: String.self)
+                let (gate, opening) = AsyncStream.makeStream(of: Void.self)
+                let consumer = try await queue.consume { message in
+                    continuation.yield(try message.taken())
+                    for await _ in gate {}
+                }
+                defer { opening.finish() }
+                let text = await texts.first { _ in true }
+                switch leaving {
+                case .cancelledCallback: try await consumer.cancel()
+                case .callbackOnClosedChannel: await channel.close()
+                default: await connection.close()
+                }
+                return text
+            }
+            return nil
+        }
+    }
+}
+
+extension IncomingMessage {
+    /// Acknowledges it.
+    fileprivate func taken() throws -> String {
+        try ack()
+        return try text()
+    }
+}
+
+extension Connection {
+    /// Major and minor number of the broker's version.
+    var brokerVersion: (Int, Int) {
+        let parts = (serverProperties["version"]?.stringValue ?? "").split(separator: ".").map { Int($0) ?? 0 }
+        return (parts.first ?? 0, parts.dropFirst().first ?? 0)
+    }
+}

@@ -1,0 +1,32 @@
+import RabbitMQ
+import TestSupport
+import Testing
+
+@Suite("a message whose handler ends", .timeLimit(.minutes(1)))
+struct CancelledHandlerTests {
+    private struct Failure: Error {}
+
+    @Test(arguments: [true, false])
+    func `goes back by nack if it was cancelled, and by reject, which counts, if it failed`(cancelled: Bool)
+        async throws
+    {
+        try await ScriptedPeer.withChannel { peer, _, channel in
+            let deliveries = try await peer.consume(try await peer.declareQueue(on: channel))
+            try await peer.send(PeerFrame.delivery([1], tag: 1, consumer: deliveries.consumer.tag))
+            var iterator = deliveries.makeAsyncIterator()
+            let message = try #require(try await iterator.next())
+            let task = Task {
+                try await message.process(onError: .requeue) { _ in
+                    if !cancelled { throw Failure() }
+                    try await Task.sleep(for: .seconds(60))
+                }
+            }
+            if cancelled { task.cancel() }
+            await #expect(throws: (any Error).self) { try await task.value }
+            var fields = try await peer.expect(cancelled ? .basicNack : .basicReject).fields
+            #expect(fields.longLong() == 1)
+            #expect(fields.octet() == (cancelled ? 2 : 1))
+            withExtendedLifetime(iterator) {}
+        }
+    }
+}
