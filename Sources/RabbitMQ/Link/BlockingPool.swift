@@ -1,44 +1,51 @@
 internal import DequeModule
-internal import Synchronization
 
 /// Runs what blocks on a few threads of its own, first come, first served: Dispatch has a limited number of threads for all
 /// of the process, and whoever blocks many of them stops everything.
-final class BlockingPool: Sendable {
-    private struct State {
-        var waiting: Deque<@Sendable () -> Void> = []
-        var threads = 0
-    }
-
+///
+/// `@unchecked Sendable` is safe because all that changes is reached under the lock only.
+final class BlockingPool: @unchecked Sendable {
     private let name: String
     private let most: Int
-    private let state = Mutex(State())
+    private let linger: Duration
+    private let monitor = Monitor()
+    private var waiting: Deque<@Sendable () -> Void> = []
+    private var threads = 0
+    private var idle = 0
 
     /// - Parameters:
     ///   - name: The threads' name, at most 15 bytes.
-    ///   - most: How many threads there may be. There are none while there is nothing to do.
-    init(_ name: String, most: Int) {
+    ///   - most: How many threads there may be. They are made on demand.
+    ///   - linger: How long one that has nothing to do waits for something before it ends.
+    init(_ name: String, most: Int, linger: Duration = .seconds(1)) {
         self.name = name
         self.most = most
+        self.linger = linger
     }
 
-    var threadCount: Int { state.withLock { $0.threads } }
+    var threadCount: Int {
+        monitor.enter()
+        defer { monitor.leave() }
+        return threads
+    }
 
     /// Has `work` run when a thread is free.
     ///
     /// - Throws: `connectionFailed` if the system has no thread for it.
     func start(_ work: @escaping @Sendable () -> Void) throws(AMQPError) {
-        try state.withLock { state throws(AMQPError) in
-            if state.threads < most {
-                do throws(AMQPError) {
-                    try LibraryThread.start(name) { self.run() }
-                    state.threads += 1
-                } catch {
-                    // One that runs gets to it.
-                    guard state.threads > 0 else { throw error }
-                }
+        monitor.enter()
+        defer { monitor.leave() }
+        if idle <= waiting.count, threads < most {
+            do throws(AMQPError) {
+                try LibraryThread.start(name) { self.run() }
+                threads += 1
+            } catch {
+                // One that runs gets to it.
+                guard threads > 0 else { throw error }
             }
-            state.waiting.append(work)
         }
+        waiting.append(work)
+        monitor.signal()
     }
 
     /// Runs `work` when a thread is free, and waits for what it gives. Whoever is cancelled before has it not run at all.
@@ -49,14 +56,21 @@ final class BlockingPool: Sendable {
     }
 
     private func run() {
-        while let work = next() { work() }
-    }
-
-    private func next() -> (@Sendable () -> Void)? {
-        state.withLock { state in
-            let next = state.waiting.popFirst()
-            if next == nil { state.threads -= 1 }
-            return next
+        monitor.enter()
+        while true {
+            if let work = waiting.popFirst() {
+                monitor.leave()
+                work()
+                monitor.enter()
+                continue
+            }
+            let end = MonotonicTime.now + linger.nanoseconds
+            idle += 1
+            while waiting.isEmpty, MonotonicTime.now < end { monitor.sleep(until: end) }
+            idle -= 1
+            if waiting.isEmpty { break }
         }
+        threads -= 1
+        monitor.leave()
     }
 }

@@ -14,6 +14,9 @@ final class ConnectProgress: Sendable {
 
     func reach(_ next: Step) { step.withLock { $0 = next } }
 
+    /// Whether there is a connection, over which the link logs in.
+    var isLoggingIn: Bool { step.withLock { if case .loggingIn = $0 { true } else { false } } }
+
     func timedOut(after timeout: Duration) -> AMQPError {
         let prefix = "connecting took longer than \(timeout)"
         switch step.withLock({ $0 }) {

@@ -1,6 +1,5 @@
 internal import CRabbitMQ
 internal import Dispatch
-internal import Glibc
 
 /// The one timer behind all deadlines of the process: a thread of the library's own, which sleeps until the earliest.
 ///
@@ -11,36 +10,16 @@ internal import Glibc
 final class DeadlineTimer: @unchecked Sendable {
     static let shared = DeadlineTimer()
 
+    private let monitor = Monitor()
     private var deadlines = Deadlines()
     private var isRunning = false
-    private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    /// Wakes the thread for a deadline that is earlier than the one for which it sleeps.
-    private let isEarlier = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-
-    init() {
-        lock.initialize(to: pthread_mutex_t())
-        pthread_mutex_init(lock, nil)
-        var attributes = pthread_condattr_t()
-        pthread_condattr_init(&attributes)
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-        isEarlier.initialize(to: pthread_cond_t())
-        pthread_cond_init(isEarlier, &attributes)
-        pthread_condattr_destroy(&attributes)
-    }
-
-    deinit {
-        pthread_cond_destroy(isEarlier)
-        pthread_mutex_destroy(lock)
-        isEarlier.deallocate()
-        lock.deallocate()
-    }
 
     /// Starts the thread if it does not run. Whoever relies on deadlines does this first.
     ///
     /// - Throws: `connectionFailed` if the system has no thread left.
     func start() throws(AMQPError) {
-        pthread_mutex_lock(lock)
-        defer { pthread_mutex_unlock(lock) }
+        monitor.enter()
+        defer { monitor.leave() }
         guard !isRunning else { return }
         try LibraryThread.start("rabbitmq.timer") { self.run() }
         isRunning = true
@@ -53,20 +32,20 @@ final class DeadlineTimer: @unchecked Sendable {
 
     /// Has `expire` called at a time of ``MonotonicTime``, on the timer's thread, where it must not block.
     func add(at time: UInt64, expire: @escaping @Sendable () -> Void) -> UInt64 {
-        pthread_mutex_lock(lock)
+        monitor.enter()
         let (id, isEarliest) = deadlines.add(at: time, expire: expire)
         let runs = isRunning
-        if isEarliest { pthread_cond_signal(isEarlier) }
-        pthread_mutex_unlock(lock)
+        if isEarliest { monitor.signal() }
+        monitor.leave()
         // Without a thread, the next one tries again.
         if !runs { try? start() }
         return id
     }
 
     func remove(_ id: UInt64) {
-        pthread_mutex_lock(lock)
+        monitor.enter()
         let removed = deadlines.remove(id)
-        pthread_mutex_unlock(lock)
+        monitor.leave()
         // Freed outside of the lock, with all that it holds.
         withExtendedLifetime(removed) {}
     }
@@ -84,21 +63,16 @@ final class DeadlineTimer: @unchecked Sendable {
     private func run() {
         // Else the system may be 50 us late for every sleeper, a fourth of the shortest.
         shim_sleep_precisely()
-        pthread_mutex_lock(lock)
+        monitor.enter()
         while true {
             let (due, next) = deadlines.takeDue(now: MonotonicTime.now)
             guard due.isEmpty else {
-                pthread_mutex_unlock(lock)
+                monitor.leave()
                 for entry in due { entry.expire() }
-                pthread_mutex_lock(lock)
+                monitor.enter()
                 continue
             }
-            if let next {
-                var time = timespec(tv_sec: Int(next / 1_000_000_000), tv_nsec: Int(next % 1_000_000_000))
-                pthread_cond_timedwait(isEarlier, lock, &time)
-            } else {
-                pthread_cond_wait(isEarlier, lock)
-            }
+            monitor.sleep(until: next)
         }
     }
 }

@@ -55,14 +55,13 @@ extension Link {
         let timeout = configuration.connectTimeout
         let deadline = MonotonicTime.now + timeout.nanoseconds
         // Until there is a connection nothing is done on the link's queue: many that connect at the same time would take a
-        // thread each.
-        let connecting = Task {
+        // thread of Dispatch's each.
+        let connecting = Task(executorPreference: ConnectExecutor.shared) {
             do throws(AMQPError) {
                 let socket = try await connect(configuration, to: endpoint, progress, deadline: deadline)
                 progress.reach(.loggingIn)
                 await link.logIn(over: socket, Handshake(wishes), opened)
             } catch {
-                await link.end(error)
                 opened.fail(error)
             }
         }
@@ -75,7 +74,9 @@ extension Link {
             return (link, parameters)
         } catch {
             connecting.cancel()
-            link.onQueue { $0.end(AMQPError(.connectionClosed, "connecting was given up")) }
+            if progress.isLoggingIn {
+                link.onQueue { $0.end(AMQPError(.connectionClosed, "connecting was given up")) }
+            }
             throw error
         }
     }
@@ -102,7 +103,7 @@ extension Link {
     /// Begins to log in.
     func logIn(over socket: sending Socket, _ handshake: Handshake, _ opened: OneShot<ConnectionParameters>) {
         // It may have been given up meanwhile.
-        guard case .idle = phase else { return }
+        guard case .idle = phase, !opened.isSettled else { return }
         phase = .opening(handshake, opened)
         self.socket = socket
         do throws(AMQPError) {

@@ -1,8 +1,8 @@
 internal import Glibc
 
 extension Socket {
-    /// Connects, and with TLS does its handshake, until `deadline` at most. Nothing of it holds up a thread for long: the
-    /// lookup of a name, which blocks, has threads of its own.
+    /// Connects, and with TLS does its handshake, until `deadline` at most. It holds up no thread while it waits: what
+    /// blocks, the lookup of names and the reading of certificates, has threads of its own.
     ///
     /// The addresses of the host are tried one after the other; each may take its share of the time that is left, so that
     /// one that swallows everything leaves some for the next.

@@ -7,8 +7,8 @@ struct TLSPlan: Sendable {
     let peerName: PeerName
     let verifies: Bool
 
-    /// Reading certificates blocks. Many who connect at the same time share few threads, which leaves the processors to
-    /// those who are connected.
+    /// Reading certificates may block, and takes milliseconds where the system's are trusted: it holds up nobody but others
+    /// who want TLS.
     private static let threads = BlockingPool("rabbitmq.tls", most: 4)
 
     /// - Returns: nil if TLS is not wanted.
