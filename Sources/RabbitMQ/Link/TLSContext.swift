@@ -10,9 +10,13 @@ final class TLSContext: @unchecked Sendable {
     /// What the certificate must hold.
     private let peerName: PeerName
 
+    /// OpenSSL frees what it has when the process exits, and whoever uses it at that moment crashes. So it leaves that to
+    /// the system, if nobody has used it before.
+    private static let isOpenSSLReady = OPENSSL_init_ssl(UInt64(OPENSSL_INIT_NO_ATEXIT), nil) == 1
+
     /// Reads files, and the system's authorities take some milliseconds.
     init(_ configuration: TLSConfiguration, peerName: PeerName) throws(TLSFailure) {
-        guard let context = SSL_CTX_new(TLS_client_method()) else {
+        guard Self.isOpenSSLReady, let context = SSL_CTX_new(TLS_client_method()) else {
             let reason = OpenSSLErrors.take().text
             throw TLSFailure(.configuration, .unsupported, "OpenSSL can't be used: \(reason)")
         }
