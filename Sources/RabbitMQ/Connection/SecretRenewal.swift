@@ -63,7 +63,7 @@ enum SecretRenewal {
                 delay = schedule.delayAfterFailure(left: left(until: end))
                 link.logger.warning(
                     "the connection's secret was not renewed",
-                    metadata: ["reason": "\(error)", "next try in": "\(delay)"]
+                    metadata: ["reason": "\(String(describing: error).printable(1_200))", "next try in": "\(delay)"]
                 )
             }
         }

@@ -16,6 +16,7 @@ extension AMQPError {
         if let endpoints = underlying as? EndpointFailures {
             return code.isRetryable || endpoints.failures.contains { $0.error.isRetryable }
         }
+        if isProviderFailure { return true }
         return switch fault {
         case .passing: true
         case .lasting, .curedByReopening: false
@@ -54,6 +55,13 @@ extension AMQPError {
             return endpoints.failures.contains { $0.error.isRecoverable }
         }
         return brokersCode.endsOutOfStep
+    }
+
+    /// Whether no broker refused the credentials, but what provides them gave none: a server of tokens that is down comes
+    /// back.
+    private var isProviderFailure: Bool {
+        guard code == .authenticationFailed, replyCode == nil, let underlying else { return false }
+        return !(underlying is AMQPError)
     }
 
     /// What the broker's text says beyond its code.

@@ -185,6 +185,16 @@ import Testing
         #expect(!error.isRetryable || error.isRecoverable)
     }
 
+    @Test func `a provider of credentials that gives none may give some the next time`() {
+        struct Unavailable: Error {}
+        let error = AMQPError(.authenticationFailed, "none", underlying: Unavailable())
+        #expect(error.isRetryable && error.isRecoverable)
+        // A broker that closes the connection on getting them.
+        let closed = AMQPError(.authenticationFailed, "x", underlying: AMQPError(.connectionLost, "x"))
+        #expect(!closed.isRetryable && !closed.isRecoverable)
+        #expect(!AMQPError(.authenticationFailed, "no common mechanism").isRecoverable)
+    }
+
     @Test func `several endpoints are worth another try if one is`() {
         let full = AMQPError(
             replyCode: 530,
