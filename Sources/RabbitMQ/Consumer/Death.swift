@@ -107,25 +107,3 @@ extension Message {
         return .milliseconds(milliseconds)
     }
 }
-
-extension IncomingMessage {
-    /// Which attempt to process the message this is, from 1, as far as can be told.
-    ///
-    /// It counts earlier deliveries from this queue: as many as ``Message/deliveryCount`` says, or else one if it was
-    /// ``redelivered``, where it may have been more. To them come its ``Message/deaths`` by
-    /// ``Death/Reason/rejected`` and ``Death/Reason/deliveryLimit``, of which each was at least one attempt: so a message
-    /// that is rejected, and comes back from a dead-letter queue where it waited, is counted too.
-    public var attempt: Int {
-        let deliveries = message.deliveryCount ?? (redelivered ? 1 : 0)
-        let counts = message.deaths.lazy.filter { $0.reason == .rejected || $0.reason == .deliveryLimit }.map(\.count)
-        return counts.reduce(deliveries.addingSaturated(1)) { $0.addingSaturated($1) }
-    }
-}
-
-extension Int {
-    /// The sum, or the largest number there is. For what a peer sent.
-    fileprivate func addingSaturated(_ other: Int) -> Int {
-        let (sum, overflows) = addingReportingOverflow(other)
-        return overflows ? .max : sum
-    }
-}

@@ -8,15 +8,28 @@ final class DeliverySource: Sendable {
     let noAck: Bool
     /// Whether the queue is a stream, which keeps its messages: it knows acknowledgements only. nil if that isn't known.
     let isStream: Bool?
+    /// The queue's type, nil if it isn't known; and the broker's version, nil if it is none of RabbitMQ's.
+    let queueType: QueueType?
+    let version: ServerVersion?
 
     var session: ChannelSession { lease.session }
 
-    init(lease: ChannelLease, queue: String, consumerTag: String?, noAck: Bool, isStream: Bool? = false) {
+    init(
+        lease: ChannelLease,
+        queue: String,
+        consumerTag: String?,
+        noAck: Bool,
+        isStream: Bool? = false,
+        queueType: QueueType? = nil,
+        version: ServerVersion? = nil
+    ) {
         self.lease = lease
         self.queue = queue
         self.consumerTag = consumerTag
         self.noAck = noAck
         self.isStream = isStream
+        self.queueType = queueType
+        self.version = version
     }
 }
 

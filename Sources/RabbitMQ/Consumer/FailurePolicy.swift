@@ -24,18 +24,27 @@ public struct FailurePolicy: Sendable {
     public static let acknowledge = FailurePolicy { _, _ in .acknowledge }
 
     /// The broker delivers it again the first time; one that was delivered before is dead-lettered.
-    public static let requeueOnce = FailurePolicy { _, message in message.redelivered ? .deadLetter : .requeue }
+    ///
+    /// RabbitMQ 4 marks messages as ``IncomingMessage/redelivered`` that come out of a dead-letter exchange: they are
+    /// delivered again once all the same, as far as can be told. Nor do deliveries count that were given back unseen, where
+    /// a quorum queue tells them apart (4.3 and later).
+    public static let requeueOnce = FailurePolicy { _, message in
+        message.isSecondTry(message.history) ? .deadLetter : .requeue
+    }
 
     /// The broker delivers it again until it was tried `attempts` times; then it is dead-lettered.
     ///
     /// Only quorum queues count deliveries. From other queues a message that was delivered before is dead-lettered, as
-    /// with ``requeueOnce``.
+    /// with ``requeueOnce``. Declare the queue with its type: where that isn't known, a count that a publisher put into a
+    /// message may be taken for the queue's.
     ///
     /// - Parameter attempts: How often it is tried, as ``IncomingMessage/attempt`` counts.
     public static func requeue(attempts: Int) -> FailurePolicy {
         FailurePolicy { _, message in
-            guard message.attempt < attempts else { return .deadLetter }
-            return message.redelivered && message.deliveryCount == nil ? .deadLetter : .requeue
+            let history = message.history
+            guard history.attempt < attempts else { return .deadLetter }
+            if message.hasTrustworthyCount(history), history.count != nil { return .requeue }
+            return message.isSecondTry(history) ? .deadLetter : .requeue
         }
     }
 

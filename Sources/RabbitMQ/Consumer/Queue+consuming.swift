@@ -153,7 +153,9 @@ extension Queue {
                 queue: name,
                 consumerTag: tag,
                 noAck: options.noAck,
-                isStream: isStream(table, isLimited: !options.noAck && (prefetch > 0 || sharedPrefetch > 0))
+                isStream: isStream(table, isLimited: !options.noAck && (prefetch > 0 || sharedPrefetch > 0)),
+                queueType: type,
+                version: ServerVersion(channel.connection.serverProperties)
             ),
             buffer: DeliveryBuffer(gauge: isUnlimited ? session.link.gauge : nil),
             callback: callback,

@@ -95,7 +95,14 @@ public final class Queue: Sendable {
     public func get(noAck: Bool = false) async throws -> IncomingMessage? {
         try requireNotDeleted()
         try StreamRules.checkGet(type: type, queue: name)
-        let source = DeliverySource(lease: channel.lease, queue: name, consumerTag: nil, noAck: noAck)
+        let source = DeliverySource(
+            lease: channel.lease,
+            queue: name,
+            consumerTag: nil,
+            noAck: noAck,
+            queueType: type,
+            version: ServerVersion(channel.connection.serverProperties)
+        )
         switch try await channel.session.call(.basicGet(queue: name, noAck: noAck), source: source) {
         case .message(let message, _):
             if !noAck { channel.session.unsettled.begin(queue: name, session: channel.session) }
