@@ -120,8 +120,12 @@ extension ChannelReceiver {
         case .late(let consumer, let tag):
             guard !consumer.noAck else { return }
             newTags.append(tag)
-            // Rejecting a stream's message would end the connection; there is nothing to give back to a stream.
-            if !(consumer.isStream ?? (message.streamOffset != nil)) { late.append(tag) }
+            // Rejecting a stream's message might end the connection; there is nothing to give back to a stream.
+            guard consumer.isStream != true else { return }
+            guard let question = consumer.question else { return late.append(tag) }
+            handOver()
+            question.consider(tag: tag, redelivered: false, offset: message.streamOffset)
+            question.giveBack([tag])
         case .get(let get): try complete(get, message)
         case .returned(let returned):
             session.reportReturn(

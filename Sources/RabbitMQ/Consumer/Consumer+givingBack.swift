@@ -11,26 +11,30 @@ extension Consumer {
         guard !source.noAck else { return }
         for run in runs where !run.isEmpty {
             let tags = run.deliveryTags
-            let first = try? run.popFirst(source, DeliveryDecoder())
-            giveBack(tags, like: first)
+            if let question = source.question, question.isStream == nil {
+                let decoder = DeliveryDecoder()
+                while question.isStream == nil, let message = try? run.popFirst(source, decoder) {
+                    question.consider(message)
+                }
+            }
+            giveBack(tags)
         }
     }
 
     func giveBack(_ messages: [IncomingMessage]) {
         guard !source.noAck else { return }
-        giveBack(messages.map(\.deliveryTag), like: messages.first)
+        for message in messages { source.question?.consider(message) }
+        giveBack(messages.map(\.deliveryTag))
     }
 
     /// Gives back what was told apart by its tags alone.
-    func giveBack(_ tags: [UInt64]) { giveBack(tags, like: nil) }
-
-    /// RabbitMQ closes the connection (540) when a stream's message is rejected, and keeps the message anyway.
-    private func giveBack(_ tags: [UInt64], like first: IncomingMessage?) {
-        if source.isStream == true {
+    func giveBack(_ tags: [UInt64]) {
+        if let question = source.question {
+            question.giveBack(tags)
+        } else if source.isStream == true {
             for tag in tags { try? source.session.acknowledge(tag, multiple: false) }
-        } else if first?.isFromStream != true {
+        } else {
             source.session.requeue(tags)
         }
-        // Else it may be a stream, or a message that came out of one: closing the channel gives it back in any case.
     }
 }

@@ -48,7 +48,10 @@ final class DeliveryCursor {
             guard let taken = try await consumer.buffer.take(returning: emptied) else { return nil }
             let decoder = shelf.take()
             (run, self.decoder) = (taken, decoder)
-            return try pop(taken, decoder)
+            let message = try pop(taken, decoder)
+            // Mostly that answers it, so that what is left in the end goes back at once.
+            if let message, let question = consumer.source.question { question.consider(message) }
+            return message
         } catch {
             if error is CancellationError { consumer.cancelInBackground() }
             throw error

@@ -6,20 +6,26 @@ final class DeliverySource: Sendable {
     /// nil for messages that were asked for one by one.
     let consumerTag: String?
     let noAck: Bool
-    /// Whether the queue is a stream, which keeps its messages: it knows acknowledgements only. nil if that isn't known.
-    let isStream: Bool?
+    /// What answers whether the queue is a stream, where that isn't known and matters.
+    let question: StreamQuestion?
+    private let isKnownStream: Bool
     /// The queue's type, nil if it isn't known; and the broker's version, nil if it is none of RabbitMQ's.
     let queueType: QueueType?
     let version: ServerVersion?
 
     var session: ChannelSession { lease.session }
 
+    /// Whether the queue is a stream, which keeps its messages: it knows acknowledgements only. nil if that isn't known and
+    /// matters.
+    var isStream: Bool? { question.map(\.isStream) ?? isKnownStream }
+
     init(
         lease: ChannelLease,
         queue: String,
         consumerTag: String?,
         noAck: Bool,
-        isStream: Bool? = false,
+        isStream: Bool = false,
+        question: StreamQuestion? = nil,
         queueType: QueueType? = nil,
         version: ServerVersion? = nil
     ) {
@@ -27,7 +33,8 @@ final class DeliverySource: Sendable {
         self.queue = queue
         self.consumerTag = consumerTag
         self.noAck = noAck
-        self.isStream = isStream
+        isKnownStream = isStream
+        self.question = question
         self.queueType = queueType
         self.version = version
     }

@@ -1,5 +1,3 @@
-internal import Logging
-
 /// What becomes of a delivery.
 public struct Disposition: Hashable, Sendable, CustomStringConvertible {
     enum Kind: Sendable {
@@ -24,26 +22,14 @@ public struct Disposition: Hashable, Sendable, CustomStringConvertible {
 extension IncomingMessage {
     /// Settles the message in one of the three ways.
     ///
-    /// A stream keeps its messages and can take none back: there each way is to acknowledge. Of a queue whose type isn't
-    /// known, a message that has a ``Message/streamOffset`` can't be rejected: if the queue is a stream, RabbitMQ would
-    /// close the connection, and if it is none, acknowledging would lose the message. It stays unsettled, which is logged.
-    /// Declare such a queue with its type.
+    /// A stream keeps its messages and can take none back: there each way is to acknowledge. Declare streams with their
+    /// type, or consume them with a ``ConsumerOptions/streamOffset``: one that isn't known to be a stream is settled as any
+    /// other queue, for which RabbitMQ before 4.0 closes the connection.
     ///
     /// - Parameter disposition: What becomes of it.
     /// - Throws: What ``reject(requeue:)`` throws.
     public func settle(_ disposition: Disposition) throws(AMQPError) {
         if source.isStream == true || disposition == .acknowledge { return try ack() }
-        if isFromStream { warn(disposition) }
         try reject(requeue: disposition == .requeue)
-    }
-
-    private func warn(_ disposition: Disposition) {
-        source.session.link.logger.warning(
-            "a message stays unsettled because its queue may be a stream: \(Self.cure)",
-            metadata: [
-                "consumer-tag": "\((consumerTag ?? "").printable())", "delivery-tag": "\(deliveryTag)",
-                "disposition": "\(disposition)",
-            ]
-        )
     }
 }

@@ -7,6 +7,12 @@ struct EndedConsumers {
         let noAck: Bool
         /// nil if that isn't known.
         let isStream: Bool?
+        /// What would answer that.
+        var question: StreamQuestion?
+
+        static func == (left: Entry, right: Entry) -> Bool {
+            left.noAck == right.noAck && left.isStream == right.isStream && left.question === right.question
+        }
     }
 
     /// Of another channel, which had the number before: here there is nothing to settle.
@@ -22,7 +28,8 @@ struct EndedConsumers {
     subscript(tag: String) -> Entry? { consumers[tag] }
 
     mutating func remember(_ consumer: Consumer) {
-        remember(consumer.tag, Entry(noAck: consumer.source.noAck, isStream: consumer.source.isStream))
+        let source = consumer.source
+        remember(consumer.tag, Entry(noAck: source.noAck, isStream: source.isStream, question: source.question))
     }
 
     mutating func remember(_ tag: String, _ consumer: Entry) {

@@ -51,8 +51,8 @@ extension IncomingMessage {
     ///
     /// - Parameter requeue: Whether the broker is to deliver it again, to whomever. If not, it is dead-lettered where
     ///   its queue has a dead-letter exchange, and dropped elsewhere.
-    /// - Throws: What ``ack(multiple:)`` throws; ``AMQPError/Code/unsupported`` for a stream's message, and
-    ///   for one with an ``Message/streamOffset`` of a queue whose type isn't known.
+    /// - Throws: What ``ack(multiple:)`` throws; ``AMQPError/Code/unsupported`` for a message of a queue that is known to be a
+    ///   stream. If it is one that was not declared as such, RabbitMQ before 4.0 closes the connection.
     public func reject(requeue: Bool = true) throws(AMQPError) {
         try requireAcknowledgement()
         try requireRejectable()
@@ -66,8 +66,8 @@ extension IncomingMessage {
     /// - Parameters:
     ///   - requeue: Whether the broker is to deliver them again.
     ///   - multiple: Whether all earlier deliveries on the channel that are not settled are meant too.
-    /// - Throws: What ``ack(multiple:)`` throws; ``AMQPError/Code/unsupported`` for a stream's message, and
-    ///   for one with an ``Message/streamOffset`` of a queue whose type isn't known.
+    /// - Throws: What ``ack(multiple:)`` throws; ``AMQPError/Code/unsupported`` for a message of a queue that is known to be a
+    ///   stream. If it is one that was not declared as such, RabbitMQ before 4.0 closes the connection.
     public func nack(requeue: Bool = true, multiple: Bool = false) throws(AMQPError) {
         try requireAcknowledgement()
         try requireRejectable()
@@ -81,21 +81,9 @@ extension IncomingMessage {
         }
     }
 
-    /// RabbitMQ would close the whole connection.
+    /// RabbitMQ before 4.0 would close the whole connection.
     private func requireRejectable() throws(AMQPError) {
-        guard isFromStream else { return }
-        throw AMQPError(
-            .unsupported,
-            source.isStream == true
-                ? "a stream keeps its messages: they can be acknowledged, not rejected"
-                : "the message has an offset in a stream, and can't be rejected if it came from one: \(Self.cure)"
-        )
+        guard source.isStream == true else { return }
+        throw AMQPError(.unsupported, "a stream keeps its messages: they can be acknowledged, not rejected")
     }
-
-    /// What there is to do where nobody knows whether a queue is a stream.
-    static var cure: String { "declare the queue with its x-queue-type" }
-
-    /// Whether the message came from a stream, or might have: of a queue whose type isn't known, one that has an offset.
-    /// Streams deliver nothing as redelivered.
-    var isFromStream: Bool { source.isStream ?? (!redelivered && message.streamOffset != nil) }
 }

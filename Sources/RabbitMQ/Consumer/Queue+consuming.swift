@@ -124,10 +124,16 @@ extension Queue {
         return consumer
     }
 
+    /// Starts a consumer of requests: whatever their headers say, no stream has any.
+    func consumeRequests(options: ConsumerOptions) async throws -> Deliveries {
+        Deliveries(try await startConsumer(options, callback: nil, takesRequests: true))
+    }
+
     private func startConsumer(
         _ options: ConsumerOptions,
         callback: Consumer.Callback?,
-        _ plan: CallbackPlan = CallbackPlan()
+        _ plan: CallbackPlan = CallbackPlan(),
+        takesRequests: Bool = false
     ) async throws -> Consumer {
         try Task.checkCancellation()
         try requireNotDeleted()
@@ -144,6 +150,10 @@ extension Queue {
         let table = options.table
         // An empty tag would have the broker make one up, which might come after the first deliveries.
         let tag = options.tag.flatMap { $0.isEmpty ? nil : $0 } ?? session.nextConsumerTag()
+        let version = ServerVersion(channel.connection.serverProperties)
+        let isStream = !takesRequests && table.keys.contains { $0.hasPrefix("x-stream-") }
+        // Streams are consumed so, or not at all.
+        let mayBeStream = !isStream && !takesRequests && !options.noAck && prefetch > 0 && sharedPrefetch == 0
         // A limit for all consumers together may be lifted while this one lives.
         let isUnlimited = options.noAck || prefetch == 0
         let consumer = Consumer(
@@ -153,9 +163,10 @@ extension Queue {
                 queue: name,
                 consumerTag: tag,
                 noAck: options.noAck,
-                isStream: isStream(table, isLimited: !options.noAck && (prefetch > 0 || sharedPrefetch > 0)),
+                isStream: type.map { $0 == .stream } ?? isStream,
+                question: type == nil && mayBeStream ? streamQuestion(on: version) : nil,
                 queueType: type,
-                version: ServerVersion(channel.connection.serverProperties)
+                version: version
             ),
             buffer: DeliveryBuffer(gauge: isUnlimited ? session.link.gauge : nil),
             callback: callback,
@@ -189,14 +200,19 @@ extension Queue {
 }
 
 extension Queue {
-    /// Whether it is a stream; nil if that isn't known.
-    ///
-    /// - Parameters:
-    ///   - arguments: What it is consumed with.
-    ///   - isLimited: Whether it is consumed with acknowledgements and a prefetch limit, as streams must be.
-    private func isStream(_ arguments: Table, isLimited: Bool) -> Bool? {
-        if arguments["x-stream-offset"] != nil || type == .stream { return true }
-        return type == nil && isLimited ? nil : false
+    /// What answers whether the queue is a stream; nil where that doesn't matter.
+    private func streamQuestion(on version: ServerVersion?) -> StreamQuestion? {
+        if version?.isAtLeast(4, 0) == true { return nil }
+        return StreamQuestion(
+            session: channel.session,
+            queue: ClientMethod.DeclareQueue(
+                name: name,
+                durable: durable,
+                exclusive: exclusive,
+                autoDelete: autoDelete,
+                arguments: arguments
+            )
+        )
     }
 }
 

@@ -18,7 +18,7 @@ public final class RPCServer: Sendable {
     init(channel: Channel, queue: Queue, options: ConsumerOptions, maxConcurrency: Int, desk: RequestDesk) async throws
     {
         self.channel = channel
-        let deliveries = try await queue.consume(options: options)
+        let deliveries = try await queue.consumeRequests(options: options)
         consumer = deliveries.consumer
         requests = Task { [end] in
             do {

@@ -94,7 +94,7 @@ struct AttemptTests {
         arguments: [
             ["x-delivery-count": 0], ["x-delivery-count": 1, "x-acquired-count": 1], ["x-delivery-count": .int64(.max)],
             ["x-delivery-count": "many", "x-acquired-count": .bool(true)], ["x-acquired-count": 7],
-            ["x-death": "dead", "x-delivery-count": -1],
+            ["x-death": "dead", "x-delivery-count": -1], ["x-stream-offset": 42, "x-delivery-count": 1],
         ] as [Table],
         ["classic", "quorum"]
     )
