@@ -1,5 +1,5 @@
 /// The arguments of a binding: which headers a message must have, where the exchange is one of type
-/// ``ExchangeType/headers``.
+/// ``ExchangeType/headers``; what must be true of them, where it is one of type ``ExchangeType/jmsTopic``.
 ///
 /// ```swift
 /// try await queue.bind(to: documents, arguments: .headers(.all, ["format": "pdf", "urgent": .void]))
@@ -31,20 +31,28 @@ public struct BindingArguments: Hashable, Sendable {
     /// The headers a message must have, with their values; ``FieldValue/void`` for any value.
     public var headers: Table
 
+    /// What must be true of a message's headers, `rjms_erlang_selector`: an Erlang term such as
+    /// `{'=', {ident, <<"colour">>}, <<"red">>}.`, or `true.` for every message. Bindings to exchanges of type
+    /// ``ExchangeType/jmsTopic`` need one, and no others have.
+    public var selector: String?
+
     /// Further arguments, such as a plugin's, which go out as they are, unchecked.
     public var custom: Table
 
     private static let key = "x-match"
+    static let selectorKey = "rjms_erlang_selector"
 
     /// Makes arguments that a headers exchange compares.
     ///
     /// - Parameters:
     ///   - match: ``match``.
     ///   - headers: ``headers``.
+    ///   - selector: ``selector``.
     ///   - custom: ``custom``.
-    public init(match: Match? = nil, headers: Table = [:], custom: Table = [:]) {
+    public init(match: Match? = nil, headers: Table = [:], selector: String? = nil, custom: Table = [:]) {
         self.match = match
         self.headers = headers
+        self.selector = selector
         self.custom = custom
     }
 
@@ -65,8 +73,9 @@ public struct BindingArguments: Hashable, Sendable {
     public init(_ table: Table) {
         let match = table[Self.key]?.stringValue.map(Match.init)
         let looksAtAll = match == .allWithX || match == .anyWithX
-        self.init(match: match)
-        for (name, value) in table where name != Self.key || match == nil {
+        self.init(match: match, selector: table[Self.selectorKey]?.stringValue)
+        for (name, value) in table
+        where (name != Self.key || match == nil) && (name != Self.selectorKey || selector == nil) {
             if looksAtAll || !name.hasPrefix("x-") { headers[name] = value } else { custom[name] = value }
         }
     }
@@ -75,6 +84,7 @@ public struct BindingArguments: Hashable, Sendable {
     public var table: Table {
         var table = custom.merging(headers) { _, header in header }
         if let match { table[Self.key] = .string(match.rawValue) }
+        if let selector { table[Self.selectorKey] = .string(selector) }
         return table
     }
 
@@ -84,8 +94,14 @@ public struct BindingArguments: Hashable, Sendable {
         if headers[Self.key] != nil {
             problems.append("\(Self.key) is not a header to match; say it with match")
         }
-        for name in custom.keys.sorted() where headers[name] != nil || (name == Self.key && match != nil) {
+        for name in custom.keys.sorted()
+        where headers[name] != nil || (name == Self.key && match != nil)
+            || (name == Self.selectorKey && selector != nil)
+        {
             problems.append("\(name) is given twice, once in custom")
+        }
+        if selector != nil, headers[Self.selectorKey] != nil {
+            problems.append("\(Self.selectorKey) is not a header to match; say it with selector")
         }
         if match != .allWithX, match != .anyWithX {
             for name in headers.keys.sorted() where name.hasPrefix("x-") && name != Self.key {

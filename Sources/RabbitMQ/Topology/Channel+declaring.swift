@@ -13,7 +13,8 @@ extension Channel {
     ///   - passive: Whether it is only to be looked up: a missing one is an error.
     ///   - noWait: Whether not to wait for the broker. An error then closes the channel later.
     ///   - arguments: Further arguments, such as `alternate-exchange`.
-    /// - Throws: ``AMQPError/Code/invalidExchangeName`` before anything is sent;
+    /// - Throws: ``AMQPError/Code/invalidExchangeName``, and ``AMQPError/Code/invalidArgument`` for arguments that would
+    ///   cost the connection, before anything is sent;
     ///   ``AMQPError/Code/preconditionFailed`` if it exists with other flags and ``AMQPError/Code/notFound`` if a passive
     ///   one is missing, both of which close the channel; other ``AMQPError``s; `CancellationError`.
     @discardableResult
@@ -37,6 +38,7 @@ extension Channel {
         )
         if name.isEmpty { return exchange }
         try EntityName.checkExchange(name, isPassive: passive)
+        if !passive { try ExchangeRules.checkDeclare(name, type: type, arguments: arguments) }
         let declaration = ClientMethod.DeclareExchange(
             name: name,
             type: type.rawValue,

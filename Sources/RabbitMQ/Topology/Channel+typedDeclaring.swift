@@ -63,7 +63,7 @@ extension Channel {
         noWait: Bool = false,
         arguments: ExchangeArguments
     ) async throws -> Exchange {
-        try arguments.validate(name)
+        try arguments.validate(name, type: type)
         return try await declareExchange(
             name,
             type: type,

@@ -7,60 +7,106 @@
 ///     arguments: ExchangeArguments(alternateExchange: "unrouted")
 /// )
 /// ```
+///
+/// Checked before anything is sent: what can't work, or would be overlooked in silence by an exchange of that type, is
+/// ``AMQPError/Code/invalidArgument``.
 public struct ExchangeArguments: Hashable, Sendable {
+    /// A property of messages by which a ``ExchangeType/consistentHash`` exchange routes.
+    public struct HashProperty: RawRepresentable, Hashable, Sendable {
+        /// The name on the wire.
+        public let rawValue: String
+
+        /// Makes one from its name on the wire.
+        public init(rawValue: String) { self.rawValue = rawValue }
+
+        /// ``Message/correlationId``: `correlation_id`.
+        public static let correlationId = HashProperty(rawValue: "correlation_id")
+        /// ``Message/messageId``: `message_id`.
+        public static let messageId = HashProperty(rawValue: "message_id")
+        /// ``Message/timestamp``: `timestamp`.
+        public static let timestamp = HashProperty(rawValue: "timestamp")
+    }
+
     /// Where messages go that the exchange can't route, `alternate-exchange`; empty for the default exchange.
     ///
     /// RabbitMQ: [Alternate exchanges](https://www.rabbitmq.com/docs/ae).
     public var alternateExchange: String?
 
-    /// Further arguments, such as a plugin's `x-delayed-type`, which go out as they are, unchecked.
+    /// How a ``ExchangeType/delayedMessage`` exchange, which can't do without it, routes when the time has come:
+    /// `x-delayed-type`.
+    public var delayedType: ExchangeType?
+
+    /// The header by whose value a ``ExchangeType/consistentHash`` exchange routes, `hash-header`; the routing key if
+    /// neither this nor ``hashProperty`` is given.
+    public var hashHeader: String?
+
+    /// The property by whose value a ``ExchangeType/consistentHash`` exchange routes, in place of ``hashHeader``:
+    /// `hash-property`.
+    public var hashProperty: HashProperty?
+
+    /// How many messages a ``ExchangeType/recentHistory`` exchange keeps for queues that are bound later, from 1; 20 if
+    /// nil: `x-recent-history-length`.
+    public var recentHistoryLength: Int?
+
+    /// Further arguments, which go out as they are, unchecked.
     public var custom: Table
 
     /// Makes arguments; what is nil is not sent.
     ///
     /// - Parameters:
     ///   - alternateExchange: ``alternateExchange``.
+    ///   - delayedType: ``delayedType``.
+    ///   - hashHeader: ``hashHeader``.
+    ///   - hashProperty: ``hashProperty``.
+    ///   - recentHistoryLength: ``recentHistoryLength``.
     ///   - custom: ``custom``.
-    public init(alternateExchange: String? = nil, custom: Table = [:]) {
+    public init(
+        alternateExchange: String? = nil,
+        delayedType: ExchangeType? = nil,
+        hashHeader: String? = nil,
+        hashProperty: HashProperty? = nil,
+        recentHistoryLength: Int? = nil,
+        custom: Table = [:]
+    ) {
         self.alternateExchange = alternateExchange
+        self.delayedType = delayedType
+        self.hashHeader = hashHeader
+        self.hashProperty = hashProperty
+        self.recentHistoryLength = recentHistoryLength
         self.custom = custom
     }
 
-    private static let alternate = "alternate-exchange"
+    static let alternate = "alternate-exchange"
+    static let delayed = "x-delayed-type"
+    static let header = "hash-header"
+    static let property = "hash-property"
+    static let history = "x-recent-history-length"
 
-    /// Reads arguments from a table; what it does not know goes to ``custom``.
+    /// Reads arguments from a table; what it does not know, or would write otherwise, goes to ``custom``.
     ///
     /// - Parameter table: Arguments of an exchange.
     public init(_ table: Table) {
-        custom = table
-        alternateExchange = table[Self.alternate]?.stringValue
-        if alternateExchange != nil { custom[Self.alternate] = nil }
+        self.init(
+            alternateExchange: table[Self.alternate]?.stringValue,
+            delayedType: table[Self.delayed]?.stringValue.map(ExchangeType.init(rawValue:)),
+            hashHeader: table[Self.header]?.stringValue,
+            hashProperty: table[Self.property]?.stringValue.map(HashProperty.init(rawValue:)),
+            recentHistoryLength: table[Self.history]?.intValue.flatMap { $0 > 0 ? $0 : nil }
+        )
+        custom = table.filter { known[$0.key] == nil }
     }
 
     /// The arguments as they go out.
-    public var table: Table {
-        var table = custom
+    public var table: Table { custom.merging(known) { _, known in known } }
+
+    /// Those that are no ``custom`` ones.
+    var known: Table {
+        var table: Table = [:]
         if let alternateExchange { table[Self.alternate] = .string(alternateExchange) }
+        if let delayedType { table[Self.delayed] = .string(delayedType.rawValue) }
+        if let hashHeader { table[Self.header] = .string(hashHeader) }
+        if let hashProperty { table[Self.property] = .string(hashProperty.rawValue) }
+        if let recentHistoryLength { table[Self.history] = .int64(Int64(recentHistoryLength)) }
         return table
-    }
-
-    /// What can't work, in words.
-    var problems: [String] {
-        guard let alternateExchange else { return [] }
-        var problems: [String] = []
-        if alternateExchange.utf8.count > ShortString.maxBytes {
-            problems.append(
-                "\(Self.alternate) has \(alternateExchange.utf8.count) bytes of UTF-8; at most 255 are possible"
-            )
-        }
-        if custom[Self.alternate] != nil { problems.append("\(Self.alternate) is given twice, once in custom") }
-        return problems
-    }
-
-    func validate(_ name: String) throws(AMQPError) {
-        let problems = problems
-        guard problems.isEmpty else {
-            throw AMQPError(.invalidArgument, "the exchange \(name): \(problems.joined(separator: "; "))")
-        }
     }
 }

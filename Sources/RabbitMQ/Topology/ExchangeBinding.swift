@@ -81,6 +81,7 @@ extension Exchange {
             try exchange.requireNotDeleted()
             try exchange.requireNotDefault()
         }
+        try ExchangeRules.checkBind(to: source.name, type: source.type, arguments: arguments)
         let binding = ClientMethod.Binding(
             destination: name,
             source: source.name,

@@ -72,6 +72,7 @@ public final class Queue: Sendable {
         try requireNotDeleted()
         try exchange.requireNotDeleted()
         try exchange.requireNotDefault()
+        try ExchangeRules.checkBind(to: exchange.name, type: exchange.type, arguments: arguments)
         let binding = ClientMethod.Binding(
             destination: name,
             source: exchange.name,

@@ -19,7 +19,7 @@ extension Topology {
                 try ShortString.validateText(exchange.type.rawValue, name: "type of \(exchange)")
                 try TableCheck.validate(exchange.arguments.table, name: "the table of \(exchange)")
             }
-            problems += exchange.arguments.problems.map { "\(exchange): \($0)" }
+            problems += exchange.arguments.problems(exchange.type).map { "\(exchange): \($0)" }
         }
         return problems
     }
@@ -48,6 +48,10 @@ extension Topology {
             }
             .map { "\(binding): \($0)" }
             problems += binding.arguments.problems.map { "\(binding): \($0)" }
+            for type in Set(exchanges.filter { $0.name == binding.source }.map(\.type)) {
+                let problem = ExchangeRules.bindingProblem(binding.arguments.table, type)
+                problems += [problem].compactMap { $0 }.map { "\(binding): \($0)" }
+            }
         }
         return problems
     }

@@ -2,31 +2,8 @@ import Testing
 
 @testable import RabbitMQ
 
-@Suite("Typed arguments of exchanges and bindings, and what queues of some types refuse")
+@Suite("Typed arguments of bindings, and what queues of some types refuse")
 struct OtherArgumentsTests {
-    @Test("an exchange's arguments have RabbitMQ's names, and are read back")
-    func exchange() throws {
-        let arguments = ExchangeArguments(alternateExchange: "unrouted", custom: ["x-delayed-type": "topic"])
-        #expect(arguments.table == ["alternate-exchange": "unrouted", "x-delayed-type": "topic"])
-        #expect(ExchangeArguments(arguments.table) == arguments)
-        #expect(ExchangeArguments(["alternate-exchange": 5]).table == ["alternate-exchange": 5])
-        #expect(ExchangeArguments().table.isEmpty)
-        try arguments.validate("e")
-    }
-
-    @Test(
-        "an exchange's arguments that can't work are refused",
-        arguments: [
-            (ExchangeArguments(alternateExchange: String(repeating: "é", count: 128)), "has 256 bytes"),
-            (ExchangeArguments(alternateExchange: "a", custom: ["alternate-exchange": "b"]), "given twice"),
-        ]
-    )
-    func exchangeChecks(arguments: ExchangeArguments, says: String) {
-        let error = #expect(throws: AMQPError.self) { try arguments.validate("e") }
-        #expect(error?.code == .invalidArgument)
-        #expect(error?.message.contains(says) == true)
-    }
-
     @Test("a binding's headers go out beside x-match")
     func binding() throws {
         let arguments = BindingArguments.headers(.anyWithX, ["x-a": 1, "b": .void])
@@ -46,6 +23,8 @@ struct OtherArgumentsTests {
             (BindingArguments(headers: ["x-retry": 1]), "x-retry would not be looked at"),
             (BindingArguments(match: .all, custom: ["x-match": "any"]), "given twice"),
             (BindingArguments(headers: ["a": 1], custom: ["a": 2]), "a is given twice"),
+            (BindingArguments(selector: "true.", custom: ["rjms_erlang_selector": "false."]), "given twice"),
+            (BindingArguments(headers: ["rjms_erlang_selector": "a"], selector: "true."), "say it with selector"),
         ]
     )
     func bindingChecks(arguments: BindingArguments, says: String) {
@@ -77,5 +56,28 @@ struct OtherArgumentsTests {
         #expect(throws: AMQPError.self) { try StreamRules.checkPurge(type: .stream, queue: "q") }
         try StreamRules.checkGet(type: .quorum, queue: "q")
         try StreamRules.checkPurge(type: nil, queue: "q")
+    }
+
+    @Test("a binding's selector has a name of its own, and is read back")
+    func selector() throws {
+        let arguments = BindingArguments(headers: ["a": 1], selector: "true.")
+        #expect(arguments.table == ["a": 1, "rjms_erlang_selector": "true."])
+        #expect(BindingArguments(arguments.table) == arguments)
+        #expect(BindingArguments(["rjms_erlang_selector": 7]).table == ["rjms_erlang_selector": 7])
+        try arguments.validate()
+    }
+
+    @Test("a binding to an x-jms-topic exchange without a selector, which would cost the connection, is refused")
+    func selectorNeeded() throws {
+        for arguments in [[:], ["rjms_erlang_selector": 7], ["rjms_erlang_selector": .bytes([97])]] as [Table] {
+            let error = #expect(throws: AMQPError.self) {
+                try ExchangeRules.checkBind(to: "e", type: .jmsTopic, arguments: arguments)
+            }
+            #expect(error?.code == .invalidArgument)
+            try ExchangeRules.checkBind(to: "e", type: .direct, arguments: arguments)
+        }
+        try ExchangeRules.checkBind(to: "e", type: .jmsTopic, arguments: ["rjms_erlang_selector": "true."])
+        let topology = Topology(exchanges: [.init("e", type: .jmsTopic)], bindings: [.init(queue: "q", to: "e")])
+        #expect(throws: AMQPError.self) { try topology.validate() }
     }
 }

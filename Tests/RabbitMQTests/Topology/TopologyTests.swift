@@ -86,7 +86,7 @@ struct TopologyTests {
                 autoDelete: true,
                 arguments: .init(alternateExchange: "unrouted")
             ),
-            .init("audit", type: "x-plugin", internal: true, arguments: .init(custom: ["x-delayed-type": "topic"])),
+            .init("audit", type: "x-plugin", internal: true, arguments: .init(custom: ["x-own": "topic"])),
         ],
         queues: [
             .init("orders.eu", arguments: .init(type: .quorum, deliveryLimit: 5)),
