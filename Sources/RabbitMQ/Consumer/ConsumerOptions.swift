@@ -25,6 +25,16 @@ public struct ConsumerOptions: Sendable, Hashable {
     /// Where in a stream the consumer begins; nil for queues that are none, and for the broker's default.
     public var streamOffset: StreamOffset?
 
+    /// Which of a stream's messages the consumer asks for; nil for all of them, and for queues that are no streams.
+    public var streamFilter: StreamFilter?
+
+    /// How long the consumer may keep a message of a quorum queue unsettled, in place of what the queue says
+    /// (``QueueArguments/consumerTimeout``), `x-consumer-timeout`: whole milliseconds, rounded up, from 1 to 10 years. From
+    /// RabbitMQ 4.3; earlier ones ignore it.
+    ///
+    /// RabbitMQ: [Consumer timeout](https://www.rabbitmq.com/docs/quorum-queues#consumer-timeout).
+    public var timeout: Duration?
+
     /// Further arguments. They win over those that the other properties give.
     public var arguments: Table
 
@@ -37,6 +47,8 @@ public struct ConsumerOptions: Sendable, Hashable {
     ///   - exclusive: Whether no other consumer may use the queue.
     ///   - priority: The priority over the queue's other consumers.
     ///   - streamOffset: Where in a stream the consumer begins.
+    ///   - streamFilter: Which of a stream's messages the consumer asks for.
+    ///   - timeout: How long the consumer may keep a message of a quorum queue unsettled.
     ///   - arguments: Further arguments.
     public init(
         tag: String? = nil,
@@ -45,6 +57,8 @@ public struct ConsumerOptions: Sendable, Hashable {
         exclusive: Bool = false,
         priority: Int32? = nil,
         streamOffset: StreamOffset? = nil,
+        streamFilter: StreamFilter? = nil,
+        timeout: Duration? = nil,
         arguments: Table = [:]
     ) {
         self.tag = tag
@@ -53,14 +67,19 @@ public struct ConsumerOptions: Sendable, Hashable {
         self.exclusive = exclusive
         self.priority = priority
         self.streamOffset = streamOffset
+        self.streamFilter = streamFilter
+        self.timeout = timeout
         self.arguments = arguments
     }
 
+    static let timeoutKey = "x-consumer-timeout"
+
     /// What goes over the wire as `basic.consume`'s arguments.
     var table: Table {
-        var table: Table = [:]
+        var table = streamFilter?.table ?? [:]
         if let priority { table["x-priority"] = .int32(priority) }
         if let streamOffset { table["x-stream-offset"] = streamOffset.value }
+        if let timeout { table[Self.timeoutKey] = .int64(timeout.wholeMilliseconds) }
         return table.merging(arguments) { _, given in given }
     }
 
@@ -68,13 +87,26 @@ public struct ConsumerOptions: Sendable, Hashable {
     ///
     /// - Parameter prefetchCount: The channel's limit for the consumer, 0 for none.
     func validate(prefetchCount: UInt16) throws(AMQPError) {
-        guard let streamOffset else { return }
-        try streamOffset.validate()
+        let table = table
+        if let problem = StreamFilter.problem(table) ?? Self.timeoutProblem(table) {
+            throw AMQPError(.invalidArgument, problem)
+        }
+        if let streamOffset { try streamOffset.validate() }
+        guard streamOffset != nil || streamFilter != nil else { return }
         guard !noAck, prefetchCount > 0 else {
             throw AMQPError(
                 .invalidArgument,
                 "a stream's consumer needs acknowledgements, and a prefetch limit (setQos)"
             )
         }
+    }
+
+    /// RabbitMQ cancels the consumer with each delivery at 0, and loses the whole queue, not only the connection, at numbers
+    /// that its timers don't hold.
+    private static func timeoutProblem(_ arguments: Table) -> String? {
+        guard let timeout = arguments[timeoutKey]?.clampedInt,
+            !(1...QueueArgumentField.longestTime).contains(Int64(timeout))
+        else { return nil }
+        return "\(timeoutKey) is \(timeout) milliseconds; it must be from 1 to \(QueueArgumentField.longestTime)"
     }
 }

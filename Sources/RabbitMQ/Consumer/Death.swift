@@ -94,6 +94,14 @@ extension Message {
     /// How often a quorum queue delivered the message before: `x-delivery-count`; nil from other queues.
     public var deliveryCount: Int? { headers?["x-delivery-count"]?.intValue.map { max(0, $0) } }
 
+    /// How often a quorum queue gave the message to a consumer before, whatever became of it then: `x-acquired-count`. Nil
+    /// the first time, from other queues, and before RabbitMQ 4.3.
+    ///
+    /// A delivery counts here also where ``deliveryCount`` doesn't count it: when it was given back
+    /// (``IncomingMessage/nack(requeue:multiple:)``), or its consumer never saw it. RabbitMQ:
+    /// [Poison messages](https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling).
+    public var acquiredCount: Int? { headers?["x-acquired-count"]?.intValue.map { max(0, $0) } }
+
     /// Where the message stands in its stream: `x-stream-offset`; nil from other queues.
     public var streamOffset: UInt64? {
         switch headers?["x-stream-offset"] {

@@ -147,6 +147,7 @@ extension Queue {
             prefetchCount: sharedPrefetch > 0 ? sharedPrefetch : prefetch,
             isGlobal: sharedPrefetch > 0
         )
+        try StreamRules.checkOptions(options, type: type, queue: name)
         let table = options.table
         // An empty tag would have the broker make one up, which might come after the first deliveries.
         let tag = options.tag.flatMap { $0.isEmpty ? nil : $0 } ?? session.nextConsumerTag()

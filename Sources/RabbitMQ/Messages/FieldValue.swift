@@ -53,7 +53,8 @@ public enum FieldValue: Sendable, Hashable {
     /// A 64-bit floating-point number: `d`.
     case double(Double)
 
-    /// A decimal number, `unscaled` divided by ten to the power of `scale`: `D`.
+    /// A decimal number, `unscaled` divided by ten to the power of `scale`: `D`. RabbitMQ 4 closes the connection that
+    /// sends a message with one in its headers to a stream.
     case decimal(scale: UInt8, unscaled: Int32)
 
     /// Text, sent as UTF-8: `S`.

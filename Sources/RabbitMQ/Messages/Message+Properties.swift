@@ -67,6 +67,13 @@ extension Message {
         set { timestampSeconds = newValue.map(AMQPTimestamp.seconds(of:)) }
     }
 
+    /// Sets one header, or takes it out; without any, there is no table of them.
+    mutating func setHeader(_ name: String, _ value: FieldValue?) {
+        var table = headers ?? [:]
+        table[name] = value
+        headers = table.isEmpty ? nil : table
+    }
+
     private mutating func updateExtras(_ update: (inout MessageExtras.Values) -> Void) {
         var values = extras?.values ?? MessageExtras.Values()
         update(&values)

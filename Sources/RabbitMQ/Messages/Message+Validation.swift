@@ -2,7 +2,8 @@ extension Message {
     /// Refuses a message that AMQP cannot carry; publishing calls this before anything is sent.
     ///
     /// Short strings (all properties that are text) hold at most 255 bytes. The keys of ``headers`` too, at
-    /// every level, and headers nest at most 32 levels deep.
+    /// every level, and headers nest at most 32 levels deep. The header `x-stream-filter-value`
+    /// (``Message/streamFilterValue``) must be text: RabbitMQ closes the connection that sends another one to a stream.
     ///
     /// - Throws: An ``AMQPError`` with ``AMQPError/Code/invalidMessage``, which names the property and its length.
     public func validate() throws(AMQPError) {
@@ -26,7 +27,12 @@ extension MessageExtras.Values {
         try check(userId, "userId")
         try check(appId, "appId")
         if let headers {
-            try TableCheck.validate(headers, name: "headers", code: .invalidMessage)
+            try TableCheck.validate(
+                headers,
+                name: "headers",
+                code: .invalidMessage,
+                textKey: Message.streamFilterKey
+            )
         }
     }
 

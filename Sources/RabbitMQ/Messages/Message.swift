@@ -23,7 +23,14 @@ public struct Message: Sendable, Hashable {
     /// Whether the message survives a restart of the broker; absent means transient.
     public var deliveryMode: DeliveryMode?
 
-    /// The priority for queues that have priorities, from 0, the default, up.
+    /// The priority for queues that have priorities.
+    ///
+    /// A classic queue has those from 0, the default, to its ``QueueArguments/maxPriority``, as which what is above counts.
+    /// A quorum queue has them without an argument: from RabbitMQ 4.3 on, 0 to 31, strictly one before the other, where what
+    /// is above counts as 31, and none as 4; in 4.0 to 4.2 only up to 4 and above, two of these for one of those.
+    ///
+    /// RabbitMQ: [Priorities](https://www.rabbitmq.com/docs/quorum-queues#priorities),
+    /// [of classic queues](https://www.rabbitmq.com/docs/priority).
     public var priority: UInt8?
 
     /// The time stamp in seconds since 1970, as it goes over the wire.

@@ -13,16 +13,19 @@ enum TableCheck {
     ///   - name: What the table is, for the message of the error.
     ///   - code: The code of the error.
     ///   - maxDepth: How many levels of tables and arrays there may be, the table itself included.
+    ///   - textKey: A key of the table itself whose value must be text.
     /// - Returns: The bytes that the table takes on the wire, its length of 4 bytes included.
-    /// - Throws: An ``AMQPError`` with `code`: a key of more than 255 bytes of UTF-8, too many levels, too large.
+    /// - Throws: An ``AMQPError`` with `code`: a key of more than 255 bytes of UTF-8, too many levels, too large; a value
+    ///   that must be text and isn't.
     @discardableResult
     static func validate(
         _ table: Table,
         name: String = "the table",
         code: AMQPError.Code = .invalidArgument,
-        maxDepth: Int = TableCheck.maxDepth
+        maxDepth: Int = TableCheck.maxDepth,
+        textKey: String? = nil
     ) throws(AMQPError) -> Int {
-        let walk = Walk(name: name, code: code, maxDepth: maxDepth)
+        let walk = Walk(name: name, code: code, maxDepth: maxDepth, textKey: textKey)
         return try walk.size(of: table, level: 1)
     }
 
@@ -39,6 +42,7 @@ private struct Walk {
     let name: String
     let code: AMQPError.Code
     let maxDepth: Int
+    let textKey: String?
 
     func size(of table: Table, level: Int) throws(AMQPError) -> Int {
         try checkLevel(level)
@@ -52,6 +56,10 @@ private struct Walk {
                     "\(name) has a key of \(count) bytes of UTF-8, which begins \"\(key.prefix(16).printable())\"; "
                         + "at most \(ShortString.maxBytes) are possible"
                 )
+            }
+            // Compared by length first, which is there anyway: headers are checked with each message.
+            if let textKey, level == 1, count == textKey.utf8.count, key == textKey, value.stringValue == nil {
+                throw AMQPError(code, "\(name) have \(textKey) as something else than text")
             }
             total += 1 + count + 1
             total += try size(of: value, level: level)

@@ -68,7 +68,8 @@ extension Channel {
     ///   - passive: Whether it is only to be looked up: a missing one is an error.
     ///   - noWait: Whether not to wait for the broker. An error then closes the channel later.
     ///   - arguments: Further arguments, such as `x-queue-type`.
-    /// - Throws: ``AMQPError/Code/invalidName`` before anything is sent, for the empty name with `noWait` too;
+    /// - Throws: ``AMQPError/Code/invalidName`` before anything is sent, for the empty name with `noWait` too, and
+    ///   ``AMQPError/Code/invalidArgument`` for times with which the broker would lose the queue;
     ///   ``AMQPError/Code/preconditionFailed`` if it exists with other flags, ``AMQPError/Code/resourceLocked`` if it is
     ///   exclusive to another connection and ``AMQPError/Code/notFound`` if a passive one is missing, all of which close
     ///   the channel; other ``AMQPError``s; `CancellationError`.
@@ -87,6 +88,7 @@ extension Channel {
         } else if noWait {
             throw AMQPError(.invalidName, "a queue that the broker is to name can't be declared without waiting")
         }
+        if !passive { try QueueArguments.checkTimes(name, arguments) }
         let declaration = ClientMethod.DeclareQueue(
             name: name,
             passive: passive,

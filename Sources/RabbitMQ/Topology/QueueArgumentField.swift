@@ -24,6 +24,17 @@ struct QueueArgumentField: Sendable {
         name("x-dead-letter-routing-key", \.deadLetterRoutingKey, for: [.classic, .quorum]),
         text("x-dead-letter-strategy", \.deadLetterStrategy, for: [.quorum]),
         integer("x-delivery-limit", \.deliveryLimit, from: -1, for: [.quorum]),
+        // A word that RabbitMQ doesn't know would have it delay nothing, in silence.
+        text(
+            "x-delayed-retry-type",
+            \.delayedRetryType,
+            of: [.disabled, .all, .failed, .returned],
+            for: [.quorum]
+        ),
+        milliseconds("x-delayed-retry-min", \.delayedRetryMin, from: 1, for: [.quorum]),
+        milliseconds("x-delayed-retry-max", \.delayedRetryMax, from: 1, for: [.quorum]),
+        milliseconds("x-consumer-timeout", \.consumerTimeout, from: 1, for: [.quorum]),
+        milliseconds("x-consumer-disconnected-timeout", \.consumerDisconnectedTimeout, from: 0, for: [.quorum]),
         QueueArgumentField(
             name: "x-single-active-consumer",
             types: [.classic, .quorum],
@@ -46,6 +57,7 @@ struct QueueArgumentField: Sendable {
             }
         ),
         integer("x-stream-max-segment-size-bytes", \.maxSegmentSize, from: 1, to: 3_000_000_000, for: [.stream]),
+        integer("x-stream-filter-size-bytes", \.filterSize, from: 16, to: 255, for: [.stream]),
     ]
 
     private static func integer(
@@ -79,18 +91,23 @@ struct QueueArgumentField: Sendable {
         )
     }
 
-    /// One of a few words.
+    /// One of a few words; if these aren't given, the broker refuses others.
     private static func text<Value: RawRepresentable<String> & Sendable>(
         _ name: String,
         _ path: any Path<Value>,
+        of words: [Value] = [],
         for types: Set<QueueType>
     ) -> QueueArgumentField {
-        QueueArgumentField(
+        let words = words.map(\.rawValue)
+        return QueueArgumentField(
             name: name,
             types: types,
             write: { $0[keyPath: path].map { .string($0.rawValue) } },
             read: { $1[keyPath: path] = $0.stringValue.flatMap(Value.init(rawValue:)) },
-            problem: { _ in nil }
+            problem: { value in
+                guard !words.isEmpty, let word = value.stringValue, !words.contains(word) else { return nil }
+                return "is \(word.debugDescription); it must be one of \(words.joined(separator: ", "))"
+            }
         )
     }
 
@@ -125,11 +142,18 @@ struct QueueArgumentField: Sendable {
 
     private static func range(_ range: ClosedRange<Int>, unit: String = "") -> @Sendable (FieldValue) -> String? {
         { value in
-            guard let number = value.intValue, !range.contains(number) else { return nil }
+            guard let number = value.clampedInt, !range.contains(number) else { return nil }
             let limits =
                 range.upperBound == .max
                 ? "at least \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
             return "is \(number)\(unit); it must be \(limits)\(unit)"
         }
+    }
+}
+
+extension FieldValue {
+    /// Its number, or the largest `Int` for what is larger; nil if it is none.
+    var clampedInt: Int? {
+        if case .uint64(let number) = self { Int(clamping: number) } else { intValue }
     }
 }

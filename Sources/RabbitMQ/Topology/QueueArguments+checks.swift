@@ -26,6 +26,24 @@ extension QueueArguments {
         }
     }
 
+    /// Refuses times with which RabbitMQ 4.3 loses the whole queue: its timers don't hold them, and the process of the queue
+    /// ends as often as it begins. However the arguments were given.
+    static func checkTimes(_ name: String, _ arguments: Table) throws(AMQPError) {
+        for key in times {
+            guard let milliseconds = arguments[key]?.clampedInt, milliseconds > QueueArgumentField.longestTime else {
+                continue
+            }
+            throw AMQPError(
+                .invalidArgument,
+                "the queue \(name): \(key) is \(milliseconds) milliseconds; it must be at most 10 years"
+            )
+        }
+    }
+
+    private static let times = [
+        "x-delayed-retry-min", "x-delayed-retry-max", "x-consumer-timeout", "x-consumer-disconnected-timeout",
+    ]
+
     /// What can't work, in words.
     func problems(_ flags: QueueFlags) -> [String] {
         var problems: [String] = []
@@ -38,6 +56,7 @@ extension QueueArguments {
         }
         problems += typeProblems(given, flags)
         problems += deadLetterProblems()
+        problems += delayedRetryProblems()
         if type == .quorum, overflow == .rejectPublishDeadLetter {
             problems.append(
                 "a quorum queue can't have x-overflow reject-publish-dlx, only drop-head and reject-publish"
@@ -69,6 +88,9 @@ extension QueueArguments {
         var problems = given.filter { !$0.types.contains(type) }.map { field in
             "\(field.name) is only for queues of type \(Self.list(field.types)), not \(type)"
         }
+        if type == .quorum, maxPriority != nil {
+            problems.append("a quorum queue has its priorities without an argument")
+        }
         if type != .classic {
             problems += classicOnly.map { "a queue of type \(type) can't be \($0)" }
         }
@@ -87,6 +109,12 @@ extension QueueArguments {
             problems.append("x-dead-letter-strategy at-least-once needs x-overflow reject-publish, not \(overflow)")
         }
         return problems
+    }
+
+    /// What is not given may come from a policy, which wins if it gives a type and whose times count where they are shorter.
+    private func delayedRetryProblems() -> [String] {
+        guard let delayedRetryMin, let delayedRetryMax, delayedRetryMax < delayedRetryMin else { return [] }
+        return ["x-delayed-retry-max is less than x-delayed-retry-min"]
     }
 
     private static func list(_ types: Set<QueueType>) -> String {

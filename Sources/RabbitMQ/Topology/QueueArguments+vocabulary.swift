@@ -31,6 +31,28 @@ extension QueueArguments {
         public static let atLeastOnce = DeadLetterStrategy(rawValue: "at-least-once")
     }
 
+    /// Which messages wait before they are delivered again: `x-delayed-retry-type`.
+    ///
+    /// RabbitMQ 4.3 tells messages that failed from those that were only given back: ``IncomingMessage/reject(requeue:)``
+    /// says that one failed, and so does the end of a channel or connection that had it; ``IncomingMessage/nack(requeue:multiple:)``
+    /// gives back.
+    public struct DelayedRetryType: RawRepresentable, Hashable, Sendable {
+        /// The name on the wire.
+        public let rawValue: String
+
+        /// Makes one from its name on the wire.
+        public init(rawValue: String) { self.rawValue = rawValue }
+
+        /// None; the default.
+        public static let disabled = DelayedRetryType(rawValue: "disabled")
+        /// All that come back.
+        public static let all = DelayedRetryType(rawValue: "all")
+        /// Those that failed.
+        public static let failed = DelayedRetryType(rawValue: "failed")
+        /// Those that were only given back.
+        public static let returned = DelayedRetryType(rawValue: "returned")
+    }
+
     /// On which node a replicated queue's leader begins: `x-queue-leader-locator`.
     public struct LeaderLocator: RawRepresentable, Hashable, Sendable {
         /// The name on the wire.

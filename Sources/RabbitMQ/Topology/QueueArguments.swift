@@ -53,17 +53,50 @@ public struct QueueArguments: Hashable, Sendable {
     /// doesn't, nor does ``IncomingMessage/nack(requeue:multiple:)``.
     public var deliveryLimit: Int?
 
+    /// Which messages that come back to the queue wait before they are delivered again, `x-delayed-retry-type`. From
+    /// RabbitMQ 4.3; earlier ones ignore it. [q]
+    ///
+    /// RabbitMQ: [Delayed retry](https://www.rabbitmq.com/docs/quorum-queues#delayed-retry).
+    public var delayedRetryType: DelayedRetryType?
+
+    /// How long such a message waits, `x-delayed-retry-min`: whole milliseconds, rounded up, from 1 to 10 years. [q]
+    ///
+    /// That long for each time that the message failed (``Message/deliveryCount``), and once where it was only given back,
+    /// but no longer than ``delayedRetryMax``. Without it, here or in a policy, nothing waits, and nobody says so.
+    public var delayedRetryMin: Duration?
+
+    /// The longest that such a message waits, `x-delayed-retry-max`: whole milliseconds, rounded up, from
+    /// ``delayedRetryMin`` to 10 years. If nil, every wait is ``delayedRetryMin``. [q]
+    public var delayedRetryMax: Duration?
+
+    /// How long a consumer may keep a message unsettled, `x-consumer-timeout`: whole milliseconds, rounded up, from 1 to
+    /// 10 years. If nil, a policy's or the broker's, which mostly is 30 minutes. [q]
+    ///
+    /// RabbitMQ 4.3 cancels the consumer then, whose sequence throws ``AMQPError/Code/consumerCancelled``; the channel lives,
+    /// and the consumer's messages go back to the queue. ``ConsumerOptions/timeout`` sets it for one consumer. RabbitMQ 3.12
+    /// to 4.2 look once a minute, and close the channel with ``AMQPError/Code/preconditionFailed``; earlier ones ignore it.
+    ///
+    /// RabbitMQ: [Consumer timeout](https://www.rabbitmq.com/docs/quorum-queues#consumer-timeout).
+    public var consumerTimeout: Duration?
+
+    /// How long the messages of a consumer on a node that can't be reached are kept for it,
+    /// `x-consumer-disconnected-timeout`: whole milliseconds, rounded up, from 0 to 10 years. If nil, a policy's or the
+    /// broker's, which mostly is a minute. From RabbitMQ 4.3; earlier ones ignore it. [q]
+    public var consumerDisconnectedTimeout: Duration?
+
     /// Whether one consumer gets everything while the others wait, `x-single-active-consumer`. [c q]
     public var singleActiveConsumer: Bool?
 
     /// The highest priority of messages, `x-max-priority`, from 0, for none, to 255; few are better. [c]
+    ///
+    /// Quorum queues refuse it, and have priorities without it: see ``Message/priority``.
     public var maxPriority: Int?
 
     /// On which node the leader begins, `x-queue-leader-locator`. [q s; c where
     /// RabbitMQ 4.0 and its feature flag `rabbitmq_4.0.0` are]
     public var leaderLocator: LeaderLocator?
 
-    /// Where messages are kept, `x-queue-mode`. [c]
+    /// Where messages are kept, `x-queue-mode`. From RabbitMQ 3.12 it is ignored. [c]
     public var mode: Mode?
 
     /// On how many nodes the queue begins, from 1: `x-quorum-initial-group-size`, for a stream
@@ -79,6 +112,11 @@ public struct QueueArguments: Hashable, Sendable {
     /// The size of a stream's segment files in bytes, `x-stream-max-segment-size-bytes`, from 1 to 3,000,000,000. A
     /// stream drops whole segments. [s]
     public var maxSegmentSize: Int?
+
+    /// The size of the filter that a stream keeps for each chunk of messages, `x-stream-filter-size-bytes`, from 16, the
+    /// default, to 255. More of it lets fewer messages through that a ``StreamFilter`` doesn't ask for. From RabbitMQ
+    /// 3.13; earlier ones ignore it. [s]
+    public var filterSize: Int?
 
     /// Further arguments, which go out as they are, unchecked.
     public var custom: Table
@@ -96,6 +134,11 @@ public struct QueueArguments: Hashable, Sendable {
     ///   - deadLetterRoutingKey: ``deadLetterRoutingKey``.
     ///   - deadLetterStrategy: ``deadLetterStrategy``.
     ///   - deliveryLimit: ``deliveryLimit``.
+    ///   - delayedRetryType: ``delayedRetryType``.
+    ///   - delayedRetryMin: ``delayedRetryMin``.
+    ///   - delayedRetryMax: ``delayedRetryMax``.
+    ///   - consumerTimeout: ``consumerTimeout``.
+    ///   - consumerDisconnectedTimeout: ``consumerDisconnectedTimeout``.
     ///   - singleActiveConsumer: ``singleActiveConsumer``.
     ///   - maxPriority: ``maxPriority``.
     ///   - leaderLocator: ``leaderLocator``.
@@ -103,6 +146,7 @@ public struct QueueArguments: Hashable, Sendable {
     ///   - initialGroupSize: ``initialGroupSize``.
     ///   - maxAge: ``maxAge``.
     ///   - maxSegmentSize: ``maxSegmentSize``.
+    ///   - filterSize: ``filterSize``.
     ///   - custom: ``custom``.
     public init(
         type: QueueType? = nil,
@@ -115,6 +159,11 @@ public struct QueueArguments: Hashable, Sendable {
         deadLetterRoutingKey: String? = nil,
         deadLetterStrategy: DeadLetterStrategy? = nil,
         deliveryLimit: Int? = nil,
+        delayedRetryType: DelayedRetryType? = nil,
+        delayedRetryMin: Duration? = nil,
+        delayedRetryMax: Duration? = nil,
+        consumerTimeout: Duration? = nil,
+        consumerDisconnectedTimeout: Duration? = nil,
         singleActiveConsumer: Bool? = nil,
         maxPriority: Int? = nil,
         leaderLocator: LeaderLocator? = nil,
@@ -122,6 +171,7 @@ public struct QueueArguments: Hashable, Sendable {
         initialGroupSize: Int? = nil,
         maxAge: Duration? = nil,
         maxSegmentSize: Int? = nil,
+        filterSize: Int? = nil,
         custom: Table = [:]
     ) {
         self.type = type
@@ -134,6 +184,11 @@ public struct QueueArguments: Hashable, Sendable {
         self.deadLetterRoutingKey = deadLetterRoutingKey
         self.deadLetterStrategy = deadLetterStrategy
         self.deliveryLimit = deliveryLimit
+        self.delayedRetryType = delayedRetryType
+        self.delayedRetryMin = delayedRetryMin
+        self.delayedRetryMax = delayedRetryMax
+        self.consumerTimeout = consumerTimeout
+        self.consumerDisconnectedTimeout = consumerDisconnectedTimeout
         self.singleActiveConsumer = singleActiveConsumer
         self.maxPriority = maxPriority
         self.leaderLocator = leaderLocator
@@ -141,6 +196,7 @@ public struct QueueArguments: Hashable, Sendable {
         self.initialGroupSize = initialGroupSize
         self.maxAge = maxAge
         self.maxSegmentSize = maxSegmentSize
+        self.filterSize = filterSize
         self.custom = custom
     }
 

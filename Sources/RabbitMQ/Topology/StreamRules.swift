@@ -26,6 +26,17 @@ enum StreamRules {
         if prefetchCount == 0 { throw refused(queue, type, "can't be consumed without a prefetch limit (setQos)") }
     }
 
+    /// Checks what only consumers of some types of queue can have.
+    static func checkOptions(_ options: ConsumerOptions, type: QueueType?, queue: String) throws(AMQPError) {
+        if options.streamFilter != nil, type == .classic || type == .quorum {
+            throw refused(queue, type, "can't be consumed with a stream filter")
+        }
+        if options.timeout != nil, type == .classic || type == .stream {
+            throw refused(queue, type, "has no consumer timeout: quorum queues have")
+        }
+        if options.priority != nil, type == .stream { throw refused(queue, type, "has no consumer priorities") }
+    }
+
     /// Checks a basic.get.
     static func checkGet(type: QueueType?, queue: String) throws(AMQPError) {
         if type == .stream { throw refused(queue, type, "gives messages to consumers only") }

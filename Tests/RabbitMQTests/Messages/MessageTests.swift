@@ -190,6 +190,33 @@ import Testing
         #expect(message.expiration == nil)
     }
 
+    @Test(
+        arguments: [
+            (.milliseconds(1_500), 1_500), (.zero, 0), (.seconds(-1), 0), (.nanoseconds(1), 1),
+            (.milliseconds(4_294_967_295), 4_294_967_295), (.milliseconds(4_294_967_296), 4_294_967_295),
+            (.seconds(Int64.max), 4_294_967_295), (.seconds(Int64.min), 0),
+        ] as [(Duration, Int64)]
+    )
+    func `a delay becomes whole milliseconds in a header, as many as the exchange takes`(
+        duration: Duration,
+        milliseconds: Int64
+    ) {
+        var message = Message(body: [], headers: ["other": 1])
+        message.delay = duration
+        #expect(message.headers == ["other": 1, "x-delay": .int64(milliseconds)])
+        #expect(message.delay == .milliseconds(milliseconds))
+        message.delay = nil
+        #expect(message.headers == ["other": 1])
+    }
+
+    @Test func `a delay is read from its header, negative when it is over`() {
+        #expect(Message(body: [], headers: ["x-delay": .int32(-1_500)]).delay == .milliseconds(-1_500))
+        #expect(Message(body: [], headers: ["x-delay": .int64(.max)]).delay == .milliseconds(Int64.max))
+        #expect(Message(body: [], headers: ["x-delay": .int64(.min)]).delay == .milliseconds(Int64.min))
+        #expect(Message(body: [], headers: ["x-delay": "soon"]).delay == nil)
+        #expect(Message(body: []).delay == nil)
+    }
+
     @Test func `a description shows neither body nor headers`() throws {
         let message = try Message("secret", headers: ["token": "hunter2"], contentType: "text/plain")
         #expect(message.description == "Message(6 bytes, \"text/plain\")")

@@ -34,6 +34,38 @@ struct QueueArgumentsChecksTests {
         Case(QueueArguments(maxPriority: 256), says: "x-max-priority is 256"),
         Case(QueueArguments(type: .quorum, deliveryLimit: -2), says: "x-delivery-limit is -2"),
         Case(QueueArguments(type: .quorum, initialGroupSize: 0), says: "x-quorum-initial-group-size is 0"),
+        Case(
+            QueueArguments(type: .quorum, delayedRetryType: QueueArguments.DelayedRetryType(rawValue: "sometimes")),
+            says: "x-delayed-retry-type is \"sometimes\"",
+            "disabled, all, failed, returned"
+        ),
+        Case(QueueArguments(type: .quorum, delayedRetryMin: .zero), says: "x-delayed-retry-min is 0 milliseconds"),
+        Case(QueueArguments(type: .quorum, delayedRetryMax: .seconds(-1)), says: "x-delayed-retry-max is -1000"),
+        Case(
+            QueueArguments(type: .quorum, delayedRetryMin: .seconds(2), delayedRetryMax: .seconds(1)),
+            says: "x-delayed-retry-max is less than x-delayed-retry-min"
+        ),
+        Case(QueueArguments(type: .quorum, delayedRetryMin: .seconds(Int64.max)), says: "from 1 to 315360000000"),
+        Case(QueueArguments(type: .quorum, consumerTimeout: .zero), says: "x-consumer-timeout is 0 milliseconds"),
+        Case(QueueArguments(type: .quorum, consumerTimeout: .seconds(315_360_001)), says: "x-consumer-timeout is"),
+        Case(
+            QueueArguments(type: .quorum, consumerDisconnectedTimeout: .milliseconds(-1)),
+            says: "x-consumer-disconnected-timeout is -1 milliseconds"
+        ),
+        Case(
+            QueueArguments(type: .classic, delayedRetryType: .all, delayedRetryMin: .seconds(1)),
+            says: "x-delayed-retry-type is only for queues of type quorum, not classic",
+            "x-delayed-retry-min is only for"
+        ),
+        Case(QueueArguments(type: .stream, consumerTimeout: .seconds(1)), says: "x-consumer-timeout is only for"),
+        Case(
+            QueueArguments(type: .classic, consumerDisconnectedTimeout: .seconds(1)),
+            says: "x-consumer-disconnected-timeout is only for"
+        ),
+        Case(QueueArguments(type: .stream, filterSize: 15), says: "x-stream-filter-size-bytes is 15", "from 16 to 255"),
+        Case(QueueArguments(type: .stream, filterSize: 256), says: "x-stream-filter-size-bytes is 256"),
+        Case(QueueArguments(type: .quorum, filterSize: 16), says: "x-stream-filter-size-bytes is only for queues of"),
+        Case(QueueArguments(delayedRetryMin: .seconds(1)), flags(autoDelete: true), says: "x-delayed-retry-min"),
         Case(QueueArguments(type: .stream, initialGroupSize: 0), says: "x-initial-cluster-size is 0"),
         Case(QueueArguments(type: .stream, maxAge: .zero), says: "x-max-age must be from a second"),
         Case(QueueArguments(type: .stream, maxAge: .seconds(-5)), says: "x-max-age must be from a second"),
@@ -50,7 +82,11 @@ struct QueueArgumentsChecksTests {
             says: "at-least-once needs x-overflow reject-publish, not drop-head"
         ),
         Case(QueueArguments(type: .quorum, overflow: .rejectPublishDeadLetter), says: "reject-publish-dlx"),
-        Case(QueueArguments(type: .quorum, maxPriority: 5), says: "x-max-priority is only for queues of type classic"),
+        Case(
+            QueueArguments(type: .quorum, maxPriority: 5),
+            says: "x-max-priority is only for queues of type classic",
+            "has its priorities without an argument"
+        ),
         Case(QueueArguments(type: .quorum, mode: .lazy), says: "x-queue-mode is only for"),
         Case(QueueArguments(type: .quorum, maxAge: .seconds(5)), says: "x-max-age is only for queues of type stream"),
         Case(QueueArguments(type: .classic, deliveryLimit: 5), says: "x-delivery-limit", "not classic"),
@@ -109,6 +145,32 @@ struct QueueArgumentsChecksTests {
         Case(QueueArguments(type: .quorum, deliveryLimit: -1), says: "no delivery limit"),
         Case(QueueArguments(maxPriority: 0), says: "no priorities"),
         Case(
+            QueueArguments(
+                type: .quorum,
+                delayedRetryType: .all,
+                delayedRetryMin: .milliseconds(1),
+                delayedRetryMax: .milliseconds(1),
+                consumerTimeout: .milliseconds(1),
+                consumerDisconnectedTimeout: .zero
+            ),
+            says: "the shortest times"
+        ),
+        Case(
+            QueueArguments(
+                type: .quorum,
+                delayedRetryMin: .seconds(315_360_000),
+                consumerTimeout: .seconds(315_360_000),
+                consumerDisconnectedTimeout: .seconds(315_360_000)
+            ),
+            says: "the longest times"
+        ),
+        Case(
+            QueueArguments(type: .quorum, delayedRetryType: .returned),
+            says: "delayed retry, with its times in a policy"
+        ),
+        Case(QueueArguments(type: .stream, filterSize: 255), says: "the largest filter"),
+        Case(QueueArguments(type: .jms, maxPriority: 9), flags(autoDelete: true), says: "a type of another broker"),
+        Case(
             QueueArguments(deadLetterRoutingKey: "k", custom: ["x-dead-letter-exchange": ""]),
             says: "dead-letter exchange in custom"
         ),
@@ -127,5 +189,22 @@ struct QueueArgumentsChecksTests {
     @Test("what can work passes", arguments: accepted)
     func accepts(_ accepted: Case) throws {
         try accepted.arguments.validate(accepted.flags)
+    }
+
+    @Test(
+        "times with which the broker would lose the queue are refused however they are given",
+        arguments: [
+            "x-delayed-retry-min", "x-delayed-retry-max", "x-consumer-timeout", "x-consumer-disconnected-timeout",
+        ]
+    )
+    func times(key: String) throws {
+        for value in [FieldValue.int64(315_360_000_001), .uint64(.max)] {
+            let error = #expect(throws: AMQPError.self) { try QueueArguments.checkTimes("q", [key: value]) }
+            #expect(error?.code == .invalidArgument)
+            #expect(error?.message.contains(key) == true)
+        }
+        for value in [FieldValue.int64(315_360_000_000), .int32(-1), "1000", .void] {
+            try QueueArguments.checkTimes("q", [key: value])
+        }
     }
 }

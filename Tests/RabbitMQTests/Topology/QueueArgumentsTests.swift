@@ -17,6 +17,11 @@ struct QueueArgumentsTests {
             deadLetterRoutingKey: "orders",
             deadLetterStrategy: .atLeastOnce,
             deliveryLimit: 5,
+            delayedRetryType: .failed,
+            delayedRetryMin: .seconds(1),
+            delayedRetryMax: .milliseconds(2_500),
+            consumerTimeout: .seconds(90),
+            consumerDisconnectedTimeout: .zero,
             singleActiveConsumer: true,
             maxPriority: 9,
             leaderLocator: .balanced,
@@ -24,6 +29,7 @@ struct QueueArgumentsTests {
             initialGroupSize: 3,
             maxAge: .seconds(7 * 86_400),
             maxSegmentSize: 500_000,
+            filterSize: 32,
             custom: ["x-custom": "as it is"]
         )
         let expected: Table = [
@@ -37,6 +43,11 @@ struct QueueArgumentsTests {
             "x-dead-letter-routing-key": "orders",
             "x-dead-letter-strategy": "at-least-once",
             "x-delivery-limit": .int64(5),
+            "x-delayed-retry-type": "failed",
+            "x-delayed-retry-min": .int64(1_000),
+            "x-delayed-retry-max": .int64(2_500),
+            "x-consumer-timeout": .int64(90_000),
+            "x-consumer-disconnected-timeout": .int64(0),
             "x-single-active-consumer": true,
             "x-max-priority": .int64(9),
             "x-queue-leader-locator": "balanced",
@@ -44,6 +55,7 @@ struct QueueArgumentsTests {
             "x-quorum-initial-group-size": .int64(3),
             "x-max-age": "7D",
             "x-stream-max-segment-size-bytes": .int64(500_000),
+            "x-stream-filter-size-bytes": .int64(32),
             "x-custom": "as it is",
         ]
         #expect(arguments.table == expected)
@@ -62,11 +74,15 @@ struct QueueArgumentsTests {
     func values() {
         #expect(QueueType.classic.rawValue == "classic")
         #expect(QueueType.stream.description == "stream")
+        #expect(QueueType.delayed.rawValue == "delayed")
+        #expect(QueueType.jms.rawValue == "jms")
         #expect(QueueArguments.Overflow.dropHead.rawValue == "drop-head")
         #expect(QueueArguments.Overflow.rejectPublishDeadLetter.rawValue == "reject-publish-dlx")
         #expect(QueueArguments.DeadLetterStrategy.atMostOnce.rawValue == "at-most-once")
         #expect(QueueArguments.LeaderLocator.clientLocal.rawValue == "client-local")
         #expect(QueueArguments.Mode.default.rawValue == "default")
+        let retries: [QueueArguments.DelayedRetryType] = [.disabled, .all, .failed, .returned]
+        #expect(retries.map(\.rawValue) == ["disabled", "all", "failed", "returned"])
     }
 
     @Test(
@@ -98,7 +114,9 @@ struct QueueArgumentsTests {
             ["x-max-age": "168h"], ["x-max-age": "1Y"], ["x-max-age": "h"], ["x-max-age": "99999999999999999999s"],
             ["x-max-length": "5"], ["x-queue-type": .bytes([255])], ["x-message-ttl": .double(1)],
             ["x-max-length": -1], ["x-delivery-limit": -2], ["x-max-priority": 256], ["x-expires": 0],
-            ["x-initial-cluster-size": 3], ["x-unknown": .table(["a": 1])], ["x-single-active-consumer": "true"],
+            ["x-delayed-retry-type": "sometimes"], ["x-delayed-retry-min": 0], ["x-consumer-timeout": "1000"],
+            ["x-consumer-timeout": .uint64(.max)], ["x-stream-filter-size-bytes": 15], ["x-initial-cluster-size": 3],
+            ["x-unknown": .table(["a": 1])], ["x-single-active-consumer": "true"],
         ] as [Table]
     )
     func escape(table: Table) {

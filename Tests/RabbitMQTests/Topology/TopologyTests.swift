@@ -20,6 +20,14 @@ struct TopologyTests {
             ]),
             "the exchange e: alternate-exchange is given twice"
         ),
+        (
+            Topology(exchanges: [.init("e", type: .delayedMessage)]),
+            "the exchange e: an exchange of type x-delayed-message"
+        ),
+        (
+            Topology(exchanges: [.init("e", type: .consistentHash, arguments: .init(custom: ["hash-header": 7]))]),
+            "the exchange e: hash-header must be text"
+        ),
         (Topology(queues: [.init("")]), "the queue name is empty"),
         (Topology(queues: [.init("amq.gen-1")]), "kept for brokers"),
         (Topology(queues: [.init("q"), .init("q", durable: false)]), "the queue q is described twice"),
@@ -86,10 +94,26 @@ struct TopologyTests {
                 autoDelete: true,
                 arguments: .init(alternateExchange: "unrouted")
             ),
+            .init("later", type: .delayedMessage, arguments: .init(delayedType: .topic)),
+            .init("spread", type: .consistentHash, arguments: .init(hashProperty: .messageId)),
+            .init("recent", type: .recentHistory, arguments: .init(recentHistoryLength: 5)),
             .init("audit", type: "x-plugin", internal: true, arguments: .init(custom: ["x-own": "topic"])),
         ],
         queues: [
             .init("orders.eu", arguments: .init(type: .quorum, deliveryLimit: 5)),
+            .init(
+                "retried",
+                arguments: .init(
+                    type: .quorum,
+                    delayedRetryType: .failed,
+                    delayedRetryMin: .seconds(1),
+                    delayedRetryMax: .seconds(30),
+                    consumerTimeout: .seconds(90),
+                    consumerDisconnectedTimeout: .seconds(10)
+                )
+            ),
+            .init("log", arguments: .init(type: .stream, filterSize: 32)),
+            .init("elsewhere", arguments: .init(type: .jms)),
             .init("own", durable: false, exclusive: true, autoDelete: true, arguments: .init(expires: .seconds(5))),
             .init("all", arguments: .init(custom: everyType)),
         ],
@@ -112,6 +136,7 @@ struct TopologyTests {
     func codable() throws {
         let json = try JSONEncoder().encode(Self.example)
         #expect(try JSONDecoder().decode(Topology.self, from: json) == Self.example)
+        try Self.example.validate()
     }
 
     @Test("values that only some brokers take pass the checks, and go to JSON and back")
