@@ -46,9 +46,11 @@ public final class Channel: Sendable {
     ///   - prefetchSize: In bytes, 0 for no limit. RabbitMQ knows no other.
     ///   - prefetchCount: In messages, 0 for no limit.
     ///   - global: With RabbitMQ, whether the limit is for all consumers of the channel together, not for each that
-    ///     begins after this. A limit for each lifts the one for all.
+    ///     begins after this. A limit for each lifts the one for all. RabbitMQ 4.3 and later deny it unless configured,
+    ///     and give the limit to each consumer; the library logs a warning then.
     /// - Throws: An ``AMQPError``; `CancellationError`.
     public func setQos(prefetchSize: UInt32 = 0, prefetchCount: UInt16 = 0, global: Bool = false) async throws {
+        if global, prefetchCount > 0 { connection.advice.limitingTogether(channel: session.number) }
         _ = try await session.call(
             .basicQos(prefetchSize: prefetchSize, prefetchCount: prefetchCount, global: global)
         )

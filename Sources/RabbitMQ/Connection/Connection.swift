@@ -16,12 +16,14 @@ public final class Connection: Sendable {
     let parameters: ConnectionParameters
     /// What was declared through its handles.
     let topology = TopologyRecord()
+    let advice: VersionAdvice
 
     var link: Link { lease.link }
 
     private init(_ link: Link, _ parameters: ConnectionParameters) {
         lease = ConnectionLease(link: link)
         self.parameters = parameters
+        advice = VersionAdvice(serverProperties: parameters.serverProperties, logger: link.logger)
     }
 
     /// Connects to a broker and logs in.

@@ -149,6 +149,7 @@ extension Queue {
         )
         try StreamRules.checkOptions(options, type: type, queue: name)
         let table = options.table
+        channel.connection.advice.consuming(name, table)
         // An empty tag would have the broker make one up, which might come after the first deliveries.
         let tag = options.tag.flatMap { $0.isEmpty ? nil : $0 } ?? session.nextConsumerTag()
         let version = ServerVersion(channel.connection.serverProperties)

@@ -98,6 +98,7 @@ extension Channel {
             noWait: noWait,
             arguments: arguments
         )
+        connection.advice.declaring(declaration)
         let declared: ServerMethod.DeclaredQueue
         switch try await request(.queueDeclare(declaration), noWait: noWait) {
         case .queueDeclareOk(let answer): declared = answer

@@ -1,0 +1,44 @@
+internal import Logging
+internal import Synchronization
+
+/// Logs what a connection's broker does otherwise than it is asked, each thing once.
+final class VersionAdvice: Sendable {
+    private let version: ServerVersion?
+    private let logger: Logger
+    private let said = Mutex<Set<String>>([])
+
+    /// - Parameters:
+    ///   - serverProperties: What the broker tells about itself. Of brokers other than RabbitMQ nothing is said.
+    ///   - logger: Where it goes.
+    init(serverProperties: Table, logger: Logger) {
+        version = ServerVersion(serverProperties)
+        self.logger = logger
+    }
+
+    /// A queue is about to be declared.
+    func declaring(_ queue: ClientMethod.DeclareQueue) {
+        guard let version, !queue.passive else { return }
+        say(VersionRules.notes(declaring: queue, on: version), version, ["queue": "\(queue.name)"])
+    }
+
+    /// A consumer is about to begin.
+    func consuming(_ queue: String, _ arguments: Table) {
+        guard let version else { return }
+        say(VersionRules.notes(consuming: arguments, on: version), version, ["queue": "\(queue)"])
+    }
+
+    /// A channel's consumers are about to be limited together.
+    func limitingTogether(channel: UInt16) {
+        guard let version else { return }
+        say(VersionRules.notes(limitingTogether: version), version, ["channel": "\(channel)"])
+    }
+
+    private func say(_ notes: [VersionNote], _ version: ServerVersion, _ metadata: Logger.Metadata) {
+        for note in notes where said.withLock({ $0.insert(note.feature).inserted }) {
+            logger.warning(
+                "\(note.feature) \(note.text)",
+                metadata: metadata.merging(["broker": "RabbitMQ \(version)"]) { given, _ in given }
+            )
+        }
+    }
+}
