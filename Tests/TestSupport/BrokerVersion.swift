@@ -9,6 +9,9 @@ public import Testing
 /// let smallest: UInt32 = try await BrokerVersion.current < .v4_1 ? 4096 : 8192
 /// ```
 public struct BrokerVersion: Comparable, Sendable, CustomStringConvertible {
+    /// The first with filters of streams.
+    public static let v3_13 = BrokerVersion(major: 3, minor: 13)
+
     /// The first version 4.
     public static let v4_0 = BrokerVersion(major: 4, minor: 0)
 

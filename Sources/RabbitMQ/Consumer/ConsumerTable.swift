@@ -57,9 +57,6 @@ struct ConsumerTable {
         return (hearing.contains(true), !hearing.contains(false))
     }
 
-    /// All that live, or whose cancelling is not answered.
-    var all: [Consumer] { numbers.values.compactMap { lanes.intake($0)?.consumer } }
-
     mutating func removeAll() -> [Consumer] {
         numbers.keys.compactMap { remove(tag: $0) }
     }

@@ -101,7 +101,7 @@ extension Link {
         var declaration = queue
         declaration.arguments["x-queue-type"] = "any"
         do {
-            let session = try await ChannelSession.open(on: self, refusalLevel: .debug)
+            let session = try await ChannelSession.open(on: self)
             defer { session.closeInBackground() }
             _ = try await session.call(.queueDeclare(declaration))
             return nil
