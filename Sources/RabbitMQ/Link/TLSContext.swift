@@ -92,6 +92,9 @@ final class TLSContext: @unchecked Sendable {
     // MARK: Trust
 
     private func trust() throws(TLSFailure) {
+        if configuration.trustRoots.count == 1, case .system? = configuration.trustRoots.first?.source {
+            return try SystemTrust.use(in: context) { () throws(TLSFailure) in try trustSystem() }
+        }
         for roots in configuration.trustRoots {
             switch roots.source {
             case .system: try trustSystem()
@@ -126,7 +129,7 @@ final class TLSContext: @unchecked Sendable {
     }
 
     /// Where distributions keep their authorities: Debian and Alpine, Fedora, SUSE, others.
-    private static let bundles = [
+    static let bundles = [
         "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
         "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
     ]

@@ -1,0 +1,61 @@
+internal import CRabbitMQ
+internal import Glibc
+internal import Synchronization
+
+/// The system's authorities, read once for all connections that trust them and nobody else: each would take ten
+/// milliseconds and more than a megabyte.
+enum SystemTrust {
+    /// What was read, and what it looked like from outside then.
+    private struct Read {
+        let store: CertificateStore
+        let signature: [String]
+    }
+
+    private static let last = Mutex<Read?>(nil)
+
+    /// Has a context trust them.
+    ///
+    /// - Parameter read: Reads them into the context's own store, if they were not read yet or have changed.
+    static func use(in context: OpaquePointer, _ read: () throws(TLSFailure) -> Void) throws(TLSFailure) {
+        let signature = signature
+        try last.withLock { last throws(TLSFailure) in
+            if let last, last.signature == signature {
+                SSL_CTX_set1_cert_store(context, last.store.pointer)
+                return
+            }
+            try read()
+            last = CertificateStore(of: context).map { Read(store: $0, signature: signature) }
+        }
+    }
+
+    /// What changes when they do: where they are, and the times and sizes of the files. Of a directory of single files
+    /// OpenSSL reads what it needs, when it needs it.
+    private static var signature: [String] {
+        let variables = [X509_get_default_cert_file_env(), X509_get_default_cert_dir_env()]
+        let settings = variables.map { name in
+            name.flatMap { getenv($0) }.map { String(cString: $0) } ?? ""
+        }
+        let standard = X509_get_default_cert_file().map { String(cString: $0) } ?? ""
+        let files = ([settings[0], standard] + TLSContext.bundles).map { path in
+            var status = stat()
+            guard stat(path, &status) == 0 else { return "" }
+            return
+                "\(status.st_dev) \(status.st_ino) \(status.st_size) \(status.st_mtim.tv_sec) \(status.st_mtim.tv_nsec)"
+        }
+        return settings + files
+    }
+}
+
+/// A reference to an X509_STORE.
+///
+/// `@unchecked Sendable` is safe because OpenSSL locks it.
+private final class CertificateStore: @unchecked Sendable {
+    let pointer: OpaquePointer
+
+    init?(of context: OpaquePointer) {
+        guard let store = SSL_CTX_get_cert_store(context), X509_STORE_up_ref(store) == 1 else { return nil }
+        pointer = store
+    }
+
+    deinit { X509_STORE_free(pointer) }
+}
