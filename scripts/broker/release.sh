@@ -2,6 +2,9 @@
 # RabbitMQ 4 beside the installed one: later Debians have it, each set up once in a folder of its own (a chroot).
 # Sourced by scripts/broker.sh and scripts/compat.sh, which define die and root.
 
+# A mirror that answers and then says nothing is given up. In the foreground, so that an interrupt reaches the command.
+patience=(timeout --foreground 15m)
+
 # This machine can't have what was asked for; whoever calls may go on without.
 readonly unavailable_status=69
 unavailable() {
@@ -78,8 +81,8 @@ fetch_debootstrap() {
     [[ ! -x $tools/usr/sbin/debootstrap ]] || return 0
     rm -rf "$tools.new"
     mkdir -p "$tools.new" && cd "$tools.new" || return 1
-    apt-get -q download "${packages[@]}" ||
-        { apt-get -q update && apt-get -q download "${packages[@]}"; } || return 1
+    "${patience[@]}" apt-get -q download "${packages[@]}" ||
+        { "${patience[@]}" apt-get -q update && "${patience[@]}" apt-get -q download "${packages[@]}"; } || return 1
     for package in ./*.deb; do
         dpkg -x "$package" . && rm "$package" || return 1
     done
@@ -93,7 +96,7 @@ bootstrap() { # the folder
     # A suite may be younger than this debootstrap; all of them are set up by sid's script.
     [[ -e $scripts/$suite ]] || ln -s sid "$scripts/$suite" || return 1
     # It mounts into the folder: in a namespace of its own nothing stays mounted if it is interrupted.
-    DEBOOTSTRAP_DIR=$tools/usr/share/debootstrap unshare --mount --propagation private \
+    DEBOOTSTRAP_DIR=$tools/usr/share/debootstrap "${patience[@]}" unshare --mount --propagation private \
         "$tools/usr/sbin/debootstrap" --variant=minbase --keyring="$keys" "$suite" "$1" "$(debian_mirror)"
 }
 
@@ -118,7 +121,7 @@ name_this_machine() { # the folder
 install_packages() { # the folder, packages
     local folder=$1
     shift
-    "$root/scripts/broker/enter.sh" "$folder" -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C \
+    "${patience[@]}" "$root/scripts/broker/enter.sh" "$folder" -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C \
         DEBIAN_FRONTEND=noninteractive sh -euc '
             apt-get -q update
             apt-get -q -y install --no-install-recommends "$@"
