@@ -102,7 +102,7 @@ final class ChannelSession: SettlementWriter, Sendable {
 
     /// Sends a method that is not answered.
     func send(_ method: ClientMethod) throws(AMQPError) {
-        try send(method) { state throws(AMQPError) in if let reason = state.closeReason { throw reason } }
+        try send(method) { state throws(AMQPError) in if let refusal = state.refusal { throw refusal } }
     }
 
     private func send(
@@ -110,7 +110,7 @@ final class ChannelSession: SettlementWriter, Sendable {
         register: (inout ChannelState) throws(AMQPError) -> Void
     ) throws(AMQPError) {
         // A closed channel's reason says more than that the link has ended.
-        if let reason = state.withLock({ $0.closeReason }) { throw reason }
+        if let refusal = state.withLock({ $0.refusal }) { throw refusal }
         var isHeldBack = false
         do throws(AMQPError) {
             try outbox.send(method, channel: number, settling: self) { () throws(AMQPError) in
@@ -199,7 +199,9 @@ final class ChannelSession: SettlementWriter, Sendable {
         isOpen.store(false, ordering: .relaxed)
         let (calls, reason) = state.withLock { ($0.close(error), $0.closeReason ?? error) }
         settle(reason)
-        for call in calls { call.reply.fail(error) }
+        // Answers come in order: the broker means the first call of that method.
+        let meant = calls.firstIndex { $0.method.name == error.method?.name }
+        for index in calls.indices { calls[index].reply.fail(index == meant ? error : error.overAnotherCall) }
         endPublishing(error)
         closed.set(reason)
     }

@@ -95,10 +95,13 @@ struct ChannelState: Sendable {
         }
     }
 
+    /// The same, for calls that come too late.
+    var refusal: AMQPError? { closeReason?.overAnotherCall }
+
     /// Takes in a call that is sent, and what it changes for what is sent behind it: whoever waits for the answer may be
     /// gone when that comes.
     mutating func register(_ call: PendingCall) throws(AMQPError) {
-        if let closeReason { throw closeReason }
+        if let refusal { throw refusal }
         switch call.method {
         case .basicConsume(let consume):
             guard consumerTags.insert(consume.consumerTag).inserted else { throw Self.usedTag(consume.consumerTag) }
@@ -205,7 +208,7 @@ struct ChannelState: Sendable {
     ///
     /// - Returns: nil, or what to wait for: then the turn is taken.
     mutating func takeTurn() throws(AMQPError) -> OneShot<Void>? {
-        if let closeReason { throw closeReason }
+        if let refusal { throw refusal }
         guard turn == .free else { return turns.join() }
         turn = .taken
         return nil
@@ -261,7 +264,7 @@ struct ChannelState: Sendable {
 
     /// - Returns: nil, or what to wait for before publishing.
     mutating func joinFlow() throws(AMQPError) -> OneShot<Void>? {
-        if let closeReason { throw closeReason }
+        if let refusal { throw refusal }
         return publishing.isHeld ? flowWaiters.join() : nil
     }
 

@@ -8,10 +8,14 @@ extension AMQPError {
     /// After ``Code/outcomeUnknown``, ``Code/timedOut`` and ``Code/connectionLost`` the first try may have succeeded,
     /// so that a second publish may double the message.
     ///
+    /// Whoever calls or publishes on a channel that the broker has closed over another call meets that call's error: for
+    /// this one it is true.
+    ///
     /// A ``Code/staleDelivery`` is as its reason: the broker delivers the message again, to whoever comes back.
     ///
     /// See ``isRecoverable`` for the other question: not whether to try this call again, but whether to go on.
     public var isRetryable: Bool {
+        if isOverAnotherCall { return true }
         if code == .staleDelivery { return (underlying as? AMQPError)?.isRetryable ?? false }
         if let endpoints = underlying as? EndpointFailures {
             return code.isRetryable || endpoints.failures.contains { $0.error.isRetryable }

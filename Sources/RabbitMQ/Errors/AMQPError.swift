@@ -38,6 +38,9 @@ public struct AMQPError: Error, Sendable {
     /// The peer closed the whole connection with this error, whatever its code.
     private let closedConnection: Bool
 
+    /// The peer closed the channel with this error over another call than the one that throws it.
+    private(set) var isOverAnotherCall = false
+
     private let returnedBox: ReturnedBox?
 
     /// Keeps the rare returned message out of the struct, which every throwing call passes about.
@@ -119,6 +122,14 @@ extension AMQPError {
     /// The message that the broker returned; nil unless ``code`` is ``Code/undeliverable``.
     public var returned: ReturnedMessage? {
         returnedBox?.value
+    }
+
+    /// The same error, for a call that the broker did not mean: it has not run, and may succeed on another channel.
+    var overAnotherCall: AMQPError {
+        guard replyCode != nil, !isConnectionFatal else { return self }
+        var error = self
+        error.isOverAnotherCall = true
+        return error
     }
 
     /// Whether the connection is unusable after this error: nothing more can be sent or will arrive on it.

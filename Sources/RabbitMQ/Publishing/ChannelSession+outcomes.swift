@@ -67,7 +67,7 @@ extension ChannelSession {
             return (outcomes, places + state.endWaits() + state.roomWaiters.values)
         }
         outcomes.makeKnown()
-        for waiter in waiters { waiter.fail(error) }
+        for waiter in waiters { waiter.fail(error.overAnotherCall) }
     }
 
     /// What the end of the channel means for a message that is not confirmed.

@@ -163,7 +163,7 @@ extension ChannelSession {
         let id = ObjectIdentifier(admission)
         let ended = state.withLock { state -> AMQPError? in
             state.roomWaiters[id] = admission
-            return state.closeReason
+            return state.refusal
         }
         defer { state.withLock { $0.roomWaiters[id] = nil } }
         if let ended { admission.fail(ended) }
@@ -198,7 +198,7 @@ extension ChannelSession {
 
     private func reservePlace(since start: UInt64) async throws {
         let waiter = try state.withLock { state throws(AMQPError) -> OneShot<Void>? in
-            if let reason = state.closeReason { throw reason }
+            if let refusal = state.refusal { throw refusal }
             return state.confirms?.reserve()
         }
         guard let waiter else { return }
@@ -241,6 +241,6 @@ extension ChannelSession {
     }
 
     private var endReason: AMQPError {
-        state.withLock { $0.closeReason } ?? AMQPError(.channelClosed, "the channel is closed")
+        state.withLock { $0.refusal } ?? AMQPError(.channelClosed, "the channel is closed")
     }
 }
