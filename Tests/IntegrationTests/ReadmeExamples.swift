@@ -89,7 +89,7 @@ struct ReadmeExamples {
                     }
                 }
                 return
-            } catch let error as AMQPError where error.isRetryable {
+            } catch let error as AMQPError where error.isRecoverable {
                 try await Task.sleep(for: delay)
                 delay = min(delay * 2, .seconds(30))
             }

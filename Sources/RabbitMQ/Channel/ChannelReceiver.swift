@@ -142,12 +142,7 @@ final class ChannelReceiver: ChannelInbox {
         noteLeaving(consumer)
         let level: Logger.Level = consumer.hearsCancel ? .debug : .warning
         logger.log(level: level, "the broker cancelled a consumer", metadata: ["consumer-tag": "\(tag.printable())"])
-        consumer.end(
-            AMQPError(
-                .consumerCancelled,
-                "the broker cancelled the consumer \(tag.printable()), whose queue is probably gone"
-            )
-        )
+        consumer.end(consumer.cancelledByServer)
     }
 
     // MARK: Handing over

@@ -92,6 +92,16 @@ public final class Consumer: Sendable {
         end(reason)
     }
 
+    /// What the broker's basic.cancel may mean, which gives no reason.
+    var cancelledByServer: AMQPError {
+        var causes = "its queue was deleted, or the queue's node is down"
+        let isTimed = source.queueType != .classic && source.queueType != .stream
+        if isTimed, source.version?.isAtLeast(4, 3) == true {
+            causes += ", or a delivery stayed unsettled for longer than the consumer timeout of the queue"
+        }
+        return AMQPError(.consumerCancelled, "the broker cancelled the consumer \(tag.printable()): \(causes)")
+    }
+
     private func beginCancelling() -> Bool {
         state.withLock { state in
             guard !state.isCancelling, !state.isCancelled else { return false }

@@ -163,7 +163,9 @@ extension AMQPError.Code {
     /// All the channel numbers of the connection are in use; closing a channel frees one.
     public static let tooManyChannels = AMQPError.Code(.tooManyChannels)
 
-    /// The broker cancelled the consumer, because its queue was deleted or moved for example.
+    /// The broker cancelled the consumer, for which AMQP gives no reason: its queue was deleted, the queue's node is down,
+    /// or, with a quorum queue from RabbitMQ 4.3 on, a delivery stayed unsettled for longer than the consumer timeout.
+    /// Consuming again tells.
     public static let consumerCancelled = AMQPError.Code(.consumerCancelled)
 
     /// The broker or this build of the library cannot do this.

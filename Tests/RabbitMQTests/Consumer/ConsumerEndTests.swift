@@ -41,6 +41,21 @@ struct ConsumerEndTests {
         }
     }
 
+    @Test(arguments: [("3.10.8", false), ("4.2.0", false), ("4.3.6", true)])
+    func `a cancel by the server says what it may be`(version: String, mayBeTimeout: Bool) async throws {
+        try await ScriptedPeer.withChannel(tune: ScriptedPeer.Tune(version: version)) { peer, _, channel in
+            let deliveries = try await peer.consume(try await peer.declareQueue(on: channel))
+            try await peer.send(.basicCancel, channel: 1) {
+                $0.shortString(deliveries.consumer.tag)
+                $0.octet(1)
+            }
+            let error = try await thrownError { for try await _ in deliveries {} }
+            #expect(error.code == .consumerCancelled && error.isRecoverable)
+            #expect(error.message.contains("deleted") && error.message.contains("node is down"))
+            #expect(error.message.contains("consumer timeout") == mayBeTimeout)
+        }
+    }
+
     @Test func `messages without acknowledgement that come before cancel-ok are still seen`() async throws {
         try await ScriptedPeer.withChannel { peer, _, channel in
             let queue = try await peer.declareQueue(on: channel)
