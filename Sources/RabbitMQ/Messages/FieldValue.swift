@@ -47,13 +47,13 @@ public enum FieldValue: Sendable, Hashable {
     /// `UInt64(bitPattern:)` of it is the number. RabbitMQ 3 gives it back as it was.
     case uint64(UInt64)
 
-    /// A 32-bit floating-point number: `f`.
+    /// A 32-bit floating-point number: `f`. RabbitMQ closes the connection for one that isn't finite.
     case float(Float)
 
-    /// A 64-bit floating-point number: `d`.
+    /// A 64-bit floating-point number: `d`. RabbitMQ closes the connection for one that isn't finite.
     case double(Double)
 
-    /// A decimal number, `unscaled` divided by ten to the power of `scale`: `D`. RabbitMQ 4 closes the connection that
+    /// A decimal number, `unscaled` divided by ten to the power of `scale`: `D`. RabbitMQ closes the connection that
     /// sends a message with one in its headers to a stream.
     case decimal(scale: UInt8, unscaled: Int32)
 
