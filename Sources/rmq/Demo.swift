@@ -24,7 +24,10 @@ struct Demo: AsyncParsableCommand {
     }
 
     mutating func validate() throws {
-        guard messages > 0 else { throw ValidationError("--messages must be positive.") }
+        guard (1...10_000_000).contains(messages) else {
+            throw ValidationError("--messages is \(messages); it must be from 1 to 10000000.")
+        }
+        _ = try ConnectionConfiguration(brokerURI: uri, ca: ca)
     }
 
     mutating func run() async throws {

@@ -15,23 +15,23 @@ struct ConsumeMode {
     }
 
     func run() async throws -> PerfResult {
-        let configuration = try options.configuration()
-        var connections: [Connection] = []
-        var channels: [Channel] = []
-        for _ in 0..<options.connections {
-            let connection = try await Connection.connect(configuration)
-            connections.append(connection)
-            for _ in 0..<options.channels { channels.append(try await connection.openChannel()) }
-        }
-        let queue = try await PerfQueue.declare(options, on: channels[0])
-        try await PerfQueue.fill(queue, with: options.messages + options.warmup, options: options, on: channels[0])
+        try await PerfSession.use(
+            options,
+            connections: options.connections,
+            channels: options.channels,
+            consumesEverywhere: true
+        ) { try await run($0) }
+    }
+
+    private func run(_ session: PerfSession) async throws -> PerfResult {
+        let channels = session.channels
+        try await session.queue.fill(with: options.messages + options.warmup, options: options, on: channels[0])
         for channel in channels where acknowledges { try await channel.setQos(prefetchCount: options.prefetch) }
         let span = Span()
         if options.warmup == 0 { span.meter.withLock { $0 = Meter() } }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for index in 0..<options.consumers {
-                let channel = channels[index % channels.count]
-                let queue = try await channel.declareQueue(queue.name, passive: true)
+                let queue = try channels[index % channels.count].queue(session.queue.queue.name)
                 group.addTask { try await consume(from: queue, span) }
             }
             // The first to see the last message ends it for all.
@@ -41,7 +41,6 @@ struct ConsumeMode {
                 if case .failure(let error) = result, !(error is CancellationError) { throw error }
             }
         }
-        for connection in connections { await connection.close() }
         guard let usage = span.usage.withLock({ $0 }) else { throw CancellationError() }
         return PerfResult(usage: usage)
     }

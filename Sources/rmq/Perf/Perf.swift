@@ -6,9 +6,10 @@ struct Perf: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measures publishing, consuming and round trips.",
         discussion: """
-            Declares what it needs: a queue that is auto-deleted and not durable, unless --queue names one that exists. \
-            CPU is user plus system time of the process during the measured part. The measured part of publishing ends \
-            only when the broker has taken everything.
+            Makes a queue of its own, and deletes it at the end, also after an error, Ctrl-C or SIGTERM. A queue that \
+            exists is used only if it is asked for twice: with --use-existing, and with --leave-messages for publishing or \
+            --eat-messages for the other modes. CPU is user plus system time of the process during the measured part. \
+            The measured part of publishing ends only when the broker has taken everything.
             """
     )
 
@@ -26,20 +27,30 @@ struct Perf: AsyncParsableCommand {
 
     @OptionGroup var options: PerfOptions
 
+    func validate() throws { try options.validate(for: mode) }
+
     func run() async throws {
         let progress = Progress(total: options.messages, isShown: !options.json)
-        let result: PerfResult
-        switch mode {
-        case .publish: result = try await PublishMode(options: options, progress: progress, confirms: false).run()
-        case .publishConfirm:
-            result = try await PublishMode(options: options, progress: progress, confirms: true).run()
-        case .consume: result = try await ConsumeMode(options: options, progress: progress, acknowledges: false).run()
-        case .consumeAck: result = try await ConsumeMode(options: options, progress: progress, acknowledges: true).run()
-        case .pingPong: result = try await PingPongMode(options: options, progress: progress).run()
-        case .connect: result = try await ConnectMode(options: options, progress: progress).run()
-        }
+        defer { progress.finish() }
+        let (mode, options) = (mode, options)
+        let result = try await Interruption.cancelling { try await Self.measure(mode, options, progress) }
         progress.finish()
         let report = PerfReport(mode: mode.rawValue, options: options, result: result)
         print(options.json ? try report.json() : report.table())
+    }
+
+    private static func measure(
+        _ mode: Mode,
+        _ options: PerfOptions,
+        _ progress: Progress
+    ) async throws -> PerfResult {
+        switch mode {
+        case .publish: try await PublishMode(options: options, progress: progress, confirms: false).run()
+        case .publishConfirm: try await PublishMode(options: options, progress: progress, confirms: true).run()
+        case .consume: try await ConsumeMode(options: options, progress: progress, acknowledges: false).run()
+        case .consumeAck: try await ConsumeMode(options: options, progress: progress, acknowledges: true).run()
+        case .pingPong: try await PingPongMode(options: options, progress: progress).run()
+        case .connect: try await ConnectMode(options: options, progress: progress).run()
+        }
     }
 }

@@ -11,8 +11,17 @@ struct PerfOptions: ParsableArguments {
     @Option(help: "The size of a body in bytes.")
     var size = 100
 
-    @Option(help: "An existing queue to use; one of its own by default.")
+    @Option(help: "The name of the queue that is made, which must not exist; one that is made up by default.")
     var queue: String?
+
+    @Flag(help: "Use the queue that --queue names, which exists, and leave it there.")
+    var useExisting = false
+
+    @Flag(help: "With --use-existing: consuming may fill that queue up and take its messages, whoever published them.")
+    var eatMessages = false
+
+    @Flag(help: "Publishing may leave its messages in a queue that exists, or wherever an --exchange routes them.")
+    var leaveMessages = false
 
     @Option(help: "The exchange to publish to; the default exchange by default.")
     var exchange = ""
@@ -32,7 +41,7 @@ struct PerfOptions: ParsableArguments {
     @Option(help: "The most unconfirmed messages on a channel.")
     var window = 1000
 
-    @Option(help: "The prefetch of each channel when acknowledging.")
+    @Option(help: "The prefetch of each channel when acknowledging; 0 for no limit.")
     var prefetch: UInt16 = 1000
 
     @Option(help: "Messages before the measured part.")
@@ -44,18 +53,10 @@ struct PerfOptions: ParsableArguments {
     @Flag(help: "End with one JSON object on one line.")
     var json = false
 
-    func validate() throws {
-        for (name, value, least) in [
-            ("messages", messages, 1), ("size", size, 0), ("channels", channels, 1), ("connections", connections, 1),
-            ("consumers", consumers, 1), ("window", window, 1), ("warmup", warmup, 0),
-        ] where value < least {
-            throw ValidationError("--\(name) is \(value), which is less than \(least).")
-        }
-    }
-
     func configuration() throws -> ConnectionConfiguration {
         var configuration = try ConnectionConfiguration(brokerURI: uri, ca: ca)
         configuration.connectionName = "rmq perf"
+        configuration.maxMessageSize = max(configuration.maxMessageSize, size)
         return configuration
     }
 

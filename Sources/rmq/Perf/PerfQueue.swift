@@ -1,30 +1,92 @@
+internal import Foundation
 internal import Logging
 internal import RabbitMQ
 
-/// The queue and the exchange that a measurement uses.
-enum PerfQueue {
-    static func declare(_ options: PerfOptions, on channel: Channel) async throws -> Queue {
-        if let name = options.queue {
-            do {
-                // What looking for it finds is no news.
-                var quiet = try options.configuration()
-                quiet.logger.logLevel = .error
-                return try await Connection.withConnection(quiet) { connection in
-                    try await connection.openChannel().declareQueue(name, passive: true)
-                }.on(channel)
-            } catch AMQPError.Code.notFound {
-                return try await channel.declareQueue(name, durable: false, autoDelete: true)
+/// The queue that a measurement uses: its own, which is gone afterwards, or one that exists and stays.
+struct PerfQueue {
+    let queue: Queue
+    /// Whether it has to be deleted: the broker deletes one that is exclusive when its connection ends, however it ends.
+    let mustBeDeleted: Bool
+
+    /// Makes the queue, or finds it.
+    ///
+    /// - Parameter isShared: Whether several connections consume from it, so that it can't be exclusive.
+    static func make(_ options: PerfOptions, isShared: Bool, on channel: Channel) async throws -> PerfQueue {
+        if options.useExisting, let name = options.queue {
+            guard try await exists(name, options) else {
+                throw PerfError("There is no queue \(name). Without --use-existing, one is made.")
             }
+            return PerfQueue(queue: try await channel.declareQueue(name, passive: true), mustBeDeleted: false)
         }
-        return try await channel.declareQueue(durable: false, autoDelete: true)
+        return isShared ? try await makeShared(options, on: channel) : try await makeExclusive(options, on: channel)
     }
 
-    static func exchange(_ options: PerfOptions, on channel: Channel) async throws -> Exchange {
-        try await channel.declareExchange(options.exchange, passive: true)
+    /// To declare it is to ask whether there is one already: no other connection's queue is taken for an exclusive one.
+    private static func makeExclusive(_ options: PerfOptions, on channel: Channel) async throws -> PerfQueue {
+        do {
+            let queue = try await channel.declareQueue(
+                options.queue ?? madeUpName,
+                durable: false,
+                exclusive: true,
+                // Whatever the virtual host's default is: other types can't be exclusive.
+                arguments: QueueArguments(type: .classic)
+            )
+            return PerfQueue(queue: queue, mustBeDeleted: false)
+        } catch let error as AMQPError where error.code == .resourceLocked || error.code == .preconditionFailed {
+            throw refusal(options.queue ?? "", because: error)
+        }
+    }
+
+    /// Durable, as later brokers want it to be. If this process is killed, the broker deletes it after an hour.
+    private static func makeShared(_ options: PerfOptions, on channel: Channel) async throws -> PerfQueue {
+        if let name = options.queue, try await exists(name, options) { throw refusal(name) }
+        let queue = try await channel.declareQueue(
+            options.queue ?? madeUpName,
+            arguments: QueueArguments(type: .classic, expires: .seconds(3_600))
+        )
+        return PerfQueue(queue: queue, mustBeDeleted: true)
+    }
+
+    private static var madeUpName: String { "rmq.perf.\(UUID().uuidString)" }
+
+    private static func refusal(_ name: String, because error: AMQPError? = nil) -> PerfError {
+        PerfError(
+            "The queue \(name) exists, and nothing was done to it\(error.map { " (\($0.message))" } ?? ""). "
+                + "--use-existing uses it."
+        )
+    }
+
+    /// Looks for a queue on a connection of its own: the broker closes a channel on which one is not found.
+    private static func exists(_ name: String, _ options: PerfOptions) async throws -> Bool {
+        var quiet = try options.configuration()
+        // What looking for it finds is no news.
+        quiet.logger.logLevel = .critical
+        do {
+            return try await Connection.withConnection(quiet) { connection in
+                _ = try await connection.openChannel().declareQueue(name, passive: true)
+                return true
+            }
+        } catch AMQPError.Code.notFound {
+            return false
+        } catch AMQPError.Code.resourceLocked {
+            return true
+        }
+    }
+
+    /// The routing key to publish with. One that names another queue would leave messages there.
+    func routingKey(_ options: PerfOptions) async throws -> String {
+        guard let key = options.routingKey, key != queue.name else { return queue.name }
+        if options.exchange.isEmpty, !options.leaveMessages, !key.isEmpty, try await Self.exists(key, options) {
+            throw PerfError(
+                "The routing key \(key) names a queue that exists, in which messages would stay: "
+                    + "if they may, add --leave-messages."
+            )
+        }
+        return key
     }
 
     /// Publishes until `count` messages are ready.
-    static func fill(_ queue: Queue, with count: Int, options: PerfOptions, on channel: Channel) async throws {
+    func fill(with count: Int, options: PerfOptions, on channel: Channel) async throws {
         let exchange = try await channel.declareExchange("")
         let missing = count - queue.messageCount
         guard missing > 0 else { return }
@@ -36,9 +98,9 @@ enum PerfQueue {
     }
 }
 
-extension Queue {
-    /// The same queue, used over another channel.
-    fileprivate func on(_ channel: Channel) async throws -> Queue {
-        try await channel.declareQueue(name, passive: true)
-    }
+/// Why a measurement can't be made, in words.
+struct PerfError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
 }

@@ -7,23 +7,30 @@ struct PublishMode {
     let confirms: Bool
 
     func run() async throws -> PerfResult {
-        let configuration = try options.configuration()
-        var connections: [Connection] = []
-        var channels: [Channel] = []
-        for _ in 0..<options.connections {
-            let connection = try await Connection.connect(configuration)
-            connections.append(connection)
-            for _ in 0..<options.channels { channels.append(try await connection.openChannel()) }
+        try await PerfSession.use(options, connections: options.connections, channels: options.channels) { session in
+            let channels = session.channels
+            for channel in channels where confirms { try await channel.confirmSelect(maxUnconfirmed: options.window) }
+            let key = try await session.queue.routingKey(options)
+            do {
+                try await publish(options.warmup, on: channels, key: key)
+                let meter = Meter()
+                try await publish(options.messages, on: channels, key: key)
+                return PerfResult(usage: meter.read())
+            } catch {
+                if confirms { await settle(channels) }
+                throw error
+            }
         }
-        let queue = try await PerfQueue.declare(options, on: channels[0])
-        for channel in channels where confirms { try await channel.confirmSelect(maxUnconfirmed: options.window) }
-        let key = options.routingKey ?? queue.name
-        try await publish(options.warmup, on: channels, key: key)
-        let meter = Meter()
-        try await publish(options.messages, on: channels, key: key)
-        let usage = meter.read()
-        for connection in connections { await connection.close() }
-        return PerfResult(usage: usage)
+    }
+
+    /// Waits until messages that were on their way are confirmed: of each that isn't when its connection closes, the
+    /// library's log would say so.
+    private func settle(_ channels: [Channel]) async {
+        let end = ContinuousClock.now + .seconds(2)
+        // In a task of its own: one that was cancelled waits for nothing.
+        await Task {
+            for channel in channels { try? await channel.waitForConfirms(timeout: max(.zero, end - .now)) }
+        }.value
     }
 
     private func publish(_ count: Int, on channels: [Channel], key: String) async throws {
@@ -37,7 +44,7 @@ struct PublishMode {
     }
 
     private func publish(_ count: Int, on channel: Channel, key: String) async throws {
-        let exchange = try await PerfQueue.exchange(options, on: channel)
+        let exchange = try await channel.declareExchange(options.exchange, passive: true)
         let body = [UInt8](repeating: 0x78, count: options.size)
         for number in 0..<count {
             let message = Message(body: body, deliveryMode: .transient)

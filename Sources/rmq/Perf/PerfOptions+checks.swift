@@ -1,0 +1,57 @@
+internal import ArgumentParser
+
+extension PerfOptions {
+    /// The largest message that RabbitMQ can be configured to take.
+    static let largestMessage = 512 * 1024 * 1024
+
+    /// Refuses numbers that can't be meant, before anything is connected.
+    func validate() throws {
+        for (name, value, range) in [
+            ("messages", messages, 1...1_000_000_000_000), ("size", size, 0...Self.largestMessage),
+            ("channels", channels, 1...65_535), ("connections", connections, 1...10_000),
+            ("consumers", consumers, 1...100_000), ("window", window, 1...1_000_000_000),
+            ("warmup", warmup, 0...1_000_000_000_000),
+        ] where !range.contains(value) {
+            throw ValidationError("--\(name) is \(value); it must be from \(range.lowerBound) to \(range.upperBound).")
+        }
+        guard channels * connections <= 1_000_000 else {
+            throw ValidationError("--connections and --channels make \(channels * connections) channels: too many.")
+        }
+        for (name, value) in [("queue", queue), ("exchange", exchange), ("routing-key", routingKey)] {
+            guard let count = value?.utf8.count, count > 255 else { continue }
+            throw ValidationError("--\(name) has \(count) bytes; 255 are the most.")
+        }
+        if let queue {
+            guard !queue.isEmpty else { throw ValidationError("--queue is empty.") }
+            guard useExisting || !queue.hasPrefix("amq.") else {
+                throw ValidationError("--queue begins with amq., which is kept for brokers.")
+            }
+        }
+        _ = try configuration()
+    }
+
+    /// Refuses what a mode can't do, and what would touch others' queues without being asked for twice.
+    func validate(for mode: Perf.Mode) throws {
+        let isPublishing = mode == .publish || mode == .publishConfirm
+        guard isPublishing || (exchange.isEmpty && routingKey == nil) else {
+            throw ValidationError(
+                "--exchange and --routing-key are for publishing; \(mode.rawValue) uses its queue's name."
+            )
+        }
+        if useExisting {
+            guard let queue else { throw ValidationError("--use-existing needs a --queue that exists.") }
+            guard mode == .connect || (isPublishing ? leaveMessages : eatMessages) else {
+                throw ValidationError(
+                    isPublishing
+                        ? "Messages would stay in the queue \(queue): if they may, add --leave-messages."
+                        : "The queue \(queue) would be filled up, and its messages taken: if they may be, add --eat-messages."
+                )
+            }
+        }
+        guard exchange.isEmpty || leaveMessages else {
+            throw ValidationError(
+                "Messages would stay wherever the exchange \(exchange) routes them: if they may, add --leave-messages."
+            )
+        }
+    }
+}

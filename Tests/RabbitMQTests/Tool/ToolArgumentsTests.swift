@@ -1,0 +1,94 @@
+import TestSupport
+import Testing
+
+@Suite("The tool's arguments", .timeLimit(.minutes(2)))
+struct ToolArgumentsTests {
+    /// Nobody listens there: who connects fails with another status than 64.
+    private static let nowhere = ["--uri", "amqp://guest:secret-word@127.0.0.1:1"]
+
+    struct Case: CustomTestStringConvertible {
+        var arguments: [String]
+        var says: String
+        var testDescription: String { arguments.map { String($0.prefix(40)) }.joined(separator: " ") }
+
+        init(_ arguments: String..., says: String) {
+            self.arguments = arguments
+            self.says = says
+        }
+    }
+
+    private static let long = String(repeating: "q", count: 256)
+
+    static let refused: [Case] = [
+        Case("publish", "--size", "999999999999", says: "--size is 999999999999; it must be from 0 to 536870912"),
+        Case("publish", "--size=-1", says: "--size is -1"),
+        Case("publish", "--size", "9223372036854775807", says: "--size is 9223372036854775807"),
+        Case("publish", "--size", "9223372036854775808", says: "invalid"),
+        Case("consume", "--size", "999999999999", says: "--size is 999999999999"),
+        Case("ping-pong", "--size", "999999999999", says: "--size is 999999999999"),
+        Case("connect", "--size", "1e3", says: "invalid"),
+        Case("publish", "--messages", "0", says: "--messages is 0; it must be from 1"),
+        Case("publish", "--messages", "9223372036854775807", says: "--messages is 9223372036854775807"),
+        Case("publish", "--messages", "-5", says: "--messages"),
+        Case("publish", "--messages", "many", says: "invalid"),
+        Case("consume", "--warmup", "9223372036854775807", says: "--warmup is 9223372036854775807"),
+        Case("consume", "--warmup=-1", says: "--warmup is -1; it must be from 0"),
+        Case("publish", "--channels", "0", says: "--channels is 0"),
+        Case("publish", "--channels", "99999999", says: "--channels is 99999999"),
+        Case("publish", "--connections", "0", says: "--connections is 0"),
+        Case("publish", "--connections", "10000", "--channels", "65535", says: "make 655350000 channels"),
+        Case("consume", "--consumers", "0", says: "--consumers is 0"),
+        Case("consume", "--consumers", "1000000000000", says: "--consumers is 1000000000000"),
+        Case("publish-confirm", "--window", "0", says: "--window is 0"),
+        Case("publish-confirm", "--window", "99999999999", says: "--window is 99999999999"),
+        Case("consume-ack", "--prefetch", "65536", says: "invalid"),
+        Case("publish", "--queue", "", says: "--queue is empty"),
+        Case("publish", "--queue", "amq.gen-1", says: "--queue begins with amq."),
+        Case("publish", "--queue", long, says: "--queue has 256 bytes"),
+        Case("publish", "--routing-key", long, says: "--routing-key has 256 bytes"),
+        Case("publish", "--exchange", long, says: "--exchange has 256 bytes"),
+        Case("publish", "--use-existing", says: "--use-existing needs a --queue"),
+        Case("publish", "--use-existing", "--queue", "q", says: "add --leave-messages"),
+        Case("publish", "--use-existing", "--queue", "q", "--eat-messages", says: "add --leave-messages"),
+        Case("publish-confirm", "--use-existing", "--queue", "q", says: "add --leave-messages"),
+        Case("consume", "--use-existing", "--queue", "q", says: "add --eat-messages"),
+        Case("consume-ack", "--use-existing", "--queue", "q", "--leave-messages", says: "add --eat-messages"),
+        Case("ping-pong", "--use-existing", "--queue", "q", says: "add --eat-messages"),
+        Case("publish", "--exchange", "amq.topic", says: "add --leave-messages"),
+        Case("consume", "--exchange", "amq.topic", says: "are for publishing"),
+        Case("ping-pong", "--routing-key", "k", says: "are for publishing"),
+        Case("publish", "--ca", "/nonexistent", says: "--ca is for a URI that begins with amqps://"),
+        Case("publish", "--uri", "amqps://localhost", "--ca", "/nonexistent", says: "/nonexistent can't be read"),
+        Case("publish", "--uri", "http://localhost", says: "--uri: it begins neither with amqp://"),
+        Case("publish", "--uri", "", says: "--uri: "),
+        Case("publish", "--uri", "amqp://guest:secret-word@localhost:99999", says: "--uri: the port"),
+        Case("nonsense", says: "invalid"),
+    ]
+
+    @Test("of perf that can't be meant are refused with status 64 and a text, before it connects", arguments: refused)
+    func perf(_ refused: Case) async throws {
+        let outcome = try await ToolProcess.run(["perf"] + Self.nowhere + refused.arguments)
+        #expect(outcome.hasExited && outcome.status == 64, "\(outcome)")
+        #expect(outcome.error.contains(refused.says), "\(outcome)")
+        #expect(!outcome.error.contains("secret-word"))
+    }
+
+    @Test(
+        "of demo that can't be meant are refused so too",
+        arguments: [
+            ["--messages", "0"], ["--messages=-1"], ["--messages", "99999999999999"], ["--messages", "many"],
+            ["--uri", "http://localhost"], ["--ca", "/nonexistent"],
+        ]
+    )
+    func demo(arguments: [String]) async throws {
+        let outcome = try await ToolProcess.run(["demo"] + arguments)
+        #expect(outcome.hasExited && outcome.status == 64, "\(outcome)")
+    }
+
+    @Test("that can be meant let it connect", arguments: ["publish", "consume-ack", "ping-pong", "connect"])
+    func connects(mode: String) async throws {
+        let outcome = try await ToolProcess.run(["perf"] + Self.nowhere + [mode, "--queue", "q", "--size", "0"])
+        #expect(outcome.hasExited && outcome.status == 1, "\(outcome)")
+        #expect(outcome.error.contains("connectionFailed"), "\(outcome)")
+    }
+}

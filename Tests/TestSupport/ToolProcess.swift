@@ -1,0 +1,74 @@
+internal import Dispatch
+internal import Foundation
+
+/// The command-line tool `rmq`, run as a process.
+public final class ToolProcess: @unchecked Sendable {
+    // Unchecked: `Process` is only told to signal and to wait once it runs, which it locks for.
+    private let process = Process()
+    private let output = Pipe()
+    private let error = Pipe()
+
+    /// How it ended.
+    public struct Outcome: Sendable, CustomStringConvertible {
+        /// Its exit status; of a signal that ended it, the signal's number.
+        public let status: Int32
+        /// Whether it ended by itself, not by a signal.
+        public let hasExited: Bool
+        public let output: String
+        public let error: String
+
+        public var description: String { "\(hasExited ? "exit" : "signal") \(status): \(output) \(error)" }
+    }
+
+    /// The tool was not built.
+    public struct NotBuilt: Error {}
+
+    /// Starts the tool that was built beside the tests.
+    public init(_ arguments: [String]) throws {
+        let products = Bundle.main.executableURL?.deletingLastPathComponent() ?? URL(filePath: ".")
+        let tool = products.appending(path: "rmq")
+        guard FileManager.default.isExecutableFile(atPath: tool.path) else { throw NotBuilt() }
+        process.executableURL = tool
+        process.arguments = arguments
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = output
+        process.standardError = error
+        try process.run()
+    }
+
+    /// Runs the tool to its end.
+    public static func run(_ arguments: [String]) async throws -> Outcome {
+        try await ToolProcess(arguments).outcome()
+    }
+
+    /// Sends SIGINT, as Ctrl-C does.
+    public func interrupt() { process.interrupt() }
+
+    /// Sends SIGTERM.
+    public func terminate() { process.terminate() }
+
+    /// Waits for the end, off the threads that tests run on.
+    @concurrent
+    public func outcome() async -> Outcome {
+        // Both at a time: the tool would wait for a reader of the other one.
+        async let written = Self.readAll(output)
+        async let complained = Self.readAll(error)
+        let (output, error) = await (written, complained)
+        process.waitUntilExit()
+        return Outcome(
+            status: process.terminationStatus,
+            hasExited: process.terminationReason == .exit,
+            output: output,
+            error: error
+        )
+    }
+
+    private static func readAll(_ pipe: Pipe) async -> String {
+        await withCheckedContinuation { continuation in
+            DispatchQueue(label: "test.tool").async {
+                let bytes = (try? pipe.fileHandleForReading.readToEnd()).flatMap { $0 } ?? Data()
+                continuation.resume(returning: String(decoding: bytes, as: UTF8.self))
+            }
+        }
+    }
+}
