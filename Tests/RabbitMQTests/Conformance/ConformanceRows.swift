@@ -1,6 +1,7 @@
 /// What the conformance table holds. A method that is missing here is missing in the table, which a test notices.
 enum ConformanceRows {
-    static let all: [ConformanceRow] = connection + channel + topology + basic + transactions + types + rabbitMQ
+    static let all: [ConformanceRow] =
+        connection + channel + topology + basic + transactions + types + rabbitMQ + laterBrokers
 
     private static let connection: [ConformanceRow] = [
         ConformanceRow(.connection, "start, start-ok", "`Connection.connect`", "row 1: connect takes host"),
