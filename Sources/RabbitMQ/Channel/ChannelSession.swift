@@ -200,7 +200,8 @@ final class ChannelSession: SettlementWriter, Sendable {
         let (calls, reason) = state.withLock { ($0.close(error), $0.closeReason ?? error) }
         settle(reason)
         // Answers come in order: the broker means the first call of that method.
-        let meant = calls.firstIndex { $0.method.name == error.method?.name }
+        let named = error.method.map { method in calls.firstIndex { $0.method.name == method.name } }
+        let meant = named ?? (calls.count == 1 ? 0 : nil)
         for index in calls.indices { calls[index].reply.fail(index == meant ? error : error.overAnotherCall) }
         endPublishing(error)
         closed.set(reason)
