@@ -1,30 +1,56 @@
 internal import Glibc
 internal import RabbitMQ
 
-/// Connects in a process that has few descriptors left, and prints what comes of it.
+/// Looks at the descriptors of a process of its own.
 ///
-/// Called with how many are free, the host and the port. With a fourth argument the process has connected before, and
-/// publishes when descriptors are short.
+/// - `first FREE HOST PORT` connects where so many descriptors are free, and prints what comes of it.
+/// - `later FREE HOST PORT` has connected before, and publishes when descriptors are short.
+/// - `inherited HOST PORT TLS-PORT CA-FILE` connects, and prints what a program that it starts would have open.
 @main
 struct DescriptorProbe {
     static func main() async throws {
         let arguments = CommandLine.arguments
-        guard arguments.count > 3, let free = Int(arguments[1]), let port = Int(arguments[3]) else { exit(2) }
-        var configuration = ConnectionConfiguration(host: arguments[2], port: port)
-        configuration.connectTimeout = .seconds(20)
-        if arguments.count > 4 {
+        switch arguments.count > 1 ? arguments[1] : "" {
+        case "first" where arguments.count == 5:
+            let configuration = configuration(arguments[3], arguments[4])
+            leave(Int(arguments[2]) ?? 0)
+            print(await outcome(of: configuration))
+        case "later" where arguments.count == 5:
+            let configuration = configuration(arguments[3], arguments[4])
             let connection = try await Connection.connect(configuration)
-            leave(free)
+            leave(Int(arguments[2]) ?? 0)
             try await publish(on: connection)
             print("published, then \(await outcome(of: configuration))")
             await connection.close()
-        } else {
-            leave(free)
-            print(await outcome(of: configuration))
+        case "inherited" where arguments.count == 6:
+            let others = inherited
+            var encrypted = configuration(arguments[2], arguments[4])
+            encrypted.tls = TLSConfiguration(trustRoots: [.file(arguments[5])])
+            for configuration in [configuration(arguments[2], arguments[3]), encrypted] {
+                let connection = try await Connection.connect(configuration)
+                try await publish(on: connection)
+                print(inherited.filter { !others.contains($0) })
+                await connection.close()
+            }
+        default: exit(2)
         }
         // Without the runtime's own end, which may need a descriptor.
         fflush(nil)
         _exit(0)
+    }
+
+    private static func configuration(_ host: String, _ port: String) -> ConnectionConfiguration {
+        var configuration = ConnectionConfiguration(host: host, port: Int(port) ?? 0)
+        configuration.connectTimeout = .seconds(20)
+        return configuration
+    }
+
+    /// The descriptors that stay open when another program is started.
+    private static var inherited: [Int32] {
+        (0..<Int32(getdtablesize())).filter { descriptor in
+            let flags = fcntl(descriptor, F_GETFD)
+            return flags >= 0 && flags & FD_CLOEXEC == 0
+        }
     }
 
     private static func outcome(of configuration: ConnectionConfiguration) async -> String {

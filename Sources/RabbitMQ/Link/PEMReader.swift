@@ -74,7 +74,8 @@ enum PEMReader {
             guard !path.utf8.contains(0) else {
                 throw TLSFailure(.configuration, .unreadableFile, "the path of a PEM file holds a NUL character")
             }
-            bio = BIO_new_file(path, "r")
+            // Closed in programs that another thread starts meanwhile: it may be a private key.
+            bio = BIO_new_file(path, "re")
         case .bytes(let bytes):
             guard let memory = BIO_new(BIO_s_mem()) else { return try outOfMemory() }
             // An empty source stays an empty BIO.

@@ -1,3 +1,4 @@
+import Glibc
 import TestSupport
 import Testing
 
@@ -57,6 +58,15 @@ struct DescriptorTests {
             }
             #expect(ends == 800)
         }
+    }
+
+    @Test func `a socket that is given is closed in programs that are started`() async throws {
+        let peer = try ScriptedPeer()
+        defer { peer.hangUp() }
+        _ = fcntl(peer.clientSocket, F_SETFD, 0)
+        let connection = try await peer.connect()
+        #expect(fcntl(peer.clientSocket, F_GETFD) & FD_CLOEXEC != 0)
+        withExtendedLifetime(connection) {}
     }
 
     @Test func `the link is freed with everything that it holds`() async throws {
