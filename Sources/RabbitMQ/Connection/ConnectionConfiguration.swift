@@ -7,6 +7,10 @@ public import Logging
 /// configuration.heartbeat = .seconds(10)
 /// let connection = try await Connection.connect(configuration)
 /// ```
+///
+/// A timeout may be as long as one likes, and more than a hundred years count as that; one that is zero or negative is
+/// refused, unless it says what zero means. A `timeout` of a call that is zero or negative gives up at once if there is
+/// something to wait for.
 public struct ConnectionConfiguration: Sendable {
     /// Where brokers may listen, tried one after the other until one lets the client in; `localhost` by default.
     ///
@@ -73,7 +77,8 @@ public struct ConnectionConfiguration: Sendable {
 
     /// The size of the largest frame in bytes, from 4096 to 131072, which is the default. The broker may lower it.
     ///
-    /// RabbitMQ 4.1 and later refuse less than 8192.
+    /// RabbitMQ 4.1 and later refuse less than 8192. The ``credentials`` must fit into one, which is sent before that is
+    /// agreed on: RabbitMQ takes 4096 bytes by then, 4.1 and later 8192 or what their setting `initial_frame_max` says.
     public var frameMax: UInt32 = 131_072
 
     /// The largest message body, in bytes, that is published or accepted; 128 MiB by default.
