@@ -36,6 +36,7 @@ public struct Credentials: Sendable {
     ///
     /// The closure is called at each connect, and again before the secret ends, when four fifths of its time are over: the
     /// new secret is then told to the broker (`connection.update-secret`). If that fails it is logged and tried again.
+    /// For large tokens see ``ConnectionConfiguration/frameMax``.
     /// The name and the secret are sent with the SASL mechanism PLAIN.
     ///
     /// - Parameter provider: Gets a secret. It may take as long as connecting may. What it throws is logged, and so must not

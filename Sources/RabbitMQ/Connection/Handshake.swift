@@ -45,6 +45,14 @@ struct Handshake {
     private let wishes: Wishes
     private var step = Step.awaitsStart
     private var serverProperties: Table = [:]
+    /// What was told in connection.tune-ok.
+    private var toldFrameMax: UInt32?
+
+    /// Before the peers agree on the size of frames, a peer need not take larger ones (AMQP 0-9-1, constant
+    /// frame-min-size).
+    private static let leastFrameMax = 4096
+    /// What RabbitMQ takes in its place from 4.1 on.
+    private static let laterLeastFrameMax = 8192
 
     /// The eight bytes with which a client begins.
     static let protocolHeader: [UInt8] = Array("AMQP".utf8) + [0, 0, 9, 1]
@@ -71,17 +79,48 @@ struct Handshake {
     /// What it means that the peer went away in the midst of the handshake.
     func lost(_ error: AMQPError) -> AMQPError {
         switch step {
-        case .awaitsTune where !isRefusalTold:
-            // A broker that doesn't know the capability just closes the socket.
-            AMQPError(
-                .authenticationFailed,
-                "the broker closed the connection on receiving the credentials",
-                underlying: error
-            )
+        case .awaitsTune: lostAtLogin(error)
         case .awaitsStart:
             AMQPError(.connectionLost, "the peer closed the connection before it spoke AMQP", underlying: error)
-        default: error
+        case .awaitsOpenOk:
+            if let toldFrameMax, toldFrameMax < Self.laterLeastFrameMax {
+                AMQPError(
+                    .connectionLost,
+                    "the broker closed the connection on being told that frames have \(toldFrameMax) bytes (frameMax): "
+                        + "RabbitMQ 4.1 and later refuse less than \(Self.laterLeastFrameMax)",
+                    underlying: error
+                )
+            } else {
+                error
+            }
+        case .ended: error
         }
+    }
+
+    private func lostAtLogin(_ error: AMQPError) -> AMQPError {
+        let what = "the broker closed the connection on receiving the credentials"
+        let version = BrokerVersion(serverProperties)
+        let isLater = version.map { $0 >= .withLargerFrames }
+        let taken = isLater == true ? Self.laterLeastFrameMax : Self.leastFrameMax
+        if let size = startOkSize, size > taken {
+            let who = version?.description ?? "a broker"
+            let says = isLater == false ? "" : ", unless its setting initial_frame_max says more"
+            return AMQPError(
+                // That setting is for later ones only.
+                isLater == false || !isRefusalTold ? .authenticationFailed : .connectionLost,
+                "\(what), which take \(size) bytes: until frame sizes are agreed on, \(who) takes \(taken) bytes\(says)",
+                underlying: error
+            )
+        }
+        // A broker that doesn't know the capability just closes the socket.
+        return isRefusalTold ? error : AMQPError(.authenticationFailed, what, underlying: error)
+    }
+
+    /// The size of the frame with the credentials; nil if it can't be sent at all.
+    private var startOkSize: Int? {
+        guard let properties = try? TableCheck.encodedSize(of: wishes.clientProperties) else { return nil }
+        // Frame and method, mechanism, response, locale (AMQP 0-9-1, section 1.4.2.2).
+        return 8 + 4 + properties + 1 + wishes.mechanism.utf8.count + 4 + wishes.response.count + 1 + "en_US".utf8.count
     }
 
     /// Whether bad credentials are always answered with a close: both sides know `authentication_failure_close`.
@@ -109,6 +148,12 @@ struct Handshake {
             )
         }
         serverProperties = start.serverProperties
+        if let size = startOkSize, size > wishes.frameMax {
+            return fail(
+                .invalidArgument,
+                "the credentials and the client properties take \(size) bytes, and a frame has \(wishes.frameMax) at the most"
+            )
+        }
         step = .awaitsTune
         return .send(
             .connectionStartOk(
@@ -124,15 +169,26 @@ struct Handshake {
     private mutating func receive(_ tune: ServerMethod.Tune) -> Action {
         let channelMax = Self.lower(tune.channelMax, wishes.channelMax)
         let frameMax = Self.lower(tune.frameMax, wishes.frameMax)
-        guard frameMax >= 4096 else {
+        guard frameMax >= Self.leastFrameMax else {
             return fail(
                 .protocolViolation,
-                "the broker wants frames of \(frameMax) bytes; 4096 are the least there are"
+                "the broker wants frames of \(frameMax) bytes; \(Self.leastFrameMax) are the least there are"
+            )
+        }
+        if frameMax < Self.laterLeastFrameMax, let version = BrokerVersion(serverProperties),
+            version >= .withLargerFrames
+        {
+            // It would say nothing, and hang up after a while.
+            return fail(
+                .invalidArgument,
+                "\(version) refuses frames of \(frameMax) bytes (frameMax): from RabbitMQ 4.1 on, "
+                    + "\(Self.laterLeastFrameMax) are the least"
             )
         }
         // A client that wants no heartbeats gets none; one that does gets them from a broker that has no wish.
         let heartbeat = wishes.heartbeat == 0 ? 0 : Self.lower(tune.heartbeat, wishes.heartbeat)
         step = .awaitsOpenOk
+        toldFrameMax = frameMax
         let parameters = ConnectionParameters(
             channelMax: channelMax == 0 ? .max : channelMax,
             frameMax: Int(frameMax),

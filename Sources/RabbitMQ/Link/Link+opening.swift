@@ -106,6 +106,7 @@ extension Link {
         guard case .idle = phase, !opened.isSettled else { return }
         phase = .opening(handshake, opened)
         self.socket = socket
+        outbox.frameMax = Int(configuration.frameMax)
         do throws(AMQPError) {
             try watch(socket)
             if !socket.isTLS { outbox.allowDirectWrites(to: socket.descriptor) }

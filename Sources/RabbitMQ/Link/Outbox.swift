@@ -21,8 +21,9 @@ final class Outbox: Sendable {
         var buffer = OutboundBuffer()
         let pool = Pool()
         let template = PublishTemplate()
-        /// Before the peers agree: what RabbitMQ takes from 4.1 on, so that a large token fits. Others take 4096.
-        var frameMax = 8192
+        /// What is agreed on with the peer; before that, what we would like, so that a large token is sent. What the peer
+        /// takes by then is its own setting.
+        var frameMax = 131_072
         /// Bytes handed to the queue that the socket has not taken yet.
         var inFlight = 0
         /// Bytes handed to the queue since the beginning.

@@ -40,6 +40,23 @@ struct SecretRenewalTests {
         peer.hangUp()
     }
 
+    @Test("takes tokens as large as frames are")
+    func largeTokens() async throws {
+        let peer = try ScriptedPeer()
+        let provider = Provider()
+        let connection = try await peer.connect(configure: { configuration in
+            configuration.credentials = .expiring {
+                let token = String(repeating: "t", count: provider.call() * 60_000)
+                return ExpiringSecret(token, validFor: .milliseconds(400))
+            }
+        })
+        var reader = try await peer.expect(updateSecret, channel: 0).fields
+        #expect(reader.longString().count == 120_000)
+        try await peer.send(.connectionUpdateSecretOk, channel: 0)
+        #expect(connection.closeReason == nil)
+        peer.hangUp()
+    }
+
     @Test("that fails is logged without the secret, and tried again")
     func failures() async throws {
         let peer = try ScriptedPeer()

@@ -203,7 +203,7 @@ struct OpeningTests {
 
     @Test func `client properties that don't fit a frame are refused`() async throws {
         let error = try await failure { configuration in
-            configuration.clientProperties = ["k": .string(String(repeating: "x", count: 10_000))]
+            configuration.clientProperties = ["k": .string(String(repeating: "x", count: 140_000))]
         } _: { peer in
             try await peer.expectProtocolHeader()
             try await peer.sendStart()
@@ -211,8 +211,9 @@ struct OpeningTests {
         #expect(error.code == .invalidArgument)
     }
 
-    @Test func `a token of 6 KB is told before frame sizes are agreed on`() async throws {
-        let token = String(repeating: "x", count: 6 * 1024)
+    @Test(arguments: [6, 9, 64, 127])
+    func `a token of many KB is told before frame sizes are agreed on`(size: Int) async throws {
+        let token = String(repeating: "x", count: size * 1024)
         let peer = try ScriptedPeer()
         defer { peer.hangUp() }
         var configuration = peer.configuration
