@@ -75,15 +75,17 @@ extension Socket {
         _ progress: ConnectProgress
     ) async throws(AMQPError) -> sending Socket {
         let descriptor = try dial(attempt)
-        let socket = Socket(owning: descriptor)
-        let readiness = try SocketReadiness(descriptor)
-        // Before the descriptor is closed, whatever is thrown.
-        defer { withExtendedLifetime(socket) { readiness.cancel() } }
-        try await finishDialling(attempt, descriptor, readiness)
-        guard let plan else { return socket }
-        progress.reach(.encrypting(place: attempt.place))
-        socket.tls = try await plan.shakeHands(over: descriptor, attempt, readiness)
-        return socket
+        do throws(AMQPError) {
+            let readiness = try SocketReadiness(descriptor)
+            defer { readiness.cancel() }
+            try await finishDialling(attempt, descriptor, readiness)
+            guard let plan else { return Socket(owning: descriptor) }
+            progress.reach(.encrypting(place: attempt.place))
+            return Socket(owning: descriptor, tls: try await plan.shakeHands(over: descriptor, attempt, readiness))
+        } catch {
+            close(descriptor: descriptor)
+            throw error
+        }
     }
 
     // MARK: TCP

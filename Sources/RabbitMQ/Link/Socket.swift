@@ -5,11 +5,13 @@ internal import Glibc
 /// Not Sendable: it lives on its link's queue, and is freed there.
 final class Socket {
     let descriptor: CInt
-    /// Set once, before anything is read or written.
-    var tls: TLSSession?
+    private let tls: TLSSession?
 
     /// - Parameter descriptor: Is owned from here on.
-    init(owning descriptor: CInt) { self.descriptor = descriptor }
+    init(owning descriptor: CInt, tls: TLSSession? = nil) {
+        self.descriptor = descriptor
+        self.tls = tls
+    }
 
     /// Closes the descriptor, which nobody may watch any more: the number may be another connection's next.
     deinit { Self.close(descriptor: descriptor) }
