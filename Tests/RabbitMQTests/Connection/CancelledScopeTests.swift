@@ -131,7 +131,8 @@ struct CancelledScopeTests {
                 // One that waits for room is told that its message was not sent.
                 #expect(try await thrownError { try await publishing.value }.code == .channelClosed)
             }
-            // What was handed over and not sent is told.
+            // What was handed over and not sent is told, once the end is known.
+            try await eventually("the end is logged") { log.entries(containing: "connection ended").count == 1 }
             let warnings = log.entries(containing: "warning connection ended")
             #expect(warnings.count == (silence == .readsNothing ? 1 : 0))
             for warning in warnings { #expect("\(warning)".contains("unsent bytes"), "\(warning)") }
