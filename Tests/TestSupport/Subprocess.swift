@@ -42,23 +42,21 @@ public enum Subprocess {
     }
 
     private static func runBlocking(_ program: String, _ arguments: [String], input: String) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
-        let (inputs, outputs, errors) = (Pipe(), Pipe(), Pipe())
-        process.standardInput = inputs
-        process.standardOutput = outputs
-        process.standardError = errors
-        try process.run()
-        inputs.fileHandleForWriting.write(Data(input.utf8))
-        try inputs.fileHandleForWriting.close()
-        let output = try outputs.fileHandleForReading.readToEnd() ?? Data()
-        let error = try errors.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else {
-            throw Failed(
-                description: "\(program) \(process.terminationStatus): \(String(decoding: error, as: UTF8.self))"
-            )
+        let child = try ChildProcess(program, arguments)
+        try child.input.write(contentsOf: Data(input.utf8))
+        try child.input.close()
+        // Both at once: a program that fills one waits until it is read, while the other has not ended.
+        let (errors, isRead) = (Collected<Data>(), DispatchSemaphore(value: 0))
+        Thread.detachNewThread {
+            if let data = try? child.errors.readToEnd() { errors.add(data) }
+            isRead.signal()
+        }
+        let output = try child.output.readToEnd() ?? Data()
+        isRead.wait()
+        let error = errors.all.first ?? Data()
+        let status = child.wait()
+        guard status == 0 else {
+            throw Failed(description: "\(program) \(status): \(String(decoding: error, as: UTF8.self))")
         }
         return String(decoding: output, as: UTF8.self)
     }

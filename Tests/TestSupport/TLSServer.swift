@@ -7,13 +7,11 @@ public final class TLSServer: Sendable {
     /// Where it listens.
     public let port: Int
 
-    private let process: Process
-    /// Its standard input: it ends when that does.
-    private let input: Pipe
+    /// It ends when its standard input does.
+    private let process: ChildProcess
 
-    private init(process: Process, input: Pipe, port: Int) {
+    private init(process: ChildProcess, port: Int) {
         self.process = process
-        self.input = input
         self.port = port
     }
 
@@ -46,24 +44,19 @@ public final class TLSServer: Sendable {
     }
 
     private static func startBlocking(_ arguments: [String]) throws -> TLSServer {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         // `timeout` ends it also when the tests end before they can, and makes a process group of the two.
-        process.arguments = ["timeout", "-s", "KILL", "300", "openssl"] + arguments
-        let (input, output) = (Pipe(), Pipe())
-        process.standardInput = input
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
+        let quiet = ["-c", #"exec "$0" "$@" 2>/dev/null"#, "timeout", "-s", "KILL", "300", "openssl"]
+        let process = try ChildProcess("/bin/sh", quiet + arguments)
         // A server that never says where it listens is ended, and so the reading below.
         let deadline = DispatchWorkItem { kill(process) }
         DispatchQueue(label: "test.tls-server.deadline").asyncAfter(deadline: .now() + 10, execute: deadline)
         defer { deadline.cancel() }
         var text = ""
         while true {
-            let chunk = output.fileHandleForReading.availableData
+            let chunk = process.output.availableData
             guard !chunk.isEmpty else {
                 kill(process)
+                _ = process.wait()
                 throw Subprocess.Failed(description: "openssl \(arguments.joined(separator: " ")) did not start")
             }
             text += String(decoding: chunk, as: UTF8.self)
@@ -73,20 +66,21 @@ public final class TLSServer: Sendable {
                 guard let port = line.split(separator: ":").last.flatMap({ Int($0) }) else { continue }
                 // What it writes later has somewhere to go. Not with a readability handler: Dispatch's sources crash the
                 // process now and then when what they watch hangs up.
-                let rest = output.fileHandleForReading
-                Thread.detachNewThread { while !rest.availableData.isEmpty {} }
-                return TLSServer(process: process, input: input, port: port)
+                Thread.detachNewThread {
+                    while !process.output.availableData.isEmpty {}
+                    _ = process.wait()
+                }
+                return TLSServer(process: process, port: port)
             }
         }
     }
 
     private func stop() {
         Self.kill(process)
-        try? input.fileHandleForWriting.close()
+        try? process.input.close()
     }
 
-    /// With SIGKILL: Dispatch's threads block the others, and what they start inherits that.
-    private static func kill(_ process: Process) {
-        _ = Glibc.kill(-process.processIdentifier, SIGKILL)
+    private static func kill(_ process: ChildProcess) {
+        _ = Glibc.kill(-process.id, SIGKILL)
     }
 }
