@@ -86,6 +86,8 @@ struct ChannelState: Sendable {
     private(set) var prefetchCount: UInt16 = 0
     /// The limit for all consumers together, 0 for none.
     private(set) var sharedPrefetchCount: UInt16 = 0
+    /// Whether the limit for all consumers was lifted last: RabbitMQ 4.3, which knows none, takes that for the limit of each.
+    private(set) var isSharedLimitLifted = false
 
     /// The reason why nothing can be sent any more, or nil.
     var closeReason: AMQPError? {
@@ -109,6 +111,7 @@ struct ChannelState: Sendable {
         case .basicQos(_, let count, let global):
             // RabbitMQ lifts the shared limit with a limit for each (`rabbit_channel:handle_method/3`).
             sharedPrefetchCount = global ? count : 0
+            isSharedLimitLifted = global && count == 0
             if !global { prefetchCount = count }
         case .basicRecover: settlements.forgetUnsettled()
         case .txSelect: settlements.isTransactional = true

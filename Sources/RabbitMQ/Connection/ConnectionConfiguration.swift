@@ -93,10 +93,16 @@ public struct ConnectionConfiguration: Sendable {
     /// Bytes of deliveries waiting for consumers that have no prefetch limit, from which on the connection reads no more;
     /// 4 MiB by default. It goes on at half of it.
     ///
+    /// What waits for a consumer with a limit counts only as far as it is more than the consumer's share: four times as much
+    /// as this, divided by the number of such consumers of the connection, but at least a 64th of this. So a single one may
+    /// have 20 MiB waiting; where the prefetch limit times the size of messages is more, a slow consumer holds up the
+    /// connection's others: set a smaller limit, or give it a connection of its own.
+    ///
     /// While something waits for the broker, which answers behind those deliveries (a call, a confirm, a publish that the
     /// broker holds back), reading goes on all the same, for up to 64 MiB more each time. So who calls, or waits for a
     /// confirm, for each message of a large backlog takes more of it into memory with each: set a prefetch limit
-    /// (``Channel/setQos(prefetchSize:prefetchCount:global:)``), and consume with acknowledgement.
+    /// (``Channel/setQos(prefetchSize:prefetchCount:global:)``), and consume with acknowledgement. What waits for consumers
+    /// with a limit is no bound then: all that the limit allows may stand before the answer.
     public var inboundHighWater: Int = 4 * 1024 * 1024
 
     /// A name for the connection that RabbitMQ shows in its management tools and logs; none by default.

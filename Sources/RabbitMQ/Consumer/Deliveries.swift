@@ -7,8 +7,8 @@
 /// }
 /// ```
 ///
-/// What has come and was not taken yet is bounded: by the channel's prefetch where there is one, else by pausing the
-/// connection at the configuration's `inboundHighWater`.
+/// What has come and was not taken yet is bounded: by the channel's prefetch where there is one, and by pausing the
+/// connection, at the configuration's `inboundHighWater`.
 ///
 /// Leaving the loop, or cancelling the task, cancels the consumer and returns to the queue what was not taken yet; without
 /// acknowledgement (`noAck`) that is lost: to see all that has come, cancel with ``Consumer/cancel()`` and go on. The

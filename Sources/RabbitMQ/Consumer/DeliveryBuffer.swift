@@ -16,6 +16,11 @@ final class DeliveryBuffer: Sendable {
         var spare: [DeliveryRun] = []
         var waiters: [OneShot<Void>] = []
         var end: End?
+        /// How many bytes wait here, and how many of them the gauge counts.
+        var waiting = 0
+        var counted = 0
+        /// Whether shares are smaller for its being one of those that have one.
+        var isSharing = false
 
         mutating func takeWaiters() -> [OneShot<Void>] {
             defer { waiters = [] }
@@ -43,20 +48,62 @@ final class DeliveryBuffer: Sendable {
     }
 
     private let state = Mutex(State())
-    /// Counts the bytes that wait here; nil if the prefetch limits them.
+    /// Counts the bytes that wait here.
     private let gauge: InboundGauge?
+    /// Whether a share of what waits here isn't counted.
+    private let isLimited: Bool
     /// Set when nothing may be taken any more, not even what a consumer holds already.
     private let isCut = Atomic<Bool>(false)
 
-    init(gauge: InboundGauge?) { self.gauge = gauge }
+    /// - Parameter isLimited: Whether the prefetch limits how much may wait here.
+    init(gauge: InboundGauge?, isLimited: Bool = false) {
+        self.gauge = gauge
+        self.isLimited = isLimited
+        guard isLimited else { return }
+        state.withLock { $0.isSharing = true }
+        gauge?.changeSharers(by: 1)
+    }
 
     deinit {
-        let left = state.withLock { $0.runs.reduce(0) { $0 + $1.footprint } }
-        if left > 0 { gauge?.remove(left) }
+        tell(
+            state.withLock { state in
+                leaveShare(&state)
+                state.waiting = 0
+                return count(&state)
+            }
+        )
     }
 
     /// How many bytes wait here to be taken.
-    var waitingBytes: Int { state.withLock { $0.runs.reduce(0) { $0 + $1.footprint } } }
+    var waitingBytes: Int { state.withLock { $0.waiting } }
+
+    /// Counts what waits here, but for the share.
+    ///
+    /// - Returns: By how much that has changed.
+    private func count(_ state: inout State) -> Int {
+        guard let gauge else { return 0 }
+        let counted = isLimited ? gauge.beyondShare(state.waiting) : state.waiting
+        defer { state.counted = counted }
+        return counted - state.counted
+    }
+
+    /// Tells the gauge about a change, without the lock.
+    private func tell(_ change: Int) {
+        guard change != 0 else { return }
+        if isLimited {
+            gauge?.changeExcess(by: change)
+        } else if change > 0 {
+            gauge?.add(change)
+        } else {
+            gauge?.remove(-change)
+        }
+    }
+
+    private func leaveShare(_ state: inout State) {
+        guard state.isSharing else { return }
+        state.isSharing = false
+        gauge?.changeSharers(by: -1)
+    }
 
     var isCutOff: Bool { isCut.load(ordering: .acquiring) }
 
@@ -72,13 +119,15 @@ final class DeliveryBuffer: Sendable {
     func append(_ run: DeliveryRun) -> Appended {
         guard !run.isEmpty else { return .taken(spare: run) }
         let bytes = run.footprint
-        let (appended, waiters) = state.withLock { state -> (Appended, [OneShot<Void>]) in
-            guard state.end == nil else { return (.ended, []) }
-            if let last = state.runs.last, last.absorb(run) { return (.taken(spare: run), state.takeWaiters()) }
+        let (appended, waiters, change) = state.withLock { state -> (Appended, [OneShot<Void>], Int) in
+            guard state.end == nil else { return (.ended, [], 0) }
+            state.waiting += bytes
+            let change = count(&state)
+            if let last = state.runs.last, last.absorb(run) { return (.taken(spare: run), state.takeWaiters(), change) }
             state.runs.append(run)
-            return (.taken(spare: state.spare.popLast()), state.takeWaiters())
+            return (.taken(spare: state.spare.popLast()), state.takeWaiters(), change)
         }
-        if case .taken = appended { gauge?.add(bytes) }
+        tell(change)
         for waiter in waiters { waiter.succeed(()) }
         return appended
     }
@@ -102,18 +151,19 @@ final class DeliveryBuffer: Sendable {
     }
 
     private func tryTake(_ emptied: DeliveryRun?) -> Taken {
-        let taken = state.withLock { state -> Taken in
+        let (taken, change) = state.withLock { state -> (Taken, Int) in
             if let emptied { state.keep(emptied) }
             if let run = state.runs.popFirst() {
                 state.taken.append(run)
-                return .run(run)
+                state.waiting -= run.footprint
+                return (.run(run), count(&state))
             }
-            if let end = state.end { return .end(end) }
+            if let end = state.end { return (.end(end), 0) }
             let waiter = OneShot<Void>()
             state.waiters.append(waiter)
-            return .wait(waiter)
+            return (.wait(waiter), 0)
         }
-        if case .run(let run) = taken { gauge?.remove(run.footprint) }
+        tell(change)
         return taken
     }
 
@@ -156,16 +206,18 @@ final class DeliveryBuffer: Sendable {
     ///   - cuts: Whether what waits here is not to be taken any more.
     /// - Returns: What waited here, if it is cut off.
     func end(_ error: AMQPError?, cuts: Bool) -> Deque<DeliveryRun> {
-        let (left, waiters) = state.withLock { state -> (Deque<DeliveryRun>, [OneShot<Void>]) in
+        let (left, waiters, change) = state.withLock { state -> (Deque<DeliveryRun>, [OneShot<Void>], Int) in
             if state.end == nil { state.end = error.map(End.failed) ?? .finished }
             var left: Deque<DeliveryRun> = []
             if cuts {
                 isCut.store(true, ordering: .releasing)
                 swap(&left, &state.runs)
+                state.waiting = 0
             }
-            return (left, state.takeWaiters())
+            leaveShare(&state)
+            return (left, state.takeWaiters(), count(&state))
         }
-        for run in left { gauge?.remove(run.footprint) }
+        tell(change)
         for waiter in waiters { waiter.succeed(()) }
         return left
     }

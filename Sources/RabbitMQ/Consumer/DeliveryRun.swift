@@ -42,6 +42,8 @@ final class DeliveryRun: @unchecked Sendable {
     /// Frames of fewer bytes are copied: they would keep a whole chunk for little.
     static let fewestUncopied = 32 * 1024
 
+    private static let mostAbsorbed = 256 * 1024
+
     /// - Parameter chunks: Where to take memory for copies.
     init(chunks: ChunkShelf) { self.chunks = chunks }
 
@@ -104,9 +106,10 @@ final class DeliveryRun: @unchecked Sendable {
         offsets.removeAll(keepingCapacity: offsets.count < 4096)
     }
 
-    /// Takes the messages of another run in, if neither keeps a chunk.
+    /// Takes the messages of another run in, if neither keeps a chunk. What is taken together is not counted any more by who
+    /// bounds the memory: so not too much.
     func absorb(_ other: DeliveryRun) -> Bool {
-        guard base == nil, other.base == nil else { return false }
+        guard base == nil, other.base == nil, footprint + other.footprint <= Self.mostAbsorbed else { return false }
         if let frames = other.copies, other.position < other.copied {
             let count = other.copied - other.position
             guard decoded.isEmpty, copied + count <= copies?.capacity ?? Self.fewestUncopied else { return false }

@@ -138,7 +138,9 @@ extension Queue {
         try Task.checkCancellation()
         try requireNotDeleted()
         let session = channel.session
-        let (prefetch, sharedPrefetch) = session.state.withLock { ($0.prefetchCount, $0.sharedPrefetchCount) }
+        let (prefetch, sharedPrefetch, isLifted) = session.state.withLock {
+            ($0.prefetchCount, $0.sharedPrefetchCount, $0.isSharedLimitLifted)
+        }
         try options.validate(prefetchCount: prefetch)
         try StreamRules.checkConsume(
             type: type,
@@ -157,7 +159,7 @@ extension Queue {
         // Streams are consumed so, or not at all.
         let mayBeStream = !isStream && !takesRequests && !options.noAck && prefetch > 0 && sharedPrefetch == 0
         // A limit for all consumers together may be lifted while this one lives.
-        let isUnlimited = options.noAck || prefetch == 0
+        let isLimited = !options.noAck && prefetch > 0 && !(isLifted && version?.isAtLeast(4, 3) == true)
         let consumer = Consumer(
             tag: tag,
             source: DeliverySource(
@@ -170,7 +172,7 @@ extension Queue {
                 queueType: type,
                 version: version
             ),
-            buffer: DeliveryBuffer(gauge: isUnlimited ? session.link.gauge : nil),
+            buffer: DeliveryBuffer(gauge: session.link.gauge, isLimited: isLimited),
             callback: callback,
             plan: plan
         )

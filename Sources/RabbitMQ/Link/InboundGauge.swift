@@ -1,15 +1,24 @@
 internal import Synchronization
 
-/// How many bytes of deliveries wait for consumers whose prefetch doesn't limit them, and whether to go on reading.
+/// How many bytes of deliveries wait for consumers, and whether to go on reading.
 ///
 /// Above the mark reading pauses, so that the broker stops sending. Who waits for something that the broker says, which
 /// stands behind those deliveries, lets reading go on for a while.
+///
+/// A consumer whose prefetch is limited has a share of its own that counts for nothing: it has asked for no more, and being
+/// slow it must not hold up the others. What waits beyond counts: a limit in messages says nothing of their size, and
+/// RabbitMQ 4.3 lifts it for a consumer that lives with a limit for the whole channel. But it holds up nobody who waits for
+/// the broker: no more than the limit can stand before the answer.
 final class InboundGauge: Sendable {
     private let waiting = Atomic<Int>(0)
+    /// Of consumers with a limit, beyond their shares.
+    private let excess = Atomic<Int>(0)
     private let calls = Atomic<Int>(0)
     /// Up to where reading goes on while somebody waits for the broker.
     private let callMark = Atomic<Int>(0)
     private let isPaused = Atomic<Bool>(false)
+    /// How many consumers have a share.
+    private let sharers = Atomic<Int>(0)
     let highWater: Int
     private let callMargin: Int
     private let onChange: @Sendable () -> Void
@@ -28,7 +37,7 @@ final class InboundGauge: Sendable {
     }
 
     /// How many bytes wait.
-    var waitingBytes: Int { waiting.load(ordering: .relaxed) }
+    var waitingBytes: Int { waiting.load(ordering: .relaxed) + excess.load(ordering: .relaxed) }
 
     /// Whether so little waits that reading need not pause, whoever waits for the broker.
     var hasDrained: Bool { waitingBytes <= highWater / 2 }
@@ -37,8 +46,36 @@ final class InboundGauge: Sendable {
 
     /// Counts out bytes that a consumer took or dropped.
     func remove(_ bytes: Int) {
-        let left = waiting.subtract(bytes, ordering: .sequentiallyConsistent).newValue
-        if left <= highWater / 2, isPaused.load(ordering: .sequentiallyConsistent) { onChange() }
+        waiting.subtract(bytes, ordering: .sequentiallyConsistent)
+        noteRemoval()
+    }
+
+    /// Counts in, or out, what is more than the share of a consumer with a limit.
+    func changeExcess(by bytes: Int) {
+        excess.add(bytes, ordering: .sequentiallyConsistent)
+        if bytes < 0 { noteRemoval() }
+    }
+
+    private func noteRemoval() {
+        if bytesToDecide <= highWater / 2, isPaused.load(ordering: .sequentiallyConsistent) { onChange() }
+    }
+
+    private var bytesToDecide: Int {
+        waiting.load(ordering: .sequentiallyConsistent) + excess.load(ordering: .sequentiallyConsistent)
+    }
+
+    /// A consumer begins that has a share, or is at its end.
+    func changeSharers(by change: Int) { sharers.add(change, ordering: .relaxed) }
+
+    /// How many of the bytes that wait for a consumer are more than its share.
+    ///
+    /// All shares together are as much as four times the mark: so that a few slow consumers don't hold up one another, and
+    /// thousands don't fill the memory.
+    func beyondShare(_ bytes: Int) -> Int {
+        let least = highWater / 64
+        guard bytes > least else { return 0 }
+        let (all, overflows) = highWater.multipliedReportingOverflow(by: 4)
+        return max(0, bytes - max(least, (overflows ? .max : all) / max(1, sharers.load(ordering: .relaxed))))
     }
 
     /// Somebody begins to wait for the broker.
@@ -57,13 +94,14 @@ final class InboundGauge: Sendable {
     /// Decides, on the queue, whether reading is to pause now.
     func decide() -> Bool {
         let paused = isPaused.load(ordering: .relaxed)
-        if !paused, waiting.load(ordering: .relaxed) < highWater { return false }
+        if !paused, waitingBytes < highWater { return false }
         // Set first: whoever takes bytes out after this sees it and has the decision made again.
         isPaused.store(true, ordering: .sequentiallyConsistent)
-        let bytes = waiting.load(ordering: .sequentiallyConsistent)
+        let bytes = bytesToDecide
         let isFull = paused ? bytes > highWater / 2 : bytes >= highWater
         let isAwaited = calls.load(ordering: .sequentiallyConsistent) > 0
-        let stays = isFull && !(isAwaited && bytes < callMark.load(ordering: .relaxed))
+        let isBeyondMargin = waiting.load(ordering: .sequentiallyConsistent) >= callMark.load(ordering: .relaxed)
+        let stays = isFull && !(isAwaited && !isBeyondMargin)
         if !stays { isPaused.store(false, ordering: .sequentiallyConsistent) }
         return stays
     }

@@ -45,7 +45,8 @@ extension RPCClient {
         message.replyTo = EntityName.directReplyTo
         message.correlationId = String(id)
         message.timeToLive = timeout
-        var answer = try await withDeadline(after: timeout) {
+        // Whatever consumer is slow: its handler may be the one that calls.
+        var answer = try await session.link.waitForPeer(atMost: timeout) {
             reply.fail(Self.timedOut(timeout))
         } _: {
             try await publish(message, routingKey: routingKey ?? self.routingKey, timeout: timeout)

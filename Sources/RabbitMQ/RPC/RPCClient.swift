@@ -15,8 +15,9 @@ internal import Logging
 /// ``RPCServer``.
 ///
 /// It has a channel of its own. When that is closed, by a request to an exchange that does not exist for example, all
-/// calls fail with the reason, and a new client is needed. Replies wait while the connection's reading is paused for a
-/// slow consumer without acknowledgement; such consumers want a connection of their own.
+/// calls fail with the reason, and a new client is needed. While a call waits, the connection reads on whatever
+/// consumer is slow (``ConnectionConfiguration/inboundHighWater``): slow consumers without a prefetch limit want a
+/// connection of their own.
 public final class RPCClient: Sendable {
     /// The name of the exchange to which requests are published; empty for the default exchange.
     public let exchange: String

@@ -104,6 +104,41 @@ extension UnderLoad {
             }
         }
 
+        /// Limits that don't limit the bytes that come.
+        enum Limits: String, CaseIterable, Sendable {
+            /// RabbitMQ 4.3 takes the limit for all consumers as one for each, also for those that live.
+            case lifted, liftedLater
+            case tooHigh
+        }
+
+        @Test("nor does a limit that bounds nothing fill the memory", arguments: Limits.allCases)
+        func boundless(limits: Limits) async throws {
+            try await TCPProxy.run { proxy in
+                let connection = try await Connection.connect(TestBroker.configuration(through: proxy))
+                let channel = try await connection.openChannel()
+                let queue = try await channel.declareQueue(exclusive: true)
+                let (count, size) = (1000, 100_000)
+                try await Self.fill(queue, count, size: size)
+                try await channel.setQos(prefetchCount: limits == .tooHigh ? .max : 100)
+                if limits == .lifted { try await channel.setQos(prefetchCount: 0, global: true) }
+                var iterator = try await queue.consume().makeAsyncIterator()
+                let first = try #require(try await iterator.next())
+                if limits == .liftedLater { try await channel.setQos(prefetchCount: 0, global: true) }
+                try await settled("no more bytes pass") { proxy.bytesToClient }
+                #expect(proxy.bytesToClient < count * size / 2)
+                try first.ack()
+                for number in 1..<count {
+                    let message = try #require(try await iterator.next())
+                    guard Self.number(message) == number else {
+                        Issue.record("\(Self.number(message)), not \(number)")
+                        break
+                    }
+                    try message.ack()
+                }
+                await connection.close()
+            }
+        }
+
         @Test(
             "a call on another channel is answered while reading is paused",
             .needsPlainPort,

@@ -17,6 +17,23 @@ struct InboundGaugeTests {
         #expect(!gauge.decide())
     }
 
+    @Test
+    func `what is more than the shares of consumers with a limit pauses it too, but for who waits for the broker`() {
+        gauge.add(50)
+        gauge.changeExcess(by: 49)
+        #expect(!gauge.decide())
+        gauge.changeExcess(by: 1)
+        #expect(gauge.decide())
+        gauge.callBegan()
+        gauge.changeExcess(by: 1_000_000)
+        #expect(!gauge.decide())
+        gauge.callEnded()
+        #expect(gauge.decide())
+        gauge.changeExcess(by: -1_000_050)
+        #expect(!gauge.decide())
+        #expect(gauge.waitingBytes == 50)
+    }
+
     @Test func `while somebody waits for the broker it goes on, as far as the margin`() {
         gauge.add(100)
         #expect(gauge.decide())
