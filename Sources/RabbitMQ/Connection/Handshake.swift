@@ -99,11 +99,11 @@ struct Handshake {
 
     private func lostAtLogin(_ error: AMQPError) -> AMQPError {
         let what = "the broker closed the connection on receiving the credentials"
-        let version = BrokerVersion(serverProperties)
-        let isLater = version.map { $0 >= .withLargerFrames }
+        let version = ServerVersion(serverProperties)
+        let isLater = version?.takesLargerFrames
         let taken = isLater == true ? Self.laterLeastFrameMax : Self.leastFrameMax
         if let size = startOkSize, size > taken {
-            let who = version?.description ?? "a broker"
+            let who = version.map { "RabbitMQ \($0)" } ?? "a broker"
             let says = isLater == false ? "" : ", unless its setting initial_frame_max says more"
             return AMQPError(
                 // That setting is for later ones only.
@@ -175,13 +175,13 @@ struct Handshake {
                 "the broker wants frames of \(frameMax) bytes; \(Self.leastFrameMax) are the least there are"
             )
         }
-        if frameMax < Self.laterLeastFrameMax, let version = BrokerVersion(serverProperties),
-            version >= .withLargerFrames
+        if frameMax < Self.laterLeastFrameMax, let version = ServerVersion(serverProperties),
+            version.takesLargerFrames
         {
             // It would say nothing, and hang up after a while.
             return fail(
                 .invalidArgument,
-                "\(version) refuses frames of \(frameMax) bytes (frameMax): from RabbitMQ 4.1 on, "
+                "RabbitMQ \(version) refuses frames of \(frameMax) bytes (frameMax): from RabbitMQ 4.1 on, "
                     + "\(Self.laterLeastFrameMax) are the least"
             )
         }

@@ -44,6 +44,9 @@ struct ServerVersion: Hashable, Sendable {
         (self.major, self.minor, self.patch) >= (major, minor, patch)
     }
 
+    /// From RabbitMQ 4.1 on frames of 8192 bytes are the least there are, and are taken before their size is agreed on.
+    var takesLargerFrames: Bool { isAtLeast(4, 1) }
+
     private static func isPlain(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

@@ -299,25 +299,4 @@ struct HandshakeTests {
             #expect(error.message.contains("RabbitMQ 4.1 and later refuse less than 8192") == isBlamed, "\(error)")
         }
     }
-
-    @Test func `a version is read from what a broker says, if it is RabbitMQ`() {
-        func version(_ product: FieldValue?, _ version: FieldValue?) -> BrokerVersion? {
-            var properties: Table = [:]
-            properties["product"] = product
-            properties["version"] = version
-            return BrokerVersion(properties)
-        }
-        #expect(version("RabbitMQ", "4.3.6") == version("RabbitMQ", "4.3.0-beta.1"))
-        for (text, isLater) in [("3.13.7", false), ("4.0.9", false), ("4.1", true), ("4.10.0", true), ("12.0.1", true)]
-        {
-            #expect(version("RabbitMQ", .string(text)).map { $0 >= .withLargerFrames } == isLater)
-        }
-        #expect(version("RabbitMQ", "4.3.6\n")?.description == #"RabbitMQ 4.3.6\n"#)
-        for text in ["", "4", "four.one", ".", "-", "99999999999999999999.1"] {
-            #expect(version("RabbitMQ", .string(text)) == nil)
-        }
-        #expect(version("LavinMQ", "4.1.0") == nil)
-        #expect(version(nil, "4.1.0") == nil)
-        #expect(version("RabbitMQ", 4) == nil)
-    }
 }

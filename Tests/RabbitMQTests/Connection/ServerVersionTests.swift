@@ -68,4 +68,9 @@ struct ServerVersionTests {
     func text(text: String) {
         #expect(ServerVersion(text)?.description == text)
     }
+
+    @Test(arguments: [("3.13.7", false), ("4.0.9", false), ("4.1.0", true), ("4.10.0", true), ("12.0.1", true)])
+    func `frames are larger from 4.1 on`(text: String, isLater: Bool) {
+        #expect(ServerVersion(text)?.takesLargerFrames == isLater)
+    }
 }
