@@ -26,17 +26,22 @@ public struct DeliveryBatches: AsyncSequence, Sendable {
         ) async throws -> [IncomingMessage]? {
             guard let first = try await cursor.next() else { return nil }
             let deadline = MonotonicTime.now &+ sequence.duration.nanoseconds
-            var batch = [first]
+            let batch = HeldBatch([first])
             do {
-                while batch.count < sequence.count, await cursor.isReady(before: deadline) {
-                    guard let message = try await cursor.next() else { return give(batch) }
-                    batch.append(message)
+                while batch.messages.count < sequence.count, await cursor.isReady(before: deadline, holding: batch) {
+                    guard let message = try await cursor.next() else { return give(batch.messages) }
+                    batch.messages.append(message)
                 }
-                return batch
+                // Those without acknowledgement exist only here.
+                if sequence.deliveries.consumer.source.noAck { return batch.messages }
+                if let messages = give(batch.messages) { return messages }
+                // It has just ended, and says why.
+                _ = try await cursor.next()
+                return nil
             } catch {
                 // The next call throws it again, unless what has come can't be settled any more.
-                guard let batch = give(batch) else { throw error }
-                return batch
+                guard let messages = give(batch.messages) else { throw error }
+                return messages
             }
         }
 

@@ -12,6 +12,8 @@ final class DeliveryBuffer: Sendable {
         var runs: Deque<DeliveryRun> = []
         /// Runs that are being emptied.
         var taken: [DeliveryRun] = []
+        /// What iterators have taken that wait for more of it before anybody sees it.
+        var held: [HeldBatch] = []
         /// Emptied runs, to be filled again.
         var spare: [DeliveryRun] = []
         var waiters: [OneShot<Void>] = []
@@ -170,23 +172,33 @@ final class DeliveryBuffer: Sendable {
     /// Says that a run that was taken is being given back.
     func release(_ run: DeliveryRun) { state.withLock { $0.release(run) } }
 
-    /// The tags of what is in runs that were taken, and nobody has seen.
-    var unseenTags: [UInt64] { state.withLock { $0.taken.flatMap(\.deliveryTags) } }
+    /// The tags of what was taken, and nobody has seen.
+    var unseenTags: [UInt64] {
+        state.withLock { state in
+            state.taken.flatMap(\.deliveryTags) + state.held.flatMap { $0.messages.map(\.deliveryTag) }
+        }
+    }
 
     /// Waits until there is something to take, or an end, or until the time has come.
     ///
-    /// - Parameter deadline: In nanoseconds of ``MonotonicTime``.
+    /// - Parameters:
+    ///   - deadline: In nanoseconds of ``MonotonicTime``.
+    ///   - batch: What waits meanwhile, and is not changed.
     /// - Returns: Whether ``take(returning:)`` need not wait; it need not either when the task is cancelled.
-    func isReady(before deadline: UInt64) async -> Bool {
+    func isReady(before deadline: UInt64, holding batch: HeldBatch) async -> Bool {
         let now = MonotonicTime.now
         let waiter = OneShot<Void>()
         let isIdle = state.withLock { state in
             // Who doesn't wait leaves no waiter behind.
-            if state.isIdle, now < deadline { state.waiters.append(waiter) }
+            if state.isIdle, now < deadline {
+                state.waiters.append(waiter)
+                state.held.append(batch)
+            }
             return state.isIdle
         }
         guard isIdle else { return true }
         guard now < deadline else { return false }
+        defer { state.withLock { state in state.held.removeAll { $0 === batch } } }
         do {
             try await withDeadline(after: .nanoseconds(deadline - now)) {
                 waiter.succeed(())
@@ -221,4 +233,14 @@ final class DeliveryBuffer: Sendable {
         for waiter in waiters { waiter.succeed(()) }
         return left
     }
+}
+
+/// Messages that an iterator has taken, and that nobody has seen yet.
+///
+/// `@unchecked Sendable` is safe because the iterator alone changes it, and others read it under the buffer's lock while the
+/// iterator waits.
+final class HeldBatch: @unchecked Sendable {
+    var messages: [IncomingMessage]
+
+    init(_ messages: [IncomingMessage]) { self.messages = messages }
 }

@@ -60,11 +60,13 @@ final class DeliveryCursor {
 
     /// Waits until ``next()`` need not wait, whatever it then gives, or until the time has come.
     ///
-    /// - Parameter deadline: In nanoseconds of ``MonotonicTime``.
+    /// - Parameters:
+    ///   - deadline: In nanoseconds of ``MonotonicTime``.
+    ///   - batch: What was taken before, and is not seen before this returns.
     /// - Returns: Whether ``next()`` need not wait.
-    func isReady(before deadline: UInt64) async -> Bool {
+    func isReady(before deadline: UInt64, holding batch: HeldBatch) async -> Bool {
         if let run, !run.isEmpty { return true }
-        return await consumer.buffer.isReady(before: deadline)
+        return await consumer.buffer.isReady(before: deadline, holding: batch)
     }
 
     private func stop() throws(CancellationError) {

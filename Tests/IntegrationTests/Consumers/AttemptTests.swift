@@ -66,7 +66,7 @@ struct AttemptTests {
                 try message?.nack()
             }
             // Before 4.3 giving back counts as any return.
-            let expected = connection.brokerVersion >= (4, 3) ? 5 : 4
+            let expected = try BrokerVersion(of: connection) >= .v4_3 ? 5 : 4
             #expect(try await tries(queue, .requeue(attempts: 5), end) == expected)
         }
     }

@@ -28,11 +28,75 @@ struct GivingBackTests {
                 guard let text = try await Self.takeOne(of: queue.name, leaving) else { break }
                 seen.insert(text)
             }
-            let version = connection.brokerVersion
-            if version >= (4, 0), version < (4, 3) {
+            let version = try BrokerVersion(of: connection)
+            if version >= .v4_0, version < .v4_3 {
                 #expect(seen.count > 20, "each can be returned twenty times")
             } else {
                 #expect(seen.count == Self.count)
+            }
+        }
+    }
+
+    /// How messages come that nobody sees.
+    enum Unseen: CaseIterable {
+        case unfinishedBatch, abandonedGet, abandonedConsume, tooLarge, closedConnection
+    }
+
+    @Test("nor what comes for whoever is gone, again and again", .needsBroker(.v4_3), arguments: Unseen.allCases)
+    func unseen(_ unseen: Unseen) async throws {
+        try await Scratch.use { scratch, connection, channel in
+            let queue = try await channel.declareQueue(scratch.queue(), arguments: ["x-queue-type": "quorum"])
+            try await channel.confirmSelect()
+            for _ in 0..<20 {
+                try await channel.defaultExchange.publishConfirmed(Message(body: [1]), routingKey: queue.name)
+            }
+            if unseen == .tooLarge {
+                let large = Message(body: [UInt8](repeating: 0, count: 2000))
+                try await channel.defaultExchange.publishConfirmed(large, routingKey: queue.name)
+            }
+            // The one that is too large is seen, and returned twenty times at the most.
+            for _ in 0..<(unseen == .tooLarge ? 20 : 25) { try await Self.leave(unseen, queue.name) }
+            let count = unseen == .tooLarge ? 21 : 20
+            try await eventually("all are there") { try await queue.readyCount() == count }
+            for _ in 0..<count {
+                let message = try await queue.next()
+                #expect(message.deliveryCount == nil || message.body.count > 1)
+            }
+        }
+    }
+
+    private static func leave(_ unseen: Unseen, _ name: String) async throws {
+        var configuration = try TestBroker.configuration
+        if unseen == .tooLarge { configuration.maxMessageSize = 1000 }
+        try await Connection.withConnection(configuration) { connection in
+            let channel = try await connection.openChannel()
+            try await channel.setQos(prefetchCount: 100)
+            let queue = try channel.queue(name)
+            switch unseen {
+            case .unfinishedBatch:
+                let batches = try await queue.consume().batches(count: 1000, within: .seconds(60))
+                let task = Task { for try await _ in batches {} }
+                try await eventually("all have come") { try await queue.readyCount() == 0 }
+                await channel.close()
+                _ = await task.result
+            case .abandonedGet:
+                let task = Task { try await queue.get() }
+                task.cancel()
+                // It may have been faster.
+                if case .success(let message?) = await task.result { try message.nack() }
+            case .abandonedConsume:
+                let task = Task { try await queue.consume() }
+                task.cancel()
+                _ = await task.result
+            case .tooLarge:
+                let deliveries = try await queue.consume()
+                #expect(try await channel.closed.code == .contentTooLarge)
+                withExtendedLifetime(deliveries) {}
+            case .closedConnection:
+                let deliveries = try await queue.consume()
+                try await eventually("all have come") { try await queue.readyCount() == 0 }
+                await connection.close()
+                withExtendedLifetime(deliveries) {}
             }
         }
     }
@@ -104,13 +168,5 @@ extension IncomingMessage {
     fileprivate func taken() throws -> String {
         try ack()
         return try text()
-    }
-}
-
-extension Connection {
-    /// Major and minor number of the broker's version.
-    var brokerVersion: (Int, Int) {
-        let parts = (serverProperties["version"]?.stringValue ?? "").split(separator: ".").map { Int($0) ?? 0 }
-        return (parts.first ?? 0, parts.dropFirst().first ?? 0)
     }
 }
