@@ -20,6 +20,7 @@ final class ChannelReceiver: ChannelInbox {
     let hasPredecessor: Bool
     /// Whether all that comes is the other channel's: so it is until channel.open-ok.
     @exclusivity(unchecked) private var awaitsOpen: Bool
+    private var isClosedByBroker = false
     /// Tags of deliveries in the batch at hand that need to be settled.
     @exclusivity(unchecked) var newTags: [UInt64] = []
     /// Those among them that go back: their consumers have ended.
@@ -192,24 +193,25 @@ final class ChannelReceiver: ChannelInbox {
         }
         handOver()
         var isCrossing = false
-        let hasGivenTags = consumers.hasGivenTags
+        isClosedByBroker = true
         session.finish(error) { reason in
             // Known only now: until the channel's state is closed, whoever closes it sends a close of ours.
             isCrossing = session.state.withLock { $0.hasSentClose }
             endConsumers(reason)
             // Nothing is sent on the channel after this, and nothing on another of its number before.
             try? session.link.outbox.send(.channelCloseOk, channel: session.number)
-            if !isCrossing { releaseNumber(mayBeDeliveredTo: hasGivenTags) }
+            if !isCrossing { releaseNumber() }
         }
         return isCrossing
     }
 
     /// Frees the number, before anybody knows of the end: whoever does may open another channel at once.
     ///
-    /// - Parameter mayBeDeliveredTo: Whether late deliveries may have the tags of consumers on another channel: RabbitMQ was
-    ///   seen to send them even behind the open-ok of the next channel with the number.
-    private func releaseNumber(mayBeDeliveredTo: Bool = false) {
-        session.link.numbers.withLock { $0.release(session.number, rests: mayBeDeliveredTo) }
+    /// RabbitMQ was seen to deliver for a channel that it has closed even behind the open-ok of the next one with the number:
+    /// what comes could be taken for another consumer's there, if that is given the same tag.
+    private func releaseNumber() {
+        let rests = isClosedByBroker && session.state.withLock { $0.hasGivenTags }
+        session.link.numbers.withLock { $0.release(session.number, rests: rests) }
     }
 
     func end(_ error: AMQPError) {
@@ -219,7 +221,9 @@ final class ChannelReceiver: ChannelInbox {
 
     private func endConsumers(_ error: AMQPError) {
         dropBegun()
-        for consumer in consumers.removeAll() { consumer.end(error) }
+        // No method of theirs: one that could not begin has its error by its call.
+        let reason = error.method == nil ? error : error.overAnotherCall
+        for consumer in consumers.removeAll() { consumer.end(reason) }
         session.returns.end()
         endRetiring()
     }

@@ -135,7 +135,7 @@ extension ChannelSession {
         AMQPError(
             .staleDelivery,
             "the delivery's channel is gone, and the broker has the message again: \(reason.message)",
-            underlying: reason
+            underlying: reason.method == nil ? reason : reason.overAnotherCall
         )
     }
 }

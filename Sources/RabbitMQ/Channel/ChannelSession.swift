@@ -174,6 +174,8 @@ final class ChannelSession: SettlementWriter, Sendable {
 
     /// Ends without the broker's answer. The number stays taken until it comes.
     private func giveUp(_ error: AMQPError) {
+        // It may not have been sent yet, where consumers were waited for: the broker would keep the channel.
+        beginClosing(error)
         finish(error)
         link.onQueue { $0.receiver(of: self)?.end(error) }
     }
@@ -200,8 +202,12 @@ final class ChannelSession: SettlementWriter, Sendable {
         let (calls, reason) = state.withLock { ($0.close(error), $0.closeReason ?? error) }
         settle(reason)
         // Answers come in order: the broker means the first call of that method.
-        let named = error.method.map { method in calls.firstIndex { $0.method.name == method.name } }
-        let meant = named ?? (calls.count == 1 ? 0 : nil)
+        let meant =
+            if let method = error.method {
+                calls.firstIndex { $0.method.name == method.name }
+            } else {
+                calls.count == 1 ? 0 : nil
+            }
         for index in calls.indices { calls[index].reply.fail(index == meant ? error : error.overAnotherCall) }
         endPublishing(error)
         closed.set(reason)

@@ -69,6 +69,8 @@ struct ChannelState: Sendable {
     private var calls: Deque<PendingCall> = []
     /// The consumers that the broker knows of, once it has read what was sent.
     private var consumerTags: Set<String> = []
+    /// Whether a consumer has had a tag that was not made up, which another channel's may have too.
+    private(set) var hasGivenTags = false
     var settlements = SettlementLedger()
     /// What is not confirmed yet; nil if the channel doesn't confirm.
     var confirms: ConfirmLedger?
@@ -107,6 +109,7 @@ struct ChannelState: Sendable {
         switch call.method {
         case .basicConsume(let consume):
             guard consumerTags.insert(consume.consumerTag).inserted else { throw Self.usedTag(consume.consumerTag) }
+            if !consume.consumerTag.hasPrefix(Consumer.madeUpTag) { hasGivenTags = true }
         case .basicCancel(let tag, _): consumerTags.remove(tag)
         case .basicQos(_, let count, let global):
             // RabbitMQ lifts the shared limit with a limit for each (`rabbit_channel:handle_method/3`).

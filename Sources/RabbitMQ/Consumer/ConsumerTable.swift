@@ -15,9 +15,6 @@ struct ConsumerTable {
     /// All that live, or whose cancelling is not answered.
     var all: [Consumer] { numbers.values.compactMap { lanes.intake($0)?.consumer } }
 
-    /// Whether one has a tag that was not made up, which others may have too.
-    var hasGivenTags: Bool { numbers.keys.contains { !$0.hasPrefix(Consumer.madeUpTag) } }
-
     @discardableResult
     mutating func add(_ consumer: Consumer) -> Int {
         if let lane = numbers[consumer.tag], lanes.intake(lane)?.consumer === consumer { return lane }

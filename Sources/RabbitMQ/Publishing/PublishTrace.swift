@@ -32,10 +32,15 @@ struct PublishBlame {
 
     /// - Returns: nil if the text doesn't say.
     private func names(_ trace: PublishTrace) -> Bool? {
-        if text.contains("exchange '") { return namesExchange(trace.exchange) && namesTopic(trace.routingKey) }
+        if text.contains("exchange '") {
+            return namesExchange(trace.exchange) ? namesTopic(trace.routingKey) : false
+        }
         if let size = number(behind: "message size ") { return trace.size == size }
-        if text.contains("user_id ") { return trace.extras?.values.userId.map { text.contains("'\($0)'") } ?? false }
-        if text.contains("expiration") { return trace.extras?.values.expiration.map { text.contains($0) } ?? false }
+        let values = trace.extras?.values
+        if text.contains("user_id ") { return values?.userId.map { text.contains("set to '\($0)' but") } ?? false }
+        if text.contains("expiration '") {
+            return values?.expiration.map { text.contains("expiration '\($0)'") } ?? false
+        }
         return nil
     }
 
@@ -47,9 +52,9 @@ struct PublishBlame {
             || exchange.utf8.count > 128 && text.contains(exchange.prefix(64))
     }
 
-    private func namesTopic(_ routingKey: String?) -> Bool {
-        guard let routingKey, text.contains("topic '") else { return true }
-        return text.contains("topic '\(routingKey)'")
+    private func namesTopic(_ routingKey: String?) -> Bool? {
+        guard text.contains("topic '") else { return true }
+        return routingKey.map { text.contains("topic '\($0)'") }
     }
 
     private func number(behind prefix: String) -> Int? {

@@ -29,6 +29,7 @@ struct LateFramesTests {
                 try await peer.send(PeerFrame.delivery([1, 2], tag: tag, consumer: tags[Int(tag) % consumers]))
             }
             try await peer.expect(.channelCloseOk, channel: 1)
+            _ = try await channel.closed
             for deliveries in all {
                 #expect(try await thrownError { for try await _ in deliveries {} }.code == .notFound)
             }
@@ -45,6 +46,7 @@ struct LateFramesTests {
             _ = try await channel.closed
             async let second = connection.openChannel()
             try await peer.expect(.channelCloseOk, channel: 1)
+            _ = try await channel.closed
             try await peer.expect(.channelOpen, channel: 1)
             let late = PeerFrame.delivery([1, 2], tag: 1, consumer: tag)
             try await peer.send(late + late)
@@ -62,6 +64,7 @@ struct LateFramesTests {
             let deliveries = try await peer.consume(queue)
             try await close(peer)
             try await peer.expect(.channelCloseOk, channel: 1)
+            _ = try await channel.closed
             let second = try await peer.openChannel(on: connection, 1)
             let next = try await peer.consume(try await peer.declareQueue(on: second))
             try await peer.send(PeerFrame.delivery([1, 2], tag: 7, consumer: deliveries.consumer.tag))
@@ -86,6 +89,7 @@ struct LateFramesTests {
             let deliveries = try await consuming
             try await close(peer)
             try await peer.expect(.channelCloseOk, channel: 1)
+            _ = try await channel.closed
             let second = try await peer.openChannel(on: connection, 2)
             try await peer.send(PeerFrame.delivery([1, 2], tag: 7, consumer: "worker"))
             try await expectAlive(peer, connection, 3)
@@ -104,6 +108,7 @@ struct LateFramesTests {
             try await close(peer)
             try await peer.send(Array(frames.dropFirst(sent)))
             try await peer.expect(.channelCloseOk, channel: 1)
+            _ = try await channel.closed
             #expect(try await thrownError { for try await _ in deliveries {} }.code == .notFound)
             async let second = connection.openChannel()
             try await peer.expect(.channelOpen, channel: 1)
@@ -129,13 +134,15 @@ struct LateFramesTests {
     }
 
     @Test func `the broker may refuse to open a channel whose number was used before`() async throws {
-        try await ScriptedPeer.withChannel { peer, connection, _ in
+        try await ScriptedPeer.withChannel { peer, connection, channel in
             try await close(peer)
             try await peer.expect(.channelCloseOk, channel: 1)
+            _ = try await channel.closed
             async let second = connection.openChannel()
             try await peer.expect(.channelOpen, channel: 1)
             try await peer.sendClose(.channelClose, channel: 1, code: 506, text: "RESOURCE_ERROR - too many")
             try await peer.expect(.channelCloseOk, channel: 1)
+            _ = try await channel.closed
             do {
                 _ = try await second
                 Issue.record("it was opened")

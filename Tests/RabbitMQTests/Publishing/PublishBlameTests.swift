@@ -35,12 +35,16 @@ struct PublishBlameTests {
             (406, "PRECONDITION_FAILED - user_id property set to 'eve' but authenticated user was 'guest'", 7),
             (406, "PRECONDITION_FAILED - invalid expiration 'soon': {leftover_string,<<\"soon\">>}", 8),
             (406, "PRECONDITION_FAILED - something new", nil),
+            (406, "PRECONDITION_FAILED - user_id property set to 'a' but authenticated user was 'guest'", nil),
+            (406, "PRECONDITION_FAILED - invalid expiration '10000000000000': too much", 10),
+            (403, "ACCESS_REFUSED - write access to topic 'k2' in exchange 'n' in vhost '/' refused for user 'u'", nil),
         ] as [(UInt16, String, Int?)]
     )
     func `is told by what the broker names`(code: UInt16, text: String, expected: Int?) throws {
         let traces = [
             trace("a"), trace("b"), trace("b"), trace(""), trace("t", "k1"), trace("t", "k2"), trace("a", size: 20),
             trace("a", userId: "eve"), trace("a", expiration: "soon"),
+            trace("a", userId: "guest", expiration: "1000"), trace("a", expiration: "10000000000000"), trace("n"),
         ]
         let blame = try #require(PublishBlame(closing(code, text)))
         #expect(blame.find(in: traces) == expected)
