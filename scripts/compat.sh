@@ -53,6 +53,8 @@ done
 ((${#libraries[@]})) || libraries=(installed 0.15 0.18)
 ((${#brokers[@]})) || brokers=(installed 4.0 4.3)
 
+# What an earlier eval has left is about another broker.
+for name in "${!RABBITMQ_TEST_@}"; do unset "$name"; done
 out=$root/.build/compat
 mkdir -p "$out"
 swift_place=/opt/swift-of-host # where a chroot sees this machine's Swift
@@ -244,7 +246,7 @@ for library in "${libraries[@]}"; do
     names[library,$library]+=" OpenSSL $(with_library "$library" pkg-config --modversion openssl)"
     echo "==> ${names[library,$library]}: building"
     if ! build "$library"; then
-        tail -n 20 "$out/build-$library.log"
+        grep -E '(error|warning): ' "$out/build-$library.log" | sort -u | head -n 20 || tail -n 20 "$out/build-$library.log"
         failures=$((failures + 1))
         for broker in none "${brokers[@]}"; do cells[$library,$broker]="**did not build**"; done
         continue
