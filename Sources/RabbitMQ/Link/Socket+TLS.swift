@@ -27,12 +27,14 @@ extension Socket {
     func read(_ session: TLSSession, into buffer: UnsafeMutableRawBufferPointer) -> Received {
         OpenSSLErrors.clear()
         errno = 0
+        SocketBIO.refill(session.ssl)
         let count = SSL_read(session.ssl, buffer.baseAddress, CInt(clamping: buffer.count))
         if count > 0 {
             session.hasReceived = true
             return .bytes(Int(count))
         }
         switch SSL_get_error(session.ssl, count) {
+        // Also if there is more of what is not for us: the socket then is readable still, and so is told again.
         case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return .nothingNow
         case SSL_ERROR_ZERO_RETURN: return .ended(AMQPError(.connectionLost, "the peer closed the connection"))
         default: return .ended(lost(session))
@@ -55,6 +57,7 @@ extension Socket {
         while written < bytes.count {
             OpenSSLErrors.clear()
             errno = 0
+            SocketBIO.refill(session.ssl)
             let count = SSL_write(
                 session.ssl,
                 bytes.baseAddress?.advanced(by: written),

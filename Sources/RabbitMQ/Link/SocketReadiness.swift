@@ -24,14 +24,17 @@ final class SocketReadiness: Sendable {
     /// Waits for one of the events, or for a hang-up.
     ///
     /// - Parameter deadline: Until when, in ``MonotonicTime``.
-    /// - Throws: `timedOut`, without a word about who did not answer; `connectionClosed` if the task is cancelled.
+    /// - Throws: `timedOut`, without a word about who did not answer; `connectionClosed` if the task is cancelled. Both come
+    ///   before what has happened: a peer that always has something to say would hold its task for ever.
     func wait(for events: SocketPoller.Events, until deadline: UInt64) async throws(AMQPError) {
+        guard !Task.isCancelled else { throw AMQPError(connecting: CancellationError()) }
+        guard MonotonicTime.now < deadline else { throw Self.timedOut }
         // Mostly the peer is near, and has answered.
         if isReady(for: events) { return }
         let told = OneShot<Void>()
         waiter.told.withLock { $0 = told }
         guard watch.arm(events) else { throw AMQPError(.connectionLost, "the socket can't be watched any more") }
-        let timer = DeadlineTimer.shared.add(at: deadline) { told.fail(AMQPError(.timedOut, "no answer in time")) }
+        let timer = DeadlineTimer.shared.add(at: deadline) { told.fail(Self.timedOut) }
         defer { DeadlineTimer.shared.remove(timer) }
         do {
             try await told.value()
@@ -39,6 +42,8 @@ final class SocketReadiness: Sendable {
             throw AMQPError(connecting: error)
         }
     }
+
+    private static let timedOut = AMQPError(.timedOut, "no answer in time")
 
     private func isReady(for events: SocketPoller.Events) -> Bool {
         let wanted = (events.contains(.readable) ? POLLIN : 0) | (events.contains(.writable) ? POLLOUT : 0)

@@ -41,6 +41,7 @@ struct TLSPlan: Sendable {
             // OpenSSL's errors and errno are the thread's: they are taken before anything is waited for.
             OpenSSLErrors.clear()
             errno = 0
+            SocketBIO.refill(session.ssl)
             let status = SSL_connect(session.ssl)
             let code = errno
             if status == 1 { break }
@@ -57,6 +58,8 @@ struct TLSPlan: Sendable {
             } catch {
                 throw error.code == .timedOut ? TLSFailure.timeout.error(at: attempt.place) : error
             }
+            // A peer that floods leaves the thread to others in between.
+            if SocketBIO.isSpent(session.ssl) { await Task.yield() }
         }
         // The context verifies, within the handshake; this looks once more at what came out.
         guard !verifies || session.isVerified else {
