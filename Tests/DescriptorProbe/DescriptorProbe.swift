@@ -1,10 +1,13 @@
 internal import Glibc
 internal import RabbitMQ
+internal import Synchronization
 
 /// Looks at the descriptors of a process of its own.
 ///
 /// - `first FREE HOST PORT` connects where so many descriptors are free, and prints what comes of it.
 /// - `later FREE HOST PORT` has connected before, and publishes when descriptors are short.
+/// - `many FREE COUNT HOST PORT` connects so many times at once to a peer that says nothing, and prints how many
+///   descriptors are free when each has its socket or has failed.
 /// - `inherited HOST PORT TLS-PORT CA-FILE` connects, and prints what a program that it starts would have open.
 @main
 struct DescriptorProbe {
@@ -22,6 +25,10 @@ struct DescriptorProbe {
             try await publish(on: connection)
             print("published, then \(await outcome(of: configuration))")
             await connection.close()
+        case "many" where arguments.count == 6:
+            let configuration = configuration(arguments[4], arguments[5])
+            leave(Int(arguments[2]) ?? 0)
+            try await connectAtOnce(Int(arguments[3]) ?? 0, configuration)
         case "inherited" where arguments.count == 6:
             let others = inherited
             var encrypted = configuration(arguments[2], arguments[4])
@@ -61,6 +68,35 @@ struct DescriptorProbe {
         } catch {
             return "\(error)"
         }
+    }
+
+    private static let failures = Mutex(0)
+
+    /// The connects that wait end with the process.
+    private static func connectAtOnce(_ count: Int, _ configuration: ConnectionConfiguration) async throws {
+        let before = taken.sockets
+        for _ in 0..<count {
+            Task {
+                _ = try? await Connection.connect(configuration)
+                failures.withLock { $0 += 1 }
+            }
+        }
+        while taken.sockets - before + failures.withLock({ $0 }) < count {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        print("\(Int(getdtablesize()) - taken.all) are free")
+    }
+
+    /// How many descriptors are open. To look takes none.
+    private static var taken: (all: Int, sockets: Int) {
+        var (all, sockets) = (0, 0)
+        for descriptor in 0..<Int32(getdtablesize()) {
+            var status = stat()
+            guard fstat(descriptor, &status) == 0 else { continue }
+            all += 1
+            if status.st_mode & S_IFMT == S_IFSOCK { sockets += 1 }
+        }
+        return (all, sockets)
     }
 
     /// Enough to have the link write in batches.

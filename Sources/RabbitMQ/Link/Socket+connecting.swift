@@ -104,7 +104,9 @@ extension Socket {
         }
         defer { freeaddrinfo(found) }
         let type = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue)
-        let descriptor = socket(found.pointee.ai_family, type, found.pointee.ai_protocol)
+        let descriptor = try DescriptorReserve.take {
+            socket(found.pointee.ai_family, type, found.pointee.ai_protocol)
+        }
         guard descriptor >= 0 else { throw failure(errno, attempt) }
         turnOn(SOL_SOCKET, SO_KEEPALIVE, of: descriptor)
         turnOn(CInt(IPPROTO_TCP), TCP_NODELAY, of: descriptor)

@@ -21,4 +21,21 @@ struct FewDescriptorsTests {
             #expect(result.contains("free descriptors") == !isEnough, "\(result)")
         }
     }
+
+    @Test(arguments: [20, 12, 9])
+    func `danger: many that connect at once leave some free`(free: Int) async throws {
+        try await RudeListener.run(.silent) { listener in
+            let result = try await Subprocess.probe(
+                "DescriptorProbe",
+                "many",
+                "\(free)",
+                "30",
+                "127.0.0.1",
+                "\(listener.port)"
+            )
+            let left = try #require(Int(result.prefix { $0.isNumber }), "\(result)")
+            // Another may have tried when the last but one failed.
+            #expect(left >= 2, "\(result)")
+        }
+    }
 }
