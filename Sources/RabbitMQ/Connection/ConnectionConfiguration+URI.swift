@@ -45,7 +45,8 @@ extension ConnectionConfiguration {
         for option in parts.options {
             guard Self.optionNames.contains(option.name) else {
                 throw URIReader.invalid(
-                    "\(parts.nameToShow(option.name)) is not known; known are \(Self.optionNames.joined(separator: ", "))",
+                    "\(parts.nameToShow(option.name, at: option.offset)) is not known; known are "
+                        + "\(Self.optionNames.joined(separator: ", "))\(parts.cure(at: option.offset))",
                     at: option.offset
                 )
             }

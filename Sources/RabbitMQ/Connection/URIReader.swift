@@ -161,8 +161,8 @@ struct URIReader {
                 {
                     throw error
                 }
-                let name = (try? decode(start..<end, "an option")).map { nameToShow($0) } ?? "an option"
-                throw Self.invalid("\(name) has no '='", at: start)
+                let name = (try? decode(start..<end, "an option")).map { nameToShow($0, at: start) } ?? "an option"
+                throw Self.invalid("\(name) has no '='\(cure(at: start))", at: start)
             }
             let option = Option(
                 name: try decode(start..<equals, "the name of an option"),
@@ -171,7 +171,10 @@ struct URIReader {
             )
             // Of mechanisms there may be several to choose from.
             guard option.name == "auth_mechanism" || !options.contains(where: { $0.name == option.name }) else {
-                throw Self.invalid("\(nameToShow(option.name)) stands there twice", at: start)
+                throw Self.invalid(
+                    "\(nameToShow(option.name, at: start)) stands there twice\(cure(at: start))",
+                    at: start
+                )
             }
             options.append(option)
             start = end + 1
@@ -179,14 +182,24 @@ struct URIReader {
     }
 
     /// How an option is called in an error: by its name, unless that might be the password or hold it.
-    func nameToShow(_ name: String) -> String {
+    func nameToShow(_ name: String, at offset: Int) -> String {
         func isLike(_ secret: String?, from length: Int) -> Bool {
             guard let secret, secret.count >= length else { return false }
             return name.contains(secret) || secret.contains(name)
         }
         // A short user name is in many a word.
-        let isSecret = name.isEmpty || isLike(password, from: 1) || isLike(username, from: 4)
+        let isSecret =
+            name.isEmpty || mayBePassword(at: offset) || isLike(password, from: 1) || isLike(username, from: 4)
         return isSecret ? "an option" : "the option \(name.printable(40))"
+    }
+
+    /// Whether what stands there may be a piece of a password that holds signs which should have been encoded: whatever
+    /// stands before an `@` may.
+    private func mayBePassword(at offset: Int) -> Bool { bytes[offset...].contains { $0 == "@" } }
+
+    /// What to write if an option is none, but a piece of a password.
+    func cure(at offset: Int) -> String {
+        mayBePassword(at: offset) ? "; in a user name or password a '?' is written %3F" : ""
     }
 
     // MARK: Bytes

@@ -215,6 +215,8 @@ struct URITests {
         ("amqp://h?connection_name=a@b&heartbeat", "the option heartbeat has no '='"),
         ("amqp://h?heartbeat=1&heartbeat=2", "the option heartbeat stands there twice"),
         ("amqp://h?heartbeat=1?frame_max=8192", "separated by '&'"),
+        ("amqp://user:12?key=rest@host", "an option is not known; known are heartbeat, "),
+        ("amqp://user:12?key=rest@host", "in a user name or password a '?' is written %3F"),
         ("", "it is empty"), ("h:5672", "put one of them before it"), ("u:p@h", "put one of them before it"),
         ("http://h:15672", "but with http://"), ("mqtt://h", "but with mqtt://"), (" amqp://h", "white space"),
     ]
@@ -238,6 +240,9 @@ struct URITests {
             "amqp://u:hunter2@h?hunter2", "amqp://u:hunter2@h?x=1&hunter2=1&hunter2=1", "amqp://hunter2@h?hunter2=1",
             "amqp://u:hunter2@h?hunt=1&hunt=1&hunter2", "amqp://u:hunter2@h/v?xhunter2x=1",
             "amqps://h?password=hunter2", "amqps://h?password=hunter2&password=hunter2", "amqp://[hunter2]",
+            "amqp://user:12?hunter2=rest@host", "amqp://abc?hunter2=ghi@host", "amqp://u:12/aa?hunter2&cc=@host",
+            "amqp://abc?hunter2=1&hunter2=2@host", "amqp://u:12?heartbeat=1&hunter2=x@host",
+            "amqp://u:a@b?hunter2=c@host", "amqp://abc/d?hunter2=1#@host", "amqp://abc?hunter2&x@host",
         ]
     )
     func noPassword(uri: String) {
