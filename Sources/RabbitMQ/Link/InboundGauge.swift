@@ -17,6 +17,10 @@ final class InboundGauge: Sendable {
     /// Up to where reading goes on while somebody waits for the broker.
     private let callMark = Atomic<Int>(0)
     private let isPaused = Atomic<Bool>(false)
+    /// Whether a pause is remembered, though reading may go on for somebody who waits: its end is to be told.
+    private let isPauseOpen = Atomic<Bool>(false)
+    /// Whether what is counted out may change something: reading is paused, or a pause is remembered.
+    private let isWatched = Atomic<Bool>(false)
     /// How many consumers have a share.
     private let sharers = Atomic<Int>(0)
     let highWater: Int
@@ -29,7 +33,8 @@ final class InboundGauge: Sendable {
 
     /// - Parameters:
     ///   - callMargin: How much a wait for the broker adds to what waits, at the most.
-    ///   - onChange: Called when reading, which is paused, might go on; from any thread.
+    ///   - onChange: Called when reading, which is paused, might go on, or a pause that is remembered might be over; from
+    ///     any thread.
     init(highWater: Int, callMargin: Int = InboundGauge.callMargin, onChange: @escaping @Sendable () -> Void) {
         self.highWater = highWater
         self.callMargin = callMargin
@@ -57,7 +62,7 @@ final class InboundGauge: Sendable {
     }
 
     private func noteRemoval() {
-        if bytesToDecide <= highWater / 2, isPaused.load(ordering: .sequentiallyConsistent) { onChange() }
+        if bytesToDecide <= highWater / 2, isWatched.load(ordering: .sequentiallyConsistent) { onChange() }
     }
 
     private var bytesToDecide: Int {
@@ -97,12 +102,23 @@ final class InboundGauge: Sendable {
         if !paused, waitingBytes < highWater { return false }
         // Set first: whoever takes bytes out after this sees it and has the decision made again.
         isPaused.store(true, ordering: .sequentiallyConsistent)
+        isWatched.store(true, ordering: .sequentiallyConsistent)
         let bytes = bytesToDecide
         let isFull = paused ? bytes > highWater / 2 : bytes >= highWater
         let isAwaited = calls.load(ordering: .sequentiallyConsistent) > 0
         let isBeyondMargin = waiting.load(ordering: .sequentiallyConsistent) >= callMark.load(ordering: .relaxed)
         let stays = isFull && !(isAwaited && !isBeyondMargin)
-        if !stays { isPaused.store(false, ordering: .sequentiallyConsistent) }
+        if !stays {
+            isPaused.store(false, ordering: .sequentiallyConsistent)
+            isWatched.store(isPauseOpen.load(ordering: .relaxed), ordering: .sequentiallyConsistent)
+        }
         return stays
+    }
+
+    /// Has `onChange` called at half of the mark until the pause is forgotten, on the queue as well.
+    func rememberPause(_ isOpen: Bool) {
+        isPauseOpen.store(isOpen, ordering: .relaxed)
+        let watches = isOpen || isPaused.load(ordering: .relaxed)
+        isWatched.store(watches, ordering: .sequentiallyConsistent)
     }
 }

@@ -44,11 +44,12 @@ extension Link {
     }
 
     private func beginPause() {
-        pause = Pause(
-            timer: DeadlineTimer.shared.add(after: Self.patience) { [weak self] in
-                self?.onQueue { $0.warnOfPause() }
-            }
-        )
+        pause = Pause(timer: warnLater())
+        gauge.rememberPause(true)
+    }
+
+    private func warnLater() -> UInt64 {
+        DeadlineTimer.shared.add(after: Self.patience) { [weak self] in self?.onQueue { $0.warnOfPause() } }
     }
 
     /// Forgets the pause.
@@ -58,6 +59,7 @@ extension Link {
     func forgetPause() -> Bool {
         defer { pause = nil }
         guard let pause else { return false }
+        gauge.rememberPause(false)
         if let timer = pause.timer { DeadlineTimer.shared.remove(timer) }
         return pause.timer == nil
     }
@@ -67,8 +69,17 @@ extension Link {
         Task { [logger] in logger.notice("the connection is read again") }
     }
 
-    private func warnOfPause() {
+    /// Warns, unless the pause is over or reading goes on for somebody who waits for the broker.
+    func warnOfPause() {
         guard pause != nil else { return }
+        if gauge.hasDrained {
+            forgetPause()
+            return
+        }
+        guard isReadingPaused else {
+            pause?.timer = warnLater()
+            return
+        }
         pause?.timer = nil
         let slow = inboxes.flatMap { $0?.slowConsumers ?? [] }.sorted { $0.bytes > $1.bytes }
         let waiting = gauge.waitingBytes

@@ -62,6 +62,23 @@ struct PausedReadingTests {
         }
     }
 
+    @Test func `is forgotten when it takes everything while somebody waits for the broker`() async throws {
+        let log = CapturedLog()
+        try await withPause(log: log) { peer, connection, deliveries in
+            let opening = Task { try await connection.openChannel() }
+            try await eventually("reading goes on") { await !connection.link.isReadingPaused }
+            await connection.link.warnOfPause()
+            #expect(await connection.link.pause?.timer != nil)
+            var iterator = deliveries.makeAsyncIterator()
+            _ = try await iterator.next()
+            try await eventually("nothing is remembered") { await connection.link.pause == nil }
+            await connection.link.warnOfPause()
+            #expect(log.entries(containing: "is read").isEmpty)
+            opening.cancel()
+            _ = await opening.result
+        }
+    }
+
     @Test(arguments: [false, true])
     func `does not hide that the peer hangs up, without heartbeats`(overTCP: Bool) async throws {
         try await withPause(overTCP: overTCP) { peer, connection, deliveries in

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import RabbitMQ
@@ -32,6 +33,24 @@ struct InboundGaugeTests {
         gauge.changeExcess(by: -1_000_050)
         #expect(!gauge.decide())
         #expect(gauge.waitingBytes == 50)
+    }
+
+    @Test func `the end of a pause is told though reading goes on for somebody who waits`() {
+        let told = Collected<Void>()
+        let gauge = InboundGauge(highWater: 100, callMargin: 1000) { told.add(()) }
+        gauge.add(100)
+        #expect(gauge.decide())
+        gauge.rememberPause(true)
+        gauge.callBegan()
+        #expect(told.count == 1)
+        #expect(!gauge.decide())
+        gauge.remove(49)
+        #expect(told.count == 1)
+        gauge.remove(1)
+        #expect(told.count == 2)
+        gauge.rememberPause(false)
+        gauge.remove(1)
+        #expect(told.count == 2)
     }
 
     @Test func `while somebody waits for the broker it goes on, as far as the margin`() {
