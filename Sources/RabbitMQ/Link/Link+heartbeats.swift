@@ -42,8 +42,10 @@ extension Link {
     }
 
     private func isSilent(_ schedule: HeartbeatSchedule) -> Bool {
-        guard schedule.isSilent(now: MonotonicTime.now, lastReceived: lastReceived) else { return false }
-        guard isReadingPaused else { return true }
+        guard isReadingPaused else {
+            return schedule.isSilent(now: MonotonicTime.now, lastReceived: lastReceived)
+        }
+        // Since when, the system knows: each call has reading go on for a moment, which begins a new time here.
         let silence = socket.flatMap { PeerSilence(of: $0.descriptor) }
         return silence?.isGone(after: Int(2 * schedule.interval / 1_000_000)) ?? false
     }

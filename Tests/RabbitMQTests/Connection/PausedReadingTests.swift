@@ -117,6 +117,23 @@ struct PausedReadingTests {
         }
     }
 
+    @Test func `does not hide that the peer falls silent from who calls again and again`() async throws {
+        try await withPause(overTCP: true, heartbeat: 1) { _, connection, deliveries in
+            let calling = Task {
+                // So that reading goes on for a moment, more often than the peer may be silent.
+                while !Task.isCancelled {
+                    connection.link.gauge.callBegan()
+                    connection.link.gauge.callEnded()
+                    try await Task.sleep(for: .milliseconds(100))
+                }
+            }
+            defer { calling.cancel() }
+            let reason = try await within(.seconds(20), "the end") { try await connection.closed }
+            #expect(reason.error.message.contains("silent"))
+            withExtendedLifetime(deliveries) {}
+        }
+    }
+
     @Test func `does not end a connection whose peer sends heartbeats`() async throws {
         try await withPause(overTCP: true, heartbeat: 1) { peer, connection, deliveries in
             for _ in 0..<8 {
