@@ -33,6 +33,12 @@ final class BlockingPool: @unchecked Sendable {
     ///
     /// - Throws: `connectionFailed` if the system has no thread for it.
     func start(_ work: @escaping @Sendable () -> Void) throws(AMQPError) {
+        try add(work)
+        // Outside of the lock, which the thread would wait for at once.
+        monitor.signal()
+    }
+
+    private func add(_ work: @escaping @Sendable () -> Void) throws(AMQPError) {
         monitor.enter()
         defer { monitor.leave() }
         if idle <= waiting.count, threads < most {
@@ -45,7 +51,6 @@ final class BlockingPool: @unchecked Sendable {
             }
         }
         waiting.append(work)
-        monitor.signal()
     }
 
     /// Runs `work` when a thread is free, and waits for what it gives. Whoever is cancelled before has it not run at all.

@@ -13,6 +13,8 @@ final class DeadlineTimer: @unchecked Sendable {
     private let monitor = Monitor()
     private var deadlines = Deadlines()
     private var isRunning = false
+    /// When the thread wakes by itself; 0 while it is awake, or is being woken, and looks at the deadlines anyway.
+    private var sleepsUntil: UInt64 = 0
 
     /// Starts the thread if it does not run. Whoever relies on deadlines does this first.
     ///
@@ -35,8 +37,11 @@ final class DeadlineTimer: @unchecked Sendable {
         monitor.enter()
         let (id, isEarliest) = deadlines.add(at: time, expire: expire)
         let runs = isRunning
-        if isEarliest { monitor.signal() }
+        let wakes = isEarliest && time < sleepsUntil
+        if wakes { sleepsUntil = 0 }
         monitor.leave()
+        // Outside of the lock, which it would wait for at once.
+        if wakes { monitor.signal() }
         // Without a thread, the next one tries again.
         if !runs { try? start() }
         return id
@@ -72,7 +77,9 @@ final class DeadlineTimer: @unchecked Sendable {
                 monitor.enter()
                 continue
             }
+            sleepsUntil = next ?? .max
             monitor.sleep(until: next)
+            sleepsUntil = 0
         }
     }
 }
