@@ -7,7 +7,7 @@ internal import Dispatch
 final class ConnectExecutor: TaskExecutor {
     static let shared = ConnectExecutor()
 
-    private let pool = BlockingPool("rabbitmq.connect", most: 4)
+    private let pool = BlockingPool("rabbitmq.dial", most: 4)
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)

@@ -18,6 +18,7 @@ enum LibraryThread {
     /// - Parameter name: What debuggers and `ps` show, at most 15 bytes.
     /// - Throws: `connectionFailed` if the system has no thread left.
     static func start(_ name: String, _ body: @escaping @Sendable () -> Void) throws(AMQPError) {
+        assert(name.utf8.count <= 15, "the system refuses a longer name, and the thread has its parent's")
         // The application's threads take the signals that are sent to the process. Those of a fault stay: Dispatch's
         // threads inherit the mask when they are started from here.
         var (most, before) = (sigset_t(), sigset_t())
