@@ -132,7 +132,7 @@ extension Link {
     /// Tells a peer that broke the protocol what it did, if the socket takes it at once.
     private func sayGoodbye(_ error: AMQPError) {
         guard let socket, isFlightEmpty else { return }
-        let text = String(error.message.prefix(120))
+        let text = ShortString.cut(error.message)
         try? outbox.send(
             .connectionClose(replyCode: ReplyCode.unexpectedFrame.rawValue, replyText: text),
             channel: 0,

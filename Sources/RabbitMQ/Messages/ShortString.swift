@@ -29,6 +29,19 @@ enum ShortString {
         }
     }
 
+    /// - Returns: As much of a text as fits a short string. A character may be of any length: it may lose its marks.
+    static func cut(_ text: String) -> String {
+        guard text.utf8.count > maxBytes else { return text }
+        var cut = String.UnicodeScalarView()
+        var count = 0
+        for scalar in text.unicodeScalars {
+            count += UTF8.width(scalar)
+            guard count <= maxBytes else { break }
+            cut.append(scalar)
+        }
+        return String(cut)
+    }
+
     /// Refuses a property of a message that does not fit a short string; it may stand for bytes that are not UTF-8
     /// (``WireText``).
     @inline(__always)
