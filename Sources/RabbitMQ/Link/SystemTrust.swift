@@ -28,21 +28,26 @@ enum SystemTrust {
         }
     }
 
-    /// What changes when they do: where they are, and the times and sizes of the files. Of a directory of single files
-    /// OpenSSL reads what it needs, when it needs it.
+    /// What changes when they do: where they are, and the times and sizes of the files, and of the directories. Of a
+    /// directory of single files OpenSSL reads what it needs, when it needs it, and keeps it: one that was removed would be
+    /// trusted for as long as the store is used.
     private static var signature: [String] {
         let variables = [X509_get_default_cert_file_env(), X509_get_default_cert_dir_env()]
         let settings = variables.map { name in
             name.flatMap { getenv($0) }.map { String(cString: $0) } ?? ""
         }
         let standard = X509_get_default_cert_file().map { String(cString: $0) } ?? ""
-        let files = ([settings[0], standard] + TLSContext.bundles).map { path in
+        let directories = X509_get_default_cert_dir().map { String(cString: $0) } ?? ""
+        let places =
+            [settings[0], standard] + TLSContext.bundles
+            + (settings[1].split(separator: ":") + directories.split(separator: ":")).map(String.init)
+        let states = places.map { path in
             var status = stat()
             guard stat(path, &status) == 0 else { return "" }
             return
                 "\(status.st_dev) \(status.st_ino) \(status.st_size) \(status.st_mtim.tv_sec) \(status.st_mtim.tv_nsec)"
         }
-        return settings + files
+        return settings + states
     }
 }
 
