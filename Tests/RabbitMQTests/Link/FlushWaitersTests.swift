@@ -20,4 +20,12 @@ struct FlushWaitersTests {
         waiters.leave(all[0])
         #expect(waiters.take(upTo: 20).map(ObjectIdentifier.init) == [ObjectIdentifier(all[1])])
     }
+
+    @Test func `do not stay when many have stopped waiting while nothing is written`() {
+        var waiters = FlushWaiters()
+        let last = waiters.wait(for: 1)
+        for position in 2...10_000 { waiters.leave(waiters.wait(for: position)) }
+        #expect(waiters.count < 200)
+        #expect(waiters.removeAll().map(ObjectIdentifier.init) == [ObjectIdentifier(last)])
+    }
 }
