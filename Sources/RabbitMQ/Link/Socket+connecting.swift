@@ -2,7 +2,8 @@ internal import Glibc
 
 extension Socket {
     /// Connects, and with TLS does its handshake, until `deadline` at most. It holds up no thread while it waits: what
-    /// blocks, the lookup of names and the reading of certificates, has threads of its own.
+    /// blocks, the lookup of names and the reading of files of certificates, has threads of its own. Of a directory of
+    /// certificates OpenSSL reads what it needs within the handshake, single small files.
     ///
     /// The addresses of the host are tried one after the other; each may take its share of the time that is left, so that
     /// one that swallows everything leaves some for the next.

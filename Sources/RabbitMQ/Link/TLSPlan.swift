@@ -8,7 +8,7 @@ struct TLSPlan: Sendable {
     let verifies: Bool
 
     /// Reading certificates may block, and takes milliseconds where the system's are trusted: it holds up nobody but others
-    /// who want TLS.
+    /// who want TLS. Those in a directory are read within the handshake, where the link is connected.
     private static let threads = BlockingPool("rabbitmq.tls", most: 4)
 
     /// - Returns: nil if TLS is not wanted.
