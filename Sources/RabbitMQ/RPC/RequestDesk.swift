@@ -15,7 +15,7 @@ struct RequestDesk: Sendable {
         do {
             reply = try await handler(request)
         } catch {
-            if Task.isCancelled { return giveBack(request) }
+            if Task.isCancelled { return request.giveBack() }
             reply = onError(error).reply
         }
         do {
@@ -32,7 +32,7 @@ struct RequestDesk: Sendable {
                 "a reply could not be sent",
                 metadata: ["error": "\(String(describing: error).printable())"]
             )
-            giveBack(request)
+            request.giveBack()
         }
     }
 
@@ -87,10 +87,5 @@ struct RequestDesk: Sendable {
     /// Has the broker dead-letter a request, or drop it: nobody can answer it.
     private func drop(_ request: IncomingMessage) {
         try? request.reject(requeue: false)
-    }
-
-    private func giveBack(_ request: IncomingMessage) {
-        // On a channel that is gone, the broker has it again.
-        try? request.reject(requeue: true)
     }
 }
