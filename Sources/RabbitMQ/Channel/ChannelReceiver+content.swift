@@ -120,12 +120,17 @@ extension ChannelReceiver {
         case .late(let consumer, let tag):
             guard !consumer.noAck else { return }
             newTags.append(tag)
-            // Rejecting a stream's message might end the connection; there is nothing to give back to a stream.
-            guard consumer.isStream != true else { return }
-            guard let question = consumer.question else { return late.append(tag) }
-            handOver()
-            question.consider(tag: tag, redelivered: false, offset: message.streamOffset)
-            question.giveBack([tag])
+            if let question = consumer.question {
+                handOver()
+                question.consider(tag: tag, redelivered: false, offset: message.streamOffset)
+                question.giveBack([tag])
+            } else if consumer.isStream == true {
+                // Rejecting a stream's message might end the connection. Unsettled, it would hold up all behind it.
+                handOver()
+                try? session.acknowledge(tag, multiple: false)
+            } else {
+                late.append(tag)
+            }
         case .get(let get): try complete(get, message)
         case .returned(let returned):
             session.reportReturn(

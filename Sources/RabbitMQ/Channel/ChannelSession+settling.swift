@@ -43,6 +43,11 @@ extension ChannelSession {
         }
     }
 
+    /// Which of these deliveries wait for their settlement: none on a channel that is closed.
+    func unsettled(among tags: [UInt64]) -> [UInt64] {
+        state.withLock { state in state.closeReason == nil ? tags.filter(state.settlements.isUnsettled) : [] }
+    }
+
     /// Gives deliveries back to the broker that nobody has seen; on a channel that is closed they are there already.
     ///
     /// By basic.nack, which RabbitMQ doesn't count towards a quorum queue's delivery limit from 4.3 on.

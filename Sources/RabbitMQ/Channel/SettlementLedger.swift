@@ -76,6 +76,10 @@ struct SettlementLedger {
         return entry == .unsettled ? .accepted : .alreadySettled
     }
 
+    func isUnsettled(_ tag: UInt64) -> Bool {
+        if case .accepted = verdict(tag) { true } else { false }
+    }
+
     /// Settles a delivery, or all up to it that wait.
     private mutating func settle(_ tag: UInt64, multiple: Bool, as entry: Entry) {
         let last = index(tag)

@@ -1,7 +1,15 @@
 extension IncomingMessage {
     /// Returns a message that nobody has failed to process: whoever did has been cancelled.
     func giveBack() {
-        if source.isStream == true { try? ack() } else { try? nack(requeue: true) }
+        if let question = source.question {
+            // Nobody has asked for a rejection, which would end the connection if it is a stream's.
+            question.consider(self)
+            question.giveBack([deliveryTag])
+        } else if source.isStream == true {
+            try? ack()
+        } else {
+            try? nack(requeue: true)
+        }
     }
 }
 

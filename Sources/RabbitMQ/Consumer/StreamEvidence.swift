@@ -22,4 +22,12 @@ struct StreamEvidence {
         }
         if tag > last.tag { self.last = (tag, offset) }
     }
+
+    /// Whether a refusal to declare the queue names a property of it that no stream has: each is durable, and neither
+    /// exclusive nor auto-delete. RabbitMQ compares these before the type.
+    static func excludesStream(refusal text: String) -> Bool {
+        [("durable", "false"), ("exclusive", "true"), ("auto_delete", "true")].contains { property, value in
+            text.contains("inequivalent arg '\(property)'") && text.hasSuffix("but current is '\(value)'")
+        }
+    }
 }

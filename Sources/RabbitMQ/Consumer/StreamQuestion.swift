@@ -9,7 +9,9 @@ internal import Synchronization
 final class StreamQuestion: Sendable {
     private struct State {
         var evidence = StreamEvidence()
-        var isAsked = false
+        var isBeingAsked = false
+        /// How often the broker was asked.
+        var asked = 0
         /// What waits for the answer.
         var waiting: [UInt64] = []
     }
@@ -19,6 +21,9 @@ final class StreamQuestion: Sendable {
     }
 
     private let state = Mutex(State())
+    /// How often the broker is asked: what has kept it from answering may have passed, or may never pass.
+    private static let mostAsked = 8
+
     /// Changed under the lock.
     private let answer = Atomic(Answer.unknown)
     private let session: ChannelSession
@@ -41,10 +46,13 @@ final class StreamQuestion: Sendable {
     /// Notes what a delivery says.
     func consider(tag: UInt64, redelivered: Bool, offset: UInt64?) {
         guard isStream == nil else { return }
-        state.withLock { state in
+        let excludesStream = state.withLock { state in
             state.evidence.consider(tag: tag, redelivered: redelivered, offset: offset)
             if state.evidence.excludesStream, isStream == nil { answer.store(.other, ordering: .relaxed) }
+            return state.evidence.excludesStream
         }
+        // What waits for the answer has it.
+        if excludesStream { settle() }
     }
 
     func consider(_ message: IncomingMessage) {
@@ -54,10 +62,15 @@ final class StreamQuestion: Sendable {
 
     /// Gives back deliveries that nobody will see, now or when it is known how.
     func giveBack(_ tags: [UInt64]) {
+        // To ask about what is settled already, or with the broker again, costs a channel for nothing.
+        let tags = session.unsettled(among: tags)
+        guard !tags.isEmpty else { return }
         let asks = state.withLock { state in
             state.waiting += tags
-            defer { state.isAsked = true }
-            return !state.isAsked && isStream == nil
+            guard !state.isBeingAsked, state.asked < Self.mostAsked, isStream == nil else { return false }
+            state.isBeingAsked = true
+            state.asked += 1
+            return true
         }
         if asks { Task { await ask() } }
         settle()
@@ -69,12 +82,18 @@ final class StreamQuestion: Sendable {
             defer { state.waiting = [] }
             return state.waiting
         }
-        // A stream keeps its messages, whoever has settled them.
-        if isStream == false, !tags.isEmpty { session.requeue(tags) }
+        guard !tags.isEmpty else { return }
+        // A stream keeps its messages, whoever has settled them. Unsettled, they would hold up all behind them.
+        if isStream == true {
+            for tag in tags { try? session.acknowledge(tag, multiple: false) }
+        } else {
+            session.requeue(tags)
+        }
     }
 
     private func ask() async {
-        guard let type = await session.link.type(of: queue) else {
+        guard let isStream = await session.link.isStream(queue) else {
+            state.withLock { $0.isBeingAsked = false }
             // With the channel all have gone back.
             guard session.isOpen.load(ordering: .relaxed) else { return }
             session.link.logger.warning(
@@ -84,20 +103,20 @@ final class StreamQuestion: Sendable {
             return
         }
         state.withLock { _ in
-            if isStream == nil { answer.store(type == .stream ? .stream : .other, ordering: .relaxed) }
+            if self.isStream == nil { answer.store(isStream ? .stream : .other, ordering: .relaxed) }
         }
         settle()
     }
 }
 
 extension Link {
-    /// The type of a queue, which is left as it is; nil if the broker doesn't tell.
+    /// Whether a queue, which is left as it is, is a stream; nil if the broker doesn't tell.
     ///
     /// Declared with a type that none has, the broker compares it with the queue that there is, and says how they differ.
     /// Nothing is made if there is none.
     ///
     /// - Parameter queue: What is known of how it was declared. If anything else differs, the broker may name that.
-    nonisolated fileprivate func type(of queue: ClientMethod.DeclareQueue) async -> QueueType? {
+    nonisolated fileprivate func isStream(_ queue: ClientMethod.DeclareQueue) async -> Bool? {
         var declaration = queue
         declaration.arguments["x-queue-type"] = "any"
         do {
@@ -106,7 +125,11 @@ extension Link {
             _ = try await session.call(.queueDeclare(declaration))
             return nil
         } catch {
-            return (error as? AMQPError)?.replyText.flatMap { QueueType(inRefusal: $0) }
+            guard let error = error as? AMQPError, let text = error.replyText else { return nil }
+            if let type = QueueType(inRefusal: text) { return type == .stream }
+            // Not declared as exclusive, it can be refused so only because it is.
+            if error.code == .resourceLocked, !queue.exclusive { return false }
+            return StreamEvidence.excludesStream(refusal: text) ? false : nil
         }
     }
 }
