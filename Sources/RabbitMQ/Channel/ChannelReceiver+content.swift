@@ -78,6 +78,8 @@ extension ChannelReceiver {
     }
 
     private func refuse(_ error: AMQPError) {
+        // More of them may be on their way until the consumers are cancelled.
+        guard retirement == nil else { return }
         session.logEnd("a message is too large", error, consumers.hearing)
         close(error, replyCode: .contentTooLarge)
     }
