@@ -12,8 +12,32 @@ struct Retirement {
     static let longest = Duration.seconds(1)
 }
 
-struct WeakConsumer {
-    weak var consumer: Consumer?
+/// Consumers that have ended while their channel lives, whose messages may be left behind one that is being handled.
+struct LeavingConsumers {
+    private struct Entry {
+        weak var consumer: Consumer?
+    }
+
+    private var entries: [Entry] = []
+    /// When to look for those that have nothing left, so that each costs the same however many there are.
+    private var nextSweep = 64
+
+    var count: Int { entries.count }
+
+    /// Notes one. It gets no more, so that one that has nothing left now is not needed.
+    mutating func add(_ consumer: Consumer) {
+        guard consumer.buffer.hasUnseen else { return }
+        if entries.count >= nextSweep {
+            entries.removeAll { $0.consumer?.buffer.hasUnseen != true }
+            nextSweep = max(64, 2 * entries.count)
+        }
+        entries.append(Entry(consumer: consumer))
+    }
+
+    mutating func removeAll() -> [Consumer] {
+        defer { self = LeavingConsumers() }
+        return entries.compactMap(\.consumer)
+    }
 }
 
 extension ChannelReceiver {
@@ -22,8 +46,7 @@ extension ChannelReceiver {
         guard let consumer, !consumer.source.noAck, session.link.nackSparesLimit.load(ordering: .relaxed) else {
             return
         }
-        leaving.removeAll { $0.consumer == nil }
-        leaving.append(WeakConsumer(consumer: consumer))
+        leaving.add(consumer)
     }
 
     /// Closes the channel from our side, when nothing that nobody has seen is left on it.
@@ -40,8 +63,7 @@ extension ChannelReceiver {
     ///   - reason: The end that they, and those who wait for a message, get to know.
     ///   - then: Called when nothing more is on its way, when the channel has ended, or at the latest after a while.
     func retireConsumers(_ reason: AMQPError, then: @escaping () -> Void) {
-        for left in leaving { left.consumer?.retire(reason) }
-        leaving = []
+        for consumer in leaving.removeAll() { consumer.retire(reason) }
         guard session.link.nackSparesLimit.load(ordering: .relaxed), session.state.withLock({ $0.mayBeDeliveredTo })
         else { return then() }
         guard retirement == nil else {

@@ -29,8 +29,7 @@ final class ChannelReceiver: ChannelInbox {
     @exclusivity(unchecked) var begunBytes = 0
     /// What is waited for before the channel is closed, once it is to be.
     var retirement: Retirement?
-    /// Consumers that have ended, whose messages may be left behind one that is being handled.
-    var leaving: [WeakConsumer] = []
+    var leaving = LeavingConsumers()
     var exchanges = TextCache()
     var routingKeys = TextCache()
 

@@ -179,6 +179,9 @@ final class DeliveryBuffer: Sendable {
         }
     }
 
+    /// Whether anything may be here that nobody has seen. Once that is not so for a consumer that has ended, it stays so.
+    var hasUnseen: Bool { state.withLock { !$0.runs.isEmpty || !$0.taken.isEmpty || !$0.held.isEmpty } }
+
     /// Waits until there is something to take, or an end, or until the time has come.
     ///
     /// - Parameters:

@@ -151,4 +151,52 @@ struct RetiringTests {
             await closing
         }
     }
+
+    @Test func `consumers that have left nothing are not remembered`() async throws {
+        try await ScriptedPeer.withChannel(tune: Self.latest) { peer, connection, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            var kept: [Deliveries] = []
+            for _ in 0..<20 {
+                let deliveries = try await peer.consume(queue)
+                async let cancelling: Void = deliveries.consumer.cancel()
+                try await peer.expect(.basicCancel)
+                try await peer.send(.basicCancelOk) { $0.shortString(deliveries.consumer.tag) }
+                try await cancelling
+                kept.append(deliveries)
+            }
+            let session = channel.session
+            let count = await connection.link.countOfLeaving(session)
+            #expect(count == 0)
+            withExtendedLifetime(kept) {}
+        }
+    }
+
+    @Test func `messages over the limit that come meanwhile are passed over`() async throws {
+        let log = CapturedLog()
+        try await ScriptedPeer.withChannel(tune: Self.latest) {
+            $0.maxMessageSize = 100
+            $0.logger = log.logger
+        } _: { peer, _, channel in
+            let deliveries = try await peer.consume(try await peer.declareQueue(on: channel))
+            let consumer = deliveries.consumer.tag
+            func tooLarge(_ tag: UInt64) -> [PeerFrame] {
+                let deliver = PeerFrame.delivery([], tag: tag, consumer: consumer)[0]
+                return [deliver, .header(channel: 1, bodySize: 101), .body(channel: 1, [1])]
+            }
+            try await peer.send(tooLarge(1))
+            try await peer.expect(.basicCancel)
+            try await peer.send((2...20).flatMap(tooLarge))
+            try await peer.send(.basicCancelOk) { $0.shortString(consumer) }
+            var close = try await peer.expect(.channelClose).fields
+            #expect(close.short() == 311)
+            try await peer.send(.channelCloseOk)
+            #expect(try await thrownError { for try await _ in deliveries {} }.code == .contentTooLarge)
+            #expect(log.entries(containing: "a message is too large").count == 1)
+        }
+    }
+}
+
+extension Link {
+    /// How many consumers are remembered that have ended.
+    fileprivate func countOfLeaving(_ session: ChannelSession) -> Int? { receiver(of: session)?.leaving.count }
 }
