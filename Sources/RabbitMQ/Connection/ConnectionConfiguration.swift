@@ -99,10 +99,10 @@ public struct ConnectionConfiguration: Sendable {
     /// connection's others: set a smaller limit, or give it a connection of its own.
     ///
     /// While something waits for the broker, which answers behind those deliveries (a call, a confirm, a publish that the
-    /// broker holds back), reading goes on all the same, for up to 64 MiB more each time. So who calls, or waits for a
-    /// confirm, for each message of a large backlog takes more of it into memory with each: set a prefetch limit
-    /// (``Channel/setQos(prefetchSize:prefetchCount:global:)``), and consume with acknowledgement. What waits for consumers
-    /// with a limit is no bound then: all that the limit allows may stand before the answer.
+    /// broker holds back), reading goes on all the same, for up to 64 MiB more each time, and up to 256 MiB more in all.
+    /// So who calls, or waits for a confirm, for each message of a large backlog takes more of it into memory with each, until
+    /// no answer is heard any more before consumers have taken some: set a prefetch limit
+    /// (``Channel/setQos(prefetchSize:prefetchCount:global:)``), and consume with acknowledgement.
     public var inboundHighWater: Int = 4 * 1024 * 1024
 
     /// A name for the connection that RabbitMQ shows in its management tools and logs; none by default.

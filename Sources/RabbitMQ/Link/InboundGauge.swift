@@ -7,8 +7,7 @@ internal import Synchronization
 ///
 /// A consumer whose prefetch is limited has a share of its own that counts for nothing: it has asked for no more, and being
 /// slow it must not hold up the others. What waits beyond counts: a limit in messages says nothing of their size, and
-/// RabbitMQ 4.3 lifts it for a consumer that lives with a limit for the whole channel. But it holds up nobody who waits for
-/// the broker: no more than the limit can stand before the answer.
+/// RabbitMQ 4.3 lifts it for a consumer that lives with a limit for the whole channel.
 final class InboundGauge: Sendable {
     private let waiting = Atomic<Int>(0)
     /// Of consumers with a limit, beyond their shares.
@@ -16,6 +15,10 @@ final class InboundGauge: Sendable {
     private let calls = Atomic<Int>(0)
     /// Up to where reading goes on while somebody waits for the broker.
     private let callMark = Atomic<Int>(0)
+    /// The same for what is beyond the shares.
+    private let excessMark = Atomic<Int>(0)
+    /// Where reading pauses whoever waits: else one wait after another would have it go on for ever.
+    private let ceiling: Int
     private let isPaused = Atomic<Bool>(false)
     /// Whether a pause is remembered, though reading may go on for somebody who waits: its end is to be told.
     private let isPauseOpen = Atomic<Bool>(false)
@@ -31,6 +34,9 @@ final class InboundGauge: Sendable {
     /// few MiB for each call, whatever the mark and however much has been read before.
     static let callMargin = 64 << 20
 
+    /// How many margins may wait beyond the mark.
+    static let mostMargins = 4
+
     /// - Parameters:
     ///   - callMargin: How much a wait for the broker adds to what waits, at the most.
     ///   - onChange: Called when reading, which is paused, might go on, or a pause that is remembered might be over; from
@@ -38,6 +44,7 @@ final class InboundGauge: Sendable {
     init(highWater: Int, callMargin: Int = InboundGauge.callMargin, onChange: @escaping @Sendable () -> Void) {
         self.highWater = highWater
         self.callMargin = callMargin
+        ceiling = highWater.saturatingSum(callMargin.saturatingProduct(Self.mostMargins))
         self.onChange = onChange
     }
 
@@ -62,7 +69,20 @@ final class InboundGauge: Sendable {
     }
 
     private func noteRemoval() {
-        if bytesToDecide <= highWater / 2, isWatched.load(ordering: .sequentiallyConsistent) { onChange() }
+        guard isWatched.load(ordering: .sequentiallyConsistent) else { return }
+        // Who waits for the broker must not wait for half of it.
+        let goesOn = isPaused.load(ordering: .sequentiallyConsistent) && isAwaited && !isBeyondMargin
+        if bytesToDecide <= highWater / 2 || goesOn { onChange() }
+    }
+
+    private var isAwaited: Bool { calls.load(ordering: .sequentiallyConsistent) > 0 }
+
+    /// Whether too much waits to go on reading for those who wait for the broker.
+    private var isBeyondMargin: Bool {
+        let bytes = waiting.load(ordering: .sequentiallyConsistent)
+        let beyond = excess.load(ordering: .sequentiallyConsistent)
+        return bytes >= callMark.load(ordering: .relaxed) || beyond >= excessMark.load(ordering: .relaxed)
+            || bytes.saturatingSum(beyond) >= ceiling
     }
 
     private var bytesToDecide: Int {
@@ -79,8 +99,7 @@ final class InboundGauge: Sendable {
     func beyondShare(_ bytes: Int) -> Int {
         let least = highWater / 64
         guard bytes > least else { return 0 }
-        let (all, overflows) = highWater.multipliedReportingOverflow(by: 4)
-        return max(0, bytes - max(least, (overflows ? .max : all) / max(1, sharers.load(ordering: .relaxed))))
+        return max(0, bytes - max(least, highWater.saturatingProduct(4) / max(1, sharers.load(ordering: .relaxed))))
     }
 
     /// Somebody begins to wait for the broker.
@@ -89,7 +108,9 @@ final class InboundGauge: Sendable {
     /// would be answered any more. Answers come in the order of the calls, about, so that the last one counts.
     func callBegan() {
         let bytes = max(highWater, waiting.load(ordering: .relaxed))
-        callMark.store(bytes + min(callMargin, .max - bytes), ordering: .relaxed)
+        callMark.store(bytes.saturatingSum(callMargin), ordering: .relaxed)
+        let beyond = max(highWater, excess.load(ordering: .relaxed))
+        excessMark.store(beyond.saturatingSum(callMargin), ordering: .relaxed)
         calls.add(1, ordering: .sequentiallyConsistent)
         if isPaused.load(ordering: .sequentiallyConsistent) { onChange() }
     }
@@ -105,8 +126,6 @@ final class InboundGauge: Sendable {
         isWatched.store(true, ordering: .sequentiallyConsistent)
         let bytes = bytesToDecide
         let isFull = paused ? bytes > highWater / 2 : bytes >= highWater
-        let isAwaited = calls.load(ordering: .sequentiallyConsistent) > 0
-        let isBeyondMargin = waiting.load(ordering: .sequentiallyConsistent) >= callMark.load(ordering: .relaxed)
         let stays = isFull && !(isAwaited && !isBeyondMargin)
         if !stays {
             isPaused.store(false, ordering: .sequentiallyConsistent)
@@ -120,5 +139,17 @@ final class InboundGauge: Sendable {
         isPauseOpen.store(isOpen, ordering: .relaxed)
         let watches = isOpen || isPaused.load(ordering: .relaxed)
         isWatched.store(watches, ordering: .sequentiallyConsistent)
+    }
+}
+
+extension Int {
+    fileprivate func saturatingSum(_ other: Int) -> Int {
+        let (sum, overflows) = addingReportingOverflow(other)
+        return overflows ? .max : sum
+    }
+
+    fileprivate func saturatingProduct(_ other: Int) -> Int {
+        let (product, overflows) = multipliedReportingOverflow(by: other)
+        return overflows ? .max : product
     }
 }

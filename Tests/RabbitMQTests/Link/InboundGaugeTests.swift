@@ -19,18 +19,22 @@ struct InboundGaugeTests {
     }
 
     @Test
-    func `what is more than the shares of consumers with a limit pauses it too, but for who waits for the broker`() {
+    func `what is more than the shares of consumers with a limit pauses it too, with the same margin`() {
         gauge.add(50)
         gauge.changeExcess(by: 49)
         #expect(!gauge.decide())
         gauge.changeExcess(by: 1)
         #expect(gauge.decide())
         gauge.callBegan()
-        gauge.changeExcess(by: 1_000_000)
+        gauge.changeExcess(by: 1049)
+        #expect(!gauge.decide())
+        gauge.changeExcess(by: 1)
+        #expect(gauge.decide())
+        gauge.changeExcess(by: -1)
         #expect(!gauge.decide())
         gauge.callEnded()
         #expect(gauge.decide())
-        gauge.changeExcess(by: -1_000_050)
+        gauge.changeExcess(by: -1099)
         #expect(!gauge.decide())
         #expect(gauge.waitingBytes == 50)
     }
@@ -67,7 +71,7 @@ struct InboundGaugeTests {
     }
 
     @Test func `each wait has the whole margin, however much waits already`() {
-        for _ in 0..<5 {
+        for _ in 0..<4 {
             gauge.callBegan()
             gauge.add(900)
             #expect(!gauge.decide())
@@ -87,6 +91,30 @@ struct InboundGaugeTests {
         #expect(!gauge.decide())
         gauge.callEnded()
         #expect(gauge.decide())
+    }
+
+    @Test(arguments: [false, true])
+    func `one wait after another does not have it go on for ever`(isExcess: Bool) {
+        for _ in 0..<100 {
+            gauge.callBegan()
+            if !gauge.decide() { if isExcess { gauge.changeExcess(by: 900) } else { gauge.add(900) } }
+            gauge.callEnded()
+        }
+        gauge.callBegan()
+        #expect(gauge.decide())
+        #expect(gauge.waitingBytes < 100 + 4 * 1000 + 900)
+    }
+
+    @Test func `who waits hears of it when so much has been taken that reading may go on`() {
+        let changes = Collected<Bool>()
+        let gauge = InboundGauge(highWater: 100, callMargin: 1000) { changes.add(true) }
+        gauge.callBegan()
+        gauge.add(1100)
+        #expect(gauge.decide())
+        #expect(changes.count == 0)
+        gauge.remove(1)
+        #expect(changes.count == 1)
+        #expect(!gauge.decide())
     }
 
     @Test func `the greatest mark and margin do not overflow, and never pause reading`() {
