@@ -68,6 +68,12 @@ struct DeliveryHistory: Hashable, Sendable {
         return isFrom(4, 3) && hasDied ? .unclear : .yes
     }
 
+    /// Whether there is a count in its headers, whoever has put it there.
+    var hasCount: Bool { returns != nil || acquisitions != nil }
+
+    /// Whether it can have been remembered, at an earlier delivery, as one whose returns will not be told.
+    var mayBeRemembered: Bool { hasDied || hasCount }
+
     /// Whether it has a count that no broker gives to a first delivery.
     var hasForeignCount: Bool {
         guard !redelivered else { return false }

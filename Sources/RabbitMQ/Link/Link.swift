@@ -25,7 +25,7 @@ actor Link {
     nonisolated let decoders = DecoderShelf()
     nonisolated let chunks = ChunkShelf()
     nonisolated let begunMessages: BegunMessages
-    nonisolated let retries = Mutex(RetryMemory())
+    nonisolated let retries = Mutex(RetryMemories())
     /// Whether the broker counts what a channel's end returns towards queues' delivery limits, and a basic.nack not.
     nonisolated let nackSparesLimit = Atomic(false)
     private struct Registration: Sendable {

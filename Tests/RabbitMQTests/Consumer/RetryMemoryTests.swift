@@ -1,3 +1,4 @@
+import Synchronization
 import TestSupport
 import Testing
 
@@ -43,6 +44,40 @@ struct RetryMemoryTests {
         let known = memory.recall(1)
         let again = memory.recall(1)
         #expect(!forgotten && known && !again)
+    }
+
+    @Test func `one that is remembered again and again pushes out no other`() {
+        var memory = RetryMemory()
+        memory.remember(-1)
+        for _ in 0...RetryMemory.most { memory.remember(1) }
+        let isKnown = memory.recall(-1)
+        #expect(isKnown)
+        // What is recalled and comes again is the latest once more.
+        for number in 0..<10 * RetryMemory.most {
+            memory.remember(-1)
+            memory.remember(number % 7)
+            _ = memory.recall(number % 7)
+            if number % 2 == 0 { _ = memory.recall(-1) }
+        }
+        memory.remember(-1)
+        for number in 0..<RetryMemory.most - 1 { memory.remember(number) }
+        let isStillKnown = memory.recall(-1)
+        #expect(isStillKnown)
+    }
+
+    @Test func `messages with a publisher's count push out none that were tried`() {
+        // One value: another would have another timestamp.
+        let tried = message(died)
+        #expect(dispositions(.requeueOnce, [tried]) == [.requeue])
+        let foreign = message(["x-delivery-count": 1], redelivered: false)
+        _ = dispositions(.requeue(attempts: 5), Array(repeating: foreign, count: RetryMemory.most + 1))
+        #expect(dispositions(.requeueOnce, [tried]) == [.deadLetter])
+    }
+
+    @Test func `nothing is remembered where the headers tell`() {
+        let results = dispositions(.requeueOnce, [message(nil, redelivered: false), message(nil)])
+        #expect(results == [.requeue, .deadLetter])
+        #expect(source.session.link.retries.withLock { $0.tried.isEmpty && $0.counted.isEmpty })
     }
 
     @Test func `a message that comes redelivered from a dead-letter exchange is tried twice`() {
