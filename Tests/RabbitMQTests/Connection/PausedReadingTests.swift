@@ -123,7 +123,9 @@ struct PausedReadingTests {
                 // So that reading goes on for a moment, more often than the peer may be silent.
                 while !Task.isCancelled {
                     connection.link.gauge.callBegan()
+                    try await eventually("reading goes on") { await !connection.link.isReadingPaused }
                     connection.link.gauge.callEnded()
+                    await connection.link.updateReading()
                     try await Task.sleep(for: .milliseconds(100))
                 }
             }
