@@ -58,13 +58,13 @@ extension IncomingMessage {
     }
 
     /// Remembers the message.
-    private func remember(in memory: WritableKeyPath<RetryMemories, RetryMemory> & Sendable) {
+    private func remember(in memory: any WritableKeyPath<RetryMemories, RetryMemory> & Sendable) {
         let number = fingerprint
         source.session.link.retries.withLock { $0[keyPath: memory].remember(number) }
     }
 
     /// Whether the message is remembered, which it is not any more then.
-    private func recall(from memory: WritableKeyPath<RetryMemories, RetryMemory> & Sendable) -> Bool {
+    private func recall(from memory: any WritableKeyPath<RetryMemories, RetryMemory> & Sendable) -> Bool {
         let link = source.session.link
         guard link.retries.withLock({ !$0[keyPath: memory].isEmpty }) else { return false }
         let number = fingerprint

@@ -234,7 +234,8 @@ struct HandshakeTests {
         arguments: [
             ("3.10.8", 4096, "RabbitMQ 3.10.8 takes 4096"), ("4.0.5", 9000, "RabbitMQ 4.0.5 takes 4096"),
             ("4.1.0", 8192, "RabbitMQ 4.1.0 takes 8192 bytes, unless its setting initial_frame_max says more"),
-            ("4.3.6", 65_536, "RabbitMQ 4.3.6 takes 8192 bytes, unless"), ("5.0.0", 10_000, "RabbitMQ 5.0.0 takes 8192"),
+            ("4.3.6", 65_536, "RabbitMQ 4.3.6 takes 8192 bytes, unless"),
+            ("5.0.0", 10_000, "RabbitMQ 5.0.0 takes 8192"),
             (nil, 5000, "a broker takes 4096 bytes, unless"), ("x", 5000, "a broker takes 4096 bytes, unless"),
         ] as [(String?, Int, String)]
     )
