@@ -111,7 +111,11 @@ final class ChannelReceiver: ChannelInbox {
         // What came before it is not to be settled any more.
         if case .basicRecoverOk = method { handOver() }
         let taken = session.state.withLock { $0.takeCall(answeredBy: method) }
-        guard let call = taken else { return try refuse("an answer to nothing that was asked") }
+        guard let call = taken else {
+            // RabbitMQ 4.0 was seen to answer twice where a quorum queue was deleted as its consumer was cancelled.
+            if case .basicCancelOk(let tag) = method, consumers.ended[tag] != nil { return }
+            return try refuse("an answer to nothing that was asked")
+        }
         if case .txCommitOk = method { session.endCommit() }
         if case .basicConsumeOk = method, let consumer = call.consumer {
             // It may replace one with its tag.

@@ -56,6 +56,21 @@ struct ConsumerEndTests {
         }
     }
 
+    @Test func `a cancel that is answered twice harms nothing; one that was not asked for does`() async throws {
+        try await ScriptedPeer.withChannel { peer, connection, channel in
+            let deliveries = try await peer.consume(try await peer.declareQueue(on: channel))
+            let tag = deliveries.consumer.tag
+            async let cancelling: Void = deliveries.consumer.cancel()
+            try await peer.expect(.basicCancel)
+            for _ in 0..<2 { try await peer.send(.basicCancelOk) { $0.shortString(tag) } }
+            try await cancelling
+            try await peer.roundTrip(on: channel)
+            #expect(connection.closeReason == nil)
+            try await peer.send(.basicCancelOk) { $0.shortString("stranger") }
+            #expect(try await connection.closed.error.code == .protocolViolation)
+        }
+    }
+
     @Test func `messages without acknowledgement that come before cancel-ok are still seen`() async throws {
         try await ScriptedPeer.withChannel { peer, _, channel in
             let queue = try await peer.declareQueue(on: channel)
