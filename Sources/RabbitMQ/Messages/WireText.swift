@@ -17,19 +17,26 @@ enum WireText {
     /// How many bytes of UTF-8 a byte takes.
     private static let width = 6
 
+    /// Eight bytes at a time; the last ones overlap those before them, so that no loop goes over single bytes.
     @inline(__always)
     static func isASCII(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         let raw = UnsafeRawBufferPointer(bytes)
+        let count = raw.count
+        guard count >= 8 else {
+            if count >= 4 {
+                let both =
+                    raw.loadUnaligned(as: UInt32.self) | raw.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self)
+                return both & 0x8080_8080 == 0
+            }
+            return count == 0 || (raw[0] | raw[count / 2] | raw[count - 1]) & 0x80 == 0
+        }
+        var all = raw.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self)
         var offset = 0
-        while offset + 8 <= raw.count {
-            if raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self) & 0x8080_8080_8080_8080 != 0 { return false }
+        while offset + 8 < count {
+            all |= raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
             offset += 8
         }
-        while offset < raw.count {
-            if raw[offset] & 0x80 != 0 { return false }
-            offset += 1
-        }
-        return true
+        return all & 0x8080_8080_8080_8080 == 0
     }
 
     /// The byte that two scalars stand for, if they do.

@@ -80,14 +80,21 @@ extension ChannelSession {
         mandatory: Bool,
         hasPlace: Bool
     ) -> PendingConfirm {
-        let confirm = PendingConfirm(session: self)
-        let kept: ConfirmLedger.Kept =
-            if mandatory {
-                .mandatory(.init(exchange: exchange, routingKey: routingKey, message: copy message))
-            } else {
-                .trace(PublishTrace(exchange: exchange, size: message.body.count, extras: message.extras))
-            }
-        state.withLock { $0.confirms?.publish(confirm, hasPlace: hasPlace, keeping: kept) }
+        let confirm: PendingConfirm
+        let recognized: ConfirmLedger.Mandatory?
+        if mandatory {
+            confirm = PendingConfirm(session: self)
+            recognized = .init(exchange: exchange, routingKey: routingKey, message: copy message)
+        } else {
+            confirm = PendingConfirm(
+                session: self,
+                exchange: exchange,
+                size: message.body.count,
+                extras: message.extras
+            )
+            recognized = nil
+        }
+        state.withLock { $0.confirms?.publish(confirm, hasPlace: hasPlace, mandatory: recognized) }
         return confirm
     }
 

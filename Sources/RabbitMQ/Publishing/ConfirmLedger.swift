@@ -21,31 +21,18 @@ struct ConfirmLedger: Sendable {
     private struct Entry: Sendable {
         /// nil once it is settled.
         var confirm: PendingConfirm?
-        var kept: Kept
-    }
+        /// nil for a message that does not come back.
+        var mandatory: Mandatory?
 
-    /// What is kept of a message until it is settled.
-    enum Kept: Sendable {
-        case nothing
-        /// Of one that doesn't come back, what the broker may name if it closes the channel over it.
-        case trace(PublishTrace)
-        /// Of one that may come back, all.
-        case mandatory(Mandatory)
-
-        fileprivate var mandatory: Mandatory? { if case .mandatory(let mandatory) = self { mandatory } else { nil } }
-
-        fileprivate var trace: PublishTrace? {
-            switch self {
-            case .nothing: nil
-            case .trace(let trace): trace
-            case .mandatory(let mandatory):
-                PublishTrace(
-                    exchange: mandatory.exchange,
-                    routingKey: mandatory.routingKey,
-                    size: mandatory.message.body.count,
-                    extras: mandatory.message.extras
-                )
-            }
+        /// What the broker may name if it closes the channel over the message; nil once that is settled.
+        var trace: PublishTrace? {
+            guard let mandatory else { return confirm?.trace }
+            return PublishTrace(
+                exchange: mandatory.exchange,
+                routingKey: mandatory.routingKey,
+                size: mandatory.message.body.count,
+                extras: mandatory.message.extras
+            )
         }
     }
 
@@ -117,11 +104,11 @@ struct ConfirmLedger: Sendable {
     /// - Parameters:
     ///   - confirm: Gets its outcome.
     ///   - hasPlace: Whether a place was taken for it (``reserve()``).
-    ///   - kept: What it is recognized by if it comes back, or if the broker closes the channel over it.
-    mutating func publish(_ confirm: PendingConfirm, hasPlace: Bool, keeping kept: Kept) {
+    ///   - mandatory: What it is recognized by if it comes back.
+    mutating func publish(_ confirm: PendingConfirm, hasPlace: Bool, mandatory: Mandatory?) {
         if hasPlace { promised -= 1 }
         unconfirmed += 1
-        entries.append(Entry(confirm: confirm, kept: kept))
+        entries.append(Entry(confirm: confirm, mandatory: mandatory))
     }
 
     /// Notes that a message came back; its outcome follows.
@@ -137,7 +124,7 @@ struct ConfirmLedger: Sendable {
         swap(&index, &returnIndex)
         let number = index.find(message, in: numbers) { number in
             guard numbers.contains(number), returned[number] == nil else { return nil }
-            return entries[Int(number - base)].kept.mandatory
+            return entries[Int(number - base)].mandatory
         }
         swap(&index, &returnIndex)
         guard let number else { return false }
@@ -186,7 +173,7 @@ struct ConfirmLedger: Sendable {
         } else {
             outcomes.confirmed.append(confirm)
         }
-        entries[index] = Entry(confirm: nil, kept: .nothing)
+        entries[index] = Entry(confirm: nil, mandatory: nil)
         unconfirmed -= 1
     }
 
@@ -212,7 +199,7 @@ struct ConfirmLedger: Sendable {
     private func find(_ blame: PublishBlame) -> Int? {
         // What came back was routed, and was not what the broker took offence at.
         let open = entries.indices.filter { entries[$0].confirm != nil && returned[base + UInt64($0)] == nil }
-        let known = open.compactMap { index in entries[index].kept.trace.map { (index, $0) } }
+        let known = open.compactMap { index in entries[index].trace.map { (index, $0) } }
         guard known.count == open.count else { return nil }
         return blame.find(in: known.map(\.1)).map { known[$0].0 }
     }

@@ -79,4 +79,16 @@ struct WireTextTests {
             #expect(bytes.withUnsafeBufferPointer { other.text($0) }.amqpBytes == bytes)
         }
     }
+
+    @Test func `a byte that is not ASCII is found wherever it stands`() {
+        for count in 0...40 {
+            var bytes = [UInt8](repeating: 0x7F, count: count)
+            #expect(bytes.withUnsafeBufferPointer { WireText.isASCII($0) })
+            for index in 0..<count {
+                bytes[index] = 0x80
+                #expect(!bytes.withUnsafeBufferPointer { WireText.isASCII($0) })
+                bytes[index] = 0x7F
+            }
+        }
+    }
 }

@@ -18,7 +18,7 @@ struct ConfirmLedgerTests {
             let place = ledger.reserve()
             #expect(place == nil)
             let confirmation = PendingConfirm(session: session)
-            ledger.publish(confirmation, hasPlace: true, keeping: .nothing)
+            ledger.publish(confirmation, hasPlace: true, mandatory: nil)
             confirmations.append(confirmation)
         }
         return (ledger, confirmations)
@@ -92,7 +92,7 @@ struct ConfirmLedgerTests {
             ledger.publish(
                 confirmation,
                 hasPlace: true,
-                keeping: .mandatory(.init(exchange: "e", routingKey: "k", message: message))
+                mandatory: .init(exchange: "e", routingKey: "k", message: message)
             )
         }
         return (ledger, confirmations)

@@ -12,7 +12,7 @@ struct ReturnIndexTests {
             ledger.publish(
                 PendingConfirm(session: session),
                 hasPlace: false,
-                keeping: .mandatory(.init(exchange: "e", routingKey: key(index), message: message))
+                mandatory: .init(exchange: "e", routingKey: key(index), message: message)
             )
         }
         return ledger
@@ -59,7 +59,7 @@ struct ReturnIndexTests {
             ledger.publish(
                 PendingConfirm(session: session),
                 hasPlace: false,
-                keeping: .mandatory(.init(exchange: "e", routingKey: "k", message: message(number)))
+                mandatory: .init(exchange: "e", routingKey: "k", message: message(number))
             )
             if number % 3 == 0 {
                 let isFound = ledger.markReturned(returned(message(number)))
