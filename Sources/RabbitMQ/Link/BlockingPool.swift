@@ -61,21 +61,23 @@ final class BlockingPool: @unchecked Sendable {
     }
 
     private func run() {
+        while let work = nextWork() { work() }
+    }
+
+    /// Sleeps until there is something to do.
+    ///
+    /// - Returns: It; nil if the thread is to end. What it holds is the caller's to free, outside of the lock: what ends
+    ///   then may have more to do for the pool.
+    private func nextWork() -> (@Sendable () -> Void)? {
         monitor.enter()
-        while true {
-            if let work = waiting.popFirst() {
-                monitor.leave()
-                work()
-                monitor.enter()
-                continue
-            }
+        defer { monitor.leave() }
+        if waiting.isEmpty {
             let end = MonotonicTime.now + linger.nanoseconds
             idle += 1
             while waiting.isEmpty, MonotonicTime.now < end { monitor.sleep(until: end) }
             idle -= 1
-            if waiting.isEmpty { break }
         }
-        threads -= 1
-        monitor.leave()
+        if waiting.isEmpty { threads -= 1 }
+        return waiting.popFirst()
     }
 }

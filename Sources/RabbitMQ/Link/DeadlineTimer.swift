@@ -68,15 +68,18 @@ final class DeadlineTimer: @unchecked Sendable {
     private func run() {
         // Else the system may be 50 us late for every sleeper, a fourth of the shortest.
         shim_sleep_precisely()
+        while true { for entry in nextDue() { entry.expire() } }
+    }
+
+    /// Sleeps until something is due.
+    ///
+    /// - Returns: It. What it holds is the caller's to free, outside of the lock: what ends then may remove deadlines.
+    private func nextDue() -> [Deadlines.Entry] {
         monitor.enter()
+        defer { monitor.leave() }
         while true {
             let (due, next) = deadlines.takeDue(now: MonotonicTime.now)
-            guard due.isEmpty else {
-                monitor.leave()
-                for entry in due { entry.expire() }
-                monitor.enter()
-                continue
-            }
+            guard due.isEmpty else { return due }
             sleepsUntil = next ?? .max
             monitor.sleep(until: next)
             sleepsUntil = 0
