@@ -2,6 +2,8 @@
 struct Deadlines {
     struct Entry {
         let time: UInt64
+        /// How long after it another such is likely to be due; zero if none is.
+        var period: UInt64 = 0
         let expire: @Sendable () -> Void
     }
 
@@ -24,9 +26,13 @@ struct Deadlines {
     /// Adds a deadline.
     ///
     /// - Returns: Its number, and whether it is the earliest: whoever waits for one waits too long then.
-    mutating func add(at time: UInt64, expire: @escaping @Sendable () -> Void) -> (id: UInt64, isEarliest: Bool) {
+    mutating func add(
+        at time: UInt64,
+        period: UInt64 = 0,
+        expire: @escaping @Sendable () -> Void
+    ) -> (id: UInt64, isEarliest: Bool) {
         nextID += 1
-        entries[nextID] = Entry(time: time, expire: expire)
+        entries[nextID] = Entry(time: time, period: period, expire: expire)
         places.append(Place(time: time, id: nextID))
         siftUp()
         return (nextID, places[0].id == nextID)

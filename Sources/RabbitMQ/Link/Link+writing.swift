@@ -48,7 +48,8 @@ extension Link {
     private func coolDown() {
         guard !isCooling else { return }
         isQuiet.store(false, ordering: .relaxed)
-        coolingTimer = DeadlineTimer.shared.add(after: .microseconds(FlushSchedule.coolingTime)) {
+        let time = UInt64(FlushSchedule.coolingTime) * 1000
+        coolingTimer = DeadlineTimer.shared.add(at: MonotonicTime.now + time, period: time) {
             self.onQueue { link in
                 link.coolingTimer = nil
                 link.flush()

@@ -79,23 +79,12 @@ extension ChannelSession {
         _ routingKey: String,
         mandatory: Bool,
         hasPlace: Bool
-    ) -> PendingConfirm {
-        let confirm: PendingConfirm
-        let recognized: ConfirmLedger.Mandatory?
-        if mandatory {
-            confirm = PendingConfirm(session: self)
-            recognized = .init(exchange: exchange, routingKey: routingKey, message: copy message)
-        } else {
-            confirm = PendingConfirm(
-                session: self,
-                exchange: exchange,
-                size: message.body.count,
-                extras: message.extras
-            )
-            recognized = nil
+    ) -> PendingConfirm? {
+        let recognized: ConfirmLedger.Mandatory? =
+            mandatory ? .init(exchange: exchange, routingKey: routingKey, message: copy message) : nil
+        return state.withLock {
+            $0.confirms?.publish(message, to: exchange, on: self, hasPlace: hasPlace, mandatory: recognized)
         }
-        state.withLock { $0.confirms?.publish(confirm, hasPlace: hasPlace, mandatory: recognized) }
-        return confirm
     }
 
     /// Publishes a message that was checked, waiting for what is to be waited for: room, the broker's flow, the answer to

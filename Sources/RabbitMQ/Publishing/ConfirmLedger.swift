@@ -23,17 +23,6 @@ struct ConfirmLedger: Sendable {
         var confirm: PendingConfirm?
         /// nil for a message that does not come back.
         var mandatory: Mandatory?
-
-        /// What the broker may name if it closes the channel over the message; nil once that is settled.
-        var trace: PublishTrace? {
-            guard let mandatory else { return confirm?.trace }
-            return PublishTrace(
-                exchange: mandatory.exchange,
-                routingKey: mandatory.routingKey,
-                size: mandatory.message.body.count,
-                extras: mandatory.message.extras
-            )
-        }
     }
 
     /// Outcomes to make known once the lock is released.
@@ -53,6 +42,10 @@ struct ConfirmLedger: Sendable {
     /// The number of the first entry; those below are settled.
     private var base: UInt64 = 1
     private var entries: Deque<Entry> = []
+    /// What the next message shares with those before it.
+    private var run: PublishRun?
+    /// Properties that the broker may name, of messages that are not kept whole.
+    private var named: [UInt64: MessageExtras] = [:]
     /// Messages that came back, whose confirms follow.
     private var returned: [UInt64: AMQPError] = [:]
     private var returnIndex = ReturnIndex()
@@ -102,13 +95,34 @@ struct ConfirmLedger: Sendable {
     /// Gives the next message its number. Called in the order of the wire.
     ///
     /// - Parameters:
-    ///   - confirm: Gets its outcome.
+    ///   - exchange: Where it is published to.
+    ///   - session: The channel.
     ///   - hasPlace: Whether a place was taken for it (``reserve()``).
     ///   - mandatory: What it is recognized by if it comes back.
-    mutating func publish(_ confirm: PendingConfirm, hasPlace: Bool, mandatory: Mandatory?) {
+    /// - Returns: What gets its outcome.
+    mutating func publish(
+        _ message: borrowing Message,
+        to exchange: String,
+        on session: ChannelSession,
+        hasPlace: Bool,
+        mandatory: Mandatory?
+    ) -> PendingConfirm {
         if hasPlace { promised -= 1 }
+        if mandatory == nil, let extras = message.extras, extras.isNamedByBroker {
+            named[base + UInt64(entries.count)] = extras
+        }
         unconfirmed += 1
+        let confirm = PendingConfirm(run: run(to: exchange, on: session), size: message.body.count)
         entries.append(Entry(confirm: confirm, mandatory: mandatory))
+        return confirm
+    }
+
+    @inline(__always)
+    private mutating func run(to exchange: String, on session: ChannelSession) -> PublishRun {
+        if let run, run.exchange == exchange, entries.count % PublishRun.length != 0 { return run }
+        let run = PublishRun(session: session, exchange: exchange)
+        self.run = run
+        return run
     }
 
     /// Notes that a message came back; its outcome follows.
@@ -152,6 +166,8 @@ struct ConfirmLedger: Sendable {
             entries.removeFirst()
             base += 1
         }
+        // It holds the channel, which holds this.
+        if entries.isEmpty { run = nil }
         return outcomes
     }
 
@@ -166,15 +182,17 @@ struct ConfirmLedger: Sendable {
     }
 
     private mutating func take(_ index: Int, _ error: AMQPError?, into outcomes: inout Outcomes) {
-        guard let confirm = entries[index].confirm else { return }
+        var entry = Entry()
+        swap(&entry, &entries[index])
+        guard let confirm = entry.confirm else { return }
+        unconfirmed -= 1
+        if !named.isEmpty { named[base + UInt64(index)] = nil }
         let undeliverable = returned.isEmpty ? nil : returned.removeValue(forKey: base + UInt64(index))
         if let error = undeliverable ?? error {
             outcomes.failed.append((confirm, error))
         } else {
             outcomes.confirmed.append(confirm)
         }
-        entries[index] = Entry(confirm: nil, mandatory: nil)
-        unconfirmed -= 1
     }
 
     /// The messages that are not confirmed, in order.
@@ -191,6 +209,8 @@ struct ConfirmLedger: Sendable {
         let guilty = cause.flatMap { cause in PublishBlame(cause).flatMap { find($0) }.map { ($0, cause) } }
         for index in entries.indices { take(index, index == guilty?.0 ? guilty?.1 : error, into: &outcomes) }
         entries = []
+        run = nil
+        named = [:]
         returned = [:]
         returnIndex = ReturnIndex()
         return (outcomes, waiters.removeAll())
@@ -199,8 +219,17 @@ struct ConfirmLedger: Sendable {
     private func find(_ blame: PublishBlame) -> Int? {
         // What came back was routed, and was not what the broker took offence at.
         let open = entries.indices.filter { entries[$0].confirm != nil && returned[base + UInt64($0)] == nil }
-        let known = open.compactMap { index in entries[index].trace.map { (index, $0) } }
-        guard known.count == open.count else { return nil }
-        return blame.find(in: known.map(\.1)).map { known[$0].0 }
+        return blame.find(in: open.map { trace(of: $0) }).map { open[$0] }
+    }
+
+    /// What the broker may name if it closes the channel over the message.
+    private func trace(of index: Int) -> PublishTrace {
+        let (confirm, mandatory) = (entries[index].confirm, entries[index].mandatory)
+        return PublishTrace(
+            exchange: confirm?.run.exchange ?? "",
+            routingKey: mandatory?.routingKey,
+            size: confirm?.size ?? 0,
+            extras: mandatory?.message.extras ?? named[base + UInt64(index)]
+        )
     }
 }

@@ -23,28 +23,21 @@ final class PendingConfirm: Sendable {
     /// Most messages are confirmed before anybody waits for them: that takes this alone.
     private let status = Atomic<Status>(.untouched)
     private let details = Mutex<Box?>(nil)
-    private let session: ChannelSession
+    let run: PublishRun
+    /// The size of the body.
+    let size: Int
 
     /// Keeps what few messages need out of the object that each has.
     private final class Box {
         var value = Details()
     }
 
-    // What the broker may name if it closes the channel over the message. Here, and not in the ledger's entries, which would
-    // be three times as large: a tenth of what publishing with confirms costs.
-    private let exchange: String
-    private let size: Int
-    private let extras: MessageExtras?
-
-    /// - Parameters: What is kept of a message that doesn't come back; one that may is kept whole elsewhere.
-    init(session: ChannelSession, exchange: String = "", size: Int = 0, extras: MessageExtras? = nil) {
-        self.session = session
-        self.exchange = exchange
+    init(run: PublishRun, size: Int) {
+        self.run = run
         self.size = size
-        self.extras = extras
     }
 
-    var trace: PublishTrace { PublishTrace(exchange: exchange, size: size, extras: extras) }
+    private var session: ChannelSession { run.session }
 
     deinit {
         guard status.load(ordering: .acquiring) == .detailed else { return }

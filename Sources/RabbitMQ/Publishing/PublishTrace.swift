@@ -63,6 +63,11 @@ struct PublishBlame {
     }
 }
 
+extension MessageExtras {
+    /// Whether it has properties that ``PublishBlame`` looks for.
+    var isNamedByBroker: Bool { values.userId != nil || values.expiration != nil }
+}
+
 extension MethodID {
     static let basicPublish = MethodID(classID: 60, methodID: 40)
 }

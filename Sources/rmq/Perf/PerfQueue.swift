@@ -1,4 +1,3 @@
-internal import Foundation
 internal import Logging
 internal import RabbitMQ
 
@@ -47,7 +46,10 @@ struct PerfQueue {
         return PerfQueue(queue: queue, mustBeDeleted: true)
     }
 
-    private static var madeUpName: String { "rmq.perf.\(UUID().uuidString)" }
+    /// As short as the names that brokers make up: what is measured is not the length of a routing key.
+    private static var madeUpName: String {
+        "rmq.perf." + String(UInt32.random(in: 1 << 30...(.max >> 1)), radix: 36)
+    }
 
     private static func refusal(_ name: String, because error: AMQPError? = nil) -> PerfError {
         PerfError(

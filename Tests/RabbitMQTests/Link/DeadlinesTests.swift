@@ -72,6 +72,22 @@ struct DeadlinesTests {
         #expect(called.withLock { $0 } == [1, 2, 3])
     }
 
+    @Test func `deadlines in a row all come, one that nobody expected before them, and one after a pause`() async throws
+    {
+        let timer = DeadlineTimer()
+        let called = Atomic<Int>(0)
+        @Sendable func next() {
+            guard called.add(1, ordering: .relaxed).newValue < 200 else { return }
+            _ = timer.add(at: MonotonicTime.now + 200_000, period: 200_000, expire: next)
+        }
+        next()
+        let other = OneShot<Int>()
+        _ = timer.add(after: .microseconds(50)) { other.succeed(called.load(ordering: .relaxed)) }
+        #expect(try await within(.seconds(10), "the other") { try await other.value() } < 200)
+        try await eventually("all are called") { called.load(ordering: .relaxed) == 200 }
+        try await within(.seconds(10), "one after a pause") { try await timer.sleep(for: .milliseconds(5)) }
+    }
+
     @Test func `a task sleeps until its time, or until it is cancelled`() async throws {
         let start = MonotonicTime.now
         try await DeadlineTimer.shared.sleep(for: .milliseconds(20))

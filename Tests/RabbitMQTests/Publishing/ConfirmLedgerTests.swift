@@ -17,9 +17,9 @@ struct ConfirmLedgerTests {
         for _ in 0..<count {
             let place = ledger.reserve()
             #expect(place == nil)
-            let confirmation = PendingConfirm(session: session)
-            ledger.publish(confirmation, hasPlace: true, mandatory: nil)
-            confirmations.append(confirmation)
+            confirmations.append(
+                ledger.publish(Message(body: []), to: "e", on: session, hasPlace: true, mandatory: nil)
+            )
         }
         return (ledger, confirmations)
     }
@@ -86,11 +86,12 @@ struct ConfirmLedgerTests {
     /// A ledger with mandatory messages, published to `e` with the key `k`.
     private func ledger(mandatory messages: [Message]) -> (ConfirmLedger, [PendingConfirm]) {
         var ledger = ConfirmLedger(limit: 10)
-        let confirmations = messages.map { _ in PendingConfirm(session: session) }
-        for (message, confirmation) in zip(messages, confirmations) {
+        let confirmations = messages.map { message in
             _ = ledger.reserve()
-            ledger.publish(
-                confirmation,
+            return ledger.publish(
+                message,
+                to: "e",
+                on: session,
                 hasPlace: true,
                 mandatory: .init(exchange: "e", routingKey: "k", message: message)
             )
@@ -148,6 +149,52 @@ struct ConfirmLedgerTests {
         #expect(outcomes.failed.map(\.error.code) == [.outcomeUnknown, .outcomeUnknown])
         #expect(waiters.count == 1)
         #expect(ledger.unconfirmed == 0)
+    }
+
+    private func closing(_ text: String) -> AMQPError {
+        AMQPError(replyCode: 406, replyText: text, classID: 60, methodID: 40)
+    }
+
+    @Test(
+        "the message over which the broker closed the channel is found by what is kept of it, on any number before it",
+        arguments: [
+            ("NOT_FOUND - no exchange 'b' in vhost '/'", 130), ("message size 7 is larger", 131),
+            ("invalid expiration '-5'", 132), ("user_id property set to 'x' but", 133),
+        ]
+    )
+    func blame(text: String, number: Int) {
+        var ledger = ConfirmLedger(limit: 1_000)
+        var confirms: [PendingConfirm] = []
+        for index in 0..<300 {
+            let message =
+                switch index {
+                case 131: Message(body: Array(repeating: 0, count: 7))
+                case 132: Message(body: [], expiration: "-5")
+                case 133: Message(body: [], userId: "x")
+                default: Message(body: [])
+                }
+            let exchange = index == 130 ? "b" : "a"
+            confirms.append(ledger.publish(message, to: exchange, on: session, hasPlace: false, mandatory: nil))
+        }
+        _ = ledger.settle(100, multiple: true, error: nil)
+        let cause = closing(text)
+        let (outcomes, _) = ledger.end(AMQPError(.outcomeUnknown, "gone"), cause: cause)
+        let meant = outcomes.failed.filter { $0.error.code != .outcomeUnknown }
+        #expect(meant.map { ObjectIdentifier($0.confirm) } == [ObjectIdentifier(confirms[number])])
+    }
+
+    @Test("nothing holds the channel once all is confirmed")
+    func release() {
+        weak var session: ChannelSession?
+        var ledger = ConfirmLedger(limit: 10)
+        do {
+            let channel = ChannelSession(link: Link(configuration: ConnectionConfiguration()), number: 1)
+            session = channel
+            _ = ledger.publish(Message(body: []), to: "e", on: channel, hasPlace: false, mandatory: nil)
+        }
+        #expect(session != nil)
+        _ = ledger.settle(1, multiple: false, error: nil)
+        #expect(session == nil)
     }
 
     @Test("random acks and nacks, single and multiple, settle each message exactly once")

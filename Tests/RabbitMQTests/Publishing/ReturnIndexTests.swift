@@ -9,8 +9,10 @@ struct ReturnIndexTests {
         let session = ChannelSession(link: Link(configuration: ConnectionConfiguration()), number: 1)
         var ledger = ConfirmLedger(limit: .max)
         for (index, message) in messages.enumerated() {
-            ledger.publish(
-                PendingConfirm(session: session),
+            _ = ledger.publish(
+                message,
+                to: "e",
+                on: session,
                 hasPlace: false,
                 mandatory: .init(exchange: "e", routingKey: key(index), message: message)
             )
@@ -56,8 +58,10 @@ struct ReturnIndexTests {
         var ledger = ConfirmLedger(limit: .max)
         var (failed, confirmed) = (0, 0)
         for number in 0..<20_000 {
-            ledger.publish(
-                PendingConfirm(session: session),
+            _ = ledger.publish(
+                message(number),
+                to: "e",
+                on: session,
                 hasPlace: false,
                 mandatory: .init(exchange: "e", routingKey: "k", message: message(number))
             )
