@@ -47,10 +47,10 @@ public enum FieldValue: Sendable, Hashable {
     /// `UInt64(bitPattern:)` of it is the number. RabbitMQ 3 gives it back as it was.
     case uint64(UInt64)
 
-    /// A 32-bit floating-point number: `f`. RabbitMQ closes the connection for one that isn't finite.
+    /// A 32-bit floating-point number: `f`. One that isn't finite is not sent: RabbitMQ would close the connection.
     case float(Float)
 
-    /// A 64-bit floating-point number: `d`. RabbitMQ closes the connection for one that isn't finite.
+    /// A 64-bit floating-point number: `d`. One that isn't finite is not sent: RabbitMQ would close the connection.
     case double(Double)
 
     /// A decimal number, `unscaled` divided by ten to the power of `scale`: `D`. RabbitMQ closes the connection that

@@ -16,7 +16,7 @@ enum TableCheck {
     ///   - textKey: A key of the table itself whose value must be text.
     /// - Returns: The bytes that the table takes on the wire, its length of 4 bytes included.
     /// - Throws: An ``AMQPError`` with `code`: a key of more than 255 bytes of UTF-8, too many levels, too large; a value
-    ///   that must be text and isn't.
+    ///   that must be text and isn't; a number that isn't finite: Erlang has none, so that RabbitMQ closes the connection.
     @discardableResult
     static func validate(
         _ table: Table,
@@ -83,14 +83,21 @@ private struct Walk {
         case .void: 0
         case .bool, .int8, .uint8: 1
         case .int16, .uint16: 2
-        case .int32, .uint32, .float: 4
+        case .int32, .uint32: 4
+        case .float(let number): try finite(Double(number), 4)
         case .decimal: 5
-        case .int64, .uint64, .double, .timestamp: 8
+        case .int64, .uint64, .timestamp: 8
+        case .double(let number): try finite(number, 8)
         case .string(let text): try prefixed(text.utf8.count)
         case .bytes(let bytes): try prefixed(bytes.count)
         case .array(let array): try size(of: array, level: level + 1)
         case .table(let table): try size(of: table, level: level + 1)
         }
+    }
+
+    private func finite(_ number: Double, _ size: Int) throws(AMQPError) -> Int {
+        guard number.isFinite else { throw AMQPError(code, "\(name) has a number that brokers can't read: \(number)") }
+        return size
     }
 
     private func checkLevel(_ level: Int) throws(AMQPError) {

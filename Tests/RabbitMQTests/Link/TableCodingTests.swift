@@ -36,7 +36,7 @@ struct TableCodingTests {
         let table: Table = [
             "": .bool(false), "t": .bool(true), "b": .int8(.min), "B": .uint8(.max), "s": .int16(.min),
             "u": .uint16(.max), "I": .int32(.min), "i": .uint32(.max), "l": .int64(.min), "L": .uint64(.max),
-            "f": .float(-.greatestFiniteMagnitude), "d": .double(.leastNonzeroMagnitude), "inf": .double(.infinity),
+            "f": .float(-.greatestFiniteMagnitude), "d": .double(.leastNonzeroMagnitude),
             "D": .decimal(scale: 255, unscaled: .min), "S": .string(""), "nul": .string("a\u{0}b"), "x": .bytes([]),
             "X": .bytes([0, 255]), "A": .array([]), "AA": .array([.array([.void]), .table([:])]),
             "T": .timestamp(.max), "F": .table([:]), "V": .void,

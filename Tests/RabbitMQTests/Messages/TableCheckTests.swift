@@ -60,6 +60,15 @@ import Testing
         #expect(error?.message.contains("32 levels") == true)
     }
 
+    @Test(arguments: [.double(.nan), .double(.infinity), .float(-.infinity), .float(.signalingNaN)] as [FieldValue])
+    func `a number that isn't finite is refused at any level`(value: FieldValue) {
+        for table in [["n": value], ["t": .table(["n": value])], ["a": .array([1, value])]] as [Table] {
+            let error = #expect(throws: AMQPError.self) { try TableCheck.validate(table, code: .invalidMessage) }
+            #expect(error?.code == .invalidMessage)
+        }
+        #expect(throws: AMQPError.self) { try Message(body: [], headers: ["n": value]).validate() }
+    }
+
     @Test func `another depth can be asked for`() {
         #expect(throws: Never.self) { try TableCheck.validate(["k": 1], maxDepth: 1) }
         #expect(throws: AMQPError.self) { try TableCheck.validate(["k": [1]], maxDepth: 1) }
