@@ -1,1 +1,1 @@
-../../Sources/RabbitMQ/Link/SanitizedMutex.swift
+../../Sources/RabbitMQ/Waiting/SanitizedMutex.swift
