@@ -198,8 +198,11 @@ final class ChannelSession: SettlementWriter, Sendable {
     /// - Parameter settle: Called with the reason that counts when nothing can be sent any more, before anybody knows:
     ///   whoever knows of the end must find consumers ended and the number free.
     func finish(_ error: AMQPError, settle: (AMQPError) -> Void = { _ in }) {
-        isOpen.store(false, ordering: .relaxed)
-        let (calls, reason) = state.withLock { ($0.close(error), $0.closeReason ?? error) }
+        let (calls, reason) = state.withLock { state in
+            // Whoever sees it asks for the reason next, which must be there.
+            isOpen.store(false, ordering: .relaxed)
+            return (state.close(error), state.closeReason ?? error)
+        }
         settle(reason)
         // Answers come in order: the broker means the first call of that method.
         let meant =
