@@ -3,6 +3,7 @@
 ///
 /// ```swift
 /// try await queue.bind(to: documents, arguments: .headers(.all, ["format": "pdf", "urgent": .void]))
+/// try await queue.bind(to: documents, arguments: ["x-match": "all", "format": "pdf", "urgent": .void])
 /// ```
 ///
 /// RabbitMQ: [Headers exchange](https://www.rabbitmq.com/tutorials/amqp-concepts#exchange-headers).
@@ -119,48 +120,11 @@ public struct BindingArguments: Hashable, Sendable {
     }
 }
 
-extension Queue {
-    /// Binds the queue to an exchange, with typed arguments.
-    ///
-    /// - Parameters:
-    ///   - exchange: Where messages are published.
-    ///   - routingKey: What the exchange compares with messages' routing keys; a headers exchange does not.
-    ///   - noWait: Whether not to wait for the broker. An error then closes the channel later.
-    ///   - arguments: Which headers a message must have.
-    /// - Returns: The binding, with which it can be removed.
-    /// - Throws: ``AMQPError/Code/invalidArgument`` for arguments that can't work, before anything is sent;
-    ///   what ``bind(to:routingKey:noWait:arguments:)`` with a table throws.
-    @discardableResult
-    public func bind(
-        to exchange: Exchange,
-        routingKey: String = "",
-        noWait: Bool = false,
-        arguments: BindingArguments
-    ) async throws -> QueueBinding {
-        try arguments.validate()
-        return try await bind(to: exchange, routingKey: routingKey, noWait: noWait, arguments: arguments.table)
-    }
-}
-
-extension Exchange {
-    /// Binds the exchange to another one, with typed arguments.
-    ///
-    /// - Parameters:
-    ///   - source: Where messages are published.
-    ///   - routingKey: What the source compares with messages' routing keys; a headers exchange does not.
-    ///   - noWait: Whether not to wait for the broker. An error then closes the channel later.
-    ///   - arguments: Which headers a message must have.
-    /// - Returns: The binding, with which it can be removed.
-    /// - Throws: ``AMQPError/Code/invalidArgument`` for arguments that can't work, before anything is sent;
-    ///   what ``bind(to:routingKey:noWait:arguments:)`` with a table throws.
-    @discardableResult
-    public func bind(
-        to source: Exchange,
-        routingKey: String = "",
-        noWait: Bool = false,
-        arguments: BindingArguments
-    ) async throws -> ExchangeBinding {
-        try arguments.validate()
-        return try await bind(to: source, routingKey: routingKey, noWait: noWait, arguments: arguments.table)
+extension BindingArguments: ExpressibleByDictionaryLiteral {
+    // Disfavored: else `BindingArguments()` could mean this one.
+    /// Reads arguments from a table, as ``init(_:)`` does; of a name that is there twice, the last counts.
+    @_disfavoredOverload
+    public init(dictionaryLiteral elements: (String, FieldValue)...) {
+        self.init(Table(elements) { _, last in last })
     }
 }

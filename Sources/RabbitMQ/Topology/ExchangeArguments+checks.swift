@@ -59,13 +59,6 @@ enum ExchangeRules {
         .jmsTopic, .delayedMessage,
     ]
 
-    /// Checks a declaration, whichever way its arguments were given.
-    static func checkDeclare(_ name: String, type: ExchangeType, arguments: Table) throws(AMQPError) {
-        if let problem = problem(arguments, type) {
-            throw AMQPError(.invalidArgument, "the exchange \(name): \(problem)")
-        }
-    }
-
     /// Checks a binding, whichever way its arguments were given.
     ///
     /// - Parameters:

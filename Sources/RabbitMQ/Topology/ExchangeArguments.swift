@@ -110,3 +110,12 @@ public struct ExchangeArguments: Hashable, Sendable {
         return table
     }
 }
+
+extension ExchangeArguments: ExpressibleByDictionaryLiteral {
+    // Disfavored: else `ExchangeArguments()` could mean this one.
+    /// Reads arguments from a table, as ``init(_:)`` does; of a name that is there twice, the last counts.
+    @_disfavoredOverload
+    public init(dictionaryLiteral elements: (String, FieldValue)...) {
+        self.init(Table(elements) { _, last in last })
+    }
+}

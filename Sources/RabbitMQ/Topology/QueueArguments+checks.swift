@@ -1,12 +1,6 @@
-/// A queue's name and flags, as far as they decide which arguments it can have.
-struct QueueFlags {
-    var name: String
-    var durable: Bool
-    var exclusive: Bool
-    var autoDelete: Bool
-
+extension Topology.Queue {
     /// What only a classic queue can be, in words.
-    var classicOnly: [String] {
+    fileprivate var classicOnly: [String] {
         var words: [String] = []
         if !durable { words.append("not durable") }
         if exclusive { words.append("exclusive") }
@@ -18,34 +12,22 @@ struct QueueFlags {
 
 extension QueueArguments {
     /// Refuses what RabbitMQ would refuse, or take for something else without a word.
-    func validate(_ flags: QueueFlags) throws(AMQPError) {
-        let problems = problems(flags)
+    func validate(_ queue: Topology.Queue) throws(AMQPError) {
+        let problems = problems(queue)
         guard problems.isEmpty else {
-            let subject = flags.name.isEmpty ? "the queue" : "the queue \(flags.name)"
+            let subject = queue.name.isEmpty ? "the queue" : "the queue \(queue.name)"
             throw AMQPError(.invalidArgument, "\(subject): \(problems.joined(separator: "; "))")
         }
     }
 
-    /// Refuses times with which RabbitMQ 4.3 loses the whole queue: its timers don't hold them, and the process of the queue
-    /// ends as often as it begins. However the arguments were given.
-    static func checkTimes(_ name: String, _ arguments: Table) throws(AMQPError) {
-        for key in times {
-            guard let milliseconds = arguments[key]?.clampedInt, milliseconds > QueueArgumentField.longestTime else {
-                continue
-            }
-            throw AMQPError(
-                .invalidArgument,
-                "the queue \(name): \(key) is \(milliseconds) milliseconds; it must be at most 10 years"
-            )
-        }
-    }
-
+    /// Times with which RabbitMQ 4.3 loses the whole queue if they are too long: its timers don't hold them, and the
+    /// process of the queue ends as often as it begins. Checked however they were given.
     private static let times = [
         "x-delayed-retry-min", "x-delayed-retry-max", "x-consumer-timeout", "x-consumer-disconnected-timeout",
     ]
 
     /// What can't work, in words.
-    func problems(_ flags: QueueFlags) -> [String] {
+    func problems(_ queue: Topology.Queue) -> [String] {
         var problems: [String] = []
         var given: [QueueArgumentField] = []
         for field in QueueArgumentField.all {
@@ -54,7 +36,13 @@ extension QueueArguments {
             if let problem = field.problem(value) { problems.append("\(field.name) \(problem)") }
             if custom[field.name] != nil { problems.append("\(field.name) is given twice, once in custom") }
         }
-        problems += typeProblems(given, flags)
+        for key in Self.times {
+            guard let milliseconds = custom[key]?.clampedInt, milliseconds > QueueArgumentField.longestTime else {
+                continue
+            }
+            problems.append("\(key) is \(milliseconds) milliseconds; it must be at most 10 years")
+        }
+        problems += typeProblems(given, queue)
         problems += deadLetterProblems()
         problems += delayedRetryProblems()
         if type == .quorum, overflow == .rejectPublishDeadLetter {
@@ -67,8 +55,8 @@ extension QueueArguments {
 
     /// Arguments and flags that the type of queue can't have or, where the broker chooses the type, no type has
     /// together.
-    private func typeProblems(_ given: [QueueArgumentField], _ flags: QueueFlags) -> [String] {
-        let classicOnly = flags.classicOnly
+    private func typeProblems(_ given: [QueueArgumentField], _ queue: Topology.Queue) -> [String] {
+        let classicOnly = queue.classicOnly
         guard let type else {
             var possible: Set<QueueType> = classicOnly.isEmpty ? [.classic, .quorum, .stream] : [.classic]
             for field in given {

@@ -238,3 +238,12 @@ extension FieldValue {
         if let number = intValue { number == other.intValue } else { self == other }
     }
 }
+
+extension QueueArguments: ExpressibleByDictionaryLiteral {
+    // Disfavored: else `QueueArguments()` could mean this one.
+    /// Reads arguments from a table, as ``init(_:)`` does; of a name that is there twice, the last counts.
+    @_disfavoredOverload
+    public init(dictionaryLiteral elements: (String, FieldValue)...) {
+        self.init(Table(elements) { _, last in last })
+    }
+}

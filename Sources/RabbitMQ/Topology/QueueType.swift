@@ -30,5 +30,5 @@ public struct QueueType: RawRepresentable, Hashable, Sendable, CustomStringConve
 
 extension Queue {
     /// The type it was declared with; nil if none was asked for, so that the virtual host's default counts.
-    public var type: QueueType? { arguments["x-queue-type"]?.stringValue.map(QueueType.init) }
+    public var type: QueueType? { arguments.type }
 }

@@ -31,7 +31,7 @@ extension Topology {
                 try EntityName.checkQueue(queue.name, isPassive: false)
                 try TableCheck.validate(queue.arguments.table, name: "the table of \(queue)")
             }
-            problems += queue.arguments.problems(queue.flags).map { "\(queue): \($0)" }
+            problems += queue.arguments.problems(queue).map { "\(queue): \($0)" }
         }
         return problems
     }

@@ -190,10 +190,6 @@ extension Topology.Exchange: CustomStringConvertible {
 extension Topology.Queue: CustomStringConvertible {
     /// What it is, in words.
     public var description: String { "the queue \(name.printable())" }
-
-    var flags: QueueFlags {
-        QueueFlags(name: name, durable: durable, exclusive: exclusive, autoDelete: autoDelete)
-    }
 }
 
 extension Topology.Binding: CustomStringConvertible {

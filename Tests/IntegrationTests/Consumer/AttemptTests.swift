@@ -31,11 +31,11 @@ struct AttemptTests {
                 "x-queue-type": .string(cycle.work), "x-dead-letter-exchange": "",
                 "x-dead-letter-routing-key": .string(wait),
             ]
-            let queue = try await channel.declareQueue(work, arguments: arguments)
+            let queue = try await channel.declareQueue(work, arguments: QueueArguments(arguments))
             arguments["x-queue-type"] = .string(cycle.wait)
             arguments["x-dead-letter-routing-key"] = .string(work)
             arguments["x-message-ttl"] = 20
-            try await channel.declareQueue(wait, arguments: arguments)
+            try await channel.declareQueue(wait, arguments: QueueArguments(arguments))
             try await channel.send("x", to: work)
             var attempts: [Int] = []
             try await channel.setQos(prefetchCount: 1)

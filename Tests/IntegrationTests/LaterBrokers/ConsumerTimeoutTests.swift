@@ -63,7 +63,10 @@ struct ConsumerTimeoutTests {
             let name = scratch.queue("timeout")
             for table in [["x-consumer-timeout": .int64(1 << 45)], ["x-delayed-retry-min": .uint64(.max)]] as [Table] {
                 await expectError(.invalidArgument) {
-                    try await channel.declareQueue(name, arguments: table.merging(["x-queue-type": "quorum"]) { $1 })
+                    try await channel.declareQueue(
+                        name,
+                        arguments: QueueArguments(table.merging(["x-queue-type": "quorum"]) { $1 })
+                    )
                 }
             }
             let quorum = try await channel.declareQueue(name, arguments: QueueArguments(type: .quorum))

@@ -52,7 +52,10 @@ struct VersionAdviceTests {
             let log = CapturedLog()
             do {
                 try await Connection.withConnection(try TestBroker.configuration(log: log)) { connection in
-                    _ = try await connection.openChannel().declareQueue(exclusive: true, arguments: arguments)
+                    _ = try await connection.openChannel().declareQueue(
+                        exclusive: true,
+                        arguments: QueueArguments(arguments)
+                    )
                 }
                 #expect(version < .v4_3)
             } catch let error as AMQPError {

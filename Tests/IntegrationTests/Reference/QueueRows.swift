@@ -167,8 +167,8 @@ struct QueueRows {
                 durable: false
             )
             let queue = try await channel.declareQueue(exclusive: true)
-            let format: Table = ["x-match": "all", "format": "pdf"]
-            let language: Table = ["x-match": "any", "language": "la"]
+            let format: BindingArguments = ["x-match": "all", "format": "pdf"]
+            let language: BindingArguments = ["x-match": "any", "language": "la"]
             let first = try await queue.bind(to: exchange, routingKey: "", arguments: format)
             let second = try await queue.bind(to: exchange, routingKey: "", arguments: language)
             #expect(first.arguments == format)

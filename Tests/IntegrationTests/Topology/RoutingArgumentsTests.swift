@@ -52,6 +52,23 @@ struct RoutingArgumentsTests {
         }
     }
 
+    @Test("a queue is bound to an exchange by its name, which must be one that an exchange can have")
+    func byName() async throws {
+        try await Scratch.use { _, connection, channel in
+            let queue = try await channel.declareQueue(exclusive: true)
+            let binding = try await queue.bind(to: "amq.topic", routingKey: "\(queue.name).#")
+            try await channel.topicExchange.publish(Message("x"), routingKey: "\(queue.name).a")
+            #expect(try await queue.get(noAck: true)?.text() == "x")
+            try await binding.unbind()
+            for (name, code) in [("", AMQPError.Code.invalidExchangeName), ("a\n", .invalidExchangeName)] {
+                await expectError(code) { try await queue.bind(to: name) }
+            }
+            await expectError(.notFound) {
+                try await connection.openChannel().queue(queue.name).bind(to: TestBroker.uniqueName("none"))
+            }
+        }
+    }
+
     @Test("an exchange is bound by headers to a headers exchange")
     func exchangeByHeaders() async throws {
         try await Scratch.use { scratch, _, channel in

@@ -160,12 +160,12 @@ struct ExchangeArgumentsTests {
         for key in ["hash-header", "hash-property"] {
             for value in [FieldValue.int32(7), .void, .bytes([97]), .table([:])] {
                 let error = #expect(throws: AMQPError.self) {
-                    try ExchangeRules.checkDeclare("e", type: .consistentHash, arguments: [key: value])
+                    try ExchangeArguments([key: value]).validate("e", type: .consistentHash)
                 }
                 #expect(error?.code == .invalidArgument)
             }
-            try ExchangeRules.checkDeclare("e", type: .consistentHash, arguments: [key: "a"])
-            try ExchangeRules.checkDeclare("e", type: .topic, arguments: [key: 7])
+            try ExchangeArguments([key: "a"]).validate("e", type: .consistentHash)
+            try ExchangeArguments([key: 7]).validate("e", type: .topic)
         }
     }
 }

@@ -6,11 +6,11 @@ import Testing
 struct QueueArgumentsChecksTests {
     struct Case: CustomTestStringConvertible {
         var arguments: QueueArguments
-        var flags = QueueFlags(name: "q", durable: true, exclusive: false, autoDelete: false)
+        var flags = Topology.Queue("q", durable: true, exclusive: false, autoDelete: false)
         var says: [String]
         var testDescription: String { says.joined(separator: "; ") }
 
-        init(_ arguments: QueueArguments, _ flags: QueueFlags? = nil, says: String...) {
+        init(_ arguments: QueueArguments, _ flags: Topology.Queue? = nil, says: String...) {
             self.arguments = arguments
             if let flags { self.flags = flags }
             self.says = says
@@ -18,9 +18,9 @@ struct QueueArgumentsChecksTests {
     }
 
     static func flags(_ name: String = "q", durable: Bool = true, exclusive: Bool = false, autoDelete: Bool = false)
-        -> QueueFlags
+        -> Topology.Queue
     {
-        QueueFlags(name: name, durable: durable, exclusive: exclusive, autoDelete: autoDelete)
+        Topology.Queue(name, durable: durable, exclusive: exclusive, autoDelete: autoDelete)
     }
 
     static let refused: [Case] = [
@@ -199,12 +199,25 @@ struct QueueArgumentsChecksTests {
     )
     func times(key: String) throws {
         for value in [FieldValue.int64(315_360_000_001), .uint64(.max)] {
-            let error = #expect(throws: AMQPError.self) { try QueueArguments.checkTimes("q", [key: value]) }
+            let error = #expect(throws: AMQPError.self) {
+                try QueueArguments([key: value]).validate(Topology.Queue("q"))
+            }
             #expect(error?.code == .invalidArgument)
             #expect(error?.message.contains(key) == true)
         }
         for value in [FieldValue.int64(315_360_000_000), .int32(-1), "1000", .void] {
-            try QueueArguments.checkTimes("q", [key: value])
+            try QueueArguments([key: value]).validate(Topology.Queue("q"))
         }
+    }
+
+    @Test("a dictionary literal says the same as typed arguments, and the last of a name that is there twice counts")
+    func literals() {
+        #expect(["x-queue-type": "quorum", "x-delivery-limit": 5] == QueueArguments(type: .quorum, deliveryLimit: 5))
+        #expect(
+            ["x-max-length": 1, "other": "a", "x-max-length": 2] == QueueArguments(maxLength: 2, custom: ["other": "a"])
+        )
+        #expect(["alternate-exchange": "a"] == ExchangeArguments(alternateExchange: "a"))
+        #expect(["x-match": "all", "format": "pdf"] == BindingArguments.headers(.all, ["format": "pdf"]))
+        #expect(QueueArguments() == [:])
     }
 }

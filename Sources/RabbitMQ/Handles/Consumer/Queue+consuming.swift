@@ -209,13 +209,7 @@ extension Queue {
         if version?.isAtLeast(4, 0) == true { return nil }
         return StreamQuestion(
             session: channel.session,
-            queue: ClientMethod.DeclareQueue(
-                name: name,
-                durable: durable,
-                exclusive: exclusive,
-                autoDelete: autoDelete,
-                arguments: arguments
-            )
+            queue: declared.declaration()
         )
     }
 }

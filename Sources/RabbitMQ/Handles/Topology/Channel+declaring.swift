@@ -12,9 +12,9 @@ extension Channel {
     ///   - internal: Whether it can't be published to, only be bound to other exchanges.
     ///   - passive: Whether it is only to be looked up: a missing one is an error.
     ///   - noWait: Whether not to wait for the broker. An error then closes the channel later.
-    ///   - arguments: Further arguments, such as `alternate-exchange`.
-    /// - Throws: ``AMQPError/Code/invalidExchangeName``, and ``AMQPError/Code/invalidArgument`` for arguments that would
-    ///   cost the connection, before anything is sent;
+    ///   - arguments: Where unroutable messages go, and so on: typed, or as a dictionary literal.
+    /// - Throws: ``AMQPError/Code/invalidExchangeName``, and ``AMQPError/Code/invalidArgument`` for arguments that can't
+    ///   work, before anything is sent;
     ///   ``AMQPError/Code/preconditionFailed`` if it exists with other flags and ``AMQPError/Code/notFound`` if a passive
     ///   one is missing, both of which close the channel; other ``AMQPError``s; `CancellationError`.
     @discardableResult
@@ -26,7 +26,7 @@ extension Channel {
         internal: Bool = false,
         passive: Bool = false,
         noWait: Bool = false,
-        arguments: Table = [:]
+        arguments: ExchangeArguments = [:]
     ) async throws -> Exchange {
         let exchange = Exchange(
             channel: self,
@@ -38,23 +38,25 @@ extension Channel {
         )
         if name.isEmpty { return exchange }
         try EntityName.checkExchange(name, isPassive: passive)
-        if !passive { try ExchangeRules.checkDeclare(name, type: type, arguments: arguments) }
-        let declaration = ClientMethod.DeclareExchange(
-            name: name,
-            type: type.rawValue,
-            passive: passive,
+        if !passive { try arguments.validate(name, type: type) }
+        let declared = Topology.Exchange(
+            name,
+            type: type,
             durable: durable,
             autoDelete: autoDelete,
             internal: `internal`,
-            noWait: noWait,
             arguments: arguments
         )
-        try await request(.exchangeDeclare(declaration), noWait: noWait)
-        connection.topology.add(declaration)
+        try await request(.exchangeDeclare(declared.declaration(passive: passive, noWait: noWait)), noWait: noWait)
+        if !passive { connection.topology.add(declared, isSure: !noWait) }
         return exchange
     }
 
     /// Declares a queue: makes it, unless it exists.
+    ///
+    /// ```swift
+    /// let orders = try await channel.declareQueue("orders", arguments: QueueArguments(type: .quorum, deliveryLimit: 5))
+    /// ```
     ///
     /// AMQP 0-9-1, section 1.7.2.1. RabbitMQ: [Queues](https://www.rabbitmq.com/docs/queues).
     ///
@@ -67,9 +69,10 @@ extension Channel {
     ///   - autoDelete: Whether it is deleted when its last consumer is gone.
     ///   - passive: Whether it is only to be looked up: a missing one is an error.
     ///   - noWait: Whether not to wait for the broker. An error then closes the channel later.
-    ///   - arguments: Further arguments, such as `x-queue-type`.
+    ///   - arguments: What kind of queue it is, its limits and so on: typed, or as a dictionary literal such as
+    ///     `["x-queue-type": "quorum"]`.
     /// - Throws: ``AMQPError/Code/invalidName`` before anything is sent, for the empty name with `noWait` too, and
-    ///   ``AMQPError/Code/invalidArgument`` for times with which the broker would lose the queue;
+    ///   ``AMQPError/Code/invalidArgument`` for arguments that can't work, or not together with the flags;
     ///   ``AMQPError/Code/preconditionFailed`` if it exists with other flags, ``AMQPError/Code/resourceLocked`` if it is
     ///   exclusive to another connection and ``AMQPError/Code/notFound`` if a passive one is missing, all of which close
     ///   the channel; other ``AMQPError``s; `CancellationError`.
@@ -81,40 +84,38 @@ extension Channel {
         autoDelete: Bool = false,
         passive: Bool = false,
         noWait: Bool = false,
-        arguments: Table = [:]
+        arguments: QueueArguments = [:]
     ) async throws -> Queue {
         if !name.isEmpty {
             try EntityName.checkQueue(name, isPassive: passive)
         } else if noWait {
             throw AMQPError(.invalidName, "a queue that the broker is to name can't be declared without waiting")
         }
-        if !passive { try QueueArguments.checkTimes(name, arguments) }
-        let declaration = ClientMethod.DeclareQueue(
-            name: name,
-            passive: passive,
+        var declared = Topology.Queue(
+            name,
             durable: durable,
             exclusive: exclusive,
             autoDelete: autoDelete,
-            noWait: noWait,
             arguments: arguments
         )
-        connection.advice.declaring(declaration)
-        let declared: ServerMethod.DeclaredQueue
-        switch try await request(.queueDeclare(declaration), noWait: noWait) {
-        case .queueDeclareOk(let answer): declared = answer
-        case nil: declared = ServerMethod.DeclaredQueue(name: name, messageCount: 0, consumerCount: 0)
+        if !passive {
+            try arguments.validate(declared)
+            connection.advice.declaring(declared)
+        }
+        var (messageCount, consumerCount) = (0, 0)
+        switch try await request(
+            .queueDeclare(declared.declaration(passive: passive, noWait: noWait)),
+            noWait: noWait
+        ) {
+        case .queueDeclareOk(let answer):
+            declared.name = answer.name
+            (messageCount, consumerCount) = (Int(answer.messageCount), Int(answer.consumerCount))
+        case nil: break
         default: throw ChannelSession.wrongAnswer
         }
-        connection.topology.add(declaration)
-        return Queue(
-            channel: self,
-            name: declared.name,
-            durable: durable,
-            exclusive: exclusive,
-            autoDelete: autoDelete,
-            arguments: arguments,
-            declaredCounts: declared
-        )
+        // Nobody can declare a name that the broker made up.
+        if !passive, !name.isEmpty { connection.topology.add(declared, isSure: !noWait) }
+        return Queue(channel: self, declared, messageCount: messageCount, consumerCount: consumerCount)
     }
 
     /// Sends a method, and waits for its answer unless it was told that none is to come.

@@ -8,18 +8,5 @@ extension Connection {
     /// ```swift
     /// let json = try JSONEncoder().encode(connection.exportTopology())
     /// ```
-    public func exportTopology() -> Topology {
-        Topology(
-            exchanges: topology.exchanges.map { Topology.Exchange($0) },
-            queues: topology.queues.map { Topology.Queue($0) },
-            bindings: topology.bindings.map { key in
-                Topology.Binding(
-                    key.kind == .exchange ? .exchange(key.destination) : .queue(key.destination),
-                    to: key.source,
-                    routingKey: key.routingKey,
-                    arguments: BindingArguments(key.arguments)
-                )
-            }
-        )
-    }
+    public func exportTopology() -> Topology { topology.topology }
 }

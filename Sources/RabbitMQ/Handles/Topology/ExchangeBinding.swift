@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// An exchange's binding to another exchange: what reaches the source, and matches, reaches the destination too.
 ///
 /// Made by ``Exchange/bind(to:routingKey:noWait:arguments:)``. RabbitMQ:
@@ -11,20 +9,19 @@ public final class ExchangeBinding: Sendable {
     /// The exchange they come from.
     public let source: Exchange
 
-    /// The routing key of the binding.
-    public let routingKey: String
+    private let made: MadeBinding
 
-    /// The arguments of the binding.
-    public let arguments: Table
-
-    private let isDeleted = Atomic<Bool>(false)
-
-    init(destination: Exchange, source: Exchange, routingKey: String, arguments: Table) {
+    fileprivate init(destination: Exchange, source: Exchange, _ made: MadeBinding) {
         self.destination = destination
         self.source = source
-        self.routingKey = routingKey
-        self.arguments = arguments
+        self.made = made
     }
+
+    /// The routing key of the binding.
+    public var routingKey: String { made.binding.routingKey }
+
+    /// The arguments of the binding.
+    public var arguments: BindingArguments { made.binding.arguments }
 
     /// Removes the binding.
     ///
@@ -33,21 +30,10 @@ public final class ExchangeBinding: Sendable {
     ///   - arguments: The arguments that name the binding to the broker; those it was made with by default.
     /// - Throws: ``AMQPError/Code/deleted`` the second time, or if the destination was deleted; other ``AMQPError``s;
     ///   `CancellationError`.
-    public func unbind(noWait: Bool = false, arguments: Table? = nil) async throws {
-        if isDeleted.load(ordering: .relaxed) {
-            throw AMQPError(.deleted, "the binding of \(destination.name) to \(source.name) was removed")
-        }
+    public func unbind(noWait: Bool = false, arguments: BindingArguments? = nil) async throws {
+        try made.requireNotRemoved()
         try destination.requireNotDeleted()
-        let binding = ClientMethod.Binding(
-            destination: destination.name,
-            source: source.name,
-            routingKey: routingKey,
-            noWait: noWait,
-            arguments: arguments ?? self.arguments
-        )
-        try await destination.channel.request(.exchangeUnbind(binding), noWait: noWait)
-        isDeleted.store(true, ordering: .relaxed)
-        destination.channel.connection.topology.remove(binding, from: .exchange)
+        try await made.remove(arguments: arguments, noWait: noWait)
     }
 }
 
@@ -63,34 +49,25 @@ extension Exchange {
     ///
     /// - Parameters:
     ///   - source: Where messages are published.
-    ///   - routingKey: What the source compares with messages' routing keys; at most 255 bytes of UTF-8.
+    ///   - routingKey: What the source compares with messages' routing keys, which a headers exchange does not; at most
+    ///     255 bytes of UTF-8.
     ///   - noWait: Whether not to wait for the broker. An error then closes the channel later.
-    ///   - arguments: Further arguments, such as those a headers exchange compares.
+    ///   - arguments: Which headers a message must have, for instance: typed, or as a dictionary literal.
     /// - Returns: The binding, with which it can be removed.
-    /// - Throws: ``AMQPError/Code/deleted`` if one of the exchanges was deleted and
-    ///   ``AMQPError/Code/invalidExchangeName`` if one is the default exchange, both before anything is sent; other
-    ///   ``AMQPError``s; `CancellationError`.
+    /// - Throws: ``AMQPError/Code/deleted`` if one of the exchanges was deleted, ``AMQPError/Code/invalidExchangeName`` if
+    ///   one is the default exchange and ``AMQPError/Code/invalidArgument`` for arguments that can't work, all before
+    ///   anything is sent; other ``AMQPError``s; `CancellationError`.
     @discardableResult
     public func bind(
         to source: Exchange,
-        routingKey: String,
+        routingKey: String = "",
         noWait: Bool = false,
-        arguments: Table = [:]
+        arguments: BindingArguments = [:]
     ) async throws -> ExchangeBinding {
-        for exchange in [self, source] {
-            try exchange.requireNotDeleted()
-            try exchange.requireNotDefault()
-        }
-        try ExchangeRules.checkBind(to: source.name, type: source.type, arguments: arguments)
-        let binding = ClientMethod.Binding(
-            destination: name,
-            source: source.name,
-            routingKey: routingKey,
-            noWait: noWait,
-            arguments: arguments
-        )
-        try await channel.request(.exchangeBind(binding), noWait: noWait)
-        channel.connection.topology.add(binding, to: .exchange)
-        return ExchangeBinding(destination: self, source: source, routingKey: routingKey, arguments: arguments)
+        try requireNotDeleted()
+        try requireNotDefault()
+        let binding = Topology.Binding(exchange: name, to: source.name, routingKey: routingKey, arguments: arguments)
+        let made = try await MadeBinding.make(binding, from: source, on: channel, noWait: noWait)
+        return ExchangeBinding(destination: self, source: source, made)
     }
 }

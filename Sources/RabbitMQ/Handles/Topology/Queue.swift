@@ -8,20 +8,8 @@ public final class Queue: Sendable {
     /// The channel it was declared on, which its calls use.
     public let channel: Channel
 
-    /// Its name: the one it was declared with, or the one that the broker made up.
-    public let name: String
-
-    /// Whether it survives a restart of the broker.
-    public let durable: Bool
-
-    /// Whether only this connection can use it. It is deleted with the connection, not with the channel.
-    public let exclusive: Bool
-
-    /// Whether it is deleted when its last consumer is gone.
-    public let autoDelete: Bool
-
-    /// The arguments it was declared with.
-    public let arguments: Table
+    /// What it was declared as, with the name that the broker made up if it did.
+    let declared: Topology.Queue
 
     /// How many messages were ready in it when it was declared.
     public let messageCount: Int
@@ -31,59 +19,27 @@ public final class Queue: Sendable {
 
     private let isDeleted = Atomic<Bool>(false)
 
-    init(
-        channel: Channel,
-        name: String,
-        durable: Bool,
-        exclusive: Bool,
-        autoDelete: Bool,
-        arguments: Table,
-        declaredCounts: ServerMethod.DeclaredQueue
-    ) {
+    init(channel: Channel, _ declared: Topology.Queue, messageCount: Int = 0, consumerCount: Int = 0) {
         self.channel = channel
-        self.name = name
-        self.durable = durable
-        self.exclusive = exclusive
-        self.autoDelete = autoDelete
-        self.arguments = arguments
-        messageCount = Int(declaredCounts.messageCount)
-        consumerCount = Int(declaredCounts.consumerCount)
+        self.declared = declared
+        self.messageCount = messageCount
+        self.consumerCount = consumerCount
     }
 
-    /// Binds the queue to an exchange: what is published there reaches the queue if the routing key matches.
-    ///
-    /// AMQP 0-9-1, section 1.7.2.3.
-    ///
-    /// - Parameters:
-    ///   - exchange: Where messages are published.
-    ///   - routingKey: What the exchange compares with messages' routing keys; at most 255 bytes of UTF-8.
-    ///   - noWait: Whether not to wait for the broker. An error then closes the channel later.
-    ///   - arguments: Further arguments, such as those a headers exchange compares.
-    /// - Returns: The binding, with which it can be removed.
-    /// - Throws: ``AMQPError/Code/deleted`` if queue or exchange were deleted and ``AMQPError/Code/invalidExchangeName``
-    ///   for the default exchange, both before anything is sent; other ``AMQPError``s; `CancellationError`.
-    @discardableResult
-    public func bind(
-        to exchange: Exchange,
-        routingKey: String,
-        noWait: Bool = false,
-        arguments: Table = [:]
-    ) async throws -> QueueBinding {
-        try requireNotDeleted()
-        try exchange.requireNotDeleted()
-        try exchange.requireNotDefault()
-        try ExchangeRules.checkBind(to: exchange.name, type: exchange.type, arguments: arguments)
-        let binding = ClientMethod.Binding(
-            destination: name,
-            source: exchange.name,
-            routingKey: routingKey,
-            noWait: noWait,
-            arguments: arguments
-        )
-        try await channel.request(.queueBind(binding), noWait: noWait)
-        channel.connection.topology.add(binding, to: .queue)
-        return QueueBinding(queue: self, exchange: exchange, routingKey: routingKey, arguments: arguments)
-    }
+    /// Its name: the one it was declared with, or the one that the broker made up.
+    public var name: String { declared.name }
+
+    /// Whether it survives a restart of the broker.
+    public var durable: Bool { declared.durable }
+
+    /// Whether only this connection can use it. It is deleted with the connection, not with the channel.
+    public var exclusive: Bool { declared.exclusive }
+
+    /// Whether it is deleted when its last consumer is gone.
+    public var autoDelete: Bool { declared.autoDelete }
+
+    /// The arguments it was declared with.
+    public var arguments: QueueArguments { declared.arguments }
 
     /// Asks for one message.
     ///

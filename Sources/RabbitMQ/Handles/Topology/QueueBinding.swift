@@ -1,6 +1,4 @@
-internal import Synchronization
-
-/// A queue's binding to an exchange. Made by ``Queue/bind(to:routingKey:noWait:arguments:)``.
+/// A queue's binding to an exchange. Made by ``Queue/bind(to:routingKey:noWait:arguments:)-(Exchange,_,_,_)``.
 public final class QueueBinding: Sendable {
     /// The queue that gets messages.
     public let queue: Queue
@@ -8,38 +6,72 @@ public final class QueueBinding: Sendable {
     /// The exchange they come from.
     public let exchange: Exchange
 
-    /// The routing key of the binding.
-    public let routingKey: String
+    private let made: MadeBinding
 
-    /// The arguments of the binding.
-    public let arguments: Table
-
-    private let isDeleted = Atomic<Bool>(false)
-
-    init(queue: Queue, exchange: Exchange, routingKey: String, arguments: Table) {
+    fileprivate init(queue: Queue, exchange: Exchange, _ made: MadeBinding) {
         self.queue = queue
         self.exchange = exchange
-        self.routingKey = routingKey
-        self.arguments = arguments
+        self.made = made
     }
+
+    /// The routing key of the binding.
+    public var routingKey: String { made.binding.routingKey }
+
+    /// The arguments of the binding.
+    public var arguments: BindingArguments { made.binding.arguments }
 
     /// Removes the binding (AMQP 0-9-1, section 1.7.2.5).
     ///
     /// - Parameter arguments: The arguments that name the binding to the broker; those it was made with by default.
-    /// - Throws: ``AMQPError/Code/deleted`` the second time; other ``AMQPError``s; `CancellationError`.
-    public func unbind(arguments: Table? = nil) async throws {
-        if isDeleted.load(ordering: .relaxed) {
-            throw AMQPError(.deleted, "the binding of \(queue.name) to \(exchange.name) was removed")
-        }
+    /// - Throws: ``AMQPError/Code/deleted`` the second time, or if the queue was deleted; other ``AMQPError``s;
+    ///   `CancellationError`.
+    public func unbind(arguments: BindingArguments? = nil) async throws {
+        try made.requireNotRemoved()
         try queue.requireNotDeleted()
-        let binding = ClientMethod.Binding(
-            destination: queue.name,
-            source: exchange.name,
-            routingKey: routingKey,
-            arguments: arguments ?? self.arguments
-        )
-        _ = try await queue.channel.session.call(.queueUnbind(binding))
-        isDeleted.store(true, ordering: .relaxed)
-        queue.channel.connection.topology.remove(binding, from: .queue)
+        try await made.remove(arguments: arguments)
+    }
+}
+
+extension Queue {
+    /// Binds the queue to an exchange: what is published there reaches the queue if the routing key matches.
+    ///
+    /// AMQP 0-9-1, section 1.7.2.3.
+    ///
+    /// - Parameters:
+    ///   - exchange: Where messages are published.
+    ///   - routingKey: What the exchange compares with messages' routing keys, which a headers exchange does not; at most
+    ///     255 bytes of UTF-8.
+    ///   - noWait: Whether not to wait for the broker. An error then closes the channel later.
+    ///   - arguments: Which headers a message must have, for instance: typed, or as a dictionary literal.
+    /// - Returns: The binding, with which it can be removed.
+    /// - Throws: ``AMQPError/Code/deleted`` if queue or exchange were deleted, ``AMQPError/Code/invalidExchangeName``
+    ///   for the default exchange and ``AMQPError/Code/invalidArgument`` for arguments that can't work, all before anything
+    ///   is sent; ``AMQPError/Code/notFound`` if there is no such exchange, which closes the channel; other
+    ///   ``AMQPError``s; `CancellationError`.
+    @discardableResult
+    public func bind(
+        to exchange: Exchange,
+        routingKey: String = "",
+        noWait: Bool = false,
+        arguments: BindingArguments = [:]
+    ) async throws -> QueueBinding {
+        try requireNotDeleted()
+        let binding = Topology.Binding(queue: name, to: exchange.name, routingKey: routingKey, arguments: arguments)
+        let made = try await MadeBinding.make(binding, from: exchange, on: channel, noWait: noWait)
+        return QueueBinding(queue: self, exchange: exchange, made)
+    }
+
+    /// Binds the queue to an exchange by its name: as ``bind(to:routingKey:noWait:arguments:)-(Exchange,_,_,_)`` does with
+    /// its handle.
+    ///
+    /// - Throws: What that throws; ``AMQPError/Code/invalidExchangeName`` for a name that no exchange can have.
+    @discardableResult
+    public func bind(
+        to exchange: String,
+        routingKey: String = "",
+        noWait: Bool = false,
+        arguments: BindingArguments = [:]
+    ) async throws -> QueueBinding {
+        try await bind(to: channel.exchange(exchange), routingKey: routingKey, noWait: noWait, arguments: arguments)
     }
 }

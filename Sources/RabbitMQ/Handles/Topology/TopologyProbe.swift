@@ -13,7 +13,7 @@ struct TopologyProbe {
             return error.code == .notFound ? .missing : .conflict(error)
         }
         // It exists, so that declaring it compares, and makes nothing.
-        return try await ask(.exchangeDeclare(exchange.declaration)).map { .conflict($0) } ?? .exists
+        return try await ask(.exchangeDeclare(exchange.declaration())).map { .conflict($0) } ?? .exists
     }
 
     /// What the broker has of a queue, which is left as it is.
@@ -21,7 +21,7 @@ struct TopologyProbe {
         if let error = try await findQueue(queue.name) {
             return error.code == .notFound ? .missing : .conflict(error)
         }
-        return try await ask(.queueDeclare(queue.declaration)).map { .conflict($0) } ?? .exists
+        return try await ask(.queueDeclare(queue.declaration())).map { .conflict($0) } ?? .exists
     }
 
     /// Looks for an exchange. Returns the broker's error if it is not there.
@@ -86,51 +86,5 @@ struct TopologyProbe {
                 return error.code == .accessRefused ? nil : error
             }
         }
-    }
-}
-
-extension Topology.Exchange {
-    var declaration: ClientMethod.DeclareExchange {
-        ClientMethod.DeclareExchange(
-            name: name,
-            type: type.rawValue,
-            durable: durable,
-            autoDelete: autoDelete,
-            internal: `internal`,
-            arguments: arguments.table
-        )
-    }
-
-    init(_ declaration: ClientMethod.DeclareExchange) {
-        self.init(
-            declaration.name,
-            type: ExchangeType(rawValue: declaration.type),
-            durable: declaration.durable,
-            autoDelete: declaration.autoDelete,
-            internal: declaration.internal,
-            arguments: ExchangeArguments(declaration.arguments)
-        )
-    }
-}
-
-extension Topology.Queue {
-    var declaration: ClientMethod.DeclareQueue {
-        ClientMethod.DeclareQueue(
-            name: name,
-            durable: durable,
-            exclusive: exclusive,
-            autoDelete: autoDelete,
-            arguments: arguments.table
-        )
-    }
-
-    init(_ declaration: ClientMethod.DeclareQueue) {
-        self.init(
-            declaration.name,
-            durable: declaration.durable,
-            exclusive: declaration.exclusive,
-            autoDelete: declaration.autoDelete,
-            arguments: QueueArguments(declaration.arguments)
-        )
     }
 }

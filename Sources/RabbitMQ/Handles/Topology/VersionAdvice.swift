@@ -16,8 +16,8 @@ final class VersionAdvice: Sendable {
     }
 
     /// A queue is about to be declared.
-    func declaring(_ queue: ClientMethod.DeclareQueue) {
-        guard let version, !queue.passive else { return }
+    func declaring(_ queue: Topology.Queue) {
+        guard let version else { return }
         say(VersionRules.notes(declaring: queue, on: version), version, ["queue": "\(queue.name)"])
     }
 

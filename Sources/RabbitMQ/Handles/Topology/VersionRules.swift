@@ -10,9 +10,9 @@ struct VersionNote: Hashable, Sendable {
 /// refuses something, that is its default, which its configuration can change: so these are notes, not errors.
 enum VersionRules {
     /// For declaring a queue.
-    static func notes(declaring queue: ClientMethod.DeclareQueue, on version: ServerVersion) -> [VersionNote] {
+    static func notes(declaring queue: Topology.Queue, on version: ServerVersion) -> [VersionNote] {
         var notes: [VersionNote] = []
-        let arguments = queue.arguments
+        let arguments = queue.arguments.table
         if arguments["x-queue-mode"] != nil, version.isAtLeast(3, 12) {
             notes.append(
                 VersionNote(feature: "x-queue-mode", text: "is ignored: RabbitMQ 3.12 and later have one mode")

@@ -4,69 +4,68 @@ import Testing
 
 @Suite("The record of what a connection declared")
 struct TopologyRecordTests {
-    private func binding(_ destination: String, _ source: String, _ key: String = "") -> ClientMethod.Binding {
-        ClientMethod.Binding(destination: destination, source: source, routingKey: key)
+    private func binding(_ queue: String, _ source: String, _ key: String = "") -> Topology.Binding {
+        Topology.Binding(queue: queue, to: source, routingKey: key)
+    }
+
+    private func binding(exchange: String, _ source: String, _ key: String = "") -> Topology.Binding {
+        Topology.Binding(exchange: exchange, to: source, routingKey: key)
     }
 
     @Test("entities come in the order in which they were first declared, with their last declaration")
     func order() {
         let record = TopologyRecord()
         for name in ["b", "a", "c"] {
-            record.add(ClientMethod.DeclareExchange(name: name, type: "direct"))
-            record.add(ClientMethod.DeclareQueue(name: name))
-            record.add(binding(name, "b"), to: .queue)
+            record.add(Topology.Exchange(name, type: .direct))
+            record.add(Topology.Queue(name))
+            record.add(binding(name, "b"))
         }
-        record.add(ClientMethod.DeclareQueue(name: "b", durable: false))
-        record.add(binding("b", "b"), to: .queue)
-        #expect(record.exchanges.map(\.name) == ["b", "a", "c"])
-        #expect(record.queues.map(\.name) == ["b", "a", "c"])
-        #expect(record.queues.map(\.durable) == [false, true, true])
-        #expect(record.bindings.map(\.destination) == ["b", "a", "c"])
+        record.add(Topology.Queue("b", durable: false))
+        record.add(binding("b", "b"))
+        #expect(record.topology.exchanges.map(\.name) == ["b", "a", "c"])
+        #expect(record.topology.queues.map(\.name) == ["b", "a", "c"])
+        #expect(record.topology.queues.map(\.durable) == [false, true, true])
+        #expect(record.topology.bindings.map(\.destination.name) == ["b", "a", "c"])
     }
 
     @Test("a declaration that is not waited for is added, and replaces none that was")
     func notWaitedFor() {
         let record = TopologyRecord()
-        record.add(ClientMethod.DeclareQueue(name: "q"))
-        record.add(ClientMethod.DeclareQueue(name: "q", durable: false, noWait: true))
-        record.add(ClientMethod.DeclareExchange(name: "e", type: "topic"))
-        record.add(ClientMethod.DeclareExchange(name: "e", type: "fanout", noWait: true))
-        #expect(record.queues.map(\.durable) == [true])
-        #expect(record.exchanges.map(\.type) == ["topic"])
-        record.add(ClientMethod.DeclareQueue(name: "r", noWait: true))
-        record.add(ClientMethod.DeclareQueue(name: "r", durable: false))
-        #expect(record.queues.map(\.durable) == [true, false])
+        record.add(Topology.Queue("q"))
+        record.add(Topology.Queue("q", durable: false), isSure: false)
+        record.add(Topology.Exchange("e", type: .topic))
+        record.add(Topology.Exchange("e", type: .fanout), isSure: false)
+        #expect(record.topology.queues.map(\.durable) == [true])
+        #expect(record.topology.exchanges.map(\.type) == [.topic])
+        record.add(Topology.Queue("r"), isSure: false)
+        record.add(Topology.Queue("r", durable: false))
+        #expect(record.topology.queues.map(\.durable) == [true, false])
     }
 
-    @Test("passive declarations and names of the broker's are left out")
+    @Test("names of the broker's are left out")
     func leftOut() {
         let record = TopologyRecord()
-        record.add(ClientMethod.DeclareExchange(name: "e", type: "direct", passive: true))
-        record.add(ClientMethod.DeclareQueue(name: "q", passive: true))
-        record.add(ClientMethod.DeclareQueue(name: ""))
-        record.add(ClientMethod.DeclareQueue(name: "amq.rabbitmq.reply-to"))
-        record.add(binding("amq.gen-1", "e"), to: .queue)
-        #expect(record.exchanges.isEmpty)
-        #expect(record.queues.isEmpty)
-        #expect(record.bindings.isEmpty)
+        record.add(Topology.Queue("amq.rabbitmq.reply-to"))
+        record.add(binding("amq.gen-1", "e"))
+        #expect(record.topology == Topology())
     }
 
     @Test("what is deleted leaves, with its bindings on both sides")
     func deleted() {
         let record = TopologyRecord()
-        record.add(ClientMethod.DeclareExchange(name: "e", type: "direct"))
-        record.add(ClientMethod.DeclareExchange(name: "f", type: "direct"))
-        record.add(ClientMethod.DeclareQueue(name: "q"))
-        record.add(binding("q", "e"), to: .queue)
-        record.add(binding("q", "f"), to: .queue)
-        record.add(binding("f", "e"), to: .exchange)
-        record.add(binding("e", "f"), to: .exchange)
+        record.add(Topology.Exchange("e", type: .direct))
+        record.add(Topology.Exchange("f", type: .direct))
+        record.add(Topology.Queue("q"))
+        record.add(binding("q", "e"))
+        record.add(binding("q", "f"))
+        record.add(binding(exchange: "f", "e"))
+        record.add(binding(exchange: "e", "f"))
         record.removeExchange("e")
-        #expect(record.exchanges.map(\.name) == ["f"])
-        #expect(record.bindings.map(\.source) == ["f"])
+        #expect(record.topology.exchanges.map(\.name) == ["f"])
+        #expect(record.topology.bindings.map(\.source) == ["f"])
         record.removeQueue("q")
-        #expect(record.queues.isEmpty)
-        #expect(record.bindings.isEmpty)
+        #expect(record.topology.queues.isEmpty)
+        #expect(record.topology.bindings.isEmpty)
     }
 
     @Test("of bindings that differ in key, arguments or kind of destination, only the one meant leaves")
@@ -74,41 +73,41 @@ struct TopologyRecordTests {
         let record = TopologyRecord()
         var withArguments = binding("x", "e", "1")
         withArguments.arguments = ["a": 1]
-        record.add(binding("x", "e", "1"), to: .queue)
-        record.add(binding("x", "e", "2"), to: .queue)
-        record.add(binding("x", "e", "1"), to: .exchange)
-        record.add(withArguments, to: .queue)
-        record.remove(binding("x", "e", "1"), from: .queue)
-        record.remove(binding("y", "e", "1"), from: .queue)
-        #expect(record.bindings.map(\.routingKey) == ["2", "1", "1"])
-        #expect(record.bindings.map(\.kind) == [.queue, .exchange, .queue])
-        #expect(record.bindings.last?.arguments == ["a": 1])
+        record.add(binding("x", "e", "1"))
+        record.add(binding("x", "e", "2"))
+        record.add(binding(exchange: "x", "e", "1"))
+        record.add(withArguments)
+        record.remove(binding("x", "e", "1"))
+        record.remove(binding("y", "e", "1"))
+        #expect(record.topology.bindings.map(\.routingKey) == ["2", "1", "1"])
+        #expect(record.topology.bindings.map(\.destination.isExchange) == [false, true, false])
+        #expect(record.topology.bindings.last?.arguments == ["a": 1])
     }
 
     @Test("of what vanishes by itself only the latest stays; what lasts stays all")
     func bounded() {
         let record = TopologyRecord()
         let limit = TopologyRecord.transientLimit
-        record.add(ClientMethod.DeclareExchange(name: "lasting", type: "fanout"))
+        record.add(Topology.Exchange("lasting", type: .fanout))
         for index in 0..<3 * limit {
-            let queue = ClientMethod.DeclareQueue(
-                name: "q\(index)",
+            let queue = Topology.Queue(
+                "q\(index)",
                 autoDelete: index % 2 == 0,
                 arguments: index % 2 == 0 ? [:] : ["x-expires": 1000]
             )
             record.add(queue)
-            record.add(binding(queue.name, "lasting"), to: .queue)
-            record.add(ClientMethod.DeclareExchange(name: "e\(index)", type: "fanout", autoDelete: true))
-            record.add(binding("e\(index)", "lasting"), to: .exchange)
-            if index % 10 == 0 { record.add(ClientMethod.DeclareQueue(name: "lasting\(index)")) }
+            record.add(binding(queue.name, "lasting"))
+            record.add(Topology.Exchange("e\(index)", type: .fanout, autoDelete: true))
+            record.add(binding(exchange: "e\(index)", "lasting"))
+            if index % 10 == 0 { record.add(Topology.Queue("lasting\(index)")) }
         }
-        let queues = record.queues.map(\.name)
+        let queues = record.topology.queues.map(\.name)
         #expect(queues.count { $0.hasPrefix("lasting") } == 3 * limit / 10)
         #expect(queues.count { $0.hasPrefix("q") } <= limit)
         #expect(queues.last == "q\(3 * limit - 1)")
-        #expect(record.exchanges.count <= limit + 1)
-        #expect(record.exchanges.first?.name == "lasting")
-        #expect(record.bindings.count <= 2 * limit)
-        #expect(record.bindings.last?.destination == "e\(3 * limit - 1)")
+        #expect(record.topology.exchanges.count <= limit + 1)
+        #expect(record.topology.exchanges.first?.name == "lasting")
+        #expect(record.topology.bindings.count <= 2 * limit)
+        #expect(record.topology.bindings.last?.destination.name == "e\(3 * limit - 1)")
     }
 }

@@ -166,7 +166,9 @@ struct OutboundPressureTests {
                     try await exchange.publish(Message(body: [1], headers: table), routingKey: "q")
                 }
                 #expect(error.code == .invalidMessage)
-                let declared = try await thrownError { try await channel.declareQueue("q", arguments: table) }
+                let declared = try await thrownError {
+                    try await channel.declareQueue("q", arguments: QueueArguments(table))
+                }
                 #expect(declared.code == .invalidArgument)
             }
             try await exchange.publish(Message(body: [2]), routingKey: "q")

@@ -256,7 +256,7 @@ struct UnansweredCommitTests {
     @Test func `calls that could not be sent throw at once`() async throws {
         try await ScriptedPeer.withTransactions { peer, channel, _ in
             let committing = try await beginCommit(peer, channel)
-            let arguments: Table = ["k": .string(String(repeating: "x", count: 200_000))]
+            let arguments: QueueArguments = ["k": .string(String(repeating: "x", count: 200_000))]
             let error = try await thrownError { try await channel.declareQueue("q", arguments: arguments) }
             #expect(error.code == .invalidArgument)
             try await peer.send(.txCommitOk)
