@@ -67,3 +67,7 @@ public struct EndpointFailures: Error, Sendable, CustomStringConvertible {
         )
     }
 }
+
+extension EndpointFailures: SeveralErrors {
+    var errors: [AMQPError] { failures.map(\.error) }
+}

@@ -17,8 +17,8 @@ extension AMQPError {
     public var isRetryable: Bool {
         if isOverAnotherCall { return true }
         if code == .staleDelivery { return (underlying as? AMQPError)?.isRetryable ?? false }
-        if let endpoints = underlying as? EndpointFailures {
-            return code.isRetryable || endpoints.failures.contains { $0.error.isRetryable }
+        if let several = underlying as? any SeveralErrors {
+            return code.isRetryable || several.errors.contains { $0.isRetryable }
         }
         if isProviderFailure { return true }
         return switch fault {
@@ -55,8 +55,8 @@ extension AMQPError {
         case .staleDelivery, .channelClosed: return (underlying as? AMQPError)?.isRecoverable ?? false
         default: break
         }
-        if let endpoints = underlying as? EndpointFailures {
-            return endpoints.failures.contains { $0.error.isRecoverable }
+        if let several = underlying as? any SeveralErrors {
+            return several.errors.contains { $0.isRecoverable }
         }
         return brokersCode.endsOutOfStep
     }

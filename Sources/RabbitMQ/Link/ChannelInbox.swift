@@ -29,6 +29,12 @@ protocol ChannelInbox: AnyObject {
     ///
     /// - Parameter isForMany: Whether many consumers of the link got something, as they will in the next batch.
     func endBatch(isForMany: Bool)
+    /// Ends its consumers before the link is closed, and gives back what they have not seen.
+    ///
+    /// - Parameters:
+    ///   - reason: The end that they, and those who wait for a message, get to know.
+    ///   - then: Called when nothing more is on its way, or at the latest after a while.
+    func retireConsumers(_ reason: AMQPError, then: @escaping () -> Void)
     /// The link has ended.
     func end(_ error: AMQPError)
 }

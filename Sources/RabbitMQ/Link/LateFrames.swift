@@ -14,6 +14,7 @@ final class LateFrames: ChannelInbox {
     func receive(_ header: consuming ContentHeader) {}
     func receive(body: UnsafeRawBufferPointer) {}
     func endBatch(isForMany: Bool) {}
+    func retireConsumers(_ reason: AMQPError, then: @escaping () -> Void) { then() }
     func end(_ error: AMQPError) {}
 
     func receive(_ deliveries: WholeDeliveries, from offset: Int, in chunk: ReceiveChunk, at start: Int) -> Int {

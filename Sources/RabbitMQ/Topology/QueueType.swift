@@ -27,8 +27,3 @@ public struct QueueType: RawRepresentable, Hashable, Sendable, CustomStringConve
     /// The name on the wire.
     public var description: String { rawValue }
 }
-
-extension Queue {
-    /// The type it was declared with; nil if none was asked for, so that the virtual host's default counts.
-    public var type: QueueType? { arguments.type }
-}

@@ -18,19 +18,18 @@ final class DeliveryDecoder: @unchecked Sendable {
 
     /// Decodes the delivery at `frame`.
     @inline(__always)
-    func decode(_ frame: UnsafeRawPointer, source: DeliverySource) throws(AMQPError) -> IncomingMessage {
+    func decode(_ frame: UnsafeRawPointer) throws(AMQPError) -> DecodedDelivery {
         let method = Self.payload(frame)
         let header = Self.payload(frame + method.count + FrameScanner.overhead)
         let body = Self.payload(frame + method.count + header.count + 2 * FrameScanner.overhead)
         let delivery = try methods.deliver(method)
         let properties = try headers.properties(header)
-        return IncomingMessage(
+        return DecodedDelivery(
             message: headers.message(properties, body: body),
             deliveryTag: delivery.deliveryTag,
             redelivered: delivery.redelivered,
             exchangeName: exchanges.text(delivery.exchange),
-            routingKey: routingKeys.text(delivery.routingKey),
-            source: source
+            routingKey: routingKeys.text(delivery.routingKey)
         )
     }
 
@@ -41,6 +40,15 @@ final class DeliveryDecoder: @unchecked Sendable {
         let header = payload(frame + method).count + FrameScanner.overhead
         return method + header + payload(frame + method + header).count + FrameScanner.overhead
     }
+}
+
+/// A delivery as it came over the wire, whoever it is for.
+struct DecodedDelivery {
+    let message: Message
+    let deliveryTag: UInt64
+    let redelivered: Bool
+    let exchangeName: String
+    let routingKey: String
 }
 
 /// What a channel needs to know of a delivery before anybody decodes it.

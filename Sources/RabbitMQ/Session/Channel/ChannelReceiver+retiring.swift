@@ -101,21 +101,6 @@ extension ChannelReceiver {
 }
 
 extension Link {
-    /// Ends the consumers of all channels: see ``ChannelReceiver/retireConsumers(_:then:)``.
-    ///
-    /// - Parameter then: Called when nothing more is on its way, or at the latest after a while.
-    func retireConsumers(_ reason: AMQPError, then: @escaping () -> Void) {
-        takeRegistered()
-        let receivers = inboxes.compactMap { $0 as? ChannelReceiver }
-        var left = receivers.count + 1
-        func count() {
-            left -= 1
-            if left == 0 { then() }
-        }
-        for receiver in receivers { receiver.retireConsumers(reason) { count() } }
-        count()
-    }
-
     /// What takes the frames of a channel, while there is something to take.
     func receiver(of session: ChannelSession) -> ChannelReceiver? {
         takeRegistered()

@@ -150,12 +150,12 @@ final class DeliveryRun: @unchecked Sendable {
         if position < copied, let copies {
             let frames = UnsafeRawPointer(copies.base + position)
             position += DeliveryDecoder.size(frames)
-            return try decoder.decode(frames, source: source)
+            return try IncomingMessage(decoder.decode(frames), source: source)
         }
         guard let base, index < offsets.count else { return decoded.popFirst() }
         let offset = Int(offsets[index])
         index += 1
-        return try decoder.decode(base + offset, source: source)
+        return try IncomingMessage(decoder.decode(base + offset), source: source)
     }
 
     /// The tags of the messages that are left.

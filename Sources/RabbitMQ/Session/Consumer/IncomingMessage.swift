@@ -33,6 +33,18 @@ public struct IncomingMessage: Sendable {
 }
 
 extension IncomingMessage {
+    @inline(__always)
+    init(_ delivery: consuming DecodedDelivery, source: DeliverySource) {
+        self.init(
+            message: delivery.message,
+            deliveryTag: delivery.deliveryTag,
+            redelivered: delivery.redelivered,
+            exchangeName: delivery.exchangeName,
+            routingKey: delivery.routingKey,
+            source: source
+        )
+    }
+
     /// Tells the broker that the message is done with.
     ///
     /// Returns at once: acknowledgements go out together with what else is sent, merged as far as possible.
