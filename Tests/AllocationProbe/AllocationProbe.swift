@@ -20,7 +20,7 @@ struct AllocationProbe {
             let message = Message(body: [UInt8](repeating: 1, count: 100))
 
             let perPublish = try await fewest { try await publish(message, to: exchange, queue.name) }
-            let deliveries = try await queue.consume(noAck: true).makeAsyncIterator()
+            let deliveries = try await queue.consume(.noAck).makeAsyncIterator()
             let perDelivery = try await fewest { try await take(from: deliveries) }
             print("publish \(perPublish) delivery \(perDelivery)")
         }

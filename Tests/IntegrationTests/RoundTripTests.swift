@@ -80,7 +80,7 @@ struct RoundTripTests {
             let exchange = try await channel.declareExchange("")
             let body = TestBytes.pattern(size)
             try await exchange.publish(Message(body: body), routingKey: queue.name)
-            for try await message in try await queue.consume(noAck: true) {
+            for try await message in try await queue.consume(.noAck) {
                 let isSame = TestBytes.areEqual(message.body, body)
                 #expect(isSame)
                 break

@@ -51,7 +51,7 @@ extension ScriptedPeer {
 
     /// Starts a consumer, with the peer playing its part.
     public func consume(_ queue: Queue, noAck: Bool = false) async throws -> Deliveries {
-        async let deliveries = queue.consume(noAck: noAck)
+        async let deliveries = queue.consume(ConsumerOptions(noAck: noAck))
         try await startConsumer(channel: UInt16(queue.channel.number))
         return try await deliveries
     }

@@ -24,7 +24,7 @@ extension Queue {
     ///   - onError: What the client gets to know of an error; by default its description.
     ///   - handler: Answers a request.
     /// - Returns: The server.
-    /// - Throws: ``AMQPError/Code/invalidArgument``; what ``Connection/openChannel()`` and ``consume(options:)`` throw.
+    /// - Throws: ``AMQPError/Code/invalidArgument``; what ``Connection/openChannel()`` and ``consume(_:)`` throw.
     @discardableResult
     public func serve<Request: Decodable & Sendable, Response: Encodable & Sendable>(
         maxConcurrency: Int = 16,
@@ -57,7 +57,7 @@ extension Queue {
     ///   - handler: Answers a request. The reply gets the request's correlation id. A request without `replyTo` is not
     ///     answered.
     /// - Returns: The server.
-    /// - Throws: ``AMQPError/Code/invalidArgument``; what ``Connection/openChannel()`` and ``consume(options:)`` throw.
+    /// - Throws: ``AMQPError/Code/invalidArgument``; what ``Connection/openChannel()`` and ``consume(_:)`` throw.
     @discardableResult
     public func serveMessages(
         maxConcurrency: Int = 16,

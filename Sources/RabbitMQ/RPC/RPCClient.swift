@@ -58,7 +58,7 @@ public final class RPCClient: Sendable {
                 logger.debug("a request that nobody waits for came back", metadata: ["error": "\(error)"])
             }
         }
-        let deliveries = try await channel.queue(EntityName.directReplyTo).consume(noAck: true)
+        let deliveries = try await channel.queue(EntityName.directReplyTo).consume(.noAck)
         // Not the client itself, which then could never go.
         replies = Task { [pending] in
             do {

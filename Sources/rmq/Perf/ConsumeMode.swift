@@ -48,7 +48,7 @@ struct ConsumeMode {
     private func consume(from queue: Queue, _ span: Span) async throws {
         let last = options.warmup + options.messages
         let first = options.warmup
-        for try await message in try await queue.consume(noAck: !acknowledges) {
+        for try await message in try await queue.consume(ConsumerOptions(noAck: !acknowledges)) {
             if acknowledges { try message.ack() }
             let count = span.count.add(1, ordering: .relaxed).newValue
             if count == first { span.meter.withLock { $0 = Meter() } }

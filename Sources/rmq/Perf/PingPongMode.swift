@@ -11,7 +11,7 @@ struct PingPongMode {
             let queue = session.queue.queue
             let exchange = try await session.channels[0].declareExchange("")
             let body = [UInt8](repeating: 0x78, count: options.size)
-            var deliveries = try await queue.consume(noAck: true).makeAsyncIterator()
+            var deliveries = try await queue.consume(.noAck).makeAsyncIterator()
             var histogram = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
             let warmup = min(options.warmup, 1000)
             var meter = Meter()

@@ -135,7 +135,7 @@ struct AttemptTests {
         let tries = Atomic(0)
         let consumer = try await queue.consume { message in
             tries.add(1, ordering: .relaxed)
-            try? await message.process(onError: policy) { _ in throw Failure() }
+            try? await message.process(onFailure: policy) { _ in throw Failure() }
         }
         try await eventually("it is in \(end.name)") { try await end.readyCount() > 0 }
         try await consumer.cancel()

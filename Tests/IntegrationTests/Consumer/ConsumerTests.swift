@@ -95,7 +95,7 @@ struct ConsumerTests {
         try await TestBroker.withConnection { connection in
             let channel = try await connection.openChannel()
             let queue = try await channel.declareQueue(exclusive: true)
-            let deliveries = try await queue.consume(options: ConsumerOptions(tag: "mine", exclusive: true))
+            let deliveries = try await queue.consume(ConsumerOptions(tag: "mine", exclusive: true))
             #expect(deliveries.consumer.tag == "mine")
             let second = try await connection.openChannel()
             let same = try await second.declareQueue(queue.name, exclusive: true, passive: true)
@@ -112,7 +112,7 @@ struct ConsumerTests {
             let queue = try await channel.declareQueue(exclusive: true)
             let tags = Collected<String>()
             for (tag, priority) in [("low", Int32(1)), ("high", 10)] {
-                try await queue.consume(options: ConsumerOptions(tag: tag, priority: priority)) { message in
+                try await queue.consume(ConsumerOptions(tag: tag, priority: priority)) { message in
                     tags.add(message.consumerTag ?? "")
                     try message.ack()
                 }
@@ -135,8 +135,8 @@ struct ConsumerTests {
                 tags.add(message.consumerTag ?? "")
                 try message.ack()
             }
-            let first = try await queue.consume(tag: "first", callback: callback)
-            try await queue.consume(tag: "second", callback: callback)
+            let first = try await queue.consume(ConsumerOptions(tag: "first"), callback: callback)
+            try await queue.consume(ConsumerOptions(tag: "second"), callback: callback)
             try await publish(20, to: queue)
             try await eventually("all have come") { tags.count == 20 }
             try await first.cancel()

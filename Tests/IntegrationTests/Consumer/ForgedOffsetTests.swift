@@ -36,7 +36,7 @@ struct ForgedOffsetTests {
             let seen = Atomic(0)
             let consumer = try await queue.consume { message in
                 seen.add(1, ordering: .relaxed)
-                try? await message.process(onError: .deadLetter) { _ in throw Failure() }
+                try? await message.process(onFailure: .deadLetter) { _ in throw Failure() }
             }
             try await eventually("all are seen") { seen.load(ordering: .relaxed) == Self.count }
             try await consumer.cancel()

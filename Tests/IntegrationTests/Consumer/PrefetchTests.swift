@@ -44,12 +44,12 @@ struct PrefetchTests {
     @Test("a consumer tag that is used twice is refused, and the connection goes on")
     func tags() async throws {
         try await TestBroker.withQueue { connection, _, queue, exchange in
-            let first = try await queue.consume(tag: "mine")
-            let error = await #expect(throws: AMQPError.self) { try await queue.consume(tag: "mine") }
+            let first = try await queue.consume(ConsumerOptions(tag: "mine"))
+            let error = await #expect(throws: AMQPError.self) { try await queue.consume(ConsumerOptions(tag: "mine")) }
             #expect(error?.code == .invalidArgument)
             try await first.consumer.cancel()
             try await exchange.publishNumbers(0..<1, to: queue)
-            for try await message in try await queue.consume(tag: "mine") {
+            for try await message in try await queue.consume(ConsumerOptions(tag: "mine")) {
                 try message.ack()
                 break
             }

@@ -94,7 +94,7 @@ struct ProcessingTests {
                 try await fixture.publish()
                 let message = try await fixture.next(of: fixture.queue)
                 await #expect(throws: Failure.self) {
-                    try await message.process(onError: policy) { _ in throw Failure() }
+                    try await message.process(onFailure: policy) { _ in throw Failure() }
                 }
                 try await fixture.next(of: fixture.dead).ack()
             }
@@ -102,12 +102,12 @@ struct ProcessingTests {
             for _ in 0..<3 {
                 let message = try await fixture.next(of: fixture.queue)
                 await #expect(throws: Failure.self) {
-                    try await message.process(onError: .requeue) { _ in throw Failure() }
+                    try await message.process(onFailure: .requeue) { _ in throw Failure() }
                 }
             }
             let last = try await fixture.next(of: fixture.queue)
             await #expect(throws: Failure.self) {
-                try await last.process(onError: .acknowledge) { _ in throw Failure() }
+                try await last.process(onFailure: .acknowledge) { _ in throw Failure() }
             }
             try await fixture.expectEmpty()
         }
@@ -150,7 +150,7 @@ struct ProcessingTests {
             try await fixture.publish()
             let message = try await fixture.next(of: fixture.queue)
             let task = Task {
-                try await message.process(onError: .deadLetter) { _ in try await Task.sleep(for: .seconds(60)) }
+                try await message.process(onFailure: .deadLetter) { _ in try await Task.sleep(for: .seconds(60)) }
             }
             task.cancel()
             await #expect(throws: CancellationError.self) { try await task.value }
@@ -185,7 +185,7 @@ struct ProcessingTests {
                 let message = try await fixture.next(of: fixture.queue)
                 attempts.append(message.attempt)
                 await #expect(throws: Failure.self) {
-                    try await message.process(onError: .requeue(attempts: 4)) { _ in throw Failure() }
+                    try await message.process(onFailure: .requeue(attempts: 4)) { _ in throw Failure() }
                 }
             }
             #expect(attempts == [1, 2, 3, 4])

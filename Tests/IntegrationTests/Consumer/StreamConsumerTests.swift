@@ -38,7 +38,7 @@ struct StreamConsumerTests {
 
     /// The offset and number of the first message that counts.
     private func firstMessage(_ queue: Queue, _ offset: StreamOffset, atLeast: Int) async throws -> (UInt64?, Int?) {
-        for try await message in try await queue.consume(options: ConsumerOptions(streamOffset: offset)) {
+        for try await message in try await queue.consume(ConsumerOptions(streamOffset: offset)) {
             try message.ack()
             guard let number = Int(try message.text()), number >= atLeast else { continue }
             return (message.streamOffset, number)
@@ -67,7 +67,7 @@ struct StreamConsumerTests {
     @Test("a consumer begins at what is published from now on")
     func next() async throws {
         try await withStream { channel, queue in
-            let deliveries = try await queue.consume(options: ConsumerOptions(streamOffset: .next))
+            let deliveries = try await queue.consume(ConsumerOptions(streamOffset: .next))
             let exchange = try await channel.declareExchange("")
             try await exchange.publish(Message("new"), routingKey: queue.name)
             for try await message in deliveries {
@@ -85,12 +85,12 @@ struct StreamConsumerTests {
                 ConsumerOptions(noAck: true, streamOffset: .first), ConsumerOptions(streamOffset: .interval("soon")),
             ] {
                 await #expect {
-                    _ = try await queue.consume(options: options)
+                    _ = try await queue.consume(options)
                 } throws: { ($0 as? AMQPError)?.code == .invalidArgument }
             }
             try await channel.setQos(prefetchCount: 0)
             await #expect {
-                _ = try await queue.consume(options: ConsumerOptions(streamOffset: .first))
+                _ = try await queue.consume(ConsumerOptions(streamOffset: .first))
             } throws: { ($0 as? AMQPError)?.code == .invalidArgument }
             #expect(channel.closeReason == nil)
         }
@@ -98,7 +98,7 @@ struct StreamConsumerTests {
     @Test("a stream's message can't be rejected, which would cost the connection; a scope acknowledges it")
     func neverRejected() async throws {
         try await withStream { channel, queue in
-            let deliveries = try await queue.consume(options: ConsumerOptions(streamOffset: .first))
+            let deliveries = try await queue.consume(ConsumerOptions(streamOffset: .first))
             var count = 0
             for try await message in deliveries {
                 for refuse in [{ try message.reject() }, { try message.nack(multiple: true) }] as [() throws -> Void] {

@@ -12,7 +12,7 @@ struct StreamConsumingTests {
             let unlimited = await #expect(throws: AMQPError.self) { _ = try await queue.consume() }
             #expect(unlimited?.code == .invalidArgument)
             try await channel.setQos(prefetchCount: 10)
-            let unacknowledged = await #expect(throws: AMQPError.self) { _ = try await queue.consume(noAck: true) }
+            let unacknowledged = await #expect(throws: AMQPError.self) { _ = try await queue.consume(.noAck) }
             #expect(unacknowledged?.code == .invalidArgument)
             // The channel lives, and the right way works.
             _ = try await queue.consume()
@@ -28,10 +28,16 @@ struct StreamConsumingTests {
             try await channel.setQos(prefetchCount: 10, global: true)
             let error = await #expect(throws: AMQPError.self) { _ = try await queue.consume() }
             #expect(error?.code == .invalidArgument)
-            let conditional = await #expect(throws: AMQPError.self) { try await queue.delete() }
+            let conditional = await #expect(throws: AMQPError.self) { try await queue.delete(ifUnused: true) }
             #expect(conditional?.code == .invalidArgument)
-            #expect(connection.closeReason == nil)
-            try await queue.delete(ifUnused: false, ifEmpty: false)
+            // By default it looks first.
+            try await channel.confirmSelect()
+            try await queue.publishConfirmed(Message("x"))
+            let full = await #expect(throws: AMQPError.self) { try await queue.delete() }
+            #expect(full?.code == .preconditionFailed)
+            #expect(channel.isOpen && connection.isOpen)
+            #expect(try await queue.purge() == 1)
+            try await queue.delete()
         }
     }
 }

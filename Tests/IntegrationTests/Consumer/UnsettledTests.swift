@@ -75,7 +75,7 @@ struct UnsettledTests {
             let lax = try await channel.declareQueue(exclusive: true)
             let prompt = try await channel.declareQueue(exclusive: true)
             let slow = try await channel.declareQueue(exclusive: true)
-            var untold = try await lax.consume(noAck: true).makeAsyncIterator()
+            var untold = try await lax.consume(.noAck).makeAsyncIterator()
             for _ in 0..<20 {
                 try await channel.exchange("").publish(Message("x"), routingKey: lax.name)
                 _ = try await untold.next()

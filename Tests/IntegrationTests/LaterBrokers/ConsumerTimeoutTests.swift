@@ -17,7 +17,7 @@ struct ConsumerTimeoutTests {
             let (message, error) = try await within(.seconds(30), "the consumer's end") {
                 var kept: IncomingMessage?
                 do {
-                    for try await message in try await queue.consume(options: options) { kept = message }
+                    for try await message in try await queue.consume(options) { kept = message }
                 } catch let error as AMQPError {
                     return (kept, error)
                 }
@@ -73,14 +73,14 @@ struct ConsumerTimeoutTests {
             for options in [
                 ConsumerOptions(timeout: .zero), ConsumerOptions(arguments: ["x-consumer-timeout": .int64(1 << 45)]),
             ] {
-                await expectError(.invalidArgument) { try await quorum.consume(options: options) }
+                await expectError(.invalidArgument) { try await quorum.consume(options) }
             }
             let classic = try await channel.declareQueue(
                 exclusive: true,
                 arguments: QueueArguments(type: .classic)
             )
             await expectError(.invalidArgument) {
-                try await classic.consume(options: ConsumerOptions(timeout: .seconds(1)))
+                try await classic.consume(ConsumerOptions(timeout: .seconds(1)))
             }
             #expect(channel.closeReason == nil)
             #expect(try await connection.answers())
@@ -104,7 +104,7 @@ struct ConsumerTimeoutTests {
             )
             try await channel.setQos(prefetchCount: 1)
             try await channel.send("one", to: queue.name)
-            for try await message in try await queue.consume(options: ConsumerOptions(timeout: longest)) {
+            for try await message in try await queue.consume(ConsumerOptions(timeout: longest)) {
                 try message.reject()
                 break
             }

@@ -154,7 +154,8 @@ struct DelayedRetryTests {
             #expect(channel.closeReason == nil)
             // As the broker says it, to one who asks it all the same.
             let refused = await expectError(.preconditionFailed) {
-                try await channel.declareQueue(name, arguments: ["x-queue-type": "quorum", "x-max-priority": 31])
+                let arguments = QueueArguments(custom: ["x-queue-type": "quorum", "x-max-priority": 31])
+                try await channel.declareQueue(name, arguments: arguments)
             }
             #expect(refused?.replyText?.contains("x-max-priority") == true)
         }

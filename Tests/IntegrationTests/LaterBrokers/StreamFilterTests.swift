@@ -40,7 +40,7 @@ struct StreamFilterTests {
         return try await connection.withChannel { channel in
             try await channel.setQos(prefetchCount: 100)
             let options = ConsumerOptions(streamOffset: .first, streamFilter: filter)
-            let deliveries = try await channel.queue(name).consume(options: options)
+            let deliveries = try await channel.queue(name).consume(options)
             return try await within(.seconds(20), "\(count) messages of \(filter)") {
                 var all: [String] = []
                 var matching: [String] = []
@@ -107,7 +107,7 @@ struct StreamFilterTests {
                 try await connection.withChannel { channel in
                     try await channel.setQos(prefetchCount: 1)
                     let options = ConsumerOptions(streamOffset: .first, streamFilter: StreamFilter("eu"))
-                    _ = try await channel.queue(name).consume(options: options)
+                    _ = try await channel.queue(name).consume(options)
                 }
             }
         }
@@ -127,7 +127,7 @@ struct StreamFilterTests {
                 ConsumerOptions(priority: 1, streamOffset: .first),
                 ConsumerOptions(streamOffset: .first, timeout: .seconds(1)),
             ] {
-                await expectError(.invalidArgument) { try await stream.consume(options: options) }
+                await expectError(.invalidArgument) { try await stream.consume(options) }
             }
             for value in [FieldValue.int64(7), .void, .bytes([255]), .table([:])] {
                 let message = try Message("x", headers: ["x-stream-filter-value": value])
@@ -137,7 +137,7 @@ struct StreamFilterTests {
             }
             let classic = try await channel.declareQueue(exclusive: true, arguments: QueueArguments(type: .classic))
             await expectError(.invalidArgument) {
-                try await classic.consume(options: ConsumerOptions(streamFilter: StreamFilter("eu")))
+                try await classic.consume(ConsumerOptions(streamFilter: StreamFilter("eu")))
             }
             #expect(channel.closeReason == nil)
             #expect(try await connection.answers())

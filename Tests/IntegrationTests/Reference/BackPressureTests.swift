@@ -63,7 +63,7 @@ extension UnderLoad {
                         let before = try ProcessMeasure.residentMemory
                         var most = before
                         var expected = 0
-                        for try await message in try await source.consume(noAck: true) {
+                        for try await message in try await source.consume(.noAck) {
                             guard UnderLoad.BackPressureTests.number(message) == expected else {
                                 Issue.record("\(UnderLoad.BackPressureTests.number(message)), not \(expected)")
                                 break
@@ -89,7 +89,7 @@ extension UnderLoad {
                 let queue = try await channel.declareQueue(exclusive: true)
                 let (count, size) = (10_000, 10_000)
                 try await Self.fill(queue, count, size: size)
-                var iterator = try await queue.consume(noAck: true).makeAsyncIterator()
+                var iterator = try await queue.consume(.noAck).makeAsyncIterator()
                 _ = try await iterator.next()
                 try await settled("no more bytes pass") { proxy.bytesToClient }
                 #expect(proxy.bytesToClient < count * size * 3 / 4)
@@ -155,7 +155,7 @@ extension UnderLoad {
             let queue = try await channel.declareQueue(exclusive: true)
             // More than the sockets hold, and less than waiting calls may have read: an answer behind all of it comes too.
             try await Self.fill(queue, 5000, size: 10_000)
-            var iterator = try await queue.consume(noAck: true).makeAsyncIterator()
+            var iterator = try await queue.consume(.noAck).makeAsyncIterator()
             _ = try await iterator.next()
             // Bytes that nobody reads lie in the socket.
             let unread = try await settled("the socket is left alone") { try TCPProxy.unreadBytes(of: descriptor) }
@@ -168,7 +168,7 @@ extension UnderLoad {
         @Test("a message on another channel is confirmed while reading is paused, and so is one for each message taken")
         func confirmsWhilePaused() async throws {
             try await withFullQueue(5000) { connection, queue in
-                var iterator = try await queue.consume(noAck: true).makeAsyncIterator()
+                var iterator = try await queue.consume(.noAck).makeAsyncIterator()
                 let publishing = try await connection.openChannel()
                 let target = try await publishing.declareQueue(exclusive: true)
                 try await publishing.confirmSelect()
@@ -187,7 +187,7 @@ extension UnderLoad {
         @Test("while reading is paused the heartbeats don't end the connection")
         func heartbeatsWhilePaused() async throws {
             try await withFullQueue(3000, heartbeat: .seconds(1)) { connection, queue in
-                var iterator = try await queue.consume(noAck: true).makeAsyncIterator()
+                var iterator = try await queue.consume(.noAck).makeAsyncIterator()
                 _ = try await iterator.next()
                 // Longer than the two intervals after which silence is an end, to either side.
                 try await Task.sleep(for: .milliseconds(2500))
@@ -265,7 +265,7 @@ extension UnderLoad {
         func cancelledWhilePaused() async throws {
             try await withFullQueue(3000) { connection, queue in
                 let began = Collected<Int>()
-                let consumer = try await queue.consume(noAck: true) { message in
+                let consumer = try await queue.consume(.noAck) { message in
                     began.add(Self.number(message))
                     // As slow as can be: until the task is cancelled, or the test is over.
                     try await Task.sleep(for: .milliseconds(50))

@@ -11,7 +11,7 @@ struct ConsumerRows {
         try await TestBroker.withQueue { connection, channel, queue, exchange in
             try await exchange.publishNumbers(0..<500, to: queue)
             let numbers = Collected<Int?>()
-            let consumer = try await queue.consume(tag: "mine") { message in
+            let consumer = try await queue.consume(ConsumerOptions(tag: "mine")) { message in
                 numbers.add(message.number)
                 if message.consumerTag != "mine" {
                     Issue.record("the tag is \(String(describing: message.consumerTag))")
@@ -35,7 +35,7 @@ struct ConsumerRows {
             for round in 0..<50 {
                 async let published: Void = exchange.publishNumbers(0..<20, to: queue)
                 var expected = 0
-                for try await message in try await queue.consume(noAck: true) {
+                for try await message in try await queue.consume(.noAck) {
                     if message.number != expected {
                         Issue.record("round \(round): \(String(describing: message.number)), not \(expected)")
                     }
@@ -56,7 +56,7 @@ struct ConsumerRows {
             let channel = try await connection.openChannel()
             let queue = try await channel.declareQueue(exclusive: true)
             let numbers = Collected<Int?>()
-            let consumer = try await queue.consume(noAck: true) { message in
+            let consumer = try await queue.consume(.noAck) { message in
                 numbers.add(message.number)
                 if message.number == 1 { throw Mishap() }
             }
@@ -82,7 +82,7 @@ struct ConsumerRows {
                 let same = try await channel.declareQueue(queue.name, exclusive: true, passive: true)
                 try await channel.setQos(prefetchCount: 10)
                 var seen: [Int?] = []
-                for try await message in try await same.consume(noAck: noAck) {
+                for try await message in try await same.consume(ConsumerOptions(noAck: noAck)) {
                     seen.append(message.number)
                     #expect(message.redelivered == noAck)
                     if seen.count == 2 { break }
@@ -91,7 +91,7 @@ struct ConsumerRows {
                 await channel.close()
                 try await connection.waitForMessages(noAck ? 0 : 2, in: queue)
             }
-            let alone = try await queue.consume(exclusive: true, arguments: ["x-priority": 3])
+            let alone = try await queue.consume(ConsumerOptions(exclusive: true, arguments: ["x-priority": 3]))
             let other = try await connection.openChannel()
             let same = try await other.declareQueue(queue.name, exclusive: true, passive: true)
             await expectError(.accessRefused) { try await same.consume() }
@@ -150,7 +150,7 @@ struct ConsumerRows {
             #expect(waiting.consumer.cancelled)
 
             try await exchange.publishNumbers(0..<5, to: queue)
-            let deliveries = try await queue.consume(noAck: true)
+            let deliveries = try await queue.consume(.noAck)
             var iterator = deliveries.makeAsyncIterator()
             #expect(try await iterator.next()?.number == 0)
             try await connection.waitForMessages(0, in: queue)

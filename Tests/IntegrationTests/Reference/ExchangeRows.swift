@@ -187,7 +187,7 @@ struct ExchangeRows {
             let part = frameMax - 8
             let sizes = [0, 1, part - 1, part, part + 1, 2 * part - 1, 2 * part, 2 * part + 1, 5 * part]
             for size in sizes { try await exchange.publish(Message(body: bytes(size)), routingKey: queue.name) }
-            var iterator = try await queue.consume(noAck: true).makeAsyncIterator()
+            var iterator = try await queue.consume(.noAck).makeAsyncIterator()
             for size in sizes {
                 let message = try await iterator.next()
                 #expect(message?.body == bytes(size), "\(size) bytes")

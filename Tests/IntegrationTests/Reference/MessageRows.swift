@@ -159,7 +159,7 @@ struct MessageRows {
             try await exchange.publish(Message(body: [1]), routingKey: key)
             try await exchange.publish(Message(body: [2]), routingKey: key)
             var tags: [UInt64] = []
-            for try await message in try await queue.consume(tag: "reader") {
+            for try await message in try await queue.consume(ConsumerOptions(tag: "reader")) {
                 #expect(message.exchangeName == "amq.topic")
                 #expect(message.routingKey == key)
                 #expect(message.consumerTag == "reader")

@@ -90,7 +90,7 @@ struct PassingFaults {
     func exclusiveUse() async throws {
         try await TestBroker.withChannel { connection, channel in
             let queue = try await channel.declareQueue(exclusive: true)
-            let consumer = try await queue.consume(exclusive: true)
+            let consumer = try await queue.consume(ConsumerOptions(exclusive: true))
             let other = try await connection.openChannel()
             let error = try await #require(
                 #expect(throws: AMQPError.self) { try await other.queue(queue.name).consume() }

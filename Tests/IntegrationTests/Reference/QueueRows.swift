@@ -53,7 +53,7 @@ struct QueueRows {
             #expect(star.name.contains("*"))
             let replies = try await channel.declareQueue("amq.rabbitmq.reply-to", passive: true)
             #expect(replies.name == "amq.rabbitmq.reply-to")
-            let deliveries = try await replies.consume(noAck: true)
+            let deliveries = try await replies.consume(.noAck)
             let exchange = try await channel.declareExchange("")
             try await exchange.publish(Message(body: [1], replyTo: replies.name), routingKey: star.name)
             let request = try #require(try await star.get(noAck: true))

@@ -51,13 +51,14 @@ struct RawTextRows {
     func returned() async throws {
         try await TestBroker.withChannel { _, channel in
             try await channel.confirmSelect()
+            let message = Self.message()
             let error = await expectError(.undeliverable) {
                 _ = try await channel.declareExchange("").publishConfirmed(
-                    Self.message(),
+                    message,
                     routingKey: TestBroker.uniqueName("nowhere")
                 )
             }
-            #expect(error?.returned?.message == Self.message())
+            #expect(error?.returned?.message == message)
         }
     }
 
@@ -69,7 +70,7 @@ struct RawTextRows {
             let exchange = try await channel.declareExchange("amq.topic", type: .topic, passive: true)
             await expectError(.invalidArgument) { try await exchange.publish(Message(body: []), routingKey: raw) }
             await expectError(.invalidArgument) { _ = try await queue.bind(to: exchange, routingKey: raw) }
-            await expectError(.invalidArgument) { _ = try await queue.consume(options: ConsumerOptions(tag: raw)) }
+            await expectError(.invalidArgument) { _ = try await queue.consume(ConsumerOptions(tag: raw)) }
             await expectError(.invalidName) { _ = try await channel.declareQueue(raw) }
             await expectError(.invalidName) { _ = try await channel.declareQueue(raw, passive: true) }
             await expectError(.invalidExchangeName) { _ = try await channel.declareExchange(raw) }

@@ -22,7 +22,7 @@ struct ServerCloseRows {
             channel,
             _ in
             let queue = try await channel.declareQueue(exclusive: true)
-            let first = try await queue.consume(exclusive: true)
+            let first = try await queue.consume(ConsumerOptions(exclusive: true))
             let second = try await queue.consume()
             withExtendedLifetime((first, second)) {}
         },

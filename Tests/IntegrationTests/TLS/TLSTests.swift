@@ -20,7 +20,7 @@ struct TLSTests {
                 let channel = try await connection.openChannel()
                 let queue = try await channel.declareQueue(exclusive: true)
                 try await channel.declareExchange("").publish(Message("hello"), routingKey: queue.name)
-                for try await message in try await queue.consume(noAck: true) {
+                for try await message in try await queue.consume(.noAck) {
                     #expect(try message.message.text() == "hello")
                     break
                 }
@@ -170,7 +170,7 @@ struct TLSTests {
                     for body in bodies { try await exchange.publish(Message(body: body), routingKey: queue.name) }
                 }()
                 var next = 0
-                for try await message in try await queue.consume(noAck: true) {
+                for try await message in try await queue.consume(.noAck) {
                     let isSame = TestBytes.areEqual(message.body, bodies[next])
                     #expect(isSame)
                     next += 1

@@ -142,8 +142,8 @@ struct QueueLimitsTests {
                 arguments: QueueArguments(singleActiveConsumer: true)
             )
             let (first, second) = (Collected<String>(), Collected<String>())
-            let active = try await queue.consume(noAck: true) { first.add(try $0.message.text()) }
-            try await queue.consume(noAck: true) { second.add(try $0.message.text()) }
+            let active = try await queue.consume(.noAck) { first.add(try $0.message.text()) }
+            try await queue.consume(.noAck) { second.add(try $0.message.text()) }
             for number in 0..<10 { try await channel.send("\(number)", to: queue.name) }
             try await eventually("the first to get all") { first.count == 10 }
             #expect(second.all.isEmpty)

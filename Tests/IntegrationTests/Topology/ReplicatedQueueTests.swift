@@ -80,7 +80,7 @@ struct ReplicatedQueueTests {
                     try await reading.setQos(prefetchCount: 3)
                     var texts: [String] = []
                     for try await message in try await reading.queue(stream.name).consume(
-                        options: ConsumerOptions(streamOffset: .first)
+                        ConsumerOptions(streamOffset: .first)
                     ) {
                         texts.append(try message.message.text())
                         try message.ack()

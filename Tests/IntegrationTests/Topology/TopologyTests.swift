@@ -79,7 +79,7 @@ struct TopologyTests {
             try await channel.declareExchange(example.routed, type: .fanout, internal: true)
             try await channel.declareQueue(example.lost, durable: false, arguments: QueueArguments(maxLength: 11))
             let numbers = Collected<String>()
-            try await channel.queue(example.lost).consume(noAck: true) { numbers.add(try $0.message.text()) }
+            try await channel.queue(example.lost).consume(.noAck) { numbers.add(try $0.message.text()) }
 
             let plan = try await example.topology.plan(on: connection)
             #expect(plan.exchanges.first { $0.entity.name == example.routed }?.state == .exists)

@@ -23,6 +23,9 @@ public final class Channel: Sendable {
     /// Its number on the connection, from 1.
     public var number: Int { Int(session.number) }
 
+    /// Whether it is open. It may end at any moment: to be sure that something was done, look at what doing it threw.
+    public var isOpen: Bool { closeReason == nil }
+
     /// Why the channel is closed; nil while it is open.
     public var closeReason: AMQPError? { session.state.withLock { $0.closeReason } }
 

@@ -142,6 +142,9 @@ public final class Connection: Sendable {
         get async throws { ConnectionCloseReason(try await link.ended.wait()) }
     }
 
+    /// Whether it is open. It may end at any moment: to be sure that something was done, look at what doing it threw.
+    public var isOpen: Bool { closeReason == nil }
+
     /// Why the connection has ended; nil while it is open.
     public var closeReason: ConnectionCloseReason? { link.ended.current.map(ConnectionCloseReason.init) }
 

@@ -1,7 +1,7 @@
 /// How a queue is consumed.
 ///
 /// ```swift
-/// let deliveries = try await queue.consume(options: ConsumerOptions(priority: 10))
+/// let deliveries = try await queue.consume(ConsumerOptions(priority: 10))
 /// ```
 public struct ConsumerOptions: Sendable, Hashable {
     /// A name for the consumer, unique on its channel, at most 255 bytes of UTF-8; made up if nil.
@@ -71,6 +71,9 @@ public struct ConsumerOptions: Sendable, Hashable {
         self.timeout = timeout
         self.arguments = arguments
     }
+
+    /// Without acknowledgement, and with defaults for everything else.
+    public static let noAck = ConsumerOptions(noAck: true)
 
     static let timeoutKey = "x-consumer-timeout"
 

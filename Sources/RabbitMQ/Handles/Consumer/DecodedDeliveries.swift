@@ -31,13 +31,13 @@ extension DecodedMessage {
     ///     dead-lettered.
     ///   - body: What to do with the value.
     /// - Returns: What `body` returns.
-    /// - Throws: What ``IncomingMessage/process(onError:_:)`` throws.
+    /// - Throws: What ``IncomingMessage/process(onFailure:_:)`` throws.
     @discardableResult
     public func process<Result>(
-        onError policy: FailurePolicy = .requeueOnce,
+        onFailure policy: FailurePolicy = .requeueOnce,
         _ body: (Value) async throws -> Result
     ) async throws -> Result {
-        try await message.process(onError: policy) { _ in try await body(value) }
+        try await message.process(onFailure: policy) { _ in try await body(value) }
     }
 }
 
@@ -93,6 +93,9 @@ extension UndecodablePolicy {
         case .fail:
             try? message.settle(.requeue)
             throw error
+        case .deadLetterOrFail:
+            let policy = message.source.hasDeadLetterExchange ? UndecodablePolicy.deadLetter : .fail
+            try await policy.apply(to: message, error)
         case .settle(let disposition):
             message.source.session.link.logger.warning(
                 "a message does not decode",
@@ -105,7 +108,7 @@ extension UndecodablePolicy {
             // One without acknowledgement, or of a channel that is gone, can't be settled.
             try? message.settle(disposition)
         case .handle(let body):
-            try await message.process(onError: .requeue) { message in try await body(message, error) }
+            try await message.process(onFailure: .requeue) { message in try await body(message, error) }
         }
     }
 }
@@ -116,12 +119,12 @@ extension Deliveries {
     /// - Parameters:
     ///   - type: The type of the values.
     ///   - decoder: The decoder for the values; one with Foundation's defaults by default.
-    ///   - policy: What becomes of a message that does not decode; by default the loop ends with the error.
+    ///   - policy: .
     /// - Returns: The messages that decode.
     public func decoded<Value: Decodable>(
         as type: Value.Type = Value.self,
         decoder: JSONDecoder = JSONDecoder(),
-        onUndecodable policy: UndecodablePolicy = .fail
+        onUndecodable policy: UndecodablePolicy = .deadLetterOrFail
     ) -> DecodedDeliveries<Value> {
         DecodedDeliveries(deliveries: self, decoder: decoder, policy: policy)
     }
@@ -140,15 +143,15 @@ extension Queue {
     ///   - type: The type of the values.
     ///   - options: How the queue is consumed.
     ///   - decoder: The decoder for the values; one with Foundation's defaults by default.
-    ///   - policy: What becomes of a message that does not decode; by default the loop ends with the error.
+    ///   - policy: .
     /// - Returns: The messages that decode.
-    /// - Throws: What ``consume(options:)`` throws.
+    /// - Throws: What ``consume(_:)`` throws.
     public func messages<Value: Decodable>(
         of type: Value.Type,
         options: ConsumerOptions = ConsumerOptions(),
         decoder: JSONDecoder = JSONDecoder(),
-        onUndecodable policy: UndecodablePolicy = .fail
+        onUndecodable policy: UndecodablePolicy = .deadLetterOrFail
     ) async throws -> DecodedDeliveries<Value> {
-        try await consume(options: options).decoded(as: type, decoder: decoder, onUndecodable: policy)
+        try await consume(options).decoded(as: type, decoder: decoder, onUndecodable: policy)
     }
 }

@@ -1,7 +1,7 @@
-/// What becomes of a message whose processing failed: see ``IncomingMessage/process(onError:_:)``.
+/// What becomes of a message whose processing failed: see ``IncomingMessage/process(onFailure:_:)``.
 ///
 /// ```swift
-/// try await message.process(onError: .decide { error, message in
+/// try await message.process(onFailure: .decide { error, message in
 ///     error is TransientFailure && message.attempt < 5 ? .requeue : .deadLetter
 /// }) { message in
 ///     try await handle(message)

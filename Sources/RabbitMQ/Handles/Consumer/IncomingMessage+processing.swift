@@ -4,7 +4,7 @@ extension IncomingMessage {
     ///
     /// ```swift
     /// for try await message in try await queue.consume() {
-    ///     try? await message.process(onError: .deadLetter) { message in
+    ///     try? await message.process(onFailure: .deadLetter) { message in
     ///         try await handle(message)
     ///     }
     /// }
@@ -23,23 +23,28 @@ extension IncomingMessage {
     ///   broker will deliver the message again.
     @discardableResult
     public func process<Result>(
-        onError policy: FailurePolicy = .requeueOnce,
+        onFailure policy: FailurePolicy = .requeueOnce,
         _ body: (IncomingMessage) async throws -> Result
     ) async throws -> Result {
         let result: Result
         do {
             result = try await body(self)
         } catch {
-            // What can't be settled any more is with the broker again; the error of the body says more.
-            if Task.isCancelled || error is CancellationError {
-                giveBack()
-            } else {
-                try? settle(policy.disposition(of: self, after: error))
-            }
+            settleAfter(error, policy)
             throw error
         }
         try acknowledgeUnlessSettled()
         return result
+    }
+
+    /// Settles it, unless that was done, after its processing failed.
+    func settleAfter(_ error: any Error, _ policy: FailurePolicy) {
+        // What can't be settled any more is with the broker again; the error of the processing says more.
+        if Task.isCancelled || error is CancellationError {
+            giveBack()
+        } else {
+            try? settle(policy.disposition(of: self, after: error))
+        }
     }
 
     private func acknowledgeUnlessSettled() throws(AMQPError) {

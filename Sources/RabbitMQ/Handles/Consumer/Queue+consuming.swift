@@ -3,35 +3,11 @@ internal import Synchronization
 extension Queue {
     /// Starts a consumer over whose messages one iterates.
     ///
-    /// AMQP 0-9-1, section 1.8.3.3. RabbitMQ: [Consumers](https://www.rabbitmq.com/docs/consumers).
-    ///
-    /// - Parameters:
-    ///   - tag: A name for the consumer, unique on its channel, at most 255 bytes of UTF-8; made up if nil.
-    ///   - noLocal: Whether not to get what this connection published. RabbitMQ ignores it.
-    ///   - noAck: Whether messages need no acknowledgement.
-    ///   - exclusive: Whether no other consumer may use the queue.
-    ///   - arguments: Further arguments, such as `x-priority`; ``consume(options:)`` has types for them.
-    /// - Returns: The messages.
-    /// - Throws: What ``consume(options:)`` throws.
-    public func consume(
-        tag: String? = nil,
-        noLocal: Bool = false,
-        noAck: Bool = false,
-        exclusive: Bool = false,
-        arguments: Table = [:]
-    ) async throws -> Deliveries {
-        try await consume(
-            options: ConsumerOptions(
-                tag: tag,
-                noLocal: noLocal,
-                noAck: noAck,
-                exclusive: exclusive,
-                arguments: arguments
-            )
-        )
-    }
-
-    /// Starts a consumer over whose messages one iterates.
+    /// ```swift
+    /// for try await message in try await queue.consume() {
+    ///     try await message.process { message in try await handle(message) }
+    /// }
+    /// ```
     ///
     /// AMQP 0-9-1, section 1.8.3.3. RabbitMQ: [Consumers](https://www.rabbitmq.com/docs/consumers).
     ///
@@ -39,89 +15,57 @@ extension Queue {
     /// 4.0 to 4.2 that counts towards its ``QueueArguments/deliveryLimit``, so that consumers that come and go often want a
     /// small limit (``Channel/setQos(prefetchSize:prefetchCount:global:)``).
     ///
-    /// - Parameter options: How the queue is consumed.
+    /// - Parameter options: How the queue is consumed: with acknowledgement and without anything else by default;
+    ///   ``ConsumerOptions/noAck`` in short for without.
     /// - Returns: The messages.
     /// - Throws: ``AMQPError/Code/invalidArgument`` for options that contradict each other, or a tag that the channel uses
     ///   already, before anything is sent;
     ///   ``AMQPError/Code/accessRefused`` if the queue has an exclusive consumer; other ``AMQPError``s;
     ///   `CancellationError`.
-    public func consume(options: ConsumerOptions) async throws -> Deliveries {
+    public func consume(_ options: ConsumerOptions = ConsumerOptions()) async throws -> Deliveries {
         Deliveries(try await startConsumer(options, callback: nil))
     }
 
     /// Starts a consumer that calls back for each message.
     ///
-    /// It goes on until it is cancelled, whether or not the result is kept. An error that the callback throws is logged.
-    ///
-    /// - Parameters:
-    ///   - tag: A name for the consumer, unique on its channel, at most 255 bytes of UTF-8; made up if nil.
-    ///   - noLocal: Whether not to get what this connection published. RabbitMQ ignores it.
-    ///   - noAck: Whether messages need no acknowledgement.
-    ///   - exclusive: Whether no other consumer may use the queue.
-    ///   - arguments: Further arguments, such as `x-priority`.
-    ///   - maxConcurrency: How many calls may run at a time, at least 1. Messages come in order only with 1, which is the
-    ///     default. The channel's prefetch limits it too.
-    ///   - onCancel: Called after the last callback has returned, when the consumer was cancelled, by either side.
-    ///   - onError: Called after the last callback has returned with the error, when channel or connection have gone.
-    ///   - callback: Called for each message.
-    /// - Returns: The consumer, with which it can be cancelled.
-    /// - Throws: What ``consume(options:)`` throws.
-    @discardableResult
-    public func consume(
-        tag: String? = nil,
-        noLocal: Bool = false,
-        noAck: Bool = false,
-        exclusive: Bool = false,
-        arguments: Table = [:],
-        maxConcurrency: Int = 1,
-        onCancel: (@Sendable () -> Void)? = nil,
-        onError: (@Sendable (AMQPError) -> Void)? = nil,
-        callback: @escaping Consumer.Callback
-    ) async throws -> Consumer {
-        let options = ConsumerOptions(
-            tag: tag,
-            noLocal: noLocal,
-            noAck: noAck,
-            exclusive: exclusive,
-            arguments: arguments
-        )
-        return try await consume(
-            options: options,
-            maxConcurrency: maxConcurrency,
-            onCancel: onCancel,
-            onError: onError,
-            callback: callback
-        )
-    }
-
-    /// Starts a consumer that calls back for each message.
-    ///
-    /// It goes on until it is cancelled, whether or not the result is kept. An error that the callback throws is logged.
+    /// It goes on until it is cancelled, whether or not the result is kept. The callback settles its message; when it
+    /// throws, that is logged, and a message that it has not settled becomes what `onFailure` says.
     ///
     /// - Parameters:
     ///   - options: How the queue is consumed.
     ///   - maxConcurrency: How many calls may run at a time, at least 1. Messages come in order only with 1, which is the
     ///     default. The channel's prefetch limits it too.
+    ///   - policy: What becomes of a message whose callback throws and has not settled it; by default it is delivered
+    ///     again once, then dead-lettered.
     ///   - onCancel: Called after the last callback has returned, when the consumer was cancelled, by either side.
     ///   - onError: Called after the last callback has returned with the error, when channel or connection have gone.
     ///   - callback: Called for each message.
     /// - Returns: The consumer, with which it can be cancelled.
-    /// - Throws: What ``consume(options:)`` throws.
+    /// - Throws: What ``consume(_:)`` throws.
     @discardableResult
     public func consume(
-        options: ConsumerOptions,
+        _ options: ConsumerOptions = ConsumerOptions(),
         maxConcurrency: Int = 1,
+        onFailure policy: FailurePolicy = .requeueOnce,
         onCancel: (@Sendable () -> Void)? = nil,
         onError: (@Sendable (AMQPError) -> Void)? = nil,
         callback: @escaping Consumer.Callback
     ) async throws -> Consumer {
-        guard maxConcurrency > 0 else {
-            throw AMQPError(.invalidArgument, "maxConcurrency is \(maxConcurrency), where at least one call must run")
-        }
-        let plan = CallbackPlan(maxConcurrency: maxConcurrency, onCancel: onCancel, onError: onError)
+        try Self.checkConcurrency(maxConcurrency)
+        let plan = CallbackPlan(
+            maxConcurrency: maxConcurrency,
+            onFailure: { $0.settleAfter($1, policy) },
+            onCancel: onCancel,
+            onError: onError
+        )
         let consumer = try await startConsumer(options, callback: callback, plan)
         Task { await consumer.callBack(plan) }
         return consumer
+    }
+
+    static func checkConcurrency(_ count: Int) throws(AMQPError) {
+        guard count < 1 else { return }
+        throw AMQPError(.invalidArgument, "maxConcurrency is \(count), where at least one call must run")
     }
 
     /// Starts a consumer of requests: whatever their headers say, no stream has any.
@@ -170,6 +114,7 @@ extension Queue {
                 isStream: type.map { $0 == .stream } ?? isStream,
                 question: type == nil && mayBeStream ? streamQuestion(on: version) : nil,
                 queueType: type,
+                hasDeadLetterExchange: arguments.deadLetterExchange != nil,
                 version: version
             ),
             buffer: DeliveryBuffer(gauge: session.link.gauge, isLimited: isLimited),

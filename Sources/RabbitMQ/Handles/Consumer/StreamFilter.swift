@@ -5,7 +5,7 @@
 ///
 /// ```swift
 /// let filter = StreamFilter("eu", "us")
-/// for try await message in try await stream.consume(options: ConsumerOptions(streamFilter: filter)) {
+/// for try await message in try await stream.consume(ConsumerOptions(streamFilter: filter)) {
 ///     if filter.matches(message) { try await handle(message) }
 ///     try message.ack()
 /// }

@@ -2,6 +2,7 @@
 public struct UndecodablePolicy: Sendable {
     enum Kind: Sendable {
         case fail
+        case deadLetterOrFail
         case settle(Disposition)
         case handle(@Sendable (IncomingMessage, AMQPError) async throws -> Void)
     }
@@ -11,6 +12,11 @@ public struct UndecodablePolicy: Sendable {
     /// The loop ends with the error, and the message goes back to its queue. Nothing is lost, but whoever begins again
     /// meets the same message again.
     public static let fail = UndecodablePolicy(kind: .fail)
+
+    /// ``deadLetter`` where the queue was declared, through the handle that consumes it, with a
+    /// ``QueueArguments/deadLetterExchange``; else ``fail``, so that nothing is dropped. A dead-letter exchange that a
+    /// policy of the broker's gives isn't known here: say ``deadLetter`` then.
+    public static let deadLetterOrFail = UndecodablePolicy(kind: .deadLetterOrFail)
 
     /// It is logged and goes to the queue's dead-letter exchange, or is dropped if there is none; the loop goes on.
     public static let deadLetter = UndecodablePolicy(kind: .settle(.deadLetter))

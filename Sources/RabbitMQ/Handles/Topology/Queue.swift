@@ -17,11 +17,15 @@ public final class Queue: Sendable {
     /// How many consumers it had when it was declared.
     public let consumerCount: Int
 
+    /// Where one publishes to it.
+    let defaultExchange: Exchange
+
     private let isDeleted = Atomic<Bool>(false)
 
     init(channel: Channel, _ declared: Topology.Queue, messageCount: Int = 0, consumerCount: Int = 0) {
         self.channel = channel
         self.declared = declared
+        defaultExchange = channel.defaultExchange
         self.messageCount = messageCount
         self.consumerCount = consumerCount
     }
@@ -43,7 +47,7 @@ public final class Queue: Sendable {
 
     /// Asks for one message.
     ///
-    /// To get many, ``consume(tag:noLocal:noAck:exclusive:arguments:)`` is much cheaper. AMQP 0-9-1, section 1.8.3.10.
+    /// To get many, ``consume(_:)`` is much cheaper. AMQP 0-9-1, section 1.8.3.10.
     ///
     /// - Parameter noAck: Whether the message needs no acknowledgement, and is lost if this task is cancelled meanwhile.
     /// - Returns: The message, or nil if the queue is empty.
@@ -58,10 +62,11 @@ public final class Queue: Sendable {
             consumerTag: nil,
             noAck: noAck,
             queueType: type,
+            hasDeadLetterExchange: arguments.deadLetterExchange != nil,
             version: ServerVersion(channel.connection.serverProperties)
         )
         switch try await channel.session.call(.basicGet(queue: name, noAck: noAck), source: source) {
-        case .message(let message, _):
+        case .message(let message):
             if !noAck { channel.session.unsettled.begin(queue: name, session: channel.session) }
             return message
         case .method: return nil
@@ -83,32 +88,7 @@ public final class Queue: Sendable {
         return Int(count)
     }
 
-    /// Deletes the queue. Every later use of it throws ``AMQPError/Code/deleted``.
-    ///
-    /// - Parameters:
-    ///   - ifUnused: Whether to do so only if it has no consumers.
-    ///   - ifEmpty: Whether to do so only if no messages are ready in it.
-    ///   - noWait: Whether not to wait for the broker. An error then closes the channel later.
-    /// - Returns: How many messages were in it; 0 with `noWait`.
-    /// - Throws: ``AMQPError/Code/preconditionFailed`` if it is in use or not empty, which closes the channel;
-    ///   ``AMQPError/Code/invalidArgument`` before anything is sent for a quorum queue or a stream with either condition,
-    ///   which RabbitMQ has not for them; other ``AMQPError``s; `CancellationError`.
-    @discardableResult
-    public func delete(ifUnused: Bool = true, ifEmpty: Bool = true, noWait: Bool = false) async throws -> Int {
-        try requireNotDeleted()
-        try StreamRules.checkDelete(type: type, queue: name, ifUnused: ifUnused, ifEmpty: ifEmpty)
-        let reply = try await channel.request(
-            .queueDelete(name: name, ifUnused: ifUnused, ifEmpty: ifEmpty, noWait: noWait),
-            noWait: noWait
-        )
-        isDeleted.store(true, ordering: .relaxed)
-        channel.connection.topology.removeQueue(name)
-        switch reply {
-        case .queueDeleteOk(let count): return Int(count)
-        case nil: return 0
-        default: throw ChannelSession.wrongAnswer
-        }
-    }
+    func markDeleted() { isDeleted.store(true, ordering: .relaxed) }
 
     func requireNotDeleted() throws(AMQPError) {
         if isDeleted.load(ordering: .relaxed) { throw AMQPError(.deleted, "the queue \(name) was deleted") }

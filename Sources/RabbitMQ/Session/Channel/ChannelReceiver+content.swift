@@ -158,10 +158,10 @@ extension ChannelReceiver {
             redelivered: get.redelivered,
             exchangeName: get.exchange,
             routingKey: get.routingKey,
-            source: source
+            source: source.with(messagesLeft: Int(get.messageCount))
         )
         defer { continueRetiring() }
-        guard !call.reply.succeed(.message(incoming, messageCount: get.messageCount)) else { return }
+        guard !call.reply.succeed(.message(incoming)) else { return }
         // Whoever asked is gone. Without acknowledgement the message is gone with it.
         if !source.noAck { session.requeue([get.deliveryTag]) }
     }

@@ -3,8 +3,8 @@ internal import DequeModule
 /// What a call on a channel is answered with.
 enum Reply: Sendable {
     case method(ServerMethod)
-    /// A message that was asked for, and how many are left in its queue.
-    case message(IncomingMessage, messageCount: UInt32)
+    /// A message that was asked for.
+    case message(IncomingMessage)
 }
 
 /// A call that waits for its answer.

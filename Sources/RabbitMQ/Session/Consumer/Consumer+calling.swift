@@ -3,6 +3,8 @@ internal import Logging
 /// How a consumer calls back.
 struct CallbackPlan: Sendable {
     var maxConcurrency = 1
+    /// Settles a message whose callback threw, unless that has settled it.
+    var onFailure: @Sendable (IncomingMessage, any Error) -> Void = { _, _ in }
     var onCancel: (@Sendable () -> Void)?
     var onError: (@Sendable (AMQPError) -> Void)?
 }
@@ -11,8 +13,9 @@ extension Consumer {
     /// Calls the callback for each message until the end, and when all calls have returned, the handler for that end.
     func callBack(_ plan: CallbackPlan) async {
         guard let callback else { return }
+        defer { callbacksReturned.set(()) }
         do {
-            try await forEachMessage(limit: plan.maxConcurrency) { await self.call(callback, $0) }
+            try await forEachMessage(limit: plan.maxConcurrency) { await self.call(callback, $0, plan) }
             plan.onCancel?()
         } catch AMQPError.Code.consumerCancelled {
             plan.onCancel?()
@@ -29,34 +32,45 @@ extension Consumer {
     }
 
     /// Runs `body` for each message, at most `limit` at a time, until the end; returns or throws when all have returned.
+    /// The first that throws is that end: the others are cancelled.
     ///
     /// A message is taken only when its call can begin. With a limit of 1 they run one after the other.
-    func forEachMessage(limit: Int, _ body: @escaping @Sendable (IncomingMessage) async -> Void) async throws {
+    func forEachMessage(
+        limit: Int,
+        _ body: @escaping @Sendable (IncomingMessage) async throws -> Void
+    ) async throws {
         let cursor = DeliveryCursor(self)
         guard limit > 1 else {
-            while let message = try await cursor.next() { await body(message) }
+            while let message = try await cursor.next() { try await body(message) }
             return
         }
-        let end = await withTaskGroup(of: Void.self) { group -> (any Error)? in
+        try await withThrowingTaskGroup(of: Void.self) { group in
             var running = 0
+            var end: (any Error)?
             do {
                 while true {
                     if running == limit {
-                        await group.next()
+                        try await group.next()
                         running -= 1
                     }
-                    guard let message = try await cursor.next() else { return nil }
-                    group.addTask { await body(message) }
+                    guard let message = try await cursor.next() else { break }
+                    group.addTask { try await body(message) }
                     running += 1
                 }
             } catch {
-                return error
+                end = error
             }
+            // Those that run end in their own time; only one that throws ends the others.
+            while let result = await group.nextResult() {
+                guard case .failure(let error) = result, end == nil else { continue }
+                end = error
+                group.cancelAll()
+            }
+            if let end { throw end }
         }
-        if let end { throw end }
     }
 
-    private func call(_ callback: Callback, _ message: IncomingMessage) async {
+    private func call(_ callback: Callback, _ message: IncomingMessage, _ plan: CallbackPlan) async {
         // Between taking the message and this it may have been cancelled.
         if buffer.isCutOff {
             giveBack([message])
@@ -70,6 +84,7 @@ extension Consumer {
                 "a consumer's callback threw",
                 metadata: ["consumer-tag": "\(tag.printable())", "error": "\(String(describing: error).printable())"]
             )
+            plan.onFailure(message, error)
         }
     }
 }

@@ -2,10 +2,11 @@ internal import Synchronization
 
 /// A subscription to a queue: messages come as the broker has them.
 ///
-/// Made by ``Queue/consume(options:maxConcurrency:onCancel:onError:callback:)``, which calls back, or as the source of
+/// Made by ``Queue/consume(_:maxConcurrency:onFailure:onCancel:onError:callback:)``, which calls back, or as the source of
 /// ``Deliveries``, over which one iterates.
 public final class Consumer: Sendable {
-    /// What is called for each message. An error that it throws is logged, and the next message comes.
+    /// What is called for each message. An error that it throws is logged and settles the message, if that is not settled,
+    /// as its consumer's ``FailurePolicy`` says; the next message comes.
     public typealias Callback = @Sendable (IncomingMessage) async throws -> Void
 
     private struct State {
@@ -22,7 +23,9 @@ public final class Consumer: Sendable {
     let source: DeliverySource
     let buffer: DeliveryBuffer
     private let state = Mutex(State())
-    private let ended = Broadcast<Void>()
+    private let ended = Broadcast<AMQPError?>()
+    /// Set once no callback runs any more, nor will.
+    let callbacksReturned = Broadcast<Void>()
 
     init(
         tag: String,
@@ -50,6 +53,18 @@ public final class Consumer: Sendable {
     /// Whether it was told the broker, or is about to be, that it ends.
     var isCancelling: Bool { state.withLock { $0.isCancelling } }
 
+    /// Waits until no more messages come, and with a callback until the last call has returned.
+    ///
+    /// - Returns: Why none come any more: ``AMQPError/Code/consumerCancelled`` if the broker cancelled it, or the reason
+    ///   why channel or connection have gone; nil if it was cancelled with ``cancel()``, or by leaving the loop.
+    /// - Throws: `CancellationError`, which leaves the consumer as it is.
+    @discardableResult
+    public func waitUntilEnded() async throws -> AMQPError? {
+        let reason = try await ended.wait()
+        if callback != nil { try await callbacksReturned.wait() }
+        return reason
+    }
+
     /// Cancels the consumer and waits until the broker has done so.
     ///
     /// No callback begins after that. Messages that had come but were not seen yet go back to their queue; those of a
@@ -61,7 +76,7 @@ public final class Consumer: Sendable {
     public func cancel() async throws {
         guard beginCancelling() else {
             // Whoever else cancels it is not done yet, perhaps.
-            try await ended.wait()
+            _ = try await ended.wait()
             return
         }
         defer { end(nil) }
@@ -126,6 +141,6 @@ public final class Consumer: Sendable {
         // only messages that need no settling are worth seeing.
         let cuts = error == nil ? cutsOnCancel : !source.noAck && !isServerCancel
         giveBack(buffer.end(error, cuts: cuts))
-        ended.set(())
+        ended.set(error)
     }
 }

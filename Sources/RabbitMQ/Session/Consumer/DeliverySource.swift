@@ -12,6 +12,10 @@ final class DeliverySource: Sendable {
     /// The queue's type, nil if it isn't known; and the broker's version, nil if it is none of RabbitMQ's.
     let queueType: QueueType?
     let version: ServerVersion?
+    /// Whether the queue was declared with a dead-letter exchange. A policy may give it one that isn't known here.
+    let hasDeadLetterExchange: Bool
+    /// How many messages were ready in the queue behind one that was asked for.
+    let messagesLeft: Int?
 
     var session: ChannelSession { lease.session }
 
@@ -27,7 +31,9 @@ final class DeliverySource: Sendable {
         isStream: Bool = false,
         question: StreamQuestion? = nil,
         queueType: QueueType? = nil,
-        version: ServerVersion? = nil
+        hasDeadLetterExchange: Bool = false,
+        version: ServerVersion? = nil,
+        messagesLeft: Int? = nil
     ) {
         self.lease = lease
         self.queue = queue
@@ -37,6 +43,24 @@ final class DeliverySource: Sendable {
         self.question = question
         self.queueType = queueType
         self.version = version
+        self.hasDeadLetterExchange = hasDeadLetterExchange
+        self.messagesLeft = messagesLeft
+    }
+
+    /// The same, with what came with the message that was asked for.
+    func with(messagesLeft: Int) -> DeliverySource {
+        DeliverySource(
+            lease: lease,
+            queue: queue,
+            consumerTag: consumerTag,
+            noAck: noAck,
+            isStream: isKnownStream,
+            question: question,
+            queueType: queueType,
+            hasDeadLetterExchange: hasDeadLetterExchange,
+            version: version,
+            messagesLeft: messagesLeft
+        )
     }
 }
 

@@ -25,6 +25,10 @@ public struct IncomingMessage: Sendable {
     /// The tag of the consumer it was delivered to; nil if it was asked for with ``Queue/get(noAck:)``.
     public var consumerTag: String? { source.consumerTag }
 
+    /// How many messages were ready in the queue behind one that was asked for with ``Queue/get(noAck:)``; nil for one that
+    /// a consumer got.
+    public var messagesLeft: Int? { source.messagesLeft }
+
     /// The content, as it came over the wire.
     public var body: [UInt8] { message.body }
 

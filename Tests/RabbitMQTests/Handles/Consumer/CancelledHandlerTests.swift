@@ -16,7 +16,7 @@ struct CancelledHandlerTests {
             var iterator = deliveries.makeAsyncIterator()
             let message = try #require(try await iterator.next())
             let task = Task {
-                try await message.process(onError: .requeue) { _ in
+                try await message.process(onFailure: .requeue) { _ in
                     if !cancelled { throw Failure() }
                     try await Task.sleep(for: .seconds(60))
                 }

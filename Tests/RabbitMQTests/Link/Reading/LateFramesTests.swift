@@ -84,7 +84,7 @@ struct LateFramesTests {
     @Test func `a number whose consumers had tags of their own choice is not given again at once`() async throws {
         try await ScriptedPeer.withChannel { peer, connection, channel in
             let queue = try await peer.declareQueue(on: channel)
-            async let consuming = queue.consume(tag: "worker")
+            async let consuming = queue.consume(ConsumerOptions(tag: "worker"))
             try await peer.startConsumer()
             let deliveries = try await consuming
             try await close(peer)

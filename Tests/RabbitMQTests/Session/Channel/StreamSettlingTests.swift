@@ -57,7 +57,7 @@ struct StreamSettlingTests {
         try await withMessages([42, 43, 44, 45, 46]) { peer, _, messages in
             try messages[0].settle(.requeue)
             await #expect(throws: Failure.self) {
-                try await messages[1].process(onError: .deadLetter) { _ in throw Failure() }
+                try await messages[1].process(onFailure: .deadLetter) { _ in throw Failure() }
             }
             try messages[2].reject()
             try await peer.expect(.basicReject)
@@ -184,7 +184,7 @@ struct StreamSettlingTests {
             try await peer.send(.basicQosOk)
             try await limited
             let queue = try channel.queue("s")
-            async let consuming = queue.consume(options: ConsumerOptions(streamOffset: .first))
+            async let consuming = queue.consume(ConsumerOptions(streamOffset: .first))
             let tag = try await peer.startConsumer()
             let deliveries = try await consuming
             async let cancelling: Void = deliveries.consumer.cancel()

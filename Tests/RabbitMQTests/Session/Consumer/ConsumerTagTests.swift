@@ -9,16 +9,16 @@ struct ConsumerTagTests {
     @Test func `one that the channel uses already is refused, and nothing is sent`() async throws {
         try await ScriptedPeer.withChannel { peer, connection, channel in
             let queue = try await peer.declareQueue(on: channel)
-            async let consuming = queue.consume(tag: "a")
+            async let consuming = queue.consume(ConsumerOptions(tag: "a"))
             try await peer.startConsumer()
             let first = try await consuming
-            let error = try await thrownError { try await queue.consume(tag: "a") }
+            let error = try await thrownError { try await queue.consume(ConsumerOptions(tag: "a")) }
             #expect(error.code == .invalidArgument)
             #expect(peer.pendingFrames == [])
             // Once it is cancelled the tag is free, before the broker has answered.
             let cancelling = Task { try await first.consumer.cancel() }
             try await peer.expect(.basicCancel)
-            async let again = queue.consume(tag: "a")
+            async let again = queue.consume(ConsumerOptions(tag: "a"))
             #expect(try await peer.expectConsume() == "a")
             try await peer.send(.basicCancelOk) { $0.shortString("a") }
             try await peer.send(.basicConsumeOk) { $0.shortString("a") }
@@ -33,7 +33,7 @@ struct ConsumerTagTests {
                 $0.octet(1)
             }
             try await eventually("it is cancelled") { second.consumer.cancelled }
-            async let third = queue.consume(tag: "a")
+            async let third = queue.consume(ConsumerOptions(tag: "a"))
             try await peer.startConsumer()
             _ = try await third
             #expect(connection.closeReason == nil)
@@ -46,7 +46,7 @@ struct ConsumerTagTests {
             var consumers = [try await peer.consume(queue)]
             let number = try #require(Int(consumers[0].consumer.tag.dropFirst("ctag-".count)))
             for next in 1...20 {
-                async let consuming = queue.consume(tag: "ctag-\(number + next)")
+                async let consuming = queue.consume(ConsumerOptions(tag: "ctag-\(number + next)"))
                 try await peer.startConsumer()
                 consumers.append(try await consuming)
             }

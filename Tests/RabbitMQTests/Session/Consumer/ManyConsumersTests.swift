@@ -74,7 +74,7 @@ struct ManyConsumersTests {
                 } + ["12345678a12345678", "12345678b12345678", "1234567a12345678", "1234567b12345678"]
             var consumers: [Deliveries] = []
             for tag in tags {
-                async let consuming = queue.consume(tag: tag, noAck: true)
+                async let consuming = queue.consume(ConsumerOptions(tag: tag, noAck: true))
                 try await peer.startConsumer()
                 consumers.append(try await consuming)
             }

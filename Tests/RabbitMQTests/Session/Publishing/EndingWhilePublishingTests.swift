@@ -1,3 +1,4 @@
+import Dispatch
 import Synchronization
 import Testing
 
@@ -5,22 +6,25 @@ import Testing
 
 @Suite("a channel that ends while something is published on it")
 struct EndingWhilePublishingTests {
-    /// Published at the very moment at which the channel is not open any more.
+    /// Published at the very moment at which the channel is not open any more, by a thread of its own: one of the tasks'
+    /// must not be held up.
     @Test func `tells the publisher why`() async throws {
         for _ in 0..<200 {
             let session = ChannelSession(link: Link(configuration: ConnectionConfiguration()), number: 1)
-            let publisher = Task.detached { () -> AMQPError? in
+            let (started, published) = (OneShot<Void>(), OneShot<AMQPError?>())
+            DispatchQueue.global().async {
+                started.succeed(())
                 while session.isOpen.load(ordering: .relaxed) {}
                 do throws(AMQPError) {
                     _ = try session.publishAtOnce(Message(body: []), exchange: "", routingKey: "k", mandatory: false)
-                    return nil
+                    published.succeed(nil)
                 } catch {
-                    return error
+                    published.succeed(error)
                 }
             }
-            await Task.yield()
+            try await started.value()
             session.finish(AMQPError(replyCode: 404, replyText: "gone", classID: 60, methodID: 40))
-            #expect(await publisher.value?.code == .notFound)
+            #expect(try await published.value()?.code == .notFound)
         }
     }
 }
