@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the compiler doesn't check: format, who may import C, excused concurrency, paths, the scripts' syntax.
+# What the compiler doesn't check: format, layers, who may import C, excused concurrency, paths, the scripts' syntax.
 set -euo pipefail
 
 usage() {
@@ -8,7 +8,8 @@ usage: scripts/lint.sh
 
 Checks, and lists on its output what is wrong (exit 1 if anything is):
   - swift-format, in lint mode, over Package.swift, Sources and Tests
-  - only Sources/RabbitMQ/Link imports CRabbitMQ
+  - the folders of Sources/RabbitMQ mention each other, and import CRabbitMQ, only as they may (scripts/layers.sh)
+  - nothing else imports CRabbitMQ
   - every @unchecked Sendable in Sources has a comment, on its line or the line before, that says why it holds
   - no path of somebody's home in Sources, Tests and scripts
   - the scripts parse
@@ -54,11 +55,15 @@ if ! swift format lint --strict --parallel "${sources[@]}"; then
     failures=$((failures + 1))
 fi
 
+if ! layers=$(scripts/layers.sh); then
+    report "mentions that Sources/RabbitMQ/RabbitMQ.docc/Architecture.md doesn't allow:" "${layers:-scripts/layers.sh failed}"
+fi
+
 # Any form: attributes, an access level, one declaration of the module.
-report "only Sources/RabbitMQ/Link may import CRabbitMQ:" "$(
+report "only the layers of Sources/RabbitMQ may import CRabbitMQ:" "$(
     printf '%s\0' "${sources[@]}" |
         xargs -0 grep -nHE '^[^/"]*\bimport[[:space:]]+([a-z]+[[:space:]]+)?CRabbitMQ\b' |
-        grep -v '^Sources/RabbitMQ/Link/' || true
+        grep -v '^Sources/RabbitMQ/' || true
 )"
 
 report "@unchecked Sendable without a comment that says why it holds:" "$(
