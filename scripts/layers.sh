@@ -187,8 +187,12 @@ function declarations(f,    i, w, depth, paths, isBody, kind, path, pathKind, na
                 for (j = i + 1; word[j] != "(" && j < i + 12; j++) continue
                 name = paths[depth] "(" word[j + 1]
             }
-            if (isPrivate(i) || kind[depth] == "private extension") isLocal[f, name] = 1
-            else if (depth && kind[depth] == "") isMember[layer[f], name] = 1
+            if (isPrivate(i) || kind[depth] == "private extension") {
+                isLocal[f, name] = 1
+                continue
+            }
+            own[paths[depth], name] = own[paths[depth], name] " " layer[f]
+            if (depth && kind[depth] == "") isMember[layer[f], name] = 1
             else if (name ~ /^[A-Za-z]/) addMember(f, name, depth ? paths[depth] : "-")
         } else if (w == "case") {
             for (j = i + 1; j <= lastWord[f] && lineOf[j] == lineOf[i]; j++) isMember[layer[f], word[j]] = 1
@@ -230,6 +234,9 @@ function mentions(f,    i, w, name, before) {
         } else if (before == "(" && word[i + 1] == ":" && word[i - 2] ~ /^([A-Z].*|\]|init)$/) {
             name = initialized(i - 2) "(" w
             if ((name in places) && !hasOther(layer[f], name)) mention(f, i, name ":)", places[name])
+        } else if ((before != "." || word[i - 2] == "self") && scope[i] != "" && ((scope[i], w) in own)) {
+            # A member of the type that it stands in.
+            if (!((f, w) in isLocal) && !may(layer[f], own[scope[i], w])) mention(f, i, w, own[scope[i], w])
         } else if ((w in places) && (before == "." || word[i + 1] == "(") && before !~ /^(func|var|let|case)$/) {
             if (!((f, w) in isLocal) && !hasOther(layer[f], w) && canHave(layer[f], w)) mention(f, i, w, places[w])
         }
