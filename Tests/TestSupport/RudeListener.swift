@@ -1,6 +1,4 @@
-internal import Dispatch
 internal import Glibc
-internal import RabbitMQ
 internal import Synchronization
 
 /// A TCP listener on loopback that speaks no protocol.
@@ -44,8 +42,7 @@ public final class RudeListener: Sendable {
     private let isStopped = Mutex(false)
     private let manner: Manner
     private let listener: Int32
-    private let queue = DispatchQueue(label: "test.rude-listener")
-    private let watch = Mutex<SocketWatch?>(nil)
+    private let thread: PollThread
 
     /// Listens, lends the listener to `body`, and ends.
     public static func run<R>(_ manner: Manner, _ body: (RudeListener) async throws -> R) async throws -> R {
@@ -56,17 +53,13 @@ public final class RudeListener: Sendable {
 
     /// Ends it; the connections that it has go on until their clients leave.
     public func stop() {
-        let watch = watch.withLock { watch in
-            defer { watch = nil }
-            return watch
-        }
-        watch?.cancel()
         let isFirst = isStopped.withLock { isStopped in
             defer { isStopped = true }
             return !isStopped
         }
-        // Behind whatever is being accepted.
-        if isFirst { queue.async { [listener] in close(listener) } }
+        guard isFirst else { return }
+        thread.close(listener)
+        thread.finish()
     }
 
     /// Listens, until it is told to stop.
@@ -90,48 +83,30 @@ public final class RudeListener: Sendable {
         }
         self.listener = listener
         port = Int(UInt16(bigEndian: address.sin_port))
-        // What is bound and does not listen has hung up, says epoll.
-        guard !manner.refuses else { return }
         do {
-            let watch = try SocketPoller.shared.watch(listener) { [weak self] _, _ in
-                guard let self else { return }
-                queue.async { self.accept() }
-            }
-            self.watch.withLock { $0 = watch }
-            watch.arm(.readable)
+            thread = try PollThread()
         } catch {
-            stop()
+            close(listener)
             throw error
         }
+        // What is bound and does not listen has hung up, says poll.
+        if !manner.refuses { thread.watch(listener) { [weak self] in self?.accept() } }
     }
 
     deinit { stop() }
 
     private func accept() {
-        guard let watch = watch.withLock({ $0 }) else { return }
         let connection = Glibc.accept(listener, nil, nil)
-        watch.arm(.readable)
         guard connection >= 0 else { return }
         _ = fcntl(connection, F_SETFL, O_NONBLOCK)
         _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
-        let guest = Guest(descriptor: connection)
-        guard
-            let own = try? SocketPoller.shared.watch(
-                connection,
-                handler: { [self] _, _ in queue.async { self.hear(guest) } }
-            )
-        else {
-            close(connection)
-            return
-        }
-        guest.watch.withLock { $0 = own }
+        let guest = Guest(descriptor: connection, thread: thread)
         accepted.withLock { $0 += 1 }
-        own.arm(.readable)
+        thread.watch(connection) { [self] in hear(guest) }
     }
 
     /// Takes what a client has sent.
     private func hear(_ guest: Guest) {
-        guard let watch = guest.watch.withLock({ $0 }) else { return }
         var bytes = [UInt8](repeating: 0, count: 4096)
         let count = recv(guest.descriptor, &bytes, bytes.count, 0)
         guard count > 0 else {
@@ -139,7 +114,6 @@ public final class RudeListener: Sendable {
             return guest.leave()
         }
         hasHeardSomething.withLock { $0 = true }
-        watch.arm(.readable)
         switch manner {
         case .silent, .refuses: return
         case .closes: guest.leave()
@@ -152,27 +126,24 @@ public final class RudeListener: Sendable {
     }
 }
 
-/// A connection that a rude listener has accepted.
-private final class Guest: Sendable {
+/// A connection that a rude listener has accepted, on the listener's thread.
+private struct Guest: Sendable {
     let descriptor: Int32
-    let watch = Mutex<SocketWatch?>(nil)
+    let thread: PollThread
     let answered = Collected<Int>()
 
-    init(descriptor: Int32) { self.descriptor = descriptor }
+    init(descriptor: Int32, thread: PollThread) {
+        self.descriptor = descriptor
+        self.thread = thread
+    }
 
     func send(_ bytes: [UInt8]) { _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
 
     func leave(abruptly: Bool = false) {
-        let watch = watch.withLock { watch in
-            defer { watch = nil }
-            return watch
-        }
-        guard let watch else { return }
-        watch.cancel()
         if abruptly {
             var atOnce = linger(l_onoff: 1, l_linger: 0)
             setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &atOnce, socklen_t(MemoryLayout<linger>.size))
         }
-        close(descriptor)
+        thread.close(descriptor)
     }
 }

@@ -1,12 +1,10 @@
-internal import Dispatch
 internal import Glibc
-internal import RabbitMQ
 internal import Synchronization
 
 /// The broker's end of a connection, played step by step by a test over a socketpair: for what a real broker won't do on
 /// command.
 ///
-/// It reads on a queue of its own, so that nothing blocks a test's executor, and every wait has a deadline.
+/// It reads on a thread of its own, so that nothing blocks a test's executor, and every wait has a deadline.
 public final class ScriptedPeer: Sendable {
     /// The other end, for `ConnectionConfiguration.connectedSocket`.
     public let clientSocket: Int32
@@ -20,7 +18,6 @@ public final class ScriptedPeer: Sendable {
         var isAwaitingHeader = true
         var isEnded = false
         var isReading = true
-        var watch: SocketWatch?
         /// Counts what has come, so that nobody sleeps through it.
         var changes = 0
         var sendsSingleBytes = false
@@ -34,7 +31,7 @@ public final class ScriptedPeer: Sendable {
     }
 
     private let descriptor: Int32
-    private let queue = DispatchQueue(label: "scripted-peer")
+    private let thread: PollThread
     private let state = Mutex(State())
 
     /// - Parameters:
@@ -56,48 +53,39 @@ public final class ScriptedPeer: Sendable {
         clientSocket = pair[0]
         descriptor = pair[1]
         do {
-            let watch = try SocketPoller.shared.watch(pair[1]) { [weak self] _, _ in
-                guard let self else { return }
-                queue.async { self.readable() }
-            }
-            state.withLock { $0.watch = watch }
-            watch.arm(.readable)
+            thread = try PollThread()
         } catch {
-            close(pair[0])
+            for end in pair { close(end) }
             throw error
         }
+        watch()
     }
 
     deinit {
         hangUp()
-        close(descriptor)
+        thread.close(descriptor)
+        thread.finish()
     }
 
     // MARK: Reading
 
-    private func readable() {
-        var chunk = [UInt8](repeating: 0, count: 64 * 1024)
-        while state.withLock({ $0.isReading }) {
-            let count = recv(descriptor, &chunk, chunk.count, 0)
-            if count > 0 {
-                received(chunk[..<count])
-                continue
-            }
-            if count < 0, errno == EINTR { continue }
-            if count < 0, errno == EAGAIN {
-                state.withLock { $0.watch }?.arm(.readable)
-                return
-            }
-            end()
-            return
-        }
-    }
+    private func watch() { thread.watch(descriptor) { [weak self] in self?.readable() } }
 
-    private func received(_ bytes: ArraySlice<UInt8>) {
+    private func readable() {
+        var isOver = false
         wake { state in
-            state.bytes += bytes
+            // Under the lock, so that nothing is read any more once reading is paused.
+            guard state.isReading else { return }
+            var (count, code) = (0, Int32(0))
+            state.bytes += [UInt8](unsafeUninitializedCapacity: 64 * 1024) { room, filled in
+                count = recv(descriptor, room.baseAddress, room.count, 0)
+                code = errno
+                filled = max(0, count)
+            }
             Self.cutFrames(&state)
+            isOver = count == 0 || count < 0 && code != EINTR && code != EAGAIN
         }
+        if isOver { end() }
     }
 
     private static func cutFrames(_ state: inout State) {
@@ -135,14 +123,15 @@ public final class ScriptedPeer: Sendable {
     /// Stops reading: what the client writes fills its buffer.
     public func pauseReading() {
         state.withLock { $0.isReading = false }
+        thread.ignore(descriptor)
     }
 
     public func resumeReading() {
-        let watch = state.withLock { state in
+        let isEnded = state.withLock { state in
             state.isReading = true
-            return state.watch
+            return state.isEnded
         }
-        watch?.arm(.readable)
+        if !isEnded { watch() }
     }
 
     // MARK: Waiting
@@ -201,13 +190,16 @@ public final class ScriptedPeer: Sendable {
             state.nextID += 1
             return state.nextID
         }
-        let wait = (deadline - ContinuousClock.now).components
-        let seconds = Double(wait.seconds) + Double(wait.attoseconds) * 1e-18
-        queue.asyncAfter(deadline: .now() + max(0, seconds)) { [weak self] in self?.resume(id) }
+        let clock = Task {
+            try await Task.sleep(until: deadline, clock: .continuous)
+            resume(id)
+        }
+        defer { clock.cancel() }
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let waits = state.withLock { state in
-                    guard state.changes == changes, !Task.isCancelled else { return false }
+                    let isEarly = ContinuousClock.now < deadline
+                    guard state.changes == changes, isEarly, !Task.isCancelled else { return false }
                     state.waiters[id] = continuation
                     return true
                 }
@@ -289,11 +281,7 @@ public final class ScriptedPeer: Sendable {
     }
 
     private func end() {
-        let watch = state.withLock { state in
-            defer { state.watch = nil }
-            return state.watch
-        }
-        watch?.cancel()
+        thread.ignore(descriptor)
         wake { $0.isEnded = true }
     }
 }

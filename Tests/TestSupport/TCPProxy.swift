@@ -246,6 +246,11 @@ extension TCPProxy {
         try SocketAddress(host: TestBroker.host, port: port).connectedSocket()
     }
 
+    /// A socket that is connected to a port of this machine. Whoever calls has to close it.
+    public static func connectedSocket(toLoopback port: Int) throws -> CInt {
+        try SocketAddress(host: "127.0.0.1", port: port).connectedSocket()
+    }
+
     /// How many bytes lie in a socket that nobody has read.
     public static func unreadBytes(of descriptor: CInt) throws -> Int {
         var count: CInt = 0

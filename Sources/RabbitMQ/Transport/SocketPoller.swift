@@ -7,19 +7,19 @@ internal import Synchronization
 /// It stands in for Dispatch's sources. On Linux these take a hang-up on the wrong thread, and when one connection is reset
 /// while another begins or ends, the process crashes
 /// (https://github.com/swiftlang/swift-corelibs-libdispatch/issues/949).
-package final class SocketPoller: Sendable {
-    package struct Events: OptionSet, Sendable {
-        package let rawValue: UInt8
-        package init(rawValue: UInt8) { self.rawValue = rawValue }
+final class SocketPoller: Sendable {
+    struct Events: OptionSet, Sendable {
+        let rawValue: UInt8
+        init(rawValue: UInt8) { self.rawValue = rawValue }
 
-        package static let readable = Events(rawValue: 1)
-        package static let writable = Events(rawValue: 2)
+        static let readable = Events(rawValue: 1)
+        static let writable = Events(rawValue: 2)
         /// The peer has hung up. Asked for where nothing is to be read.
-        package static let hungUp = Events(rawValue: 4)
+        static let hungUp = Events(rawValue: 4)
     }
 
     /// Is told what a socket is ready for, and whether it is the only one just now.
-    package typealias Handler = @Sendable (_ events: Events, _ isAlone: Bool) -> Void
+    typealias Handler = @Sendable (_ events: Events, _ isAlone: Bool) -> Void
 
     private struct State {
         var epoll: CInt?
@@ -27,7 +27,7 @@ package final class SocketPoller: Sendable {
         var lastID: UInt64 = 0
     }
 
-    package static let shared = SocketPoller()
+    static let shared = SocketPoller()
 
     private let state = Mutex(State())
 
@@ -40,7 +40,7 @@ package final class SocketPoller: Sendable {
     ///   the watch is armed. A peer that hung up makes the socket both readable and writable; that is told even before the watch is
     ///   armed. A call that was under way may still come when the watch was cancelled.
     /// - Throws: `connectionFailed` if the system has no thread or descriptor left, or the descriptor can't be watched.
-    package func watch(_ descriptor: CInt, handler: @escaping Handler) throws(AMQPError) -> SocketWatch {
+    func watch(_ descriptor: CInt, handler: @escaping Handler) throws(AMQPError) -> SocketWatch {
         try state.withLock { state throws(AMQPError) in
             let epoll: CInt
             if let running = state.epoll { epoll = running } else { epoll = try start() }
@@ -118,7 +118,7 @@ package final class SocketPoller: Sendable {
 }
 
 /// A socket that is being watched.
-package struct SocketWatch: Sendable {
+struct SocketWatch: Sendable {
     fileprivate let poller: SocketPoller
     fileprivate let epoll: CInt
     fileprivate let descriptor: CInt
@@ -128,12 +128,12 @@ package struct SocketWatch: Sendable {
     ///
     /// - Returns: Whether it will be: the application may have closed the poller's descriptor.
     @discardableResult
-    package func arm(_ events: SocketPoller.Events) -> Bool {
+    func arm(_ events: SocketPoller.Events) -> Bool {
         shim_epoll_control(epoll, EPOLL_CTL_MOD, descriptor, events.epoll | EPOLLONESHOT.rawValue, id) == 0
     }
 
     /// Ends it. The descriptor may be closed, and its number used again, at once.
-    package func cancel() {
+    func cancel() {
         _ = shim_epoll_control(epoll, EPOLL_CTL_DEL, descriptor, 0, id)
         poller.forget(id)
     }

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Synchronization
 import TestSupport
@@ -82,14 +83,14 @@ private final class FloodingListener: Sendable {
         }
         self.listener = listener
         port = Int(UInt16(bigEndian: address.sin_port))
-        try LibraryThread.start("test.accepts") { [self] in accept() }
+        Thread.detachNewThread { [self] in accept() }
     }
 
     private func accept() {
         while case let guest = Glibc.accept(listener, nil, nil), guest >= 0 {
             _ = fcntl(guest, F_SETFD, FD_CLOEXEC)
             guests.withLock { $0.append(guest) }
-            try? LibraryThread.start("test.floods") { [self] in
+            Thread.detachNewThread { [self] in
                 let record: [UInt8] = [0x16, 3, 3, 0x40, 0] + [UInt8](repeating: 0, count: 0x4000)
                 var sent = 0
                 while sent >= 0 {
