@@ -1,0 +1,141 @@
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("what is received into")
+struct ReceiveBufferTests {
+    private let buffer = ReceiveBuffer()
+    /// A part of the largest frame that is usual, all but its last byte.
+    private static let mostUnconsumed = 131_071
+
+    /// Receives so many bytes, each of which is the next number.
+    private func receive(_ count: Int, after number: inout Int) {
+        let room = buffer.room()
+        for index in 0..<min(count, room.count) { room[index] = UInt8(truncatingIfNeeded: number + index) }
+        buffer.received(min(count, room.count))
+        number += min(count, room.count)
+    }
+
+    private func isCounting(_ bytes: UnsafeRawBufferPointer, from number: Int) -> Bool {
+        bytes.indices.allSatisfy { bytes[$0] == UInt8(truncatingIfNeeded: number + $0) }
+    }
+
+    /// Receives and consumes, while somebody holds the chunk, until the buffer has turned to another.
+    private func turnOver() {
+        let held = buffer.chunk
+        let before = ObjectIdentifier(held)
+        while ObjectIdentifier(buffer.chunk) == before {
+            let count = buffer.room().count
+            guard ObjectIdentifier(buffer.chunk) == before else { break }
+            buffer.received(count)
+            // Without the last byte, it would begin anew where it is.
+            buffer.consume(buffer.bytes.count - 1)
+        }
+        withExtendedLifetime(held) {}
+    }
+
+    @Test func `a connection that gets little has little memory`() {
+        #expect(buffer.room().count == 16 * 1024)
+        #expect(buffer.chunk.capacity == 16 * 1024)
+        for _ in 0..<100 {
+            buffer.received(10_000)
+            buffer.consume(10_000)
+            #expect(buffer.room().count == 16 * 1024)
+        }
+    }
+
+    @Test func `the small chunk that it begins with goes when more comes`() {
+        weak var first: ReceiveChunk?
+        first = buffer.chunk
+        #expect(first != nil)
+        var number = 0
+        receive(16 * 1024, after: &number)
+        #expect(buffer.room().count == ReceiveBuffer.mostRead)
+        #expect(first == nil)
+        #expect(isCounting(buffer.bytes, from: 0))
+    }
+
+    @Test(arguments: [false, true])
+    func `there is always room for the rest of the largest frame`(holds: Bool) {
+        for consumed in stride(from: 0, to: 131_072, by: 10_007) {
+            let buffer = ReceiveBuffer()
+            var held: [ReceiveChunk] = []
+            for size in [consumed, Self.mostUnconsumed] {
+                while buffer.bytes.count < size {
+                    buffer.received(min(buffer.room().count, size - buffer.bytes.count))
+                    if holds { held.append(buffer.chunk) }
+                }
+                #expect(buffer.room().count >= 4096)
+                // All but the last byte, so that it can't begin anew.
+                if size == consumed { buffer.consume(max(0, consumed - 1)) }
+            }
+        }
+    }
+
+    @Test(arguments: 0..<4 as Range<UInt64>)
+    func `at random, what is received comes out in order, and stays as it is while somebody holds the chunk`(
+        seed: UInt64
+    ) {
+        var random = SplitMix(seed: seed)
+        var (received, consumed) = (0, 0)
+        var held: [(chunk: ReceiveChunk, start: Int, bytes: [UInt8])] = []
+        for _ in 0..<400 {
+            let room = buffer.room()
+            #expect((4096...ReceiveBuffer.mostRead).contains(room.count))
+            let most = min(room.count, Self.mostUnconsumed - (received - consumed))
+            // Mostly little, now and then as much as there is.
+            let isMuch = Int.random(in: 0..<4, using: &random) == 0
+            receive(isMuch ? most : Int.random(in: 0...min(most, 3000), using: &random), after: &received)
+            #expect(buffer.bytes.count == received - consumed)
+            switch Int.random(in: 0..<8, using: &random) {
+            case 0: held.append((buffer.chunk, buffer.start, Array(buffer.bytes)))
+            case 1: if !held.isEmpty { held.remove(at: Int.random(in: held.indices, using: &random)) }
+            default: break
+            }
+            #expect(buffer.bytes.first.map { $0 == UInt8(truncatingIfNeeded: consumed) } ?? true)
+            let left = received - consumed
+            let taken = Bool.random(using: &random) ? left : Int.random(in: 0...left, using: &random)
+            #expect(isCounting(UnsafeRawBufferPointer(rebasing: buffer.bytes.prefix(min(taken, 512))), from: consumed))
+            buffer.consume(taken)
+            consumed += taken
+        }
+        for (chunk, start, bytes) in held {
+            #expect(Array(UnsafeRawBufferPointer(start: chunk.base + start, count: bytes.count)) == bytes)
+        }
+    }
+
+    @Test func `a chunk that nobody holds any more is used again`() {
+        turnOver()
+        let first = ObjectIdentifier(buffer.chunk)
+        turnOver()
+        let second = ObjectIdentifier(buffer.chunk)
+        #expect(first != second)
+        turnOver()
+        #expect(ObjectIdentifier(buffer.chunk) == first)
+    }
+
+    @Test func `a chunk that is not held is not left`() {
+        turnOver()
+        let chunk = ObjectIdentifier(buffer.chunk)
+        for _ in 0..<100 {
+            buffer.received(buffer.room().count)
+            buffer.consume(buffer.bytes.count - 1)
+        }
+        #expect(ObjectIdentifier(buffer.chunk) == chunk)
+    }
+
+    @Test func `no more than four chunks are kept for use again, and none after a quiet time`() {
+        struct Reference { weak var chunk: ReceiveChunk? }
+        turnOver()
+        var held: [ReceiveChunk] = []
+        for _ in 0..<8 {
+            held.append(buffer.chunk)
+            turnOver()
+        }
+        let references = held.map { Reference(chunk: $0) }
+        held = []
+        #expect(references.filter { $0.chunk != nil }.count == 4)
+        buffer.trim()
+        #expect(references.allSatisfy { $0.chunk == nil })
+    }
+}
