@@ -105,6 +105,9 @@ public struct ConnectionConfiguration: Sendable {
     /// (``Channel/setQos(prefetchSize:prefetchCount:global:)``), and consume with acknowledgement.
     public var inboundHighWater: Int = 4 * 1024 * 1024
 
+    /// How long memory that a busy time has left is kept for the next.
+    var spareMemoryTime: Duration = .seconds(30)
+
     /// A name for the connection that RabbitMQ shows in its management tools and logs; none by default.
     public var connectionName: String?
 

@@ -152,5 +152,8 @@ extension Link {
         socket = nil
         // With the bodies that were not written.
         flight = OutboundBuffer()
+        isFlightEmpty = true
+        // Its handles may be kept for long.
+        giveBackMemory()
     }
 }

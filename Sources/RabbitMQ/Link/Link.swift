@@ -22,8 +22,8 @@ actor Link {
     nonisolated let gauge: InboundGauge
     nonisolated let ended = Broadcast<AMQPError>()
     nonisolated let blocking: BlockingState
-    nonisolated let decoders = DecoderShelf()
-    nonisolated let chunks = ChunkShelf()
+    nonisolated let decoders: DecoderShelf
+    nonisolated let chunks: ChunkShelf
     nonisolated let begunMessages: BegunMessages
     nonisolated let retries = Mutex(RetryMemories())
     /// Whether the broker counts what a channel's end returns towards queues' delivery limits, and a basic.nack not.
@@ -86,6 +86,8 @@ actor Link {
     var coolingTimer: UInt64?
 
     var heartbeatTimer: UInt64?
+    /// The timer that gives memory back, while there is some to give.
+    var memoryTimer: UInt64?
     var closeDeadline: UInt64?
 
     init(configuration: ConnectionConfiguration) {
@@ -102,6 +104,9 @@ actor Link {
         gauge = InboundGauge(highWater: configuration.inboundHighWater) {
             executor.async { reference.link?.assumeIsolated { $0.updateReading() } }
         }
+        let noteSpare: @Sendable () -> Void = { reference.link?.onQueue { $0.giveBackLater() } }
+        decoders = DecoderShelf(onFirst: noteSpare)
+        chunks = ChunkShelf(onFirst: noteSpare)
         reference.link = self
     }
 
@@ -149,7 +154,7 @@ actor Link {
     }
 }
 
-/// Lets the outbox and the gauge, which a link owns, reach it without owning it.
+/// Lets the outbox, the gauge and the shelves, which a link owns, reach it without owning it.
 private final class WeakLink: Sendable {
     private struct Reference: Sendable { weak var link: Link? }
     private let reference = Mutex(Reference())

@@ -9,15 +9,21 @@ final class ChunkShelf: Sendable {
         /// By size: those of ``smallest`` bytes, those of twice as many, and so on.
         var idle: [[ReceiveChunk]] = Array(repeating: [], count: ChunkShelf.sizes)
         var byteCount = 0
+        /// Whether it was said that chunks lie here since they were given back.
+        var isNoted = false
     }
 
     private let state = Mutex(State())
+    private let onFirst: @Sendable () -> Void
 
     private static let smallest = 2048
     /// Up to 64 KiB.
     private static let sizes = 6
     /// What is kept at the most: as much as the default limit of what waits for consumers, twice.
     private static let mostKept = 8 << 20
+
+    /// - Parameter onFirst: Called when the first chunk is kept since all were given back, from any thread.
+    init(onFirst: @escaping @Sendable () -> Void = {}) { self.onFirst = onFirst }
 
     /// A chunk of at least so many bytes.
     func take(_ count: Int) -> ReceiveChunk {
@@ -35,11 +41,14 @@ final class ChunkShelf: Sendable {
     func put(_ chunk: ReceiveChunk) {
         let size = Self.size(for: chunk.capacity)
         guard size < Self.sizes else { return }
-        state.withLock { state in
-            guard state.byteCount + chunk.capacity <= Self.mostKept else { return }
+        let isFirst = state.withLock { state in
+            guard state.byteCount + chunk.capacity <= Self.mostKept else { return false }
             state.byteCount += chunk.capacity
             state.idle[size].append(chunk)
+            defer { state.isNoted = true }
+            return !state.isNoted
         }
+        if isFirst { onFirst() }
     }
 
     /// Gives back the memory that a busy time has left.

@@ -158,9 +158,12 @@ final class OutboundBuffer: @unchecked Sendable {
         if capacity > Self.keptCapacity { trim() }
     }
 
+    /// Whether it holds memory that it may give back.
+    var hasSpareMemory: Bool { isEmpty && capacity > Self.firstCapacity }
+
     /// Gives back the memory that it holds empty.
     func trim() {
-        guard isEmpty, capacity > Self.firstCapacity else { return }
+        guard hasSpareMemory else { return }
         capacity = Self.firstCapacity
         block.deallocate()
         block = .allocate(byteCount: capacity, alignment: 16)

@@ -72,6 +72,9 @@ final class ReceiveBuffer {
         return ReceiveChunk(capacity: Self.capacity)
     }
 
+    /// Whether chunks are kept for use again.
+    var hasSpareMemory: Bool { !handedOut.isEmpty }
+
     /// Gives back memory that a busy time has left, while nothing comes.
     func trim() { handedOut = [] }
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import RabbitMQ
@@ -28,6 +29,20 @@ struct ShelfTests {
         #expect(chunks.byteCount == 8 << 20)
         chunks.trim()
         #expect(chunks.byteCount == 0)
+    }
+
+    @Test func `the first that is kept is told of, and the first after all were given back`() {
+        let told = Collected<String>()
+        let chunks = ChunkShelf { told.add("a chunk") }
+        let decoders = DecoderShelf { told.add("a decoder") }
+        for expected in [["a chunk", "a decoder"], ["a chunk", "a decoder", "a chunk", "a decoder"]] {
+            for _ in 1...2 { chunks.put(chunks.take(1)) }
+            for _ in 1...2 { decoders.put(decoders.take()) }
+            #expect(told.all == expected)
+            chunks.trim()
+            decoders.trim()
+            #expect(decoders.count == 0)
+        }
     }
 
     @Test func `the decoder that was put down last is taken first, and one that is needed is made`() {

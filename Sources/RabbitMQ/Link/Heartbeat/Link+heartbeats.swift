@@ -24,11 +24,6 @@ extension Link {
             )
             return
         }
-        received.trim()
-        outbox.trim()
-        chunks.trim()
-        decoders.trim()
-        if isFlightEmpty { flight.trim() }
         let now = MonotonicTime.now
         if schedule.isDue(now: now, lastSent: lastSent), isFlightEmpty {
             try? outbox.append { buffer in buffer.appendHeartbeat() }

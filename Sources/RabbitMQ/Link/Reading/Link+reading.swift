@@ -25,6 +25,7 @@ extension Link {
             }
             return
         }
+        noteSpareMemory()
         updateReading()
         arm()
     }

@@ -38,6 +38,7 @@ extension Link {
             }
             flight.clear()
             isFlightEmpty = true
+            noteSpareMemory()
         }
         onQueue { $0.flush() }
     }

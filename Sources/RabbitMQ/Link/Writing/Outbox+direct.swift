@@ -39,6 +39,8 @@ extension Outbox.State {
         }
         guard isWritten == true else { return false }
         buffer.clear()
+        // The queue, which sees to memory that is left, never gets to know of it.
+        buffer.trim()
         return true
     }
 }
