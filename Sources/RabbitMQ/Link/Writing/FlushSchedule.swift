@@ -34,13 +34,14 @@ struct FlushSchedule {
     ///   the timer.
     init(lowWater: Int) { batch = max(Self.largeFlush, min(Self.largestBatch, lowWater)) }
 
-    /// Whether what was appended may be written at once by whoever appended it. Asking uses it up.
+    /// Whether what was appended may be written at once by whoever appended it.
     @inline(__always)
-    mutating func mayWriteDirectly(pending: Int) -> Bool {
-        guard hasReceived, state == .idle, pending <= Self.largeFlush else { return false }
-        hasReceived = false
-        return true
+    func mayWriteDirectly(pending: Int) -> Bool {
+        hasReceived && state == .idle && pending <= Self.largeFlush
     }
+
+    /// Notes that it is written so: the next has to wait until something was received.
+    mutating func writeDirectly() { hasReceived = false }
 
     mutating func noteReceived() { hasReceived = true }
 

@@ -33,6 +33,7 @@ extension Outbox.State {
         guard let directDescriptor, settling.isEmpty, inFlight == 0, heldBack.isEmpty, flushWaiters.isEmpty else {
             return false
         }
+        flush.writeDirectly()
         // What the socket does not take, or refuses, the queue deals with.
         let isWritten = try? buffer.drain { pieces throws(AMQPError) in
             max(0, Socket.send(pieces, to: directDescriptor))
