@@ -111,12 +111,10 @@ extension Link {
         outbox.end(error)
         blocking.end()
         forgetPause()
-        for timer in [closeDeadline, heartbeatTimer, coolingTimer] { timer.map(DeadlineTimer.shared.remove) }
-        (closeDeadline, heartbeatTimer, coolingTimer) = (nil, nil, nil)
-        let ending = inboxes
-        inboxes = []
-        touched = []
-        for inbox in ending { inbox?.end(error) }
+        for timer in [closeDeadline, heartbeatTimer, writing.end()] { timer.map(DeadlineTimer.shared.remove) }
+        (closeDeadline, heartbeatTimer) = (nil, nil)
+        reading.end()
+        for inbox in inboxes.removeAll() { inbox.end(error) }
         for reply in updateSecretReplies { reply.fail(error) }
         updateSecretReplies = []
         releaseSocket()
@@ -131,7 +129,7 @@ extension Link {
 
     /// Tells a peer that broke the protocol what it did, if the socket takes it at once.
     private func sayGoodbye(_ error: AMQPError) {
-        guard let socket, isFlightEmpty else { return }
+        guard let socket, writing.isFlightEmpty else { return }
         let text = ShortString.cut(error.message)
         try? outbox.send(
             .connectionClose(replyCode: ReplyCode.unexpectedFrame.rawValue, replyText: text),
@@ -152,7 +150,6 @@ extension Link {
         socket = nil
         // With the bodies that were not written.
         flight = OutboundBuffer()
-        isFlightEmpty = true
         // Its handles may be kept for long.
         giveBackMemory()
     }

@@ -4,7 +4,7 @@ extension Link {
     /// - Parameter then: Called when nothing more is on its way, or at the latest after a while.
     func retireConsumers(_ reason: AMQPError, then: @escaping () -> Void) {
         takeRegistered()
-        let inboxes = inboxes.compactMap { $0 }
+        let inboxes = inboxes.all
         var left = inboxes.count + 1
         func count() {
             left -= 1

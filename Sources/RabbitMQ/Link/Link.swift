@@ -39,12 +39,12 @@ actor Link {
     nonisolated var logger: Logger { configuration.logger }
 
     // What every frame changes is the queue's alone: its exclusivity need not be checked at run time.
+    @exclusivity(unchecked) var inboxes = Inboxes()
+    @exclusivity(unchecked) var reading = ReadState()
+    @exclusivity(unchecked) var frames = FrameReader()
     var phase = Phase.idle
-    @exclusivity(unchecked) var socket: Socket?
+    var socket: Socket?
     var parameters: ConnectionParameters?
-    @exclusivity(unchecked) var inboxes: [(any ChannelInbox)?] = []
-    /// The numbers of channels that have ended, for which frames may still come.
-    var formerNumbers: Set<UInt16> = []
     let lateFrames = LateFrames()
     var updateSecretReplies: [OneShot<Void>] = []
     /// Whether publishers that were held back already wait for connection.unblocked, which is to be heard.
@@ -52,38 +52,16 @@ actor Link {
 
     /// Says when the socket can be read or written.
     var watch: SocketWatch?
-    /// What the watch is armed for.
-    var armed: SocketPoller.Events = []
+    var interest = SocketInterest()
 
-    // Reading
     /// Whether so little happens that what is received next is best read where it is noticed.
     nonisolated let isQuiet = Atomic(false)
-    /// Whether the queue will read in any case.
-    var isReadingScheduled = false
-    var isReadingPaused = false
-    /// Whether the peer was seen to have hung up while reading was paused.
-    var hasHungUp = false
-    /// While too much waits for slow consumers.
-    var pause: Pause?
+    var pause = PauseReport()
     let received = ReceiveBuffer()
-    @exclusivity(unchecked) var scanner = FrameScanner(frameMax: 131_072)
-    let methods = MethodDecoder()
-    @exclusivity(unchecked) var headers = HeaderDecoder()
-    var lastReceived: UInt64 = 0
-    /// Whether frames were received that nobody has handled.
-    var holdsFrames = false
-    /// Why the queue is about to end the link, if it is.
-    var pendingEnd: AMQPError?
-    /// Channels that got something in the batch at hand.
-    @exclusivity(unchecked) var touched: [Int] = []
 
-    // Writing
-    var isAwaitingRoom = false
+    var writing = WriteState()
+    /// What is being written.
     var flight = OutboundBuffer()
-    var isFlightEmpty = true
-    var lastSent: UInt64 = 0
-    /// The timer that brings the next flush, while there is one.
-    var coolingTimer: UInt64?
 
     var heartbeatTimer: UInt64?
     /// The timer that gives memory back, while there is some to give.
@@ -134,23 +112,13 @@ actor Link {
             return registered
         }
         for registration in new {
-            let index = Int(registration.number)
-            while inboxes.count <= index { inboxes.append(nil) }
-            let inbox = registration.makeInbox(formerNumbers.contains(registration.number))
+            let inbox = registration.makeInbox(inboxes.wasTaken(registration.number))
             if case .ended = phase, let error = ended.current {
                 inbox.end(error)
             } else {
-                inboxes[index] = inbox
+                inboxes.add(inbox, registration.number)
             }
         }
-    }
-
-    /// Forgets who received a channel's frames. Its number is free already, and may even be taken again: whoever took it
-    /// is registered after this.
-    func release(_ number: UInt16) {
-        let index = Int(number)
-        if index < inboxes.count { inboxes[index] = nil }
-        formerNumbers.insert(number)
     }
 }
 

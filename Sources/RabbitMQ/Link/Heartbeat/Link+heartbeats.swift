@@ -25,20 +25,20 @@ extension Link {
             return
         }
         let now = MonotonicTime.now
-        if schedule.isDue(now: now, lastSent: lastSent), isFlightEmpty {
+        if schedule.isDue(now: now, lastSent: writing.lastSent), writing.isFlightEmpty {
             try? outbox.append { buffer in buffer.appendHeartbeat() }
         }
         let next = schedule.nextLook(
             now: now,
-            lastSent: lastSent,
-            lastReceived: isReadingPaused ? nil : lastReceived
+            lastSent: writing.lastSent,
+            lastReceived: reading.isPaused ? nil : reading.lastReceived
         )
         scheduleBeat(schedule, at: next)
     }
 
     private func isSilent(_ schedule: HeartbeatSchedule) -> Bool {
-        guard isReadingPaused else {
-            return schedule.isSilent(now: MonotonicTime.now, lastReceived: lastReceived)
+        guard reading.isPaused else {
+            return schedule.isSilent(now: MonotonicTime.now, lastReceived: reading.lastReceived)
         }
         // Since when, the system knows: each call has reading go on for a moment, which begins a new time here.
         let silence = socket.flatMap { PeerSilence(of: $0.descriptor) }

@@ -136,7 +136,7 @@ extension Link {
             let version = ServerVersion(parameters.serverProperties)
             nackSparesLimit.store(version?.isAtLeast(4, 3) ?? false, ordering: .relaxed)
             for method in methods { try outbox.send(method, channel: 0) }
-            scanner.frameMax = parameters.frameMax
+            frames.scanner.frameMax = parameters.frameMax
             outbox.frameMax = parameters.frameMax
             numbers.withLock { $0 = ChannelNumbers(max: parameters.channelMax) }
         case .opened:

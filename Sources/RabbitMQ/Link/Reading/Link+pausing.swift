@@ -16,40 +16,27 @@ extension Link {
     /// Pauses or resumes reading, by how much waits for slow consumers.
     func updateReading() {
         guard watch != nil else { return }
-        if pause != nil, gauge.hasDrained { endPause() }
-        // What a peer left that hung up is no more than the socket holds, and then there is the end.
-        let pauses = gauge.decide() && !hasHungUp
-        guard pauses != isReadingPaused else { return }
-        isReadingPaused = pauses
-        if pauses {
-            if pause == nil { beginPause() }
-            return
+        if pause.isOpen, gauge.hasDrained { endPause() }
+        switch reading.pause(if: gauge.decide()) {
+        case .none: return
+        case .paused:
+            guard !pause.isOpen else { return }
+            gauge.rememberPause(true)
+            warnLater()
+        case .resumed:
+            // The peer was not heard because nobody listened.
+            reading.heard(at: MonotonicTime.now)
+            scheduleReading()
         }
-        // The peer was not heard because nobody listened.
-        lastReceived = MonotonicTime.now
-        scheduleReading()
-    }
-
-    /// The peer has hung up while reading was paused: what it has sent is read, to find out.
-    func hungUp() {
-        hasHungUp = true
-        isReadingPaused = false
     }
 
     // MARK: Telling
 
-    /// A pause goes on while there is too much, though reading resumes now and then for the answer to a call.
-    struct Pause {
-        var timer: UInt64?
-    }
-
-    private func beginPause() {
-        pause = Pause(timer: warnLater())
-        gauge.rememberPause(true)
-    }
-
-    private func warnLater() -> UInt64 {
-        DeadlineTimer.shared.add(after: Self.patience) { [weak self] in self?.onQueue { $0.warnOfPause() } }
+    private func warnLater() {
+        let timer = DeadlineTimer.shared.add(after: Self.patience) { [weak self] in
+            self?.onQueue { $0.warnOfPause() }
+        }
+        pause.wait(for: timer)
     }
 
     /// Forgets the pause.
@@ -57,11 +44,11 @@ extension Link {
     /// - Returns: Whether it was logged.
     @discardableResult
     func forgetPause() -> Bool {
-        defer { pause = nil }
-        guard let pause else { return false }
+        guard pause.isOpen else { return false }
         gauge.rememberPause(false)
-        if let timer = pause.timer { DeadlineTimer.shared.remove(timer) }
-        return pause.timer == nil
+        let rest = pause.forget()
+        if case .timer(let timer) = rest { DeadlineTimer.shared.remove(timer) }
+        return rest == .said
     }
 
     private func endPause() {
@@ -71,17 +58,16 @@ extension Link {
 
     /// Warns, unless the pause is over or reading goes on for somebody who waits for the broker.
     func warnOfPause() {
-        guard pause != nil else { return }
-        if gauge.hasDrained {
-            forgetPause()
-            return
+        switch pause.timeIsUp(hasDrained: gauge.hasDrained, isPaused: reading.isPaused) {
+        case .nothing: return
+        case .forget: forgetPause()
+        case .wait: warnLater()
+        case .say: warn()
         }
-        guard isReadingPaused else {
-            pause?.timer = warnLater()
-            return
-        }
-        pause?.timer = nil
-        let slow = inboxes.flatMap { $0?.slowConsumers ?? [] }.sorted { $0.bytes > $1.bytes }
+    }
+
+    private func warn() {
+        let slow = inboxes.all.flatMap(\.slowConsumers).sorted { $0.bytes > $1.bytes }
         let waiting = gauge.waitingBytes
         // Away from the queue, which a slow log must not hold up.
         Task { [logger] in

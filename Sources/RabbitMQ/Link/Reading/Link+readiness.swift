@@ -4,7 +4,7 @@ internal import Synchronization
 extension Link {
     /// Has the link told from now on.
     func watch(_ socket: Socket) throws(AMQPError) {
-        lastReceived = MonotonicTime.now
+        reading.heard(at: MonotonicTime.now)
         watch = try SocketPoller.shared.watch(socket.descriptor) { [self] events, isAlone in
             if isAlone, events == .readable, isQuiet.load(ordering: .relaxed) {
                 let isDone = executor.runIfIdle { assumeIsolated { $0.ready(events, on: .poller) } }
@@ -16,11 +16,8 @@ extension Link {
     }
 
     private func ready(_ events: SocketPoller.Events, on thread: ReadingThread) {
-        armed = []
-        if events.contains(.hungUp), isReadingPaused { hungUp() }
-        let reads = !events.isDisjoint(with: [.readable, .hungUp])
-        // Writing must not ask for what is about to be read.
-        if reads { isReadingScheduled = true }
+        interest.fired()
+        let reads = reading.ready(events)
         if events.contains(.writable) { retryWriting() }
         if reads { readable(on: thread) }
         arm()
@@ -29,8 +26,7 @@ extension Link {
     /// Notes how much there was to read, for where to read what comes next.
     func noteRead(_ count: Int) {
         let isOpen = if case .open = phase { true } else { false }
-        let isWriting = isAwaitingRoom || isCooling || !isFlightEmpty
-        let quiet = isOpen && count <= ReadingThread.little && !isWriting && !isReadingPaused && !isReadingScheduled
+        let quiet = isOpen && reading.isQuiet(after: count) && !writing.isBusy
         if quiet != isQuiet.load(ordering: .relaxed) { isQuiet.store(quiet, ordering: .relaxed) }
     }
 
@@ -38,16 +34,8 @@ extension Link {
     /// take anything otherwise.
     func arm() {
         guard let watch else { return }
-        var wanted: SocketPoller.Events = []
-        if isReadingPaused {
-            wanted.insert(.hungUp)
-        } else if !isReadingScheduled {
-            wanted.insert(.readable)
-        }
-        if isAwaitingRoom { wanted.insert(.writable) }
-        guard !armed.isSuperset(of: wanted) else { return }
-        armed = wanted
-        guard !watch.arm(wanted) else { return }
+        let wanted = reading.wanted.union(writing.wanted)
+        guard interest.arm(for: wanted), !watch.arm(wanted) else { return }
         endSoon(AMQPError(.connectionLost, "the socket can't be watched any more"))
     }
 }

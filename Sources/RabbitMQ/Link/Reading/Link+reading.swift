@@ -7,15 +7,15 @@ extension Link {
 
     /// Reads what there is, and has the queue told when there is more.
     func readable(on thread: ReadingThread = .queue) {
-        isReadingScheduled = false
-        // What was received before the pause is handled all the same: it may be the end.
-        guard let socket, !isReadingPaused || holdsFrames else { return }
+        let turn = reading.takeTurn()
+        guard let socket else { return }
         do throws(AMQPError) {
-            if isReadingPaused {
+            switch turn {
+            case .nothing: return
+            case .handle:
                 try handleFrames(on: thread)
                 endBatch()
-            } else {
-                noteRead(try read(from: socket, on: thread))
+            case .read: noteRead(try read(from: socket, on: thread))
             }
         } catch {
             endBatch()
@@ -33,22 +33,21 @@ extension Link {
     /// Ends the link, with what the queue does next: it takes its time, as it tells the application's log. Until then nothing
     /// is read, and another end has this reason.
     func endSoon(_ error: AMQPError) {
-        isReadingScheduled = true
-        pendingEnd = pendingEnd ?? error
+        reading.end(soon: error)
         onQueue { $0.end($0.lost(error)) }
     }
 
     /// - Returns: How many bytes came.
     private func read(from socket: Socket, on thread: ReadingThread) throws(AMQPError) -> Int {
-        if let pendingEnd { throw pendingEnd }
+        if let end = reading.pendingEnd { throw end }
         var (batch, sum) = (0, 0)
-        if holdsFrames { try handleFrames(on: thread) }
+        if reading.holdsFrames { try handleFrames(on: thread) }
         for _ in 0..<thread.mostReads {
-            if self.socket == nil || holdsFrames { break }
+            if reading.isOver || reading.holdsFrames { break }
             let room = received.room()
             switch socket.read(into: room) {
             case .bytes(let count):
-                lastReceived = MonotonicTime.now
+                reading.heard(at: MonotonicTime.now)
                 outbox.noteReceived()
                 received.received(count)
                 try handleFrames(on: thread)
@@ -57,7 +56,7 @@ extension Link {
                 endBatch()
                 batch = 0
                 // What comes later is told.
-                if thread == .poller, count < room.count, !socket.isTLS, !holdsFrames { return sum }
+                if thread == .poller, count < room.count, !socket.isTLS, !reading.holdsFrames { return sum }
             case .nothingNow:
                 endBatch()
                 return sum
@@ -65,26 +64,19 @@ extension Link {
             }
         }
         endBatch()
-        if self.socket != nil { scheduleReading() }
+        if !reading.isOver { scheduleReading() }
         return sum
     }
 
     func scheduleReading() {
-        isReadingScheduled = true
+        reading.schedule()
         onQueue { $0.readable() }
     }
 
     /// Whether so much has come that it is worth being handed over before more is read.
     private func isEnough(_ batch: Int) -> Bool {
-        let recipients = recipients
+        let recipients = inboxes.recipients
         return recipients <= Self.fewRecipients || batch >= recipients * Self.bytesPerRecipient
-    }
-
-    /// How many consumers got something in the batch at hand.
-    private var recipients: Int {
-        var recipients = 0
-        for index in touched where index < inboxes.count { recipients += inboxes[index]?.recipients ?? 0 }
-        return recipients
     }
 
     /// Takes what the peer has sent before it hung up, which may say why.
@@ -102,16 +94,16 @@ extension Link {
     }
 
     private func handleFrames(on thread: ReadingThread) throws(AMQPError) {
-        holdsFrames = false
+        reading.holdsFrames = false
         let (chunk, start, bytes) = (received.chunk, received.start, received.bytes)
         var offset = 0
         defer { received.consume(offset) }
-        scan: while socket != nil {
-            switch scanner.next(in: bytes, from: offset) {
+        scan: while !reading.isOver {
+            switch frames.scanner.next(in: bytes, from: offset) {
             case .frame(let frame, let next):
                 let payload = UnsafeRawBufferPointer(rebasing: bytes[frame.payload])
                 if frame.isDelivery(payload) {
-                    let deliveries = WholeDeliveries(of: frame.channel, in: bytes, scanner: scanner)
+                    let deliveries = WholeDeliveries(of: frame.channel, in: bytes, scanner: frames.scanner)
                     let end = try inbox(of: frame.channel).receive(deliveries, from: offset, in: chunk, at: start)
                     guard end == offset else {
                         offset = end
@@ -119,7 +111,7 @@ extension Link {
                     }
                 }
                 guard thread.takes(frame, payload, after: offset) else {
-                    holdsFrames = true
+                    reading.holdsFrames = true
                     break scan
                 }
                 offset = next
@@ -137,17 +129,17 @@ extension Link {
     /// What receives the frames of a channel, which then has its part in the batch at hand.
     @inline(__always)
     private func inbox(of channel: UInt16) throws(AMQPError) -> any ChannelInbox {
-        let index = Int(channel)
-        if index >= inboxes.count || inboxes[index] == nil { takeRegistered() }
-        guard index < inboxes.count, let inbox = inboxes[index] else {
-            if formerNumbers.contains(channel) { return lateFrames }
+        guard let inbox = inboxes[channel] ?? registeredInbox(of: channel) else {
+            if inboxes.wasTaken(channel) { return lateFrames }
             throw AMQPError(.protocolViolation, "the peer sent a frame on channel \(channel), which is not open")
         }
-        if !inbox.isInBatch {
-            inbox.isInBatch = true
-            touched.append(index)
-        }
+        inboxes.touch(inbox, channel)
         return inbox
+    }
+
+    private func registeredInbox(of channel: UInt16) -> (any ChannelInbox)? {
+        takeRegistered()
+        return inboxes[channel]
     }
 
     @inline(__always)
@@ -156,12 +148,12 @@ extension Link {
         switch frame.kind {
         case .method:
             if try MethodDecoder.methodNumber(payload) == MethodDecoder.deliver {
-                try inbox.receive(try methods.deliver(payload))
-            } else if try inbox.receive(try methods.method(payload)) {
+                try inbox.receive(try frames.methods.deliver(payload))
+            } else if try inbox.receive(try frames.methods.method(payload)) {
                 inbox.endBatch(isForMany: false)
-                release(frame.channel)
+                inboxes.release(frame.channel)
             }
-        case .header: try inbox.receive(try headers.header(payload))
+        case .header: try inbox.receive(try frames.headers.header(payload))
         case .body: try inbox.receive(body: payload)
         case .heartbeat: throw AMQPError(.protocolViolation, "the peer sent a heartbeat on channel \(frame.channel)")
         }
@@ -170,15 +162,15 @@ extension Link {
     private func handleConnectionFrame(_ kind: FrameScanner.Kind, _ payload: UnsafeRawBufferPointer) throws(AMQPError) {
         switch kind {
         case .heartbeat: return
-        case .method: try handle(try methods.method(payload))
+        case .method: try handle(try frames.methods.method(payload))
         default: throw AMQPError(.protocolViolation, "the peer sent content on channel 0")
         }
     }
 
     private func endBatch() {
-        let isForMany = recipients > Self.fewRecipients
-        for index in touched where index < inboxes.count { inboxes[index]?.endBatch(isForMany: isForMany) }
-        touched.removeAll(keepingCapacity: true)
+        let isForMany = inboxes.recipients > Self.fewRecipients
+        for number in inboxes.touched { inboxes[number]?.endBatch(isForMany: isForMany) }
+        inboxes.endBatch()
     }
 
     /// The error for a connection that was lost, in the light of what it was doing.

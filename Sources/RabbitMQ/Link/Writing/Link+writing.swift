@@ -17,10 +17,10 @@ extension Link {
     func flushFarewell() { try? writeOut() }
 
     private func writeOut() throws(AMQPError) {
-        guard let socket, !isAwaitingRoom else { return }
+        guard let socket, !writing.isAwaitingRoom else { return }
         var written = 0
         for _ in 0..<Self.buffersPerFlush {
-            if isFlightEmpty {
+            if writing.isFlightEmpty {
                 switch outbox.exchange(flight, after: written) {
                 case .write(let filled): flight = filled
                 case .cool:
@@ -28,41 +28,40 @@ extension Link {
                     return
                 case .rest: return
                 }
-                isFlightEmpty = false
+                writing.fill()
             }
             written += flight.byteCount
-            guard try write(flight, to: socket) else {
-                isAwaitingRoom = true
+            let isWritten = try write(flight, to: socket)
+            writing.wrote(all: isWritten)
+            guard isWritten else {
                 arm()
                 return
             }
             flight.clear()
-            isFlightEmpty = true
             noteSpareMemory()
         }
         onQueue { $0.flush() }
     }
 
-    var isCooling: Bool { coolingTimer != nil }
-
     /// Has the next flush come in a moment.
     private func coolDown() {
-        guard !isCooling else { return }
+        guard !writing.isCooling else { return }
         isQuiet.store(false, ordering: .relaxed)
         let time = UInt64(FlushSchedule.coolingTime) * 1000
-        coolingTimer = DeadlineTimer.shared.add(at: MonotonicTime.now + time, period: time) {
+        let timer = DeadlineTimer.shared.add(at: MonotonicTime.now + time, period: time) {
             self.onQueue { link in
-                link.coolingTimer = nil
+                link.writing.cooled()
                 link.flush()
             }
         }
+        writing.cool(until: timer)
     }
 
     private func write(_ buffer: OutboundBuffer, to socket: Socket) throws(AMQPError) -> Bool {
         var written = 0
         defer {
             if written > 0 {
-                lastSent = MonotonicTime.now
+                writing.sent(at: MonotonicTime.now)
                 outbox.wrote(written)
             }
         }
@@ -75,8 +74,6 @@ extension Link {
 
     /// Tries again to write what the socket did not take.
     func retryWriting() {
-        guard isAwaitingRoom else { return }
-        isAwaitingRoom = false
-        flush()
+        if writing.hasRoom() { flush() }
     }
 }

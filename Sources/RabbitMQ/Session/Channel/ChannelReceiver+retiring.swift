@@ -104,10 +104,9 @@ extension Link {
     /// What takes the frames of a channel, while there is something to take.
     func receiver(of session: ChannelSession) -> ChannelReceiver? {
         takeRegistered()
-        let index = Int(session.number)
-        guard inboxes.indices.contains(index), let receiver = inboxes[index] as? ChannelReceiver,
-            receiver.session === session
-        else { return nil }
+        guard let receiver = inboxes[session.number] as? ChannelReceiver, receiver.session === session else {
+            return nil
+        }
         return receiver
     }
 }

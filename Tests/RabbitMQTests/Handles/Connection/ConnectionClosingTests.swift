@@ -20,7 +20,7 @@ struct ConnectionClosingTests {
             // The socket is full, so that the acknowledgements wait to be written.
             peer.pauseReading()
             try await exchange.publish(Message(body: [UInt8](repeating: 1, count: 256 * 1024)), routingKey: "q")
-            try await eventually("the socket is full") { await connection.link.isAwaitingRoom }
+            try await eventually("the socket is full") { await connection.link.writing.isAwaitingRoom }
             for message in messages { try message.ack() }
             async let closing: Void = connection.close()
             try await eventually("the close has begun") { connection.link.outbox.state.withLock { $0.refusal != nil } }
@@ -123,7 +123,7 @@ struct ConnectionClosingTests {
             for tag in 1...10 as ClosedRange<UInt64> {
                 try await peer.send(PeerFrame.delivery(body, tag: tag, consumer: deliveries.consumer.tag))
             }
-            try await eventually("reading pauses") { await connection.link.isReadingPaused }
+            try await eventually("reading pauses") { await connection.link.reading.isPaused }
             let start = ContinuousClock.now
             async let closing: Void = connection.close()
             try await peer.expectClose()

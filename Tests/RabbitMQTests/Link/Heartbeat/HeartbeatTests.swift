@@ -103,7 +103,7 @@ struct HeartbeatTests {
             let deliveries = try await peer.consume(queue, noAck: true)
             let body = [UInt8](repeating: 1, count: 32 * 1024)
             try await peer.send(PeerFrame.delivery(body, tag: 1, consumer: deliveries.consumer.tag))
-            try await eventually("reading pauses") { await connection.link.isReadingPaused }
+            try await eventually("reading pauses") { await connection.link.reading.isPaused }
             var beats = 0
             while beats < 7 {
                 if try await peer.nextFrame().type == PeerFrame.Kind.heartbeat { beats += 1 }
@@ -113,7 +113,7 @@ struct HeartbeatTests {
             var iterator = deliveries.makeAsyncIterator()
             _ = try await iterator.next()
             try await peer.send(.heartbeat)
-            try await eventually("reading goes on") { await !connection.link.isReadingPaused }
+            try await eventually("reading goes on") { await !connection.link.reading.isPaused }
             #expect(connection.closeReason == nil)
         }
     }

@@ -260,6 +260,6 @@ struct OpeningTests {
 extension Link {
     /// Has writing come before reading.
     fileprivate func stopReading() {
-        isReadingPaused = true
+        _ = reading.pause(if: true)
     }
 }

@@ -17,7 +17,7 @@ struct InboundPressureTests {
         for tag in 1...4 as ClosedRange<UInt64> {
             try await peer.send(PeerFrame.delivery(body, tag: tag, consumer: consumer))
         }
-        try await eventually("reading pauses") { await connection.link.isReadingPaused }
+        try await eventually("reading pauses") { await connection.link.reading.isPaused }
     }
 
     @Test(arguments: Wait.allCases)
@@ -125,10 +125,10 @@ struct InboundPressureTests {
                 frames[1] = .header(channel: 1, bodySize: UInt64(bodySize), properties: properties.bytes)
                 try await peer.send(frames)
             }
-            try await eventually("reading pauses") { await connection.link.isReadingPaused }
+            try await eventually("reading pauses") { await connection.link.reading.isPaused }
             var iterator = deliveries.makeAsyncIterator()
             for tag in 1...4 as ClosedRange<UInt64> { #expect(try await iterator.next()?.deliveryTag == tag) }
-            try await eventually("reading goes on") { await !connection.link.isReadingPaused }
+            try await eventually("reading goes on") { await !connection.link.reading.isPaused }
             #expect(connection.link.gauge.waitingBytes == 0)
         }
     }
@@ -141,7 +141,7 @@ struct InboundPressureTests {
             let deliveries = try await peer.consume(queue, noAck: true)
             // Then it is mostly the poller that reads, which leaves the rest to the queue.
             try await eventually("it is quiet, and the queue idle") {
-                let isPaused = await connection.link.isReadingPaused
+                let isPaused = await connection.link.reading.isPaused
                 return !isPaused && connection.link.isQuiet.load(ordering: .relaxed)
             }
             let body = [UInt8](repeating: 0, count: 1000)

@@ -28,7 +28,7 @@ struct PausedReadingTests {
         let queue = try await peer.declareQueue("slow", on: channel)
         let deliveries = try await peer.consume(queue, noAck: true)
         try await peer.send(PeerFrame.delivery(self.body, tag: 1, consumer: deliveries.consumer.tag))
-        try await eventually("reading pauses") { await connection.link.isReadingPaused }
+        try await eventually("reading pauses") { await connection.link.reading.isPaused }
         try await body(peer, connection, deliveries)
     }
 
@@ -54,10 +54,10 @@ struct PausedReadingTests {
             for tag in 2...20 as ClosedRange<UInt64> {
                 _ = try await iterator.next()
                 try await peer.send(PeerFrame.delivery(body, tag: tag, consumer: deliveries.consumer.tag))
-                try await eventually("reading pauses") { await connection.link.isReadingPaused }
+                try await eventually("reading pauses") { await connection.link.reading.isPaused }
             }
             _ = try await iterator.next()
-            try await eventually("nothing is remembered") { await connection.link.pause == nil }
+            try await eventually("nothing is remembered") { await connection.link.pause.isOpen == false }
             #expect(log.entries(containing: "is read").isEmpty)
         }
     }
@@ -66,12 +66,12 @@ struct PausedReadingTests {
         let log = CapturedLog()
         try await withPause(log: log) { peer, connection, deliveries in
             let opening = Task { try await connection.openChannel() }
-            try await eventually("reading goes on") { await !connection.link.isReadingPaused }
+            try await eventually("reading goes on") { await !connection.link.reading.isPaused }
             await connection.link.warnOfPause()
-            #expect(await connection.link.pause?.timer != nil)
+            #expect(await connection.link.pause.isUnsaid)
             var iterator = deliveries.makeAsyncIterator()
             _ = try await iterator.next()
-            try await eventually("nothing is remembered") { await connection.link.pause == nil }
+            try await eventually("nothing is remembered") { await connection.link.pause.isOpen == false }
             await connection.link.warnOfPause()
             #expect(log.entries(containing: "is read").isEmpty)
             opening.cancel()
@@ -123,7 +123,7 @@ struct PausedReadingTests {
                 // So that reading goes on for a moment, more often than the peer may be silent.
                 while !Task.isCancelled {
                     connection.link.gauge.callBegan()
-                    try await eventually("reading goes on") { await !connection.link.isReadingPaused }
+                    try await eventually("reading goes on") { await !connection.link.reading.isPaused }
                     connection.link.gauge.callEnded()
                     await connection.link.updateReading()
                     try await Task.sleep(for: .milliseconds(100))

@@ -108,7 +108,7 @@ struct OutboundPressureTests {
             let exchange = try await channel.declareExchange("")
             peer.pauseReading()
             try await exchange.publish(Message(body: Self.body(500_000)), routingKey: "q")
-            try await eventually("the socket is full") { await connection.link.isAwaitingRoom }
+            try await eventually("the socket is full") { await connection.link.writing.isAwaitingRoom }
             let tag = deliveries.consumer.tag
             try await peer.send((1...50).flatMap { PeerFrame.delivery(Self.body(5000), tag: $0, consumer: tag) })
             var count = 0
@@ -116,7 +116,7 @@ struct OutboundPressureTests {
                 count += 1
                 if count == 50 { break }
             }
-            #expect(await connection.link.isAwaitingRoom)
+            #expect(await connection.link.writing.isAwaitingRoom)
             peer.resumeReading()
             #expect(try await peer.expectPublish().body == Self.body(500_000))
         }

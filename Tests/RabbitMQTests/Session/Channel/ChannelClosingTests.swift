@@ -189,7 +189,7 @@ struct ChannelClosingTests {
             for tag in 1...10 as ClosedRange<UInt64> {
                 try await peer.send(PeerFrame.delivery(body, tag: tag, consumer: deliveries.consumer.tag))
             }
-            try await eventually("reading pauses") { await channel.connection.link.isReadingPaused }
+            try await eventually("reading pauses") { await channel.connection.link.reading.isPaused }
             async let closing: Void = channel.close()
             try await peer.expect(.channelClose, channel: 1)
             try await peer.send(.channelCloseOk, channel: 1)

@@ -102,14 +102,14 @@ struct ConsumerEndTests {
                 let tag = deliveries.consumer.tag
                 let body = [UInt8](repeating: 7, count: 16 * 1024)
                 try await peer.send((1...10).flatMap { PeerFrame.delivery(body, tag: $0, consumer: tag) })
-                try await eventually("reading pauses") { await connection.link.isReadingPaused }
+                try await eventually("reading pauses") { await connection.link.reading.isPaused }
                 let cancelling = Task { try await deliveries.consumer.cancel() }
                 try await peer.expect(.basicCancel)
                 try await peer.send(.basicCancelOk, channel: 1) { $0.shortString(tag) }
                 try await cancelling.value
             }
             try await consumeAndCancel()
-            try await eventually("reading goes on") { await !connection.link.isReadingPaused }
+            try await eventually("reading goes on") { await !connection.link.reading.isPaused }
             try await peer.send(.heartbeat)
             try await peer.waitUntilRead()
         }

@@ -1,0 +1,58 @@
+/// Who receives the frames of a link's channels, by their numbers. A value.
+struct Inboxes {
+    private var inboxes: [(any ChannelInbox)?] = []
+    /// The numbers of channels that have ended, for which frames may still come.
+    private var formerNumbers: Set<UInt16> = []
+    /// Channels that got something in the batch at hand.
+    private(set) var touched: [UInt16] = []
+
+    var all: [any ChannelInbox] { inboxes.compactMap { $0 } }
+
+    @inline(__always)
+    subscript(_ number: UInt16) -> (any ChannelInbox)? {
+        let index = Int(number)
+        return index < inboxes.count ? inboxes[index] : nil
+    }
+
+    /// Whether the number was another channel's before, whose last frames may still come.
+    func wasTaken(_ number: UInt16) -> Bool { formerNumbers.contains(number) }
+
+    mutating func add(_ inbox: any ChannelInbox, _ number: UInt16) {
+        let index = Int(number)
+        while inboxes.count <= index { inboxes.append(nil) }
+        inboxes[index] = inbox
+    }
+
+    /// Forgets who received a channel's frames. Its number is free already, and may even be taken again: whoever took it
+    /// is added after this.
+    mutating func release(_ number: UInt16) {
+        let index = Int(number)
+        if index < inboxes.count { inboxes[index] = nil }
+        formerNumbers.insert(number)
+    }
+
+    mutating func removeAll() -> [any ChannelInbox] {
+        defer { (inboxes, touched) = ([], []) }
+        return all
+    }
+
+    // MARK: Batches
+
+    /// Notes that an inbox has its part in the batch at hand.
+    @inline(__always)
+    mutating func touch(_ inbox: any ChannelInbox, _ number: UInt16) {
+        guard !inbox.isInBatch else { return }
+        inbox.isInBatch = true
+        touched.append(number)
+    }
+
+    /// How many consumers got something in the batch at hand.
+    var recipients: Int {
+        var recipients = 0
+        for number in touched { recipients += self[number]?.recipients ?? 0 }
+        return recipients
+    }
+
+    /// The batch is at its end.
+    mutating func endBatch() { touched.removeAll(keepingCapacity: true) }
+}

@@ -1,0 +1,97 @@
+/// What a link does about reading. A value without a clock or a socket: times are nanoseconds of a monotonic clock.
+struct ReadState {
+    /// Whether the queue will read in any case, so that nobody need ask the socket.
+    private(set) var isScheduled = false
+    /// Whether nothing is read for now, because too much waits for slow consumers.
+    private(set) var isPaused = false
+    /// Whether the peer was seen to have hung up while reading was paused: there is no pause any more then.
+    private(set) var hasHungUp = false
+    /// Whether frames were received that nobody has handled.
+    var holdsFrames = false
+    /// Whether nothing is handled any more.
+    private(set) var isOver = false
+    /// When last something came.
+    private(set) var lastReceived: UInt64 = 0
+    /// Why the queue is about to end the link, if it is.
+    private(set) var pendingEnd: AMQPError?
+
+    /// What to do with a turn to read.
+    enum Turn {
+        case nothing
+        /// Only handle what was received before the pause: it may be the end.
+        case handle
+        case read
+    }
+
+    enum Change {
+        case none, paused
+        /// The queue is to read.
+        case resumed
+    }
+
+    /// Takes in what the socket was found to be ready for.
+    ///
+    /// - Returns: Whether to read. Writing must not ask for what is about to be read.
+    mutating func ready(_ events: SocketPoller.Events) -> Bool {
+        // What a peer has sent that hung up is read, to find out why.
+        if events.contains(.hungUp), isPaused { (hasHungUp, isPaused) = (true, false) }
+        guard !events.isDisjoint(with: [.readable, .hungUp]) else { return false }
+        isScheduled = true
+        return true
+    }
+
+    /// The queue is given the next turn.
+    mutating func schedule() { isScheduled = true }
+
+    mutating func takeTurn() -> Turn {
+        isScheduled = false
+        if isOver { return .nothing }
+        return !isPaused ? .read : holdsFrames ? .handle : .nothing
+    }
+
+    /// Something came, or could have come for the first time in a while.
+    @inline(__always)
+    mutating func heard(at time: UInt64) { lastReceived = time }
+
+    /// Pauses or resumes.
+    ///
+    /// - Parameter isTooMuch: Whether too much waits. What a peer left that hung up is no more than the socket holds.
+    mutating func pause(if isTooMuch: Bool) -> Change {
+        let pauses = isTooMuch && !hasHungUp
+        guard pauses != isPaused else { return .none }
+        isPaused = pauses
+        return pauses ? .paused : .resumed
+    }
+
+    /// The queue will end the link: nothing is read until then, and another end has this reason.
+    mutating func end(soon error: AMQPError) {
+        isScheduled = true
+        pendingEnd = pendingEnd ?? error
+    }
+
+    mutating func end() { isOver = true }
+
+    /// What the socket is to tell.
+    var wanted: SocketPoller.Events { isPaused ? .hungUp : isScheduled ? [] : .readable }
+
+    /// Whether so little happens, after a turn that brought so many bytes, that what comes next is best read where it is
+    /// noticed.
+    func isQuiet(after count: Int) -> Bool { count <= ReadingThread.little && !isPaused && !isScheduled }
+}
+
+/// What a socket's watch is armed for. A value.
+struct SocketInterest {
+    private(set) var armed: SocketPoller.Events = []
+
+    /// The watch has told of something, and is armed no more.
+    mutating func fired() { armed = [] }
+
+    /// Notes what is wanted.
+    ///
+    /// - Returns: Whether the watch is to be armed for it. It may stay armed for more.
+    mutating func arm(for wanted: SocketPoller.Events) -> Bool {
+        guard !armed.isSuperset(of: wanted) else { return false }
+        armed = wanted
+        return true
+    }
+}

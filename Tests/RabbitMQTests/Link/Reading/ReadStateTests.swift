@@ -1,0 +1,80 @@
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("what a link does about reading")
+struct ReadStateTests {
+    private var reading = ReadState()
+
+    @Test mutating func `what can be read is read once, and not asked for meanwhile`() {
+        #expect(reading.wanted == .readable)
+        #expect(reading.ready(.readable) == true)
+        #expect(reading.wanted == [])
+        #expect(reading.takeTurn() == .read)
+        #expect(reading.wanted == .readable)
+        #expect(reading.ready(.writable) == false)
+        #expect(reading.wanted == .readable)
+    }
+
+    @Test mutating func `the queue's next turn takes the place of asking`() {
+        reading.schedule()
+        #expect(reading.wanted == [])
+        #expect(!reading.isQuiet(after: 0))
+        #expect(reading.takeTurn() == .read)
+        #expect(reading.isQuiet(after: ReadingThread.little))
+        #expect(!reading.isQuiet(after: ReadingThread.little + 1))
+    }
+
+    @Test mutating func `while it is paused nothing is read, only what was received is handled`() {
+        #expect(reading.pause(if: true) == .paused)
+        #expect(reading.pause(if: true) == .none)
+        #expect(reading.wanted == .hungUp)
+        #expect(!reading.isQuiet(after: 0))
+        #expect(reading.takeTurn() == .nothing)
+        reading.holdsFrames = true
+        #expect(reading.takeTurn() == .handle)
+        #expect(reading.pause(if: false) == .resumed)
+        #expect(reading.takeTurn() == .read)
+    }
+
+    @Test mutating func `of a peer that hung up during a pause all is read, however much waits`() {
+        _ = reading.pause(if: true)
+        #expect(reading.ready(.hungUp) == true)
+        #expect(reading.takeTurn() == .read)
+        #expect(reading.pause(if: true) == .none)
+        #expect(!reading.isPaused)
+    }
+
+    @Test mutating func `a peer that hung up while it was read counts as any end`() {
+        #expect(reading.ready(.hungUp) == true)
+        #expect(!reading.hasHungUp)
+        #expect(reading.pause(if: true) == .paused)
+    }
+
+    @Test mutating func `the first reason for an end that is to come counts, and nothing is asked for until then`() {
+        reading.end(soon: AMQPError(.connectionLost, "first"))
+        reading.end(soon: AMQPError(.connectionLost, "second"))
+        #expect(reading.pendingEnd?.message == "first")
+        #expect(reading.wanted == [])
+    }
+
+    @Test mutating func `after the end there is nothing to do`() {
+        reading.holdsFrames = true
+        reading.end()
+        #expect(reading.isOver)
+        #expect(reading.takeTurn() == .nothing)
+    }
+
+    @Test func `a watch is armed for what it is not armed for already`() {
+        var interest = SocketInterest()
+        #expect(interest.arm(for: .readable) == true)
+        #expect(interest.arm(for: .readable) == false)
+        #expect(interest.arm(for: [.readable, .writable]) == true)
+        // More than is wanted does no harm, and a call to the system would cost.
+        #expect(interest.arm(for: .writable) == false)
+        interest.fired()
+        #expect(interest.arm(for: .writable) == true)
+        #expect(interest.armed == .writable)
+        #expect(interest.arm(for: []) == false)
+    }
+}
