@@ -83,7 +83,7 @@ extension Queue {
         try requireNotDeleted()
         let session = channel.session
         let (prefetch, sharedPrefetch, isLifted) = session.state.withLock {
-            ($0.prefetchCount, $0.sharedPrefetchCount, $0.isSharedLimitLifted)
+            ($0.prefetch.each, $0.prefetch.shared, $0.prefetch.isSharedLifted)
         }
         try options.validate(prefetchCount: prefetch)
         try StreamRules.checkConsume(

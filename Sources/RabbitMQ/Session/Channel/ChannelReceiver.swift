@@ -199,7 +199,7 @@ final class ChannelReceiver: ChannelInbox {
         isClosedByBroker = true
         session.finish(error) { reason in
             // Known only now: until the channel's state is closed, whoever closes it sends a close of ours.
-            isCrossing = session.state.withLock { $0.hasSentClose }
+            isCrossing = session.state.withLock { $0.phase.hasSentClose }
             endConsumers(reason)
             // Nothing is sent on the channel after this, and nothing on another of its number before.
             try? session.link.outbox.send(.channelCloseOk, channel: session.number)
@@ -213,7 +213,7 @@ final class ChannelReceiver: ChannelInbox {
     /// RabbitMQ was seen to deliver for a channel that it has closed even behind the open-ok of the next one with the number:
     /// what comes could be taken for another consumer's there, if that is given the same tag.
     private func releaseNumber() {
-        let rests = isClosedByBroker && session.state.withLock { $0.hasGivenTags }
+        let rests = isClosedByBroker && session.state.withLock { $0.consumerTags.hasGiven }
         session.link.numbers.withLock { $0.release(session.number, rests: rests) }
     }
 

@@ -16,7 +16,7 @@ extension ChannelSession {
     /// The broker stops or resumes the flow of messages.
     func setFlow(isActive: Bool) {
         let waiters = state.withLock { state -> [OneShot<Void>] in
-            state.isStopped = !isActive
+            state.publishers.isStopped = !isActive
             showMode(state)
             return state.takePublishers()
         }
@@ -64,7 +64,7 @@ extension ChannelSession {
     func endPublishing(_ error: AMQPError) {
         let (outcomes, waiters) = state.withLock { state -> (ConfirmLedger.Outcomes, [OneShot<Void>]) in
             let (outcomes, places) = state.confirms?.end(Self.outcome(of: error), cause: error) ?? (.init(), [])
-            return (outcomes, places + state.endWaits() + state.roomWaiters.values)
+            return (outcomes, places + state.endWaits() + state.publishers.roomWaiters.values)
         }
         outcomes.makeKnown()
         for waiter in waiters { waiter.fail(error.overAnotherCall) }

@@ -158,10 +158,10 @@ extension ChannelSession {
         let outbox = outbox
         let id = ObjectIdentifier(admission)
         let ended = state.withLock { state -> AMQPError? in
-            state.roomWaiters[id] = admission
+            state.publishers.roomWaiters[id] = admission
             return state.refusal
         }
-        defer { state.withLock { $0.roomWaiters[id] = nil } }
+        defer { state.withLock { $0.publishers.roomWaiters[id] = nil } }
         if let ended { admission.fail(ended) }
         do {
             // Only what a broker that blocks says is to be read; room comes without.

@@ -27,7 +27,7 @@ struct CallOrderTests {
     func tags() throws {
         var state = try state(waitingFor: [consume("a")])
         func consumeAgain() throws { try state.register(PendingCall(method: consume("a"), reply: OneShot())) }
-        #expect(state.hasConsumer("a"))
+        #expect(state.consumerTags.contains("a"))
         let error = #expect(throws: AMQPError.self) { try consumeAgain() }
         #expect(error?.code == .invalidArgument)
         let cancel = ClientMethod.basicCancel(consumerTag: "a", noWait: false)
@@ -43,7 +43,7 @@ struct CallOrderTests {
             let state = try state(
                 waitingFor: steps.map { .basicQos(prefetchSize: 0, prefetchCount: $0.0, global: $0.global) }
             )
-            return [state.prefetchCount, state.sharedPrefetchCount]
+            return [state.prefetch.each, state.prefetch.shared]
         }
         #expect(try limits((5, global: false), (7, global: true)) == [5, 7])
         #expect(try limits((7, global: true), (5, global: false)) == [5, 0])

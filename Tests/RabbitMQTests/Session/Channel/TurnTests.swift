@@ -45,9 +45,9 @@ struct TurnTests {
         state.settlements.isTransactional = true
         state.delivered(1...3)
         _ = try state.takeTurn()
-        #expect(!state.isCommitting)
+        #expect(!state.transaction.isCommitting)
         try commit(&state)
-        #expect(state.isCommitting)
+        #expect(state.transaction.isCommitting)
         #expect(state.settlements.acknowledge(1, multiple: false) == .accepted)
         #expect(written(&state) == [])
         let items = [rejection(3), .method(.queuePurge(name: "q")), rejection(2)]
@@ -69,11 +69,11 @@ struct TurnTests {
         var state = ChannelState()
         state.confirms = ConfirmLedger(limit: 1)
         #expect(state.publishing == .confirming)
-        state.isStopped = true
+        state.publishers.isStopped = true
         #expect(state.publishing == [.confirming, .stopped])
         _ = try state.joinFlow()
         _ = try state.takeTurn()
-        state.isStopped = false
+        state.publishers.isStopped = false
         #expect(state.takePublishers().isEmpty)
         _ = state.passTurn()
         #expect(state.takePublishers().count == 1)

@@ -14,13 +14,13 @@ struct UnansweredCommitTests {
 
     private func waitForPublisher(_ channel: Channel) async throws {
         try await eventually("a publisher waits") {
-            channel.session.state.withLock { !$0.flowWaiters.isEmpty }
+            channel.session.state.withLock { !$0.publishers.flowWaiters.isEmpty }
         }
     }
 
     private func waitForTurns(_ count: Int, _ channel: Channel) async throws {
         try await eventually("\(count) wait for their turn") {
-            channel.session.state.withLock { $0.turns.count } == count
+            channel.session.state.withLock { $0.transaction.waiting.count } == count
         }
     }
 
@@ -230,7 +230,7 @@ struct UnansweredCommitTests {
             let committing = try await beginCommit(peer, channel)
             try messages[0].ack()
             let calling = Task { try await channel.setQos(prefetchCount: 1) }
-            try await eventually("it was called") { channel.session.state.withLock { $0.prefetchCount } == 1 }
+            try await eventually("it was called") { channel.session.state.withLock { $0.prefetch.each } == 1 }
             calling.cancel()
             await #expect(throws: CancellationError.self) { try await calling.value }
             try messages[1].reject()

@@ -61,7 +61,7 @@ struct ConsumerTagTests {
             try await peer.expect(.basicQos)
             setting.cancel()
             await #expect(throws: CancellationError.self) { try await setting.value }
-            #expect(channel.session.state.withLock { $0.prefetchCount } == 5)
+            #expect(channel.session.state.withLock { $0.prefetch.each } == 5)
         }
     }
 }

@@ -15,7 +15,7 @@ struct FlowTests {
             #expect(stopped.octet() == 0)
             let publishing = Task { try await exchange.publish(Message(body: [1]), routingKey: "k") }
             try await eventually("the publisher waits") {
-                channel.session.state.withLock { $0.flowWaiters.isEmpty == false }
+                channel.session.state.withLock { $0.publishers.flowWaiters.isEmpty == false }
             }
             // Calls are not stopped.
             let queue = try await peer.declareQueue(on: channel)

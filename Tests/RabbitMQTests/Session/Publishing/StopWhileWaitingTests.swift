@@ -81,7 +81,7 @@ struct StopWhileWaitingTests {
             }
             try await first.confirmed()
             try await eventually("it waits for the flow") {
-                channel.session.state.withLock { !$0.flowWaiters.isEmpty }
+                channel.session.state.withLock { !$0.publishers.flowWaiters.isEmpty }
             }
             try await peer.expectNothing(on: channel)
             let hasRoom = channel.session.state.withLock { $0.confirms?.hasRoom }

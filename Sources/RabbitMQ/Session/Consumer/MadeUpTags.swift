@@ -5,7 +5,7 @@ extension ChannelSession {
     func nextConsumerTag() -> String {
         while true {
             let tag = "\(Consumer.madeUpTag)\(consumerTags.add(1, ordering: .relaxed).newValue)"
-            if !state.withLock({ $0.hasConsumer(tag) }) { return tag }
+            if !state.withLock({ $0.consumerTags.contains(tag) }) { return tag }
         }
     }
 }

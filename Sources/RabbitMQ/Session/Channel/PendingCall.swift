@@ -1,0 +1,27 @@
+/// What a call on a channel is answered with.
+enum Reply: Sendable {
+    case method(ServerMethod)
+    /// A message that was asked for.
+    case message(IncomingMessage)
+}
+
+/// A call that waits for its answer.
+struct PendingCall: Sendable {
+    let method: ClientMethod
+    let reply: OneShot<Reply>
+    /// The consumer that begins with the answer.
+    var consumer: Consumer?
+    /// What a message that is asked for belongs to.
+    var source: DeliverySource?
+    /// Whether somebody waits for the answer, or will.
+    var isAwaited = true
+
+    /// Whether the answers to later calls may overtake its own: those of consume and cancel come from the queue, the
+    /// channel's other answers come at once.
+    var isAnsweredApart: Bool {
+        switch method {
+        case .basicConsume, .basicCancel: true
+        default: false
+        }
+    }
+}

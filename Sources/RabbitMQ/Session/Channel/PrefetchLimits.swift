@@ -1,0 +1,16 @@
+/// How many deliveries the broker leaves unsettled, as last asked for on a channel; 0 for no limit. A value.
+struct PrefetchLimits: Sendable {
+    /// For each consumer that begins from now on.
+    private(set) var each: UInt16 = 0
+    /// For all consumers together.
+    private(set) var shared: UInt16 = 0
+    /// Whether the limit for all was lifted last: RabbitMQ 4.3, which knows none, takes that for the limit of each.
+    private(set) var isSharedLifted = false
+
+    /// RabbitMQ lifts the shared limit with a limit for each (`rabbit_channel:handle_method/3`).
+    mutating func set(_ count: UInt16, global: Bool) {
+        shared = global ? count : 0
+        isSharedLifted = global && count == 0
+        if !global { each = count }
+    }
+}
