@@ -18,11 +18,11 @@ extension Link {
                 awaitsUnblocked = true
                 gauge.callBegan()
             }
-            blocking.set(reason)
+            blocking.tell(reason)
         case .connectionUnblocked:
             logger.info("the broker takes messages again")
             outbox.setBlocked(nil)
-            blocking.set(nil)
+            blocking.tell(nil)
             if awaitsUnblocked {
                 awaitsUnblocked = false
                 gauge.callEnded()
@@ -113,7 +113,7 @@ extension Link {
         forgetPause()
         for timer in [closeDeadline, heartbeatTimer, writing.end()] { timer.map(DeadlineTimer.shared.remove) }
         (closeDeadline, heartbeatTimer) = (nil, nil)
-        reading.end()
+        reading.endNow()
         for inbox in inboxes.removeAll() { inbox.end(error) }
         for reply in updateSecretReplies { reply.fail(error) }
         updateSecretReplies = []

@@ -21,7 +21,7 @@ actor Link {
     nonisolated let outbox: Outbox
     nonisolated let gauge: InboundGauge
     nonisolated let ended = Broadcast<AMQPError>()
-    nonisolated let blocking: BlockingState
+    nonisolated let blocking = BlockingObservers()
     nonisolated let decoders: DecoderShelf
     nonisolated let chunks: ChunkShelf
     nonisolated let begunMessages: BegunMessages
@@ -72,7 +72,6 @@ actor Link {
         self.configuration = configuration
         let executor = QueueExecutor(label: "rabbitmq.link")
         self.executor = executor
-        blocking = BlockingState()
         begunMessages = BegunMessages(limit: configuration.maxMessageSize)
         let reference = WeakLink()
         let mark = configuration.outboundHighWater

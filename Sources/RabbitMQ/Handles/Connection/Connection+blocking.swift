@@ -17,7 +17,7 @@ extension Connection {
     public var blockingEvents: AsyncStream<BlockingEvent> {
         let (stream, continuation) = AsyncStream<BlockingEvent>.makeStream(bufferingPolicy: .bufferingNewest(16))
         let blocking = link.blocking
-        let observer = BlockingState.Observer(
+        let observer = BlockingObservers.Observer(
             changed: { reason in continuation.yield(BlockingEvent(reason: reason)) },
             ended: { continuation.finish() }
         )

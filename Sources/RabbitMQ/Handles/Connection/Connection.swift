@@ -152,7 +152,7 @@ public final class Connection: Sendable {
     /// them.
     ///
     /// RabbitMQ: [Blocked connections](https://www.rabbitmq.com/docs/connection-blocked).
-    public var blockedReason: String? { link.blocking.reason }
+    public var blockedReason: String? { link.outbox.blockedReason }
 
     /// What the broker tells about itself: `product`, `version`, `capabilities` and so on.
     public var serverProperties: Table { parameters.serverProperties }

@@ -8,12 +8,16 @@ struct ReadState {
     private(set) var hasHungUp = false
     /// Whether frames were received that nobody has handled.
     var holdsFrames = false
-    /// Whether nothing is handled any more.
-    private(set) var isOver = false
     /// When last something came.
     private(set) var lastReceived: UInt64 = 0
-    /// Why the queue is about to end the link, if it is.
-    private(set) var pendingEnd: AMQPError?
+    private var end = End.none
+
+    private enum End {
+        case none
+        /// The queue is about to end the link.
+        case soon(AMQPError)
+        case over
+    }
 
     /// What to do with a turn to read.
     enum Turn {
@@ -66,10 +70,17 @@ struct ReadState {
     /// The queue will end the link: nothing is read until then, and another end has this reason.
     mutating func end(soon error: AMQPError) {
         isScheduled = true
-        pendingEnd = pendingEnd ?? error
+        if case .none = end { end = .soon(error) }
     }
 
-    mutating func end() { isOver = true }
+    mutating func endNow() { end = .over }
+
+    /// Whether nothing is handled any more.
+    @inline(__always)
+    var isOver: Bool { if case .over = end { true } else { false } }
+
+    /// Why the queue is about to end the link, if it is.
+    var pendingEnd: AMQPError? { if case .soon(let error) = end { error } else { nil } }
 
     /// What the socket is to tell.
     var wanted: SocketPoller.Events { isPaused ? .hungUp : isScheduled ? [] : .readable }

@@ -33,12 +33,10 @@ final class Outbox: Sendable {
         /// Where whoever appends may write at once; nil over TLS, whose session is the queue's, and before and after.
         var directDescriptor: CInt?
         var heldBack = HeldBackPublishers()
-        /// Why the broker takes no messages now (connection.blocked).
+        /// Why the broker takes no messages now (connection.blocked). Nobody else keeps it.
         var blockedReason: String?
         var settling: [any SettlementWriter] = []
-        /// Why only the closing handshake may still be sent.
-        var refusal: AMQPError?
-        var ended: AMQPError?
+        var end = End.none
 
         var pending: Int { buffer.byteCount + inFlight }
 

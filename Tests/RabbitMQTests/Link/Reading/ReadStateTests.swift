@@ -60,7 +60,9 @@ struct ReadStateTests {
 
     @Test mutating func `after the end there is nothing to do`() {
         reading.holdsFrames = true
-        reading.end()
+        reading.endNow()
+        reading.end(soon: AMQPError(.connectionLost, "too late"))
+        #expect(reading.pendingEnd == nil)
         #expect(reading.isOver)
         #expect(reading.takeTurn() == .nothing)
     }

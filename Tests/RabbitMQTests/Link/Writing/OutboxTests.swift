@@ -120,6 +120,20 @@ struct OutboxTests {
         #expect(waiting.isSettled)
     }
 
+    @Test func `an end counts once, and leaves nothing blocked`() throws {
+        let outbox = outbox()
+        outbox.setBlocked("disk")
+        try outbox.conclude(.connectionClose(replyCode: 200, replyText: ""), AMQPError(.connectionClosed, "closed"))
+        #expect(outbox.state.withLock { $0.refusal?.code == .connectionClosed && $0.ended == nil })
+        outbox.end(lost)
+        outbox.end(AMQPError(.connectionClosed, "too late"))
+        #expect(outbox.state.withLock { $0.refusal == nil && $0.ended?.code == .connectionLost })
+        #expect(outbox.blockedReason == nil)
+        #expect(throws: AMQPError.self) {
+            try outbox.send(.connectionCloseOk, channel: 0, isFarewell: true)
+        }
+    }
+
     @Test func `methods never wait behind the mark`() throws {
         let outbox = outbox()
         try fill(outbox, 5000)

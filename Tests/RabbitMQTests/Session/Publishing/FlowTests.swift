@@ -62,10 +62,10 @@ struct FlowTests {
                 looking.cancel()
                 await looking.value
             }
-            try await eventually("one is left") { connection.link.blocking.observerCount == 1 }
+            try await eventually("one is left") { connection.link.blocking.count == 1 }
             peer.hangUp()
             for await event in kept { Issue.record("\(event)") }
-            #expect(connection.link.blocking.observerCount == 0)
+            #expect(connection.link.blocking.count == 0)
             for await event in connection.blockingEvents { Issue.record("\(event)") }
         }
     }

@@ -1,9 +1,10 @@
 internal import Synchronization
 
-/// Whether the broker has blocked the connection (connection.blocked), as it changes.
+/// Those who are told when the broker blocks the connection (connection.blocked), and when it goes on. Whether it is blocked,
+/// the outbox knows.
 ///
 /// RabbitMQ: [Blocked connections](https://www.rabbitmq.com/docs/connection-blocked).
-final class BlockingState: Sendable {
+final class BlockingObservers: Sendable {
     /// Who is told.
     struct Observer: Sendable {
         let changed: @Sendable (String?) -> Void
@@ -12,7 +13,6 @@ final class BlockingState: Sendable {
     }
 
     private struct State {
-        var reason: String?
         var observers: [UInt64: Observer] = [:]
         var nextID: UInt64 = 0
         var isEnded = false
@@ -20,15 +20,11 @@ final class BlockingState: Sendable {
 
     private let state = Mutex(State())
 
-    var reason: String? { state.withLock { $0.reason } }
+    var count: Int { state.withLock { $0.observers.count } }
 
-    var observerCount: Int { state.withLock { $0.observers.count } }
-
-    func set(_ reason: String?) {
-        let observers = state.withLock { state in
-            state.reason = reason
-            return Array(state.observers.values)
-        }
+    /// Tells them why the broker takes no messages now; nil if it takes them again.
+    func tell(_ reason: String?) {
+        let observers = state.withLock { Array($0.observers.values) }
         for observer in observers { observer.changed(reason) }
     }
 
@@ -36,7 +32,6 @@ final class BlockingState: Sendable {
     func end() {
         let observers = state.withLock { state in
             state.isEnded = true
-            state.reason = nil
             defer { state.observers = [:] }
             return Array(state.observers.values)
         }
