@@ -10,8 +10,10 @@
 #include <amqp_framing.h>
 #endif
 
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -57,6 +59,16 @@ static inline void shim_name_this_thread(const char *name) { (void)prctl(PR_SET_
 
 // Has this thread wake up when it asked to, not up to 50 us later.
 static inline void shim_sleep_precisely(void) { (void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); }
+
+// Which module a timespec belongs to depends on what the compiler happens to import first, and with it whether Swift may
+// use its members.
+static inline int shim_cond_wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, uint64_t nanoseconds) {
+    struct timespec end = {.tv_sec = (time_t)(nanoseconds / 1000000000), .tv_nsec = (long)(nanoseconds % 1000000000)};
+    return pthread_cond_timedwait(condition, lock, &end);
+}
+static inline int64_t shim_modification_time(const struct stat *status) {
+    return (int64_t)status->st_mtim.tv_sec * 1000000000 + status->st_mtim.tv_nsec;
+}
 
 // epoll's event is packed, which Swift does not lay out.
 static inline int shim_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t data) {

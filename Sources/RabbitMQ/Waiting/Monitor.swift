@@ -1,3 +1,4 @@
+internal import CRabbitMQ
 internal import Glibc
 
 /// A lock, and a way to sleep until somebody has changed what it protects.
@@ -40,7 +41,6 @@ final class Monitor: @unchecked Sendable {
             pthread_cond_wait(change, lock)
             return
         }
-        var end = timespec(tv_sec: Int(time / 1_000_000_000), tv_nsec: Int(time % 1_000_000_000))
-        pthread_cond_timedwait(change, lock, &end)
+        _ = shim_cond_wait_until(change, lock, time)
     }
 }

@@ -44,8 +44,7 @@ enum SystemTrust {
         let states = places.map { path in
             var status = stat()
             guard stat(path, &status) == 0 else { return "" }
-            return
-                "\(status.st_dev) \(status.st_ino) \(status.st_size) \(status.st_mtim.tv_sec) \(status.st_mtim.tv_nsec)"
+            return "\(status.st_dev) \(status.st_ino) \(status.st_size) \(shim_modification_time(&status))"
         }
         return settings + states
     }
