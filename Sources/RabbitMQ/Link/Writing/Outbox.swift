@@ -73,19 +73,26 @@ final class Outbox: Sendable {
 
     // MARK: Methods
 
+    /// What becomes of a method that was encoded.
+    enum Encoded {
+        case keep
+        /// It is taken back, and not sent.
+        case rewind
+    }
+
     /// Appends a method.
     ///
     /// - Parameters:
     ///   - settling: Whose held-back acknowledgements must go out before it.
     ///   - isFarewell: Whether it belongs to the closing handshake of the connection.
     ///   - register: Called under the lock once the method is encoded: what it registers is in the order of the wire.
-    ///     If it throws, nothing is sent.
+    ///     Says whether it is sent; nothing is if it throws.
     func send(
         _ method: ClientMethod,
         channel: UInt16,
         settling: (any SettlementWriter)? = nil,
         isFarewell: Bool = false,
-        register: () throws(AMQPError) -> Void = {}
+        register: () throws(AMQPError) -> Encoded = { .keep }
     ) throws(AMQPError) {
         try method.validate()
         let wakes = try state.withLock { state throws(AMQPError) in
@@ -94,12 +101,13 @@ final class Outbox: Sendable {
             let mark = state.buffer.mark
             do throws(AMQPError) {
                 try state.buffer.append(method, channel: channel, frameMax: state.frameMax, pool: state.pool)
-                try register()
+                if case .keep = try register() { return state.requestFlush(isUrgent: true) }
             } catch {
                 state.buffer.rewind(to: mark)
                 throw error
             }
-            return state.requestFlush(isUrgent: true)
+            state.buffer.rewind(to: mark)
+            return false
         }
         if wakes { scheduleFlush() }
     }

@@ -111,22 +111,14 @@ final class ChannelSession: SettlementWriter, Sendable {
     ) throws(AMQPError) {
         // A closed channel's reason says more than that the link has ended.
         if let refusal = state.withLock({ $0.refusal }) { throw refusal }
-        var isHeldBack = false
-        do throws(AMQPError) {
-            try outbox.send(method, channel: number, settling: self) { () throws(AMQPError) in
-                try state.withLock { state throws(AMQPError) in
-                    try register(&state)
-                    isHeldBack = method != .txCommit && state.holdBack(.method(method))
-                }
-                // Has the outbox take it back.
-                if isHeldBack { throw Self.heldBack }
+        try outbox.send(method, channel: number, settling: self) { () throws(AMQPError) in
+            try state.withLock { state throws(AMQPError) in
+                try register(&state)
+                // It was encoded to see that it can be, and goes out once the commit is answered.
+                return method != .txCommit && state.holdBack(.method(method)) ? .rewind : .keep
             }
-        } catch {
-            if !isHeldBack { throw error }
         }
     }
-
-    private static var heldBack: AMQPError { AMQPError(.internalError, "held back until a commit is answered") }
 
     /// What is thrown where the state machine has let an answer pass that is none. It never does.
     static var wrongAnswer: AMQPError { AMQPError(.protocolViolation, "the broker gave an answer of another kind") }
@@ -167,6 +159,7 @@ final class ChannelSession: SettlementWriter, Sendable {
                 isOpen.store(false, ordering: .relaxed)
                 return state.beginClosing(error)
             }
+            return .keep
         }
         for call in unanswered { call.reply.fail(error) }
         if !isOpen.load(ordering: .relaxed) { endPublishing(error) }
