@@ -46,65 +46,6 @@ extension Channel {
     public var returnedMessages: ReturnedMessages { session.returns.subscribe() }
 }
 
-extension Exchange {
-    /// Publishes a message and waits until the broker has confirmed it.
-    ///
-    /// - Parameters:
-    ///   - message: What to publish.
-    ///   - routingKey: By what the exchange routes it; at most 255 bytes of UTF-8.
-    ///   - mandatory: Whether it is a failure if it reaches no queue.
-    ///   - timeout: How long to wait for the broker's word; the configuration's `callTimeout` by default.
-    /// - Throws: What ``publish(_:routingKey:mandatory:)`` and ``PublishReceipt/confirmed(timeout:)`` throw.
-    public func publishConfirmed(
-        _ message: Message,
-        routingKey: String,
-        mandatory: Bool = true,
-        timeout: Duration? = nil
-    ) async throws {
-        try await publish(message, routingKey: routingKey, mandatory: mandatory).confirmed(timeout: timeout)
-    }
-
-    /// Publishes messages, in order.
-    ///
-    /// - Parameters:
-    ///   - messages: What to publish.
-    ///   - routingKey: By what the exchange routes them; at most 255 bytes of UTF-8.
-    ///   - mandatory: Whether the broker returns those that reach no queue.
-    /// - Returns: A receipt for each, in order; on a confirming channel their outcomes can be waited for.
-    /// - Throws: What ``publish(_:routingKey:mandatory:)`` throws for the first message that can't be sent. Those before
-    ///   it were: ``publish(contentsOf:routingKey:mandatory:receipts:)`` has their receipts then.
-    @discardableResult
-    public func publish(
-        contentsOf messages: some Sequence<Message>,
-        routingKey: String,
-        mandatory: Bool = true
-    ) async throws -> [PublishReceipt] {
-        var receipts: [PublishReceipt] = []
-        try await publish(contentsOf: messages, routingKey: routingKey, mandatory: mandatory, receipts: &receipts)
-        return receipts
-    }
-
-    /// Publishes messages, in order, and tells how far that went.
-    ///
-    /// - Parameters:
-    ///   - messages: What to publish.
-    ///   - routingKey: By what the exchange routes them; at most 255 bytes of UTF-8.
-    ///   - mandatory: Whether the broker returns those that reach no queue.
-    ///   - receipts: Gets a receipt for each message that was published, in order, also when this throws.
-    /// - Throws: What ``publish(_:routingKey:mandatory:)`` throws for the first message that can't be sent; those before
-    ///   it were, and no other.
-    public func publish(
-        contentsOf messages: some Sequence<Message>,
-        routingKey: String,
-        mandatory: Bool = true,
-        receipts: inout [PublishReceipt]
-    ) async throws {
-        for message in messages {
-            receipts.append(try await publish(message, routingKey: routingKey, mandatory: mandatory))
-        }
-    }
-}
-
 extension ChannelSession {
     /// The messages that the broker has not confirmed, in order.
     var unconfirmed: [PendingConfirm] { state.withLock { $0.confirms?.pending ?? [] } }
