@@ -3,8 +3,14 @@ internal import DequeModule
 /// Those who wait for something, first come, first served; who stops waiting does not stay listed.
 ///
 /// A value. Leaving is cheap, because the line is swept only once half of it has left.
-struct WaitingLine: Sendable {
-    private var waiters: Deque<OneShot<Void>> = []
+struct WaiterLine<Wish: Sendable>: Sendable {
+    struct Waiter: Sendable {
+        /// How much it waits for, or until what.
+        let wish: Wish
+        let turn: OneShot<Void>
+    }
+
+    private var waiters: Deque<Waiter> = []
     /// How many at most of ``waiters`` have stopped waiting.
     private var left = 0
 
@@ -13,17 +19,19 @@ struct WaitingLine: Sendable {
     /// How many are listed, those included who have left and were not swept yet.
     var count: Int { waiters.count }
 
+    var first: Waiter? { waiters.first }
+
     /// Takes a place at the end of the line.
-    mutating func join() -> OneShot<Void> {
-        let waiter = OneShot<Void>()
-        waiters.append(waiter)
-        return waiter
+    mutating func join(_ wish: Wish) -> OneShot<Void> {
+        let turn = OneShot<Void>()
+        waiters.append(Waiter(wish: wish, turn: turn))
+        return turn
     }
 
     /// Takes the first out of the line. It may have stopped waiting: then resolving it returns `false`.
-    mutating func popFirst() -> OneShot<Void>? {
+    mutating func takeFirst() -> Waiter? {
         guard let first = waiters.popFirst() else { return nil }
-        if first.isSettled { left -= 1 }
+        if first.turn.isSettled { left -= 1 }
         return first
     }
 
@@ -31,14 +39,25 @@ struct WaitingLine: Sendable {
     mutating func leave() {
         left += 1
         guard left > waiters.count / 2 else { return }
-        waiters.removeAll { $0.isSettled }
+        waiters.removeAll { $0.turn.isSettled }
         left = 0
     }
 
     /// Empties the line.
-    mutating func removeAll() -> [OneShot<Void>] {
-        defer { self = WaitingLine() }
+    mutating func takeAll() -> [Waiter] {
+        defer { self = WaiterLine() }
         // An array of an empty deque would be written to the empty array that all share, where the thread sanitizer sees it.
         return waiters.isEmpty ? [] : Array(waiters)
     }
+}
+
+/// A line in which all wait for the same.
+typealias WaitingLine = WaiterLine<Void>
+
+extension WaitingLine {
+    mutating func join() -> OneShot<Void> { join(()) }
+
+    mutating func popFirst() -> OneShot<Void>? { takeFirst()?.turn }
+
+    mutating func removeAll() -> [OneShot<Void>] { takeAll().map(\.turn) }
 }

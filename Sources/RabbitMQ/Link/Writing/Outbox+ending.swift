@@ -24,7 +24,7 @@ extension Outbox {
             return (state.heldBack.removeAll(), state.requestFlush(isUrgent: true))
         }
         if wakes { scheduleFlush() }
-        for publisher in heldBack { publisher.admission.fail(error) }
+        for publisher in heldBack { publisher.turn.fail(error) }
     }
 
     /// Takes no more, and ends every wait for room.
@@ -38,7 +38,7 @@ extension Outbox {
             state.settling = []
             return (state.heldBack.removeAll(), state.flushWaiters.removeAll())
         }
-        for publisher in heldBack { publisher.admission.fail(error) }
+        for publisher in heldBack { publisher.turn.fail(error) }
         for waiter in flushing { waiter.fail(error) }
     }
 }

@@ -204,8 +204,8 @@ final class Outbox: Sendable {
             // What was given to those who don't wait any more goes to the next.
             given = 0
             var isGivenBack = false
-            for publisher in admitted where !publisher.admission.succeed(()) {
-                given += publisher.size
+            for publisher in admitted where !publisher.turn.succeed(()) {
+                given += publisher.wish
                 isGivenBack = true
             }
             guard isGivenBack else { return }
