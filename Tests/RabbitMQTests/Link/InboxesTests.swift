@@ -17,6 +17,7 @@ struct InboxesTests {
         func receive(_ header: consuming ContentHeader) {}
         func receive(body: UnsafeRawBufferPointer) {}
         func endBatch(isForMany: Bool) { isInBatch = false }
+        func retireConsumers(_ reason: AMQPError, then: @escaping () -> Void) { then() }
         func end(_ error: AMQPError) {}
     }
 
