@@ -119,7 +119,8 @@ struct ConcurrentProcessingTests {
             let consumer = try await queue.consume { try $0.ack() }
             let iterated = try await queue.consume()
             try await connection.withChannel { try await $0.queue(queue.name).delete(ifUnused: false, ifEmpty: false) }
-            #expect(try await consumer.waitUntilEnded()?.code == .consumerCancelled)
+            let end = try await consumer.waitUntilEnded()
+            #expect(end?.code == .consumerCancelled, "\(String(describing: end))")
             #expect(try await iterated.consumer.waitUntilEnded()?.code == .consumerCancelled)
         }
     }
