@@ -10,12 +10,15 @@ struct ReadState {
     var holdsFrames = false
     /// When last something came.
     private(set) var lastReceived: UInt64 = 0
-    private var end = End.none
+    private var stage = Stage.goesOn
+    /// Why the queue is about to end the link, if it is.
+    private(set) var pendingEnd: AMQPError?
 
-    private enum End {
-        case none
+    /// Without the reason, which would be copied to look at this with every frame.
+    private enum Stage {
+        case goesOn
         /// The queue is about to end the link.
-        case soon(AMQPError)
+        case ends
         case over
     }
 
@@ -70,17 +73,14 @@ struct ReadState {
     /// The queue will end the link: nothing is read until then, and another end has this reason.
     mutating func end(soon error: AMQPError) {
         isScheduled = true
-        if case .none = end { end = .soon(error) }
+        if stage == .goesOn { (stage, pendingEnd) = (.ends, error) }
     }
 
-    mutating func endNow() { end = .over }
+    mutating func endNow() { (stage, pendingEnd) = (.over, nil) }
 
     /// Whether nothing is handled any more.
     @inline(__always)
-    var isOver: Bool { if case .over = end { true } else { false } }
-
-    /// Why the queue is about to end the link, if it is.
-    var pendingEnd: AMQPError? { if case .soon(let error) = end { error } else { nil } }
+    var isOver: Bool { stage == .over }
 
     /// What the socket is to tell.
     var wanted: SocketPoller.Events { isPaused ? .hungUp : isScheduled ? [] : .readable }

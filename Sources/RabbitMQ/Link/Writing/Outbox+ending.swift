@@ -1,17 +1,6 @@
 internal import Synchronization
 
 extension Outbox {
-    /// Whether the connection ends. A value.
-    ///
-    /// Here it is known first, as nothing may be appended any more; ``Link/ended`` tells those who wait for it, when
-    /// everything has ended.
-    enum End {
-        case none
-        /// Only the closing handshake may still be sent.
-        case closing(AMQPError)
-        case ended(AMQPError)
-    }
-
     /// Appends connection.close behind all that is held back; takes nothing more than close-ok then, and ends every wait
     /// for room.
     func conclude(_ method: ClientMethod, _ error: AMQPError) throws(AMQPError) {
@@ -20,7 +9,7 @@ extension Outbox {
             if let ended = state.ended { throw ended }
             state.writeSettlements()
             try state.buffer.append(method, channel: 0, frameMax: state.frameMax, pool: state.pool)
-            state.end = .closing(error)
+            state.refusal = error
             return (state.heldBack.removeAll(), state.requestFlush(isUrgent: true))
         }
         if wakes { scheduleFlush() }
@@ -31,7 +20,7 @@ extension Outbox {
     func end(_ error: AMQPError) {
         let (heldBack, flushing) = state.withLock { state -> ([HeldBackPublishers.Publisher], [OneShot<Void>]) in
             guard state.ended == nil else { return ([], []) }
-            state.end = .ended(error)
+            (state.ended, state.refusal) = (error, nil)
             state.blockedReason = nil
             state.directDescriptor = nil
             state.buffer.clear()
@@ -41,14 +30,4 @@ extension Outbox {
         for publisher in heldBack { publisher.turn.fail(error) }
         for waiter in flushing { waiter.fail(error) }
     }
-}
-
-extension Outbox.State {
-    /// Why not even the closing handshake may be sent, or nil.
-    @inline(__always)
-    var ended: AMQPError? { if case .ended(let error) = end { error } else { nil } }
-
-    /// Why only the closing handshake may be sent, or nil.
-    @inline(__always)
-    var refusal: AMQPError? { if case .closing(let error) = end { error } else { nil } }
 }

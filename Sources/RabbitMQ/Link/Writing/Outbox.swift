@@ -36,7 +36,10 @@ final class Outbox: Sendable {
         /// Why the broker takes no messages now (connection.blocked). Nobody else keeps it.
         var blockedReason: String?
         var settling: [any SettlementWriter] = []
-        var end = End.none
+        /// Why only the closing handshake may still be sent.
+        var refusal: AMQPError?
+        /// Why nothing may be. ``Link/ended`` tells those who wait for the end, when everything has ended.
+        var ended: AMQPError?
 
         var pending: Int { buffer.byteCount + inFlight }
 
