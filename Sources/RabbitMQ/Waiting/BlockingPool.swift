@@ -2,16 +2,17 @@ internal import DequeModule
 
 /// Runs what blocks on a few threads of its own, first come, first served: Dispatch has a limited number of threads for all
 /// of the process, and whoever blocks many of them stops everything.
-///
-/// `@unchecked Sendable` is safe because all that changes is reached under the lock only.
-final class BlockingPool: @unchecked Sendable {
+final class BlockingPool: Sendable {
+    private struct State {
+        var waiting: Deque<@Sendable () -> Void> = []
+        var threads = 0
+        var idle = 0
+    }
+
     private let name: String
     private let most: Int
     private let linger: Duration
-    private let monitor = Monitor()
-    private var waiting: Deque<@Sendable () -> Void> = []
-    private var threads = 0
-    private var idle = 0
+    private let state = Monitor(State())
 
     /// - Parameters:
     ///   - name: The threads' name, at most 15 bytes.
@@ -23,34 +24,25 @@ final class BlockingPool: @unchecked Sendable {
         self.linger = linger
     }
 
-    var threadCount: Int {
-        monitor.enter()
-        defer { monitor.leave() }
-        return threads
-    }
+    var threadCount: Int { state.withLock { $0.threads } }
 
     /// Has `work` run when a thread is free.
     ///
     /// - Throws: `connectionFailed` if the system has no thread for it.
     func start(_ work: @escaping @Sendable () -> Void) throws(AMQPError) {
-        try add(work)
-        // Outside of the lock, which the thread would wait for at once.
-        monitor.signal()
-    }
-
-    private func add(_ work: @escaping @Sendable () -> Void) throws(AMQPError) {
-        monitor.enter()
-        defer { monitor.leave() }
-        if idle <= waiting.count, threads < most {
-            do throws(AMQPError) {
-                try LibraryThread.start(name) { self.run() }
-                threads += 1
-            } catch {
-                // One that runs gets to it.
-                guard threads > 0 else { throw error }
+        try state.withLock { state throws(AMQPError) in
+            if state.idle <= state.waiting.count, state.threads < most {
+                do throws(AMQPError) {
+                    try LibraryThread.start(name) { self.run() }
+                    state.threads += 1
+                } catch {
+                    // One that runs gets to it.
+                    guard state.threads > 0 else { throw error }
+                }
             }
+            state.waiting.append(work)
         }
-        waiting.append(work)
+        state.signal()
     }
 
     /// Runs `work` when a thread is free, and waits for what it gives. Whoever is cancelled before has it not run at all.
@@ -69,15 +61,17 @@ final class BlockingPool: @unchecked Sendable {
     /// - Returns: It; nil if the thread is to end. What it holds is the caller's to free, outside of the lock: what ends
     ///   then may have more to do for the pool.
     private func nextWork() -> (@Sendable () -> Void)? {
-        monitor.enter()
-        defer { monitor.leave() }
-        if waiting.isEmpty {
-            let end = MonotonicTime.now + linger.nanoseconds
-            idle += 1
-            while waiting.isEmpty, MonotonicTime.now < end { monitor.sleep(until: end) }
-            idle -= 1
+        let end = MonotonicTime.now + linger.nanoseconds
+        var isIdle = false
+        return state.wait { state in
+            if state.waiting.isEmpty, MonotonicTime.now < end {
+                if !isIdle { state.idle += 1 }
+                isIdle = true
+                return .sleep(until: end)
+            }
+            if isIdle { state.idle -= 1 }
+            if state.waiting.isEmpty { state.threads -= 1 }
+            return .done(state.waiting.popFirst())
         }
-        if waiting.isEmpty { threads -= 1 }
-        return waiting.popFirst()
     }
 }

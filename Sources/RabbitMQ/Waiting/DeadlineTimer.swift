@@ -5,30 +5,31 @@ internal import Dispatch
 ///
 /// It stands in for Dispatch's timers. When they are first used these take three descriptors, and the process crashes where
 /// there are none left; this one takes none.
-///
-/// `@unchecked Sendable` is safe because the deadlines are reached under the lock only.
-final class DeadlineTimer: @unchecked Sendable {
+final class DeadlineTimer: Sendable {
     static let shared = DeadlineTimer()
 
     /// How late deadlines may be that come in a row, in nanoseconds. To wake the thread for each costs a connection that
     /// publishes all the time 4 % of its CPU (`rmq perf publish`).
     private static let leeway: UInt64 = 100_000
 
-    private let monitor = Monitor()
-    private var deadlines = Deadlines()
-    private var isRunning = false
-    /// When the thread wakes by itself; 0 while it is awake, or is being woken, and looks at the deadlines anyway.
-    private var sleepsUntil: UInt64 = 0
+    private struct State {
+        var deadlines = Deadlines()
+        var isRunning = false
+        /// When the thread wakes by itself; 0 while it is awake, or is being woken, and looks at the deadlines anyway.
+        var sleepsUntil: UInt64 = 0
+    }
+
+    private let state = Monitor(State())
 
     /// Starts the thread if it does not run. Whoever relies on deadlines does this first.
     ///
     /// - Throws: `connectionFailed` if the system has no thread left.
     func start() throws(AMQPError) {
-        monitor.enter()
-        defer { monitor.leave() }
-        guard !isRunning else { return }
-        try LibraryThread.start("rabbitmq.timer") { self.run() }
-        isRunning = true
+        try state.withLock { state throws(AMQPError) in
+            guard !state.isRunning else { return }
+            try LibraryThread.start("rabbitmq.timer") { self.run() }
+            state.isRunning = true
+        }
     }
 
     /// Has `expire` called after `duration`, on the timer's thread, where it must not block.
@@ -41,23 +42,20 @@ final class DeadlineTimer: @unchecked Sendable {
     /// - Parameter period: How long after it another such deadline is likely to be due; zero if none is. It may be
     ///   late by ``leeway`` then: a thread that is awake at about the right time need not be woken.
     func add(at time: UInt64, period: UInt64 = 0, expire: @escaping @Sendable () -> Void) -> UInt64 {
-        monitor.enter()
-        let (id, isEarliest) = deadlines.add(at: time, period: period, expire: expire)
-        let runs = isRunning
-        let wakes = isEarliest && time + (period > 0 ? Self.leeway : 0) < sleepsUntil
-        if wakes { sleepsUntil = 0 }
-        monitor.leave()
-        // Outside of the lock, which it would wait for at once.
-        if wakes { monitor.signal() }
+        let (id, runs, wakes) = state.withLock { state in
+            let (id, isEarliest) = state.deadlines.add(at: time, period: period, expire: expire)
+            let wakes = isEarliest && time + (period > 0 ? Self.leeway : 0) < state.sleepsUntil
+            if wakes { state.sleepsUntil = 0 }
+            return (id, state.isRunning, wakes)
+        }
+        if wakes { state.signal() }
         // Without a thread, the next one tries again.
         if !runs { try? start() }
         return id
     }
 
     func remove(_ id: UInt64) {
-        monitor.enter()
-        let removed = deadlines.remove(id)
-        monitor.leave()
+        let removed = state.withLock { $0.deadlines.remove(id) }
         // Freed outside of the lock, with all that it holds.
         withExtendedLifetime(removed) {}
     }
@@ -89,16 +87,16 @@ final class DeadlineTimer: @unchecked Sendable {
     /// - Parameter expected: When something is likely to be due that nobody has added yet.
     /// - Returns: It. What it holds is the caller's to free, outside of the lock: what ends then may remove deadlines.
     private func nextDue(_ expected: UInt64) -> [Deadlines.Entry] {
-        monitor.enter()
-        defer { monitor.leave() }
-        while true {
+        state.wait { state in
             let now = MonotonicTime.now
-            var (due, next) = deadlines.takeDue(now: now)
-            guard due.isEmpty else { return due }
+            var (due, next) = state.deadlines.takeDue(now: now)
+            guard due.isEmpty else {
+                state.sleepsUntil = 0
+                return .done(due)
+            }
             if expected > now { next = min(expected, next ?? .max) }
-            sleepsUntil = next ?? .max
-            monitor.sleep(until: next)
-            sleepsUntil = 0
+            state.sleepsUntil = next ?? .max
+            return .sleep(until: next)
         }
     }
 }
