@@ -8,7 +8,7 @@ extension Link {
     /// What is in use at that time, and is left then, is noticed when it is: by whoever empties it, or puts it aside.
     @inline(__always)
     func noteSpareMemory() {
-        if memoryTimer == nil, received.hasSpareMemory || flight.hasSpareMemory { giveBackLater() }
+        if memoryTimer == nil, frames.received.hasSpareMemory || flight.hasSpareMemory { giveBackLater() }
     }
 
     @inline(never)
@@ -22,7 +22,7 @@ extension Link {
     func giveBackMemory() {
         memoryTimer.map(DeadlineTimer.shared.remove)
         memoryTimer = nil
-        received.trim()
+        frames.received.trim()
         flight.trim()
         outbox.trim()
         chunks.trim()

@@ -42,6 +42,8 @@ actor Link {
     @exclusivity(unchecked) var inboxes = Inboxes()
     @exclusivity(unchecked) var reading = ReadState()
     @exclusivity(unchecked) var frames = FrameReader()
+    /// A constant, whose use is not counted up and down with every method.
+    let methods = MethodDecoder()
     var phase = Phase.idle
     var socket: Socket?
     var parameters: ConnectionParameters?
@@ -57,7 +59,6 @@ actor Link {
     /// Whether so little happens that what is received next is best read where it is noticed.
     nonisolated let isQuiet = Atomic(false)
     var pause = PauseReport()
-    let received = ReceiveBuffer()
 
     var writing = WriteState()
     /// What is being written.

@@ -2,12 +2,17 @@
 /// in memory. Where they lie was checked when they were received; their content is checked here.
 ///
 /// `@unchecked Sendable` is safe because one consumer at a time has it, from the shelf where it lies meanwhile. So nothing is
-/// gained either by checking its properties' exclusivity at run time, which takes longer than what they are for.
+/// gained either by checking its memory's exclusivity at run time, which takes longer than what they are for.
 final class DeliveryDecoder: @unchecked Sendable {
+    private struct Memory {
+        var headers = HeaderDecoder()
+        var exchanges = TextCache()
+        var routingKeys = TextCache()
+    }
+
+    /// A constant, whose use is not counted up and down with every message.
     private let methods = MethodDecoder()
-    @exclusivity(unchecked) private var headers = HeaderDecoder()
-    @exclusivity(unchecked) private var exchanges = TextCache()
-    @exclusivity(unchecked) private var routingKeys = TextCache()
+    @exclusivity(unchecked) private var memory = Memory()
 
     /// The payload of the frame at `frame`.
     @inline(__always)
@@ -23,13 +28,13 @@ final class DeliveryDecoder: @unchecked Sendable {
         let header = Self.payload(frame + method.count + FrameScanner.overhead)
         let body = Self.payload(frame + method.count + header.count + 2 * FrameScanner.overhead)
         let delivery = try methods.deliver(method)
-        let properties = try headers.properties(header)
+        let properties = try memory.headers.properties(header)
         return DecodedDelivery(
-            message: headers.message(properties, body: body),
+            message: memory.headers.message(properties, body: body),
             deliveryTag: delivery.deliveryTag,
             redelivered: delivery.redelivered,
-            exchangeName: exchanges.text(delivery.exchange),
-            routingKey: routingKeys.text(delivery.routingKey)
+            exchangeName: memory.exchanges.text(delivery.exchange),
+            routingKey: memory.routingKeys.text(delivery.routingKey)
         )
     }
 

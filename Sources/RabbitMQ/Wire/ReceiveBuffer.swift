@@ -16,13 +16,13 @@ final class ReceiveChunk: @unchecked Sendable {
 }
 
 /// The bytes received that are not whole frames yet, in a chunk that always has room for the largest frame.
-final class ReceiveBuffer {
-    @exclusivity(unchecked) private(set) var chunk: ReceiveChunk
+struct ReceiveBuffer {
+    private(set) var chunk: ReceiveChunk
     /// Chunks that were handed out, to be used again once nobody holds them: fresh memory has its pages cleared first.
     private var handedOut: [ReceiveChunk] = []
     /// Where in the chunk the bytes begin that were not consumed.
-    @exclusivity(unchecked) private(set) var start = 0
-    @exclusivity(unchecked) private var end = 0
+    private(set) var start = 0
+    private var end = 0
 
     private static let firstCapacity = 16 * 1024
     /// Room for a frame of 128 KiB that begins behind a part of a read.
@@ -39,7 +39,7 @@ final class ReceiveBuffer {
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: chunk.base + start, count: end - start) }
 
     /// Where to receive to. Never empty while whole frames are consumed.
-    func room() -> UnsafeMutableRawBufferPointer {
+    mutating func room() -> UnsafeMutableRawBufferPointer {
         let isShared = !isKnownUniquelyReferenced(&chunk)
         if start == end, !isShared {
             start = 0
@@ -50,7 +50,7 @@ final class ReceiveBuffer {
     }
 
     /// Moves what was not consumed to the beginning: of this chunk, or of a new one if somebody holds this one.
-    private func makeRoom(isShared: Bool) {
+    private mutating func makeRoom(isShared: Bool) {
         let count = end - start
         if isShared || count > chunk.capacity / 2 {
             let next = freeChunk()
@@ -64,7 +64,7 @@ final class ReceiveBuffer {
         end = count
     }
 
-    private func freeChunk() -> ReceiveChunk {
+    private mutating func freeChunk() -> ReceiveChunk {
         for index in handedOut.indices where isKnownUniquelyReferenced(&handedOut[index]) {
             return handedOut.remove(at: index)
         }
@@ -76,9 +76,9 @@ final class ReceiveBuffer {
     var hasSpareMemory: Bool { !handedOut.isEmpty }
 
     /// Gives back memory that a busy time has left, while nothing comes.
-    func trim() { handedOut = [] }
+    mutating func trim() { handedOut = [] }
 
-    func received(_ count: Int) { end += count }
+    mutating func received(_ count: Int) { end += count }
 
-    func consume(_ count: Int) { start += count }
+    mutating func consume(_ count: Int) { start += count }
 }

@@ -74,7 +74,7 @@ extension Link {
     /// What is kept: counts of chunks, decoders and buffers are enough to say that it is nothing.
     fileprivate var spareMemory: Int {
         let isOutboxLarge = outbox.state.withLock { $0.buffer.hasSpareMemory }
-        let buffers = [flight.hasSpareMemory, received.hasSpareMemory, isOutboxLarge].count { $0 }
+        let buffers = [flight.hasSpareMemory, frames.received.hasSpareMemory, isOutboxLarge].count { $0 }
         return buffers + chunks.byteCount + decoders.count
     }
 }

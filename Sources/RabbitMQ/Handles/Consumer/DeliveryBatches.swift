@@ -26,22 +26,22 @@ public struct DeliveryBatches: AsyncSequence, Sendable {
         ) async throws -> [IncomingMessage]? {
             guard let first = try await cursor.next() else { return nil }
             let deadline = MonotonicTime.now &+ sequence.duration.nanoseconds
-            let batch = HeldBatch([first])
+            var messages = [first]
             do {
-                while batch.messages.count < sequence.count, await cursor.isReady(before: deadline, holding: batch) {
-                    guard let message = try await cursor.next() else { return give(batch.messages) }
-                    batch.messages.append(message)
+                while messages.count < sequence.count, await cursor.isReady(before: deadline, holding: messages) {
+                    guard let message = try await cursor.next() else { return give(messages) }
+                    messages.append(message)
                 }
                 // Those without acknowledgement exist only here.
-                if sequence.deliveries.consumer.source.noAck { return batch.messages }
-                if let messages = give(batch.messages) { return messages }
+                if sequence.deliveries.consumer.source.noAck { return messages }
+                if let given = give(messages) { return given }
                 // It has just ended, and says why.
                 _ = try await cursor.next()
                 return nil
             } catch {
                 // The next call throws it again, unless what has come can't be settled any more.
-                guard let messages = give(batch.messages) else { throw error }
-                return messages
+                guard let given = give(messages) else { throw error }
+                return given
             }
         }
 

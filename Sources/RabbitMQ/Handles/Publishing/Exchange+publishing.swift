@@ -29,11 +29,7 @@ extension Exchange {
     @usableFromInline
     func publishAtOnce(_ message: borrowing Message, routingKey: String, mandatory: Bool) throws -> PublishReceipt? {
         try requireNotDeleted()
-        // The channel, which this object holds, keeps its session: to count one more use of it would take longer than to
-        // encode the message.
-        return try Unmanaged.passUnretained(channel.session)._withUnsafeGuaranteedRef {
-            try $0.publishAtOnce(message, exchange: name, routingKey: routingKey, mandatory: mandatory)
-        }
+        return try session.publishAtOnce(message, exchange: name, routingKey: routingKey, mandatory: mandatory)
     }
 
     @usableFromInline

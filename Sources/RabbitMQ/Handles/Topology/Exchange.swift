@@ -23,10 +23,14 @@ public final class Exchange: Sendable {
     /// Whether it can't be published to, only be bound to other exchanges.
     public let `internal`: Bool
 
+    /// The channel's, at hand: to count one more use of what is reached through others would take longer than to encode a
+    /// message.
+    let session: ChannelSession
     private let isDeleted = Atomic<Bool>(false)
 
     init(channel: Channel, name: String, type: ExchangeType, durable: Bool, autoDelete: Bool, `internal`: Bool) {
         self.channel = channel
+        session = channel.session
         self.name = name
         self.type = type
         self.durable = durable

@@ -44,12 +44,12 @@ extension Link {
         if reading.holdsFrames { try handleFrames(on: thread) }
         for _ in 0..<thread.mostReads {
             if reading.isOver || reading.holdsFrames { break }
-            let room = received.room()
+            let room = frames.received.room()
             switch socket.read(into: room) {
             case .bytes(let count):
                 reading.heard(at: MonotonicTime.now)
                 outbox.noteReceived()
-                received.received(count)
+                frames.received.received(count)
                 try handleFrames(on: thread)
                 (batch, sum) = (batch + count, sum + count)
                 guard count < room.count || isEnough(batch) else { continue }
@@ -95,9 +95,9 @@ extension Link {
 
     private func handleFrames(on thread: ReadingThread) throws(AMQPError) {
         reading.holdsFrames = false
-        let (chunk, start, bytes) = (received.chunk, received.start, received.bytes)
+        let (chunk, start, bytes) = (frames.received.chunk, frames.received.start, frames.received.bytes)
         var offset = 0
-        defer { received.consume(offset) }
+        defer { frames.received.consume(offset) }
         scan: while !reading.isOver {
             switch frames.scanner.next(in: bytes, from: offset) {
             case .frame(let frame, let next):
@@ -148,8 +148,8 @@ extension Link {
         switch frame.kind {
         case .method:
             if try MethodDecoder.methodNumber(payload) == MethodDecoder.deliver {
-                try inbox.receive(try frames.methods.deliver(payload))
-            } else if try inbox.receive(try frames.methods.method(payload)) {
+                try inbox.receive(try methods.deliver(payload))
+            } else if try inbox.receive(try methods.method(payload)) {
                 inbox.endBatch(isForMany: false)
                 inboxes.release(frame.channel)
             }
@@ -162,7 +162,7 @@ extension Link {
     private func handleConnectionFrame(_ kind: FrameScanner.Kind, _ payload: UnsafeRawBufferPointer) throws(AMQPError) {
         switch kind {
         case .heartbeat: return
-        case .method: try handle(try frames.methods.method(payload))
+        case .method: try handle(try methods.method(payload))
         default: throw AMQPError(.protocolViolation, "the peer sent content on channel 0")
         }
     }

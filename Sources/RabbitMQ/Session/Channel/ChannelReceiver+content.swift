@@ -36,7 +36,7 @@ extension ChannelReceiver {
                 guard delivery.bodySize <= maxMessageSize else { break }
                 let tag = delivery.peek.consumerTag
                 guard let lane = consumers.find(tag) ?? startingConsumer(tag) else { break }
-                if consumers.lanes.needsSettling(lane) { newTags.append(delivery.peek.deliveryTag) }
+                if consumers.lanes.needsSettling(lane) { batch.newTags.append(delivery.peek.deliveryTag) }
                 let frames = (start + offset)..<(start + delivery.end)
                 consumers.lanes.append(chunk, frames, to: lane)
             }
@@ -86,10 +86,10 @@ extension ChannelReceiver {
 
     /// Tells the link what the message takes that has begun.
     private func countBegun() throws(AMQPError) {
-        let change = assembly.heldBytes - begunBytes
+        let change = assembly.heldBytes - batch.begunBytes
         guard change != 0 else { return }
-        begunBytes = assembly.heldBytes
-        guard session.link.begunMessages.change(by: change, own: begunBytes) else { return }
+        batch.begunBytes = assembly.heldBytes
+        guard session.link.begunMessages.change(by: change, own: batch.begunBytes) else { return }
         dropBegun()
         throw AMQPError(
             .contentTooLarge,
@@ -117,11 +117,11 @@ extension ChannelReceiver {
                 routingKey: routingKey,
                 source: source
             )
-            if !source.noAck { newTags.append(tag) }
+            if !source.noAck { batch.newTags.append(tag) }
             consumers.lanes.append(incoming, to: lane)
         case .late(let consumer, let tag):
             guard !consumer.noAck else { return }
-            newTags.append(tag)
+            batch.newTags.append(tag)
             if let question = consumer.question {
                 handOver()
                 question.consider(tag: tag, redelivered: false, offset: message.streamOffset)

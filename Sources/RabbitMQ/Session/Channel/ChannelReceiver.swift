@@ -12,21 +12,26 @@ final class ChannelReceiver: ChannelInbox {
         case late(EndedConsumers.Entry, tag: UInt64)
     }
 
+    /// What changes with every delivery.
+    struct Batch {
+        var isOpen = false
+        /// Tags of deliveries that need to be settled.
+        var newTags: [UInt64] = []
+        /// What the link has been told that the message takes which has begun.
+        var begunBytes = 0
+        /// Whether all that comes is another channel's that had the number: so it is until channel.open-ok.
+        fileprivate(set) var awaitsOpen: Bool
+    }
+
     let session: ChannelSession
     @exclusivity(unchecked) var assembly = MessageAssembly<Origin>()
     @exclusivity(unchecked) var consumers = ConsumerTable()
-    @exclusivity(unchecked) var isInBatch = false
+    @exclusivity(unchecked) var batch: Batch
     /// Whether the number was another channel's before, whose last deliveries may still come.
     let hasPredecessor: Bool
-    /// Whether all that comes is the other channel's: so it is until channel.open-ok.
-    @exclusivity(unchecked) private var awaitsOpen: Bool
     private var isClosedByBroker = false
-    /// Tags of deliveries in the batch at hand that need to be settled.
-    @exclusivity(unchecked) var newTags: [UInt64] = []
-    /// Those among them that go back: their consumers have ended.
+    /// Tags in the batch of deliveries that go back: their consumers have ended.
     var late: [UInt64] = []
-    /// What the link has been told that the message takes which has begun.
-    @exclusivity(unchecked) var begunBytes = 0
     /// What is waited for before the channel is closed, once it is to be.
     var retirement: Retirement?
     var leaving = LeavingConsumers()
@@ -38,8 +43,13 @@ final class ChannelReceiver: ChannelInbox {
     init(session: ChannelSession, hasPredecessor: Bool) {
         self.session = session
         self.hasPredecessor = hasPredecessor
-        awaitsOpen = hasPredecessor
+        batch = Batch(awaitsOpen: hasPredecessor)
         maxMessageSize = session.link.configuration.maxMessageSize
+    }
+
+    var isInBatch: Bool {
+        get { batch.isOpen }
+        set { batch.isOpen = newValue }
     }
 
     var logger: Logger { session.link.logger }
@@ -47,14 +57,14 @@ final class ChannelReceiver: ChannelInbox {
     /// Whether we have sent channel.close, so that all but its answer is late.
     var isDiscarding: Bool { !session.isOpen.load(ordering: .relaxed) }
 
-    var passesOver: Bool { awaitsOpen || isDiscarding }
+    var passesOver: Bool { batch.awaitsOpen || isDiscarding }
 
     // MARK: Methods
 
     func receive(_ method: ServerMethod) throws(AMQPError) -> Bool {
-        if awaitsOpen {
+        if batch.awaitsOpen {
             guard answersOpening(method) else { return false }
-            awaitsOpen = false
+            batch.awaitsOpen = false
         }
         switch method {
         case .channelCloseOk:
@@ -161,16 +171,16 @@ final class ChannelReceiver: ChannelInbox {
     }
 
     func endBatch(isForMany: Bool) {
-        isInBatch = false
+        batch.isOpen = false
         handOver()
         consumers.lanes.isGathering = isForMany
     }
 
     /// Hands the messages that came to their consumers, once they can be settled.
     func handOver() {
-        if !newTags.isEmpty {
-            session.state.withLock { $0.delivered(newTags) }
-            newTags.removeAll(keepingCapacity: true)
+        if !batch.newTags.isEmpty {
+            session.state.withLock { $0.delivered(batch.newTags) }
+            batch.newTags.removeAll(keepingCapacity: true)
         }
         if !late.isEmpty {
             session.requeue(late)

@@ -186,11 +186,11 @@ final class DeliveryBuffer: Sendable {
     ///
     /// - Parameters:
     ///   - deadline: In nanoseconds of ``MonotonicTime``.
-    ///   - batch: What waits meanwhile, and is not changed.
+    ///   - messages: What waits meanwhile.
     /// - Returns: Whether ``take(returning:)`` need not wait; it need not either when the task is cancelled.
-    func isReady(before deadline: UInt64, holding batch: HeldBatch) async -> Bool {
+    func isReady(before deadline: UInt64, holding messages: [IncomingMessage]) async -> Bool {
         let now = MonotonicTime.now
-        let waiter = OneShot<Void>()
+        let (waiter, batch) = (OneShot<Void>(), HeldBatch(messages))
         let isIdle = state.withLock { state in
             // Who doesn't wait leaves no waiter behind.
             if state.isIdle, now < deadline {
@@ -238,12 +238,9 @@ final class DeliveryBuffer: Sendable {
     }
 }
 
-/// Messages that an iterator has taken, and that nobody has seen yet.
-///
-/// `@unchecked Sendable` is safe because the iterator alone changes it, and others read it under the buffer's lock while the
-/// iterator waits.
-final class HeldBatch: @unchecked Sendable {
-    var messages: [IncomingMessage]
+/// Messages that an iterator has taken, and that nobody has seen while it waits for more.
+final class HeldBatch: Sendable {
+    let messages: [IncomingMessage]
 
     init(_ messages: [IncomingMessage]) { self.messages = messages }
 }

@@ -2,9 +2,15 @@
 @usableFromInline
 final class DeliveryCursor {
     private let consumer: Consumer
-    @exclusivity(unchecked) private var run: DeliveryRun?
-    /// From the link's shelf, while there is a run.
-    @exclusivity(unchecked) private var decoder: DeliveryDecoder?
+    /// What messages are taken from.
+    private struct Source {
+        let run: DeliveryRun
+        /// From the link's shelf, while there is a run.
+        let decoder: DeliveryDecoder
+    }
+
+    /// One task iterates, so that its exclusivity need not be checked at run time with every message.
+    @exclusivity(unchecked) private var source: Source?
 
     init(_ consumer: Consumer) { self.consumer = consumer }
 
@@ -23,14 +29,14 @@ final class DeliveryCursor {
     @usableFromInline
     func nextAtHand() throws -> IncomingMessage? {
         if consumer.buffer.isCutOff || Task.isCancelled { try stop() }
-        guard let run, let decoder else { return nil }
-        return try pop(run, decoder)
+        guard let source else { return nil }
+        return try pop(source)
     }
 
     @inline(__always)
-    private func pop(_ run: DeliveryRun, _ decoder: DeliveryDecoder) throws(AMQPError) -> IncomingMessage? {
+    private func pop(_ source: Source) throws(AMQPError) -> IncomingMessage? {
         do throws(AMQPError) {
-            return try run.popFirst(consumer.source, decoder)
+            return try source.run.popFirst(consumer.source, source.decoder)
         } catch {
             // What the broker sent is no AMQP: the connection can't go on.
             consumer.source.session.link.onQueue { $0.end(error) }
@@ -42,13 +48,11 @@ final class DeliveryCursor {
     @usableFromInline
     func nextOfNextRun() async throws -> IncomingMessage? {
         do {
-            let emptied = run
-            run = nil
-            putDecoderDown()
-            guard let taken = try await consumer.buffer.take(returning: emptied) else { return nil }
-            let decoder = shelf.take()
-            (run, self.decoder) = (taken, decoder)
-            let message = try pop(taken, decoder)
+            let emptied = putDown()
+            guard let run = try await consumer.buffer.take(returning: emptied) else { return nil }
+            let source = Source(run: run, decoder: shelf.take())
+            self.source = source
+            let message = try pop(source)
             // Mostly that answers it, so that what is left in the end goes back at once.
             if let message, let question = consumer.source.question { question.consider(message) }
             return message
@@ -62,11 +66,11 @@ final class DeliveryCursor {
     ///
     /// - Parameters:
     ///   - deadline: In nanoseconds of ``MonotonicTime``.
-    ///   - batch: What was taken before, and is not seen before this returns.
+    ///   - messages: What was taken before, and is not seen before this returns.
     /// - Returns: Whether ``next()`` need not wait.
-    func isReady(before deadline: UInt64, holding batch: HeldBatch) async -> Bool {
-        if let run, !run.isEmpty { return true }
-        return await consumer.buffer.isReady(before: deadline, holding: batch)
+    func isReady(before deadline: UInt64, holding messages: [IncomingMessage]) async -> Bool {
+        if let source, !source.run.isEmpty { return true }
+        return await consumer.buffer.isReady(before: deadline, holding: messages)
     }
 
     private func stop() throws(CancellationError) {
@@ -78,16 +82,18 @@ final class DeliveryCursor {
 
     private var shelf: DecoderShelf { consumer.source.session.link.decoders }
 
-    private func putDecoderDown() {
-        guard let decoder else { return }
-        self.decoder = nil
-        shelf.put(decoder)
+    /// Puts the decoder back on its shelf.
+    ///
+    /// - Returns: The run.
+    private func putDown() -> DeliveryRun? {
+        guard let source else { return nil }
+        self.source = nil
+        shelf.put(source.decoder)
+        return source.run
     }
 
     private func giveBack() {
-        putDecoderDown()
-        guard let run else { return }
-        self.run = nil
+        guard let run = putDown() else { return }
         consumer.buffer.release(run)
         consumer.giveBack([run])
     }
