@@ -72,7 +72,9 @@ extension ChannelSession {
         return PublishReceipt(confirm: number(message, exchange, routingKey, mandatory: mandatory, hasPlace: hasPlace))
     }
 
-    /// Gives a message its number.
+    /// Gives a message its number. By itself: inlined, its copy of the message is made for every message, confirmed or not
+    /// (`rmq perf publish` takes 7 % more).
+    @inline(never)
     private func number(
         _ message: borrowing Message,
         _ exchange: String,
