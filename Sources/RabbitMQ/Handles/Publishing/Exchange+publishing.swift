@@ -11,7 +11,9 @@ extension Exchange {
     ///   - message: What to publish.
     ///   - routingKey: By what the exchange routes it; at most 255 bytes of UTF-8. With the default exchange, the name of
     ///     the queue.
-    ///   - mandatory: Whether the broker returns it if it reaches no queue: see ``Channel/setReturnHandler(_:)``.
+    ///   - mandatory: Whether the broker returns it if it reaches no queue: see ``Channel/setReturnHandler(_:)``. True by
+    ///     default, but false on an exchange of type ``ExchangeType/delayedMessage``, which routes later and would return
+    ///     every message.
     /// - Returns: On a confirming channel (``Channel/confirmSelect(maxUnconfirmed:)``), the message's outcome to wait for.
     /// - Throws: ``AMQPError/Code/invalidMessage`` or ``AMQPError/Code/invalidArgument`` for what can't be sent;
     ///   ``AMQPError/Code/deleted`` after ``delete(ifUnused:noWait:)``; ``AMQPError/Code/blockedTooLong`` after waiting for
@@ -20,23 +22,33 @@ extension Exchange {
     ///   cancelled, but never more than are written together.
     @inlinable
     @discardableResult
-    public func publish(_ message: Message, routingKey: String, mandatory: Bool = true) async throws -> PublishReceipt {
+    public func publish(_ message: Message, routingKey: String, mandatory: Bool? = nil) async throws -> PublishReceipt {
         // Mostly there is nothing to wait for: in the caller's module, that costs no asynchronous call.
         if let receipt = try publishAtOnce(message, routingKey: routingKey, mandatory: mandatory) { return receipt }
         return try await publishWaiting(message, routingKey: routingKey, mandatory: mandatory)
     }
 
     @usableFromInline
-    func publishAtOnce(_ message: borrowing Message, routingKey: String, mandatory: Bool) throws -> PublishReceipt? {
+    func publishAtOnce(_ message: borrowing Message, routingKey: String, mandatory: Bool?) throws -> PublishReceipt? {
         try requireNotDeleted()
-        return try session.publishAtOnce(message, exchange: name, routingKey: routingKey, mandatory: mandatory)
+        return try session.publishAtOnce(
+            message,
+            exchange: name,
+            routingKey: routingKey,
+            mandatory: mandatory ?? isMandatoryByDefault
+        )
     }
 
     @usableFromInline
-    func publishWaiting(_ message: Message, routingKey: String, mandatory: Bool) async throws -> PublishReceipt {
+    func publishWaiting(_ message: Message, routingKey: String, mandatory: Bool?) async throws -> PublishReceipt {
         try Task.checkCancellation()
         return try await channel.session.publish(
-            Publish(message: message, exchange: name, routingKey: routingKey, mandatory: mandatory)
+            Publish(
+                message: message,
+                exchange: name,
+                routingKey: routingKey,
+                mandatory: mandatory ?? isMandatoryByDefault
+            )
         )
     }
 
@@ -51,7 +63,7 @@ extension Exchange {
     public func publishConfirmed(
         _ message: Message,
         routingKey: String,
-        mandatory: Bool = true,
+        mandatory: Bool? = nil,
         timeout: Duration? = nil
     ) async throws {
         try await publish(message, routingKey: routingKey, mandatory: mandatory).confirmed(timeout: timeout)
@@ -70,7 +82,7 @@ extension Exchange {
     public func publish(
         contentsOf messages: some Sequence<Message>,
         routingKey: String,
-        mandatory: Bool = true
+        mandatory: Bool? = nil
     ) async throws -> [PublishReceipt] {
         var receipts: [PublishReceipt] = []
         try await publish(contentsOf: messages, routingKey: routingKey, mandatory: mandatory, receipts: &receipts)
@@ -89,7 +101,7 @@ extension Exchange {
     public func publish(
         contentsOf messages: some Sequence<Message>,
         routingKey: String,
-        mandatory: Bool = true,
+        mandatory: Bool? = nil,
         receipts: inout [PublishReceipt]
     ) async throws {
         for message in messages {
