@@ -4,7 +4,7 @@ import Testing
 
 @Suite("what is received into")
 struct ReceiveBufferTests {
-    private let buffer = ReceiveBuffer()
+    private var buffer = ReceiveBuffer()
     /// A part of the largest frame that is usual, all but its last byte.
     private static let mostUnconsumed = 131_071
 
@@ -12,7 +12,7 @@ struct ReceiveBufferTests {
     private static let numbers = (0..<ReceiveBuffer.mostRead + 256).map { UInt8(truncatingIfNeeded: $0) }
 
     /// Receives so many bytes, each of which is the next number.
-    private func receive(_ count: Int, after number: inout Int) {
+    private mutating func receive(_ count: Int, after number: inout Int) {
         let room = buffer.room()
         let received = min(count, room.count)
         room.copyBytes(from: Self.numbers[(number % 256)...].prefix(received))
@@ -20,12 +20,12 @@ struct ReceiveBufferTests {
         number += received
     }
 
-    private func isCounting(_ bytes: UnsafeRawBufferPointer, from number: Int) -> Bool {
+    private mutating func isCounting(_ bytes: UnsafeRawBufferPointer, from number: Int) -> Bool {
         bytes.indices.allSatisfy { bytes[$0] == UInt8(truncatingIfNeeded: number + $0) }
     }
 
     /// Receives and consumes, while somebody holds the chunk, until the buffer has turned to another.
-    private func turnOver() {
+    private mutating func turnOver() {
         let held = buffer.chunk
         let before = ObjectIdentifier(held)
         while ObjectIdentifier(buffer.chunk) == before {
@@ -38,7 +38,7 @@ struct ReceiveBufferTests {
         withExtendedLifetime(held) {}
     }
 
-    @Test func `a connection that gets little has little memory`() {
+    @Test mutating func `a connection that gets little has little memory`() {
         #expect(buffer.room().count == 16 * 1024)
         #expect(buffer.chunk.capacity == 16 * 1024)
         for _ in 0..<100 {
@@ -48,7 +48,7 @@ struct ReceiveBufferTests {
         }
     }
 
-    @Test func `the small chunk that it begins with goes when more comes`() {
+    @Test mutating func `the small chunk that it begins with goes when more comes`() {
         weak var first: ReceiveChunk?
         first = buffer.chunk
         #expect(first != nil)
@@ -60,9 +60,9 @@ struct ReceiveBufferTests {
     }
 
     @Test(arguments: [false, true])
-    func `there is always room for the rest of the largest frame`(holds: Bool) {
+    mutating func `there is always room for the rest of the largest frame`(holds: Bool) {
         for consumed in stride(from: 0, to: 131_072, by: 10_007) {
-            let buffer = ReceiveBuffer()
+            var buffer = ReceiveBuffer()
             var held: [ReceiveChunk] = []
             for size in [consumed, Self.mostUnconsumed] {
                 while buffer.bytes.count < size {
@@ -77,7 +77,7 @@ struct ReceiveBufferTests {
     }
 
     @Test(arguments: 0..<4 as Range<UInt64>)
-    func `at random, what is received comes out in order, and stays as it is while somebody holds the chunk`(
+    mutating func `at random, what is received comes out in order, and stays as it is while somebody holds the chunk`(
         seed: UInt64
     ) {
         var random = SplitMix(seed: seed)
@@ -108,7 +108,7 @@ struct ReceiveBufferTests {
         }
     }
 
-    @Test func `a chunk that nobody holds any more is used again`() {
+    @Test mutating func `a chunk that nobody holds any more is used again`() {
         turnOver()
         let first = ObjectIdentifier(buffer.chunk)
         turnOver()
@@ -118,7 +118,7 @@ struct ReceiveBufferTests {
         #expect(ObjectIdentifier(buffer.chunk) == first)
     }
 
-    @Test func `a chunk that is not held is not left`() {
+    @Test mutating func `a chunk that is not held is not left`() {
         turnOver()
         let chunk = ObjectIdentifier(buffer.chunk)
         for _ in 0..<100 {
@@ -128,7 +128,7 @@ struct ReceiveBufferTests {
         #expect(ObjectIdentifier(buffer.chunk) == chunk)
     }
 
-    @Test func `no more than four chunks are kept for use again, and none after a quiet time`() {
+    @Test mutating func `no more than four chunks are kept for use again, and none after a quiet time`() {
         struct Reference { weak var chunk: ReceiveChunk? }
         turnOver()
         var held: [ReceiveChunk] = []

@@ -125,7 +125,7 @@ struct DeliveryCursorTests {
     @Test func `whether one need not wait is told, until the time has come`() async throws {
         let consumer = consumers.consumer("c")
         let cursor = DeliveryCursor(consumer)
-        let batch = HeldBatch([])
+        let batch: [IncomingMessage] = []
         #expect(await !cursor.isReady(before: MonotonicTime.now + 20_000_000, holding: batch))
         deliver(1...2, to: consumer)
         #expect(await cursor.isReady(before: MonotonicTime.now + 60_000_000_000, holding: batch))
