@@ -1,4 +1,3 @@
-internal import CRabbitMQ
 internal import Dispatch
 internal import Glibc
 internal import Synchronization
@@ -23,9 +22,18 @@ enum DescriptorReserve {
     static func require() throws(AMQPError) {
         try isDispatchReady.withLock { isReady throws(AMQPError) in
             try probe(least)
-            if !isReady { DispatchQueue.global().asyncAfter(deadline: .now()) {} }
+            if !isReady { startDispatch() }
             isReady = true
         }
+    }
+
+    /// Has Dispatch take its four, and waits until it has: others who connect at the same time would take them first, and the
+    /// process would crash. Once in a process, for a moment; on a queue of its own, since the threads of the global ones may
+    /// all wait here, for the lock.
+    private static func startDispatch() {
+        let isStarted = DispatchSemaphore(value: 0)
+        DispatchQueue(label: "rabbitmq.start").asyncAfter(deadline: .now()) { isStarted.signal() }
+        _ = isStarted.wait(timeout: .now() + .seconds(1))
     }
 
     /// Takes a descriptor, and makes sure that others are left.
@@ -39,6 +47,7 @@ enum DescriptorReserve {
         try isDispatchReady.withLock { _ throws(AMQPError) in
             let descriptor = open()
             guard descriptor >= 0 else { return descriptor }
+            lastTaken.store(descriptor, ordering: .relaxed)
             do throws(AMQPError) {
                 try probe(rest)
             } catch {
@@ -49,19 +58,24 @@ enum DescriptorReserve {
         }
     }
 
+    /// Where it is quickest to look: the system gives the lowest that is free, so that those behind it mostly are.
+    private static let lastTaken = Atomic<CInt>(0)
+
+    /// Looks for so many that are free, and takes none: while one who tried had the last, Dispatch would crash over it.
     private static func probe(_ count: Int) throws(AMQPError) {
-        var taken: [CInt] = []
-        defer { for descriptor in taken { close(descriptor) } }
-        while taken.count < count {
-            let descriptor = epoll_create1(CInt(EPOLL_CLOEXEC))
-            guard descriptor >= 0 else {
-                let reason = String(cString: strerror(errno))
-                throw AMQPError(
-                    .connectionFailed,
-                    "connecting needs \(least) free descriptors, and there are \(least - count + taken.count): \(reason)"
-                )
-            }
-            taken.append(descriptor)
+        var limits = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits)
+        let limit = CInt(clamping: limits.rlim_cur)
+        let start = lastTaken.load(ordering: .relaxed)
+        var free = 0
+        for descriptor in [max(0, min(start, limit))..<limit, 0..<max(0, min(start, limit))].joined() {
+            if fcntl(descriptor, F_GETFD) < 0, errno == EBADF { free += 1 }
+            if free == count { return }
         }
+        throw AMQPError(
+            .connectionFailed,
+            "connecting needs \(least) free descriptors, and there are \(least - count + free): "
+                + String(cString: strerror(EMFILE))
+        )
     }
 }
