@@ -61,9 +61,9 @@ struct Demo: AsyncParsableCommand {
                 number.isMultiple(of: 2)
                 ? try Message(
                     encoding: Reading(sensor: "kitchen", number: number, celsius: 21.5),
-                    messageId: "\(number)"
+                    messageID: "\(number)"
                 )
-                : try Message("text number \(number)", messageId: "\(number)")
+                : try Message("text number \(number)", messageID: "\(number)")
             try await exchange.publish(message, routingKey: number.isMultiple(of: 2) ? "demo.json" : "demo.text")
         }
         let numbers = try await received
@@ -90,7 +90,7 @@ struct Demo: AsyncParsableCommand {
             )
             for try await message in try await queue.consume() {
                 if numbers.count < 4 { print("  \(message.routingKey): \(try message.message.text())") }
-                numbers.append(message.messageId.flatMap { Int($0) } ?? -1)
+                numbers.append(message.messageID.flatMap { Int($0) } ?? -1)
                 try message.ack()
                 if numbers.count == count { break }
             }

@@ -32,7 +32,7 @@ struct DescriptorProbe {
         case "inherited" where arguments.count == 6:
             let others = inherited
             var encrypted = configuration(arguments[2], arguments[4])
-            encrypted.tls = TLSConfiguration(trustRoots: [.file(arguments[5])])
+            encrypted.tls = ConnectionConfiguration.TLS(trustRoots: [.file(arguments[5])])
             for configuration in [configuration(arguments[2], arguments[3]), encrypted] {
                 let connection = try await Connection.connect(configuration)
                 try await publish(on: connection)

@@ -30,8 +30,8 @@ struct ReadmeExamples {
         let exchange = try await channel.declareExchange(name, type: .topic)
         try await queue.bind(to: exchange, routingKey: "order.#")
 
-        try await exchange.publish(Message(encoding: Order(id: 17)), routingKey: "order.new")
-        try await exchange.publish(Message("hello, world"), routingKey: "order.text")
+        try await exchange.publish(Message(encoding: Order(id: 17), deliveryMode: .persistent), routingKey: "order.new")
+        try await exchange.publish(Message("hello, world", deliveryMode: .persistent), routingKey: "order.text")
         await connection.close()
         // end
     }
@@ -60,7 +60,7 @@ struct ReadmeExamples {
             let channel = try await connection.openChannel()
             let exchange = try await channel.declareExchange(name, type: .topic)
             // example: confirm
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             do {
                 try await exchange.publishConfirmed(Message("important"), routingKey: "order.new")
             } catch AMQPError.Code.undeliverable {

@@ -61,7 +61,7 @@ struct RoundTripTests {
             let exchange = try await channel.declareExchange("")
             let queue = try await channel.declareQueue(exclusive: true)
             let body = [UInt8](repeating: 0, count: try await TestBroker.hugeBody + 1)
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             let error = await expectError(.preconditionFailed) {
                 try await exchange.publishConfirmed(Message(body: body), routingKey: queue.name)
             }

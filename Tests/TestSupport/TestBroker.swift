@@ -48,13 +48,13 @@ public enum TestBroker {
     public static var usesTLS: Bool { ProcessInfo.processInfo.environment["RABBITMQ_TEST_TLS"] == "1" }
 
     /// TLS with the broker's own authority.
-    public static var tls: TLSConfiguration {
-        get throws { TLSConfiguration(trustRoots: [.file(try variable("RABBITMQ_TEST_CA"))]) }
+    public static var tls: ConnectionConfiguration.TLS {
+        get throws { ConnectionConfiguration.TLS(trustRoots: [.file(try variable("RABBITMQ_TEST_CA"))]) }
     }
 
     /// One of the broker's client certificates, such as `client`.
-    public static func identity(_ name: String) throws -> TLSConfiguration.ClientIdentity {
-        TLSConfiguration.ClientIdentity(
+    public static func identity(_ name: String) throws -> ConnectionConfiguration.TLS.ClientIdentity {
+        ConnectionConfiguration.TLS.ClientIdentity(
             certificate: .file(try certificate("\(name).pem")),
             key: .file(try certificate("\(name).key"))
         )

@@ -4,7 +4,7 @@ enum ClientProperties {
     static let version = "0.1.0"
 
     /// What RabbitMQ is told that this client can do: it sends some methods only to clients that announce them.
-    private static let capabilities: Table = [
+    private static let capabilities: FieldTable = [
         "authentication_failure_close": true,
         "basic.nack": true,
         "connection.blocked": true,
@@ -13,8 +13,8 @@ enum ClientProperties {
         "publisher_confirms": true,
     ]
 
-    static func table(_ configuration: ConnectionConfiguration) -> Table {
-        var table: Table = [
+    static func table(_ configuration: ConnectionConfiguration) -> FieldTable {
+        var table: FieldTable = [
             "product": "rabbitmq-swift",
             "version": .string(version),
             "platform": "Swift",

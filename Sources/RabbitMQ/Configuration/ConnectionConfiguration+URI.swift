@@ -17,13 +17,13 @@ extension ConnectionConfiguration {
     /// | `connection_timeout` | ``connectTimeout`` in milliseconds |
     /// | `channel_max`, `frame_max` | ``channelMax``, ``frameMax`` |
     /// | `connection_name` or `name` | ``connectionName`` |
-    /// | `auth_mechanism` | `PLAIN`, or `EXTERNAL` for ``Credentials/external``; of several, the first of these counts |
+    /// | `auth_mechanism` | `PLAIN`, or `EXTERNAL` for ``ConnectionConfiguration/Credentials/external``; of several, the first of these counts |
     /// | `cacertfile` | the path of the trusted authorities, in place of the system's |
     /// | `certfile`, `keyfile` | the paths of the client's certificate and key; the key may stand in `certfile` |
     /// | `password` | the passphrase of the key |
     /// | `verify` | `verify_peer`, the default, or `verify_none` for no verification at all |
-    /// | `depth` | ``TLSConfiguration/verificationDepth`` |
-    /// | `server_name_indication` | ``TLSConfiguration/serverName`` |
+    /// | `depth` | ``ConnectionConfiguration/TLS/verificationDepth`` |
+    /// | `server_name_indication` | ``ConnectionConfiguration/TLS/serverName`` |
     /// | `fail_if_no_peer_cert` | `true` or `false`, which means nothing on the client's side |
     ///
     /// RabbitMQ: [URI specification](https://www.rabbitmq.com/docs/uri-spec),
@@ -39,7 +39,7 @@ extension ConnectionConfiguration {
             port: parts.port,
             credentials: .plain(username: parts.username ?? "guest", password: parts.password ?? "guest"),
             virtualHost: parts.virtualHost ?? "/",
-            tls: parts.usesTLS ? TLSConfiguration() : nil
+            tls: parts.usesTLS ? ConnectionConfiguration.TLS() : nil
         )
         var identity = URIIdentity()
         for option in parts.options {
@@ -102,7 +102,7 @@ extension ConnectionConfiguration {
             case "verify_none": tls?.verification = .none
             default: throw option.invalid("is neither verify_peer nor verify_none")
             }
-        case "depth": tls?.verificationDepth = try option.number(in: TLSConfiguration.depths)
+        case "depth": tls?.verificationDepth = try option.number(in: ConnectionConfiguration.TLS.depths)
         case "server_name_indication":
             // To RabbitMQ's Erlang client this is no name, but an order not to verify one.
             guard option.value != "disable" else {
@@ -123,12 +123,12 @@ private struct URIIdentity {
     var key: (path: String, option: URIReader.Option)?
     var passphrase: (text: String, option: URIReader.Option)?
 
-    func apply(to tls: inout TLSConfiguration?) throws(AMQPError) {
+    func apply(to tls: inout ConnectionConfiguration.TLS?) throws(AMQPError) {
         guard let certificate else {
             if let option = key?.option ?? passphrase?.option { throw option.invalid("needs the option certfile") }
             return
         }
-        tls?.identity = TLSConfiguration.ClientIdentity(
+        tls?.identity = ConnectionConfiguration.TLS.ClientIdentity(
             certificate: .file(certificate.path),
             key: key.map { .file($0.path) },
             passphrase: passphrase?.text

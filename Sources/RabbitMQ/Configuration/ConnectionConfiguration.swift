@@ -16,19 +16,19 @@ public struct ConnectionConfiguration: Sendable {
     ///
     /// What one broker says about the credentials or the virtual host counts for all: no other is asked then. One that
     /// fails, is being stopped or lacks resources is passed over.
-    public var endpoints: [Endpoint]
+    public var endpoints: [ConnectionConfiguration.Endpoint]
 
     /// In which order the ``endpoints`` are tried; as they stand by default.
-    public var endpointOrder: Endpoint.Order = .listed
+    public var endpointOrder: ConnectionConfiguration.Endpoint.Order = .listed
 
     /// Who connects; the user `guest` with the password `guest` by default, whom RabbitMQ takes from its own host only.
-    public var credentials: Credentials
+    public var credentials: ConnectionConfiguration.Credentials
 
     /// The virtual host; `/` by default. At most 255 bytes of UTF-8.
     public var virtualHost: String
 
     /// How the connection is encrypted; nil, which is the default, for not at all.
-    public var tls: TLSConfiguration?
+    public var tls: ConnectionConfiguration.TLS?
 
     /// A stream socket that is connected already, used instead of connecting to the ``endpoints``; none by default.
     ///
@@ -112,7 +112,7 @@ public struct ConnectionConfiguration: Sendable {
     public var connectionName: String?
 
     /// Further properties to tell the broker about this client. They win over the library's own.
-    public var clientProperties: Table = [:]
+    public var clientProperties: FieldTable = [:]
 
     /// Where closes and anomalies are logged; a logger labelled `rabbitmq` by default.
     public var logger = Logger(label: "rabbitmq")
@@ -128,12 +128,12 @@ public struct ConnectionConfiguration: Sendable {
     public init(
         host: String = "localhost",
         port: Int? = nil,
-        credentials: Credentials = .plain(username: "guest", password: "guest"),
+        credentials: ConnectionConfiguration.Credentials = .plain(username: "guest", password: "guest"),
         virtualHost: String = "/",
-        tls: TLSConfiguration? = nil
+        tls: ConnectionConfiguration.TLS? = nil
     ) {
         self.init(
-            endpoints: [Endpoint(host: host, port: port)],
+            endpoints: [ConnectionConfiguration.Endpoint(host: host, port: port)],
             credentials: credentials,
             virtualHost: virtualHost,
             tls: tls
@@ -148,10 +148,10 @@ public struct ConnectionConfiguration: Sendable {
     ///   - virtualHost: The virtual host.
     ///   - tls: How the connection is encrypted; not at all by default.
     public init(
-        endpoints: [Endpoint],
-        credentials: Credentials = .plain(username: "guest", password: "guest"),
+        endpoints: [ConnectionConfiguration.Endpoint],
+        credentials: ConnectionConfiguration.Credentials = .plain(username: "guest", password: "guest"),
         virtualHost: String = "/",
-        tls: TLSConfiguration? = nil
+        tls: ConnectionConfiguration.TLS? = nil
     ) {
         self.endpoints = endpoints
         self.credentials = credentials
@@ -162,19 +162,25 @@ public struct ConnectionConfiguration: Sendable {
     /// The host of the first of the ``endpoints``.
     public var host: String {
         get { endpoints.first?.host ?? "localhost" }
-        set { if endpoints.isEmpty { endpoints = [Endpoint(host: newValue)] } else { endpoints[0].host = newValue } }
+        set {
+            if endpoints.isEmpty {
+                endpoints = [ConnectionConfiguration.Endpoint(host: newValue)]
+            } else {
+                endpoints[0].host = newValue
+            }
+        }
     }
 
     /// The TCP port of the first of the ``endpoints``, from 1 to 65535; by default 5672, or 5671 with TLS.
     public var port: Int {
         get { port(of: endpoints.first) }
         set {
-            if endpoints.isEmpty { endpoints = [Endpoint(host: "localhost")] }
+            if endpoints.isEmpty { endpoints = [ConnectionConfiguration.Endpoint(host: "localhost")] }
             endpoints[0].port = newValue
         }
     }
 
-    func port(of endpoint: Endpoint?) -> Int { endpoint?.port ?? (tls == nil ? 5672 : 5671) }
+    func port(of endpoint: ConnectionConfiguration.Endpoint?) -> Int { endpoint?.port ?? (tls == nil ? 5672 : 5671) }
 
     /// The heartbeat as it is told to the broker: a part of a second is a whole one, not none.
     var heartbeatSeconds: UInt16 {

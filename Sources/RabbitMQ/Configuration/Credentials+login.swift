@@ -1,4 +1,4 @@
-/// What a connection logs in with: made of ``Credentials`` anew for each connect.
+/// What a connection logs in with: made of ``ConnectionConfiguration/Credentials`` anew for each connect.
 struct Login: Sendable {
     let mechanism: String
     /// What the mechanism sends. It holds the password.
@@ -17,7 +17,7 @@ struct Login: Sendable {
     }
 }
 
-extension Credentials {
+extension ConnectionConfiguration.Credentials {
     /// Gets what to log in with.
     ///
     /// - Parameter timeout: How long a provider may take.

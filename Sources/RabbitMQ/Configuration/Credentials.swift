@@ -1,61 +1,65 @@
-/// How a connection proves who it is. Its description never shows a secret.
-///
-/// RabbitMQ: [Access control](https://www.rabbitmq.com/docs/access-control#mechanisms).
-public struct Credentials: Sendable {
-    enum Kind: Sendable {
-        case plain(username: Secret, password: Secret)
-        case external
-        case expiring(@Sendable () async throws -> ExpiringSecret)
-    }
-
-    let kind: Kind
-
-    private init(_ kind: Kind) { self.kind = kind }
-
-    /// A user name and a password, sent with the SASL mechanism PLAIN.
+extension ConnectionConfiguration {
+    /// How a connection proves who it is. Its description never shows a secret.
     ///
-    /// Neither may hold a NUL character, which separates them on the wire: connecting refuses that with
-    /// ``AMQPError/Code/invalidArgument``.
-    public static func plain(username: String, password: String) -> Credentials {
-        Credentials(.plain(username: Secret(username), password: Secret(password)))
-    }
-
-    /// Who the client is stands in its TLS certificate: the SASL mechanism EXTERNAL.
-    ///
-    /// It takes ``TLSConfiguration/identity`` and RabbitMQ's plugin `rabbitmq_auth_mechanism_ssl`.
-    public static let external = Credentials(.external)
-
-    /// Credentials that end, such as OAuth 2 tokens.
-    ///
-    /// ```swift
-    /// let credentials = Credentials.expiring {
-    ///     let token = try await identityProvider.token()
-    ///     return ExpiringSecret(token.text, validFor: .seconds(token.expiresIn))
-    /// }
-    /// ```
-    ///
-    /// The closure is called at each connect, and again before the secret ends, when four fifths of its time are over: the
-    /// new secret is then told to the broker (`connection.update-secret`). If that fails it is logged and tried again.
-    /// For large tokens see ``ConnectionConfiguration/frameMax``.
-    /// The name and the secret are sent with the SASL mechanism PLAIN.
-    ///
-    /// - Parameter provider: Gets a secret. It may take as long as connecting may. What it throws is logged, and so must not
-    ///   hold a secret.
-    public static func expiring(_ provider: @escaping @Sendable () async throws -> ExpiringSecret) -> Credentials {
-        Credentials(.expiring(provider))
-    }
-
-    /// The name of the SASL mechanism.
-    var mechanism: String {
-        switch kind {
-        case .plain, .expiring: "PLAIN"
-        case .external: "EXTERNAL"
+    /// RabbitMQ: [Access control](https://www.rabbitmq.com/docs/access-control#mechanisms).
+    public struct Credentials: Sendable {
+        enum Kind: Sendable {
+            case plain(username: Secret, password: Secret)
+            case external
+            case expiring(@Sendable () async throws -> ExpiringSecret)
         }
-    }
 
-    func validate() throws(AMQPError) {
-        guard case .plain(let username, let password) = kind else { return }
-        _ = try Login.plain(username, password)
+        let kind: Kind
+
+        private init(_ kind: Kind) { self.kind = kind }
+
+        /// A user name and a password, sent with the SASL mechanism PLAIN.
+        ///
+        /// Neither may hold a NUL character, which separates them on the wire: connecting refuses that with
+        /// ``AMQPError/Code/invalidArgument``.
+        public static func plain(username: String, password: String) -> ConnectionConfiguration.Credentials {
+            ConnectionConfiguration.Credentials(.plain(username: Secret(username), password: Secret(password)))
+        }
+
+        /// Who the client is stands in its TLS certificate: the SASL mechanism EXTERNAL.
+        ///
+        /// It takes ``ConnectionConfiguration/TLS/identity`` and RabbitMQ's plugin `rabbitmq_auth_mechanism_ssl`.
+        public static let external = ConnectionConfiguration.Credentials(.external)
+
+        /// Credentials that end, such as OAuth 2 tokens.
+        ///
+        /// ```swift
+        /// let credentials = ConnectionConfiguration.Credentials.expiring {
+        ///     let token = try await identityProvider.token()
+        ///     return ExpiringSecret(token.text, validFor: .seconds(token.expiresIn))
+        /// }
+        /// ```
+        ///
+        /// The closure is called at each connect, and again before the secret ends, when four fifths of its time are over: the
+        /// new secret is then told to the broker (`connection.update-secret`). If that fails it is logged and tried again.
+        /// For large tokens see ``ConnectionConfiguration/frameMax``.
+        /// The name and the secret are sent with the SASL mechanism PLAIN.
+        ///
+        /// - Parameter provider: Gets a secret. It may take as long as connecting may. What it throws is logged, and so must not
+        ///   hold a secret.
+        public static func expiring(_ provider: @escaping @Sendable () async throws -> ExpiringSecret)
+            -> ConnectionConfiguration.Credentials
+        {
+            ConnectionConfiguration.Credentials(.expiring(provider))
+        }
+
+        /// The name of the SASL mechanism.
+        var mechanism: String {
+            switch kind {
+            case .plain, .expiring: "PLAIN"
+            case .external: "EXTERNAL"
+            }
+        }
+
+        func validate() throws(AMQPError) {
+            guard case .plain(let username, let password) = kind else { return }
+            _ = try Login.plain(username, password)
+        }
     }
 }
 
@@ -80,7 +84,8 @@ public struct ExpiringSecret: Sendable {
     }
 }
 
-extension Credentials: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+extension ConnectionConfiguration.Credentials: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable
+{
     /// The mechanism, and nothing secret.
     public var description: String { "Credentials(\(mechanism))" }
 

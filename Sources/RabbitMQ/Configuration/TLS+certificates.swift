@@ -1,4 +1,4 @@
-extension TLSConfiguration {
+extension ConnectionConfiguration.TLS {
     /// Certificates or a key in the PEM format (RFC 7468): where they are, or what they are.
     ///
     /// Its description never shows the content.
@@ -69,7 +69,7 @@ extension TLSConfiguration {
 
     /// The client's certificate and its private key. Its description never shows the key or the passphrase.
     ///
-    /// With ``Credentials/external`` it also says who connects.
+    /// With ``ConnectionConfiguration/Credentials/external`` it also says who connects.
     public struct ClientIdentity: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
         /// The certificate, followed by those between it and the authority, if there are any.
         public var certificate: PEM

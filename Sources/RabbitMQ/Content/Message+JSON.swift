@@ -14,31 +14,31 @@ extension Message {
     ///   - contentEncoding: The text encoding of the body, by its IANA name.
     ///   - deliveryMode: Whether the message survives a restart of the broker; absent means transient.
     ///   - priority: The priority for queues that have priorities.
-    ///   - correlationId: The request that this message answers, for applications.
+    ///   - correlationID: The request that this message answers, for applications.
     ///   - replyTo: The queue for answers, for applications.
     ///   - expiration: How long the message may wait in a queue, in milliseconds as decimal text.
-    ///   - messageId: A unique name of the message, for applications.
+    ///   - messageID: A unique name of the message, for applications.
     ///   - timestamp: When the message was made, in whole seconds; now by default.
     ///   - type: The type of the message, for applications.
-    ///   - userId: The user who publishes; RabbitMQ refuses a name other than the connection's.
-    ///   - appId: The application that publishes, for applications.
+    ///   - userID: The user who publishes; RabbitMQ refuses a name other than the connection's.
+    ///   - appID: The application that publishes, for applications.
     /// - Throws: An ``AMQPError`` with ``AMQPError/Code/encodingFailed`` if a number is not finite,
     ///   the value nests deeper than 128 levels, or the text encoding is unknown or lacks a character.
     public init(
-        json value: JSONValue,
-        headers: Table? = nil,
+        json value: Message.JSON,
+        headers: FieldTable? = nil,
         contentType: String? = nil,
         contentEncoding: String = "utf-8",
         deliveryMode: DeliveryMode? = nil,
         priority: UInt8? = nil,
-        correlationId: String? = nil,
+        correlationID: String? = nil,
         replyTo: String? = nil,
         expiration: String? = nil,
-        messageId: String? = nil,
+        messageID: String? = nil,
         timestamp: Date? = Message.currentSecond,
         type: String? = nil,
-        userId: String? = nil,
-        appId: String? = nil
+        userID: String? = nil,
+        appID: String? = nil
     ) throws(AMQPError) {
         guard value.nests(within: JSONBody.maxDepth) else {
             throw AMQPError(.encodingFailed, "the JSON value nests deeper than \(JSONBody.maxDepth) levels")
@@ -50,14 +50,14 @@ extension Message {
             contentEncoding: contentEncoding,
             deliveryMode: deliveryMode,
             priority: priority,
-            correlationId: correlationId,
+            correlationID: correlationID,
             replyTo: replyTo,
             expiration: expiration,
-            messageId: messageId,
+            messageID: messageID,
             timestamp: timestamp,
             type: type,
-            userId: userId,
-            appId: appId
+            userID: userID,
+            appID: appID
         )
     }
 
@@ -71,32 +71,32 @@ extension Message {
     ///   - contentEncoding: The text encoding of the body, by its IANA name.
     ///   - deliveryMode: Whether the message survives a restart of the broker; absent means transient.
     ///   - priority: The priority for queues that have priorities.
-    ///   - correlationId: The request that this message answers, for applications.
+    ///   - correlationID: The request that this message answers, for applications.
     ///   - replyTo: The queue for answers, for applications.
     ///   - expiration: How long the message may wait in a queue, in milliseconds as decimal text.
-    ///   - messageId: A unique name of the message, for applications.
+    ///   - messageID: A unique name of the message, for applications.
     ///   - timestamp: When the message was made, in whole seconds; now by default.
     ///   - type: The type of the message, for applications.
-    ///   - userId: The user who publishes; RabbitMQ refuses a name other than the connection's.
-    ///   - appId: The application that publishes, for applications.
+    ///   - userID: The user who publishes; RabbitMQ refuses a name other than the connection's.
+    ///   - appID: The application that publishes, for applications.
     /// - Throws: An ``AMQPError`` with ``AMQPError/Code/encodingFailed`` if the value refuses to be encoded, or the
     ///   text encoding is unknown or lacks a character; ``AMQPError/underlying`` keeps the encoder's error.
     public init(
         encoding value: some Encodable,
         encoder: JSONEncoder = JSONEncoder(),
-        headers: Table? = nil,
+        headers: FieldTable? = nil,
         contentType: String? = nil,
         contentEncoding: String = "utf-8",
         deliveryMode: DeliveryMode? = nil,
         priority: UInt8? = nil,
-        correlationId: String? = nil,
+        correlationID: String? = nil,
         replyTo: String? = nil,
         expiration: String? = nil,
-        messageId: String? = nil,
+        messageID: String? = nil,
         timestamp: Date? = Message.currentSecond,
         type: String? = nil,
-        userId: String? = nil,
-        appId: String? = nil
+        userID: String? = nil,
+        appID: String? = nil
     ) throws(AMQPError) {
         self.init(
             body: try JSONBody.encode(value, with: encoder, as: contentEncoding),
@@ -105,14 +105,14 @@ extension Message {
             contentEncoding: contentEncoding,
             deliveryMode: deliveryMode,
             priority: priority,
-            correlationId: correlationId,
+            correlationID: correlationID,
             replyTo: replyTo,
             expiration: expiration,
-            messageId: messageId,
+            messageID: messageID,
             timestamp: timestamp,
             type: type,
-            userId: userId,
-            appId: appId
+            userID: userID,
+            appID: appID
         )
     }
 
@@ -122,8 +122,8 @@ extension Message {
     ///
     /// - Throws: An ``AMQPError`` with ``AMQPError/Code/decodingFailed`` if the text encoding is unknown, the bytes are
     ///   not text in it, or the text is not JSON.
-    public func json() throws(AMQPError) -> JSONValue {
-        try decode(JSONValue.self)
+    public func json() throws(AMQPError) -> Message.JSON {
+        try decode(Message.JSON.self)
     }
 
     /// The body as a value of `type`, decoded from JSON in ``contentEncoding``, as ``text()`` is.

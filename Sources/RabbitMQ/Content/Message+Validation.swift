@@ -19,13 +19,13 @@ extension Message {
 extension MessageExtras.Values {
     func validate() throws(AMQPError) {
         try check(contentEncoding, "contentEncoding")
-        try check(correlationId, "correlationId")
+        try check(correlationID, "correlationID")
         try check(replyTo, "replyTo")
         try check(expiration, "expiration")
-        try check(messageId, "messageId")
+        try check(messageID, "messageID")
         try check(type, "type")
-        try check(userId, "userId")
-        try check(appId, "appId")
+        try check(userID, "userID")
+        try check(appID, "appID")
         if let headers {
             try TableCheck.validate(
                 headers,

@@ -19,7 +19,7 @@ enum TableCheck {
     ///   that must be text and isn't; a number that isn't finite: Erlang has none, so that RabbitMQ closes the connection.
     @discardableResult
     static func validate(
-        _ table: Table,
+        _ table: FieldTable,
         name: String = "the table",
         code: AMQPError.Code = .invalidArgument,
         maxDepth: Int = TableCheck.maxDepth,
@@ -32,7 +32,7 @@ enum TableCheck {
     /// The bytes that `table` takes on the wire, its length of 4 bytes included.
     ///
     /// - Throws: What ``validate(_:name:code:maxDepth:)`` throws.
-    static func encodedSize(of table: Table) throws(AMQPError) -> Int {
+    static func encodedSize(of table: FieldTable) throws(AMQPError) -> Int {
         try validate(table)
     }
 }
@@ -44,7 +44,7 @@ private struct Walk {
     let maxDepth: Int
     let textKey: String?
 
-    func size(of table: Table, level: Int) throws(AMQPError) -> Int {
+    func size(of table: FieldTable, level: Int) throws(AMQPError) -> Int {
         try checkLevel(level)
         var total = 0
         for (key, value) in table {

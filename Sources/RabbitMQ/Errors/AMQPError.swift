@@ -1,7 +1,7 @@
 /// An error of this library: what happened, what the peer said about it, and what it means for channel and connection.
 ///
 /// Every throwing call of this library throws an `AMQPError`, or Swift's `CancellationError` when the task was
-/// cancelled; a call of an ``RPCClient`` throws the ``RPCError`` too with which a server answers. ``code`` tells the
+/// cancelled; a call of an ``RPCClient`` throws the ``RPCFailure`` too with which a server answers. ``code`` tells the
 /// kinds apart:
 ///
 /// ```swift

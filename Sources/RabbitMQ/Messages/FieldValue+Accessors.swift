@@ -46,7 +46,7 @@ extension FieldValue {
     }
 
     /// The content of a ``table(_:)``; nil for every other type.
-    public var tableValue: Table? {
+    public var tableValue: FieldTable? {
         if case .table(let value) = self { value } else { nil }
     }
 

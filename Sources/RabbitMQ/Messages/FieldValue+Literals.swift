@@ -1,7 +1,7 @@
 extension FieldValue: ExpressibleByNilLiteral {
     /// Makes a ``void``.
     ///
-    /// In `["key": nil]` that is a key with no value. Assigning `nil` through a subscript of a ``Table`` removes the
+    /// In `["key": nil]` that is a key with no value. Assigning `nil` through a subscript of a ``FieldTable`` removes the
     /// key, as with every dictionary; assign `.void` there.
     public init(nilLiteral: ()) {
         self = .void
@@ -46,6 +46,6 @@ extension FieldValue: ExpressibleByArrayLiteral {
 extension FieldValue: ExpressibleByDictionaryLiteral {
     /// Makes a ``table(_:)``; of a key that comes twice, the last value counts.
     public init(dictionaryLiteral elements: (String, FieldValue)...) {
-        self = .table(Table(elements) { _, last in last })
+        self = .table(FieldTable(elements) { _, last in last })
     }
 }

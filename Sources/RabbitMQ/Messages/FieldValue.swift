@@ -4,9 +4,9 @@
 /// What does not fit is refused before anything is sent.
 ///
 /// ```swift
-/// let headers: Table = ["attempt": 1, "source": "billing", "tags": ["a", "b"], "nothing": .void]
+/// let headers: FieldTable = ["attempt": 1, "source": "billing", "tags": ["a", "b"], "nothing": .void]
 /// ```
-public typealias Table = [String: FieldValue]
+public typealias FieldTable = [String: FieldValue]
 
 /// A value in a field table: every type that RabbitMQ knows, in both directions.
 ///
@@ -70,7 +70,7 @@ public enum FieldValue: Sendable, Hashable {
     case timestamp(UInt64)
 
     /// A nested table: `F`.
-    case table(Table)
+    case table(FieldTable)
 
     /// No value: `V`.
     case void

@@ -1,11 +1,11 @@
-extension JSONValue {
+extension Message.JSON {
     /// The value at `key` of an object; nil if there is none, or if this is not an object.
-    public subscript(key: String) -> JSONValue? {
+    public subscript(key: String) -> Message.JSON? {
         if case .object(let object) = self { object[key] } else { nil }
     }
 
     /// The element at `index` of an array; nil if there is none, or if this is not an array.
-    public subscript(index: Int) -> JSONValue? {
+    public subscript(index: Int) -> Message.JSON? {
         if case .array(let array) = self, array.indices.contains(index) { array[index] } else { nil }
     }
 

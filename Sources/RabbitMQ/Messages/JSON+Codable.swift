@@ -1,18 +1,18 @@
-extension JSONValue: Codable {
+extension Message.JSON: Codable {
     /// Decodes whatever value is there.
     public init(from decoder: any Decoder) throws {
         if let container = try? decoder.container(keyedBy: Key.self) {
-            var object: [String: JSONValue] = [:]
+            var object: [String: Message.JSON] = [:]
             for key in container.allKeys {
-                object[key.stringValue] = try container.decode(JSONValue.self, forKey: key)
+                object[key.stringValue] = try container.decode(Message.JSON.self, forKey: key)
             }
             self = .object(object)
             return
         }
         if var container = try? decoder.unkeyedContainer() {
-            var array: [JSONValue] = []
+            var array: [Message.JSON] = []
             while !container.isAtEnd {
-                array.append(try container.decode(JSONValue.self))
+                array.append(try container.decode(Message.JSON.self))
             }
             self = .array(array)
             return

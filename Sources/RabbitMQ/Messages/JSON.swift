@@ -1,48 +1,50 @@
-/// A JSON value of any shape.
-///
-/// Integers from -2^63 to 2^64-1 are kept exactly, other numbers as `Double`. Two numbers are equal if their values
-/// are, whichever case holds them: `.int(1)` equals `.number(1.0)`.
-public enum JSONValue: Sendable {
-    /// Nothing: `null`.
-    case null
+extension Message {
+    /// A JSON value of any shape.
+    ///
+    /// Integers from -2^63 to 2^64-1 are kept exactly, other numbers as `Double`. Two numbers are equal if their values
+    /// are, whichever case holds them: `.int(1)` equals `.number(1.0)`.
+    public enum JSON: Sendable {
+        /// Nothing: `null`.
+        case null
 
-    /// A boolean: `true` or `false`.
-    case bool(Bool)
+        /// A boolean: `true` or `false`.
+        case bool(Bool)
 
-    /// A whole number that fits an `Int64`.
-    case int(Int64)
+        /// A whole number that fits an `Int64`.
+        case int(Int64)
 
-    /// A whole number; decoding makes it only of one that is larger than `Int64.max`.
-    case uint(UInt64)
+        /// A whole number; decoding makes it only of one that is larger than `Int64.max`.
+        case uint(UInt64)
 
-    /// A number with a fraction, or too large for the integers. JSON cannot hold one that is not finite.
-    case number(Double)
+        /// A number with a fraction, or too large for the integers. JSON cannot hold one that is not finite.
+        case number(Double)
 
-    /// Text.
-    case string(String)
+        /// Text.
+        case string(String)
 
-    /// An array.
-    case array([JSONValue])
+        /// An array.
+        case array([Message.JSON])
 
-    /// An object.
-    case object([String: JSONValue])
+        /// An object.
+        case object([String: Message.JSON])
+    }
 }
 
-extension JSONValue: Hashable {
+extension Message.JSON: Hashable {
     /// A number in the first of the cases that holds it exactly.
-    private var canonical: JSONValue {
+    private var canonical: Message.JSON {
         switch self {
         case .uint(let value):
-            Int64(exactly: value).map(JSONValue.int) ?? self
+            Int64(exactly: value).map(Message.JSON.int) ?? self
         case .number(let value):
-            Int64(exactly: value).map(JSONValue.int) ?? UInt64(exactly: value).map(JSONValue.uint) ?? self
+            Int64(exactly: value).map(Message.JSON.int) ?? UInt64(exactly: value).map(Message.JSON.uint) ?? self
         default:
             self
         }
     }
 
     /// Compares by content, numbers by their value.
-    public static func == (left: JSONValue, right: JSONValue) -> Bool {
+    public static func == (left: Message.JSON, right: Message.JSON) -> Bool {
         switch (left.canonical, right.canonical) {
         case (.null, .null): true
         case (.bool(let left), .bool(let right)): left == right

@@ -10,30 +10,30 @@ extension Message {
     ///   - contentEncoding: The MIME encoding of the body, such as `utf-8` or `gzip`.
     ///   - deliveryMode: Whether the message survives a restart of the broker; absent means transient.
     ///   - priority: The priority for queues that have priorities.
-    ///   - correlationId: The request that this message answers, for applications.
+    ///   - correlationID: The request that this message answers, for applications.
     ///   - replyTo: The queue for answers, for applications.
     ///   - expiration: How long the message may wait in a queue, in milliseconds as decimal text.
-    ///   - messageId: A unique name of the message, for applications.
+    ///   - messageID: A unique name of the message, for applications.
     ///   - timestamp: When the message was made, in whole seconds; now by default.
     ///   - type: The type of the message, for applications.
-    ///   - userId: The user who publishes; RabbitMQ refuses a name other than the connection's.
-    ///   - appId: The application that publishes, for applications.
+    ///   - userID: The user who publishes; RabbitMQ refuses a name other than the connection's.
+    ///   - appID: The application that publishes, for applications.
     @_disfavoredOverload
     public init(
         body: some Sequence<UInt8>,
-        headers: Table? = nil,
+        headers: FieldTable? = nil,
         contentType: String? = nil,
         contentEncoding: String? = nil,
         deliveryMode: DeliveryMode? = nil,
         priority: UInt8? = nil,
-        correlationId: String? = nil,
+        correlationID: String? = nil,
         replyTo: String? = nil,
         expiration: String? = nil,
-        messageId: String? = nil,
+        messageID: String? = nil,
         timestamp: Date? = Message.currentSecond,
         type: String? = nil,
-        userId: String? = nil,
-        appId: String? = nil
+        userID: String? = nil,
+        appID: String? = nil
     ) {
         self.init(
             body: Array(body),
@@ -42,14 +42,14 @@ extension Message {
             contentEncoding: contentEncoding,
             deliveryMode: deliveryMode,
             priority: priority,
-            correlationId: correlationId,
+            correlationID: correlationID,
             replyTo: replyTo,
             expiration: expiration,
-            messageId: messageId,
+            messageID: messageID,
             timestamp: timestamp,
             type: type,
-            userId: userId,
-            appId: appId
+            userID: userID,
+            appID: appID
         )
     }
 }

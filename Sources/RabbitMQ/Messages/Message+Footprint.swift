@@ -8,12 +8,12 @@ extension Message {
 
 extension MessageExtras.Values {
     fileprivate var footprint: Int {
-        let texts = [contentEncoding, correlationId, replyTo, expiration, messageId, type, userId, appId]
+        let texts = [contentEncoding, correlationID, replyTo, expiration, messageID, type, userID, appID]
         return texts.reduce(headers?.footprint ?? 0) { $0 + ($1?.utf8.count ?? 0) }
     }
 }
 
-extension Table {
+extension FieldTable {
     /// Recurses as deep as it nests, which for what was received was limited when it came.
     fileprivate var footprint: Int {
         reduce(0) { $0 + MemoryLayout<Element>.stride + $1.key.utf8.count + $1.value.footprint }

@@ -3,7 +3,7 @@ public import Foundation
 // Short strings hold at most 255 bytes; publishing refuses a message with a longer one.
 extension Message {
     /// Headers, by which a headers exchange routes and which applications may define.
-    public var headers: Table? {
+    public var headers: FieldTable? {
         get { extras?.values.headers }
         set { updateExtras { $0.headers = newValue } }
     }
@@ -17,9 +17,9 @@ extension Message {
     /// The request that this message answers; for applications.
     ///
     /// Some use raw bytes: read them with `amqpBytes`, and make them text with `String(amqpBytes:)`.
-    public var correlationId: String? {
-        get { extras?.values.correlationId }
-        set { updateExtras { $0.correlationId = newValue } }
+    public var correlationID: String? {
+        get { extras?.values.correlationID }
+        set { updateExtras { $0.correlationID = newValue } }
     }
 
     /// The queue for answers; for applications, and for RabbitMQ's direct reply-to.
@@ -35,9 +35,9 @@ extension Message {
     }
 
     /// A unique name of the message; for applications.
-    public var messageId: String? {
-        get { extras?.values.messageId }
-        set { updateExtras { $0.messageId = newValue } }
+    public var messageID: String? {
+        get { extras?.values.messageID }
+        set { updateExtras { $0.messageID = newValue } }
     }
 
     /// The type of the message; for applications.
@@ -47,15 +47,15 @@ extension Message {
     }
 
     /// The user who published; RabbitMQ refuses a name other than the connection's.
-    public var userId: String? {
-        get { extras?.values.userId }
-        set { updateExtras { $0.userId = newValue } }
+    public var userID: String? {
+        get { extras?.values.userID }
+        set { updateExtras { $0.userID = newValue } }
     }
 
     /// The application that published; for applications.
-    public var appId: String? {
-        get { extras?.values.appId }
-        set { updateExtras { $0.appId = newValue } }
+    public var appID: String? {
+        get { extras?.values.appID }
+        set { updateExtras { $0.appID = newValue } }
     }
 
     /// When the message was made, in whole seconds: the fraction of a date is cut.

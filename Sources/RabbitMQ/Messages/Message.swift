@@ -12,7 +12,7 @@ public import Foundation
 /// A property that is nil is absent on the wire. Two messages are equal if their bodies and all of their properties
 /// are. A property that came as bytes which are not UTF-8 keeps these (`String.amqpBytes`), and a message that is sent on
 /// has them again. The properties are those of AMQP 0-9-1, section 1.8 ("basic"); brokers look at ``deliveryMode``, ``priority``,
-/// ``expiration``, ``userId``, some of the ``headers``, and pass the others on.
+/// ``expiration``, ``userID``, some of the ``headers``, and pass the others on.
 public struct Message: Sendable, Hashable {
     /// The content, as it goes over the wire.
     public var body: [UInt8]
@@ -54,47 +54,47 @@ extension Message {
     ///   - contentEncoding: The MIME encoding of the body, such as `utf-8` or `gzip`.
     ///   - deliveryMode: Whether the message survives a restart of the broker; absent means transient.
     ///   - priority: The priority for queues that have priorities.
-    ///   - correlationId: The request that this message answers, for applications.
+    ///   - correlationID: The request that this message answers, for applications.
     ///   - replyTo: The queue for answers, for applications.
     ///   - expiration: How long the message may wait in a queue, in milliseconds as decimal text.
-    ///   - messageId: A unique name of the message, for applications.
+    ///   - messageID: A unique name of the message, for applications.
     ///   - timestamp: When the message was made, in whole seconds; now by default.
     ///   - type: The type of the message, for applications.
-    ///   - userId: The user who publishes; RabbitMQ refuses a name other than the connection's.
-    ///   - appId: The application that publishes, for applications.
+    ///   - userID: The user who publishes; RabbitMQ refuses a name other than the connection's.
+    ///   - appID: The application that publishes, for applications.
     public init(
         body: [UInt8],
-        headers: Table? = nil,
+        headers: FieldTable? = nil,
         contentType: String? = nil,
         contentEncoding: String? = nil,
         deliveryMode: DeliveryMode? = nil,
         priority: UInt8? = nil,
-        correlationId: String? = nil,
+        correlationID: String? = nil,
         replyTo: String? = nil,
         expiration: String? = nil,
-        messageId: String? = nil,
+        messageID: String? = nil,
         timestamp: Date? = Message.currentSecond,
         type: String? = nil,
-        userId: String? = nil,
-        appId: String? = nil
+        userID: String? = nil,
+        appID: String? = nil
     ) {
         // Most messages have none of these, and are made without looking at each.
         let hasExtras =
-            headers != nil || contentEncoding != nil || correlationId != nil || replyTo != nil || expiration != nil
-            || messageId != nil || type != nil || userId != nil || appId != nil
+            headers != nil || contentEncoding != nil || correlationID != nil || replyTo != nil || expiration != nil
+            || messageID != nil || type != nil || userID != nil || appID != nil
         let extras =
             hasExtras
             ? MessageExtras.box(
                 MessageExtras.Values(
                     headers: headers,
                     contentEncoding: contentEncoding,
-                    correlationId: correlationId,
+                    correlationID: correlationID,
                     replyTo: replyTo,
                     expiration: expiration,
-                    messageId: messageId,
+                    messageID: messageID,
                     type: type,
-                    userId: userId,
-                    appId: appId
+                    userID: userID,
+                    appID: appID
                 )
             ) : nil
         self.init(

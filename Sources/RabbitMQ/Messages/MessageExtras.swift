@@ -5,41 +5,41 @@ final class MessageExtras: Sendable, Hashable {
     let values: Values
 
     struct Values: Sendable, Hashable {
-        var headers: Table?
+        var headers: FieldTable?
         var contentEncoding: String?
-        var correlationId: String?
+        var correlationID: String?
         var replyTo: String?
         var expiration: String?
-        var messageId: String?
+        var messageID: String?
         var type: String?
-        var userId: String?
-        var appId: String?
+        var userID: String?
+        var appID: String?
 
         init(
-            headers: Table? = nil,
+            headers: FieldTable? = nil,
             contentEncoding: String? = nil,
-            correlationId: String? = nil,
+            correlationID: String? = nil,
             replyTo: String? = nil,
             expiration: String? = nil,
-            messageId: String? = nil,
+            messageID: String? = nil,
             type: String? = nil,
-            userId: String? = nil,
-            appId: String? = nil
+            userID: String? = nil,
+            appID: String? = nil
         ) {
             self.headers = headers
             self.contentEncoding = contentEncoding
-            self.correlationId = correlationId
+            self.correlationID = correlationID
             self.replyTo = replyTo
             self.expiration = expiration
-            self.messageId = messageId
+            self.messageID = messageID
             self.type = type
-            self.userId = userId
-            self.appId = appId
+            self.userID = userID
+            self.appID = appID
         }
 
         var isEmpty: Bool {
-            headers == nil && contentEncoding == nil && correlationId == nil && replyTo == nil && expiration == nil
-                && messageId == nil && type == nil && userId == nil && appId == nil
+            headers == nil && contentEncoding == nil && correlationID == nil && replyTo == nil && expiration == nil
+                && messageID == nil && type == nil && userID == nil && appID == nil
         }
     }
 

@@ -143,7 +143,7 @@ extension String {
     /// connection over others, which are therefore refused.
     ///
     /// ```swift
-    /// message.correlationId = String(amqpBytes: randomBytes)
+    /// message.correlationID = String(amqpBytes: randomBytes)
     /// ```
     ///
     /// - Parameter bytes: The bytes, at most 255 of which fit into a short string.
@@ -155,7 +155,7 @@ extension String {
     /// of with ``init(amqpBytes:)``; otherwise its UTF-8.
     ///
     /// ```swift
-    /// let id = message.correlationId?.amqpBytes
+    /// let id = message.correlationID?.amqpBytes
     /// ```
     public var amqpBytes: [UInt8] {
         var bytes = Array(utf8)

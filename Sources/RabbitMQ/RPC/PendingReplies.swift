@@ -31,8 +31,8 @@ final class PendingReplies: Sendable {
     /// Gives a call its result.
     ///
     /// - Returns: Whether somebody waited for it.
-    func resolve(_ correlationId: String?, _ result: Result<Message, any Error>) -> Bool {
-        guard let id = correlationId.flatMap({ UInt64($0) }),
+    func resolve(_ correlationID: String?, _ result: Result<Message, any Error>) -> Bool {
+        guard let id = correlationID.flatMap({ UInt64($0) }),
             let reply = state.withLock({ $0.replies.removeValue(forKey: id) })
         else { return false }
         return reply.resolve(result)

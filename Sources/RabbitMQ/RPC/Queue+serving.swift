@@ -12,7 +12,7 @@ extension Queue {
     /// It goes on until ``RPCServer/stop(within:)``, whether or not the result is kept. No more requests are taken from
     /// the queue than handlers may run, so that one whose expiration passes while it waits is dropped by the broker and
     /// never run. A request is acknowledged when its reply is sent: if the server dies before, another one gets it. When
-    /// the handler throws, the client gets an ``RPCError``. The reply has the request's correlation id byte for byte,
+    /// the handler throws, the client gets an ``RPCFailure``. The reply has the request's correlation id byte for byte,
     /// whether or not that is text. A request whose `replyTo` is no text can't be answered: it is not run but rejected,
     /// and the queue's dead-letter exchange gets it.
     ///
@@ -31,7 +31,7 @@ extension Queue {
         options: ConsumerOptions = ConsumerOptions(),
         encoder: JSONEncoder = JSONEncoder(),
         decoder: JSONDecoder = JSONDecoder(),
-        onError: @escaping @Sendable (any Error) -> RPCError = { RPCError(describing: $0) },
+        onError: @escaping @Sendable (any Error) -> RPCFailure = { RPCFailure(describing: $0) },
         handler: @escaping @Sendable (Request) async throws -> Response
     ) async throws -> RPCServer {
         try await serveMessages(maxConcurrency: maxConcurrency, options: options, onError: onError) { message in
@@ -39,7 +39,7 @@ extension Queue {
             do {
                 request = try message.decode(Request.self, decoder: decoder)
             } catch let error as AMQPError {
-                throw RPCError(.invalidRequest, error.message)
+                throw RPCFailure(.invalidRequest, error.message)
             }
             return try Message(encoding: try await handler(request), encoder: encoder)
         }
@@ -62,7 +62,7 @@ extension Queue {
     public func serveMessages(
         maxConcurrency: Int = 16,
         options: ConsumerOptions = ConsumerOptions(),
-        onError: @escaping @Sendable (any Error) -> RPCError = { RPCError(describing: $0) },
+        onError: @escaping @Sendable (any Error) -> RPCFailure = { RPCFailure(describing: $0) },
         handler: @escaping @Sendable (IncomingMessage) async throws -> Message
     ) async throws -> RPCServer {
         try requireNotDeleted()

@@ -22,12 +22,12 @@ extension RPCClient {
     /// Sends a request, and waits for its reply.
     ///
     /// - Parameters:
-    ///   - request: The request. Its `replyTo`, `correlationId` and `expiration` are replaced on the way; the reply has
+    ///   - request: The request. Its `replyTo`, `correlationID` and `expiration` are replaced on the way; the reply has
     ///     the correlation id that this has.
     ///   - routingKey: By what the exchange routes the request; the client's ``routingKey`` if nil.
     ///   - timeout: How long the call may take; the client's ``timeout`` if nil.
     /// - Returns: The reply.
-    /// - Throws: An ``RPCError`` that the server gave; ``AMQPError/Code/undeliverable`` if the request reached no queue;
+    /// - Throws: An ``RPCFailure`` that the server gave; ``AMQPError/Code/undeliverable`` if the request reached no queue;
     ///   ``AMQPError/Code/timedOut`` after the timeout, when the server may have run it all the same; the reason, if
     ///   channel or connection are gone; ``AMQPError/Code/invalidMessage`` for what can't be sent; `CancellationError`.
     public func call(
@@ -43,7 +43,7 @@ extension RPCClient {
         defer { pending.remove(id) }
         var message = request
         message.replyTo = EntityName.directReplyTo
-        message.correlationId = String(id)
+        message.correlationID = String(id)
         message.timeToLive = timeout
         // Whatever consumer is slow: its handler may be the one that calls.
         var answer = try await session.link.waitForPeer(atMost: timeout) {
@@ -52,8 +52,8 @@ extension RPCClient {
             try await publish(message, routingKey: routingKey ?? self.routingKey, timeout: timeout)
             return try await reply.value()
         }
-        if let error = RPCError(reply: answer) { throw error }
-        answer.correlationId = request.correlationId
+        if let error = RPCFailure(reply: answer) { throw error }
+        answer.correlationID = request.correlationID
         return answer
     }
 

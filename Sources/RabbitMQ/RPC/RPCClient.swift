@@ -54,7 +54,7 @@ public final class RPCClient: Sendable {
         let logger = channel.session.link.logger
         channel.setReturnHandler { [pending] returned in
             let error = AMQPError(returned: returned)
-            if !pending.resolve(returned.message.correlationId, .failure(error)) {
+            if !pending.resolve(returned.message.correlationID, .failure(error)) {
                 logger.debug("a request that nobody waits for came back", metadata: ["error": "\(error)"])
             }
         }
@@ -63,10 +63,10 @@ public final class RPCClient: Sendable {
         replies = Task { [pending] in
             do {
                 for try await message in deliveries
-                where !pending.resolve(message.correlationId, .success(message.message)) {
+                where !pending.resolve(message.correlationID, .success(message.message)) {
                     logger.debug(
                         "a reply that nobody waits for was dropped",
-                        metadata: ["correlation-id": "\((message.correlationId ?? "").printable())"]
+                        metadata: ["correlation-id": "\((message.correlationID ?? "").printable())"]
                     )
                 }
                 pending.end(AMQPError(.channelClosed, "the RPC client's consumer was cancelled"))

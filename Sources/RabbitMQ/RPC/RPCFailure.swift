@@ -2,7 +2,7 @@
 ///
 /// On the wire it is a reply whose header `rpc-error` holds the code and whose body is the text, so that servers in other
 /// languages can give it too.
-public struct RPCError: Error, Hashable, Sendable {
+public struct RPCFailure: Error, Hashable, Sendable {
     /// What kind of error it is; servers may have their own.
     public struct Code: RawRepresentable, Hashable, Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
         /// The word on the wire.
@@ -47,21 +47,21 @@ public struct RPCError: Error, Hashable, Sendable {
         self.message = message
     }
 
-    /// Describes an error that a handler threw: an `RPCError` as it is, any other as ``Code/failed`` with its
+    /// Describes an error that a handler threw: an `RPCFailure` as it is, any other as ``Code/failed`` with its
     /// description.
     ///
     /// - Parameter error: The error.
     public init(describing error: any Error) {
-        self = error as? RPCError ?? RPCError(.failed, String(describing: error))
+        self = error as? RPCFailure ?? RPCFailure(.failed, String(describing: error))
     }
 }
 
-extension RPCError: CustomStringConvertible {
+extension RPCFailure: CustomStringConvertible {
     /// The code and the message on one line, both cut if they are very long.
     public var description: String { "\(code.rawValue.printable()): \(message.printable())" }
 }
 
-extension RPCError {
+extension RPCFailure {
     private static let header = "rpc-error"
     /// The longest text that is sent, in characters.
     private static let maxLength = 4096

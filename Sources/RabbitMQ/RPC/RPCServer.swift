@@ -38,12 +38,14 @@ public final class RPCServer: Sendable {
         }
     }
 
-    /// Waits for the end, and returns after ``stop(within:)``.
+    /// Waits for the end, and says why it has come: nil after ``stop(within:)``; else the queue was deleted
+    /// (``AMQPError/Code/consumerCancelled``), or channel or connection are gone.
     ///
-    /// - Throws: The reason for any other end: the queue was deleted (``AMQPError/Code/consumerCancelled``), channel or
-    ///   connection are gone; `CancellationError`, which leaves the server as it is.
-    public func waitUntilStopped() async throws {
-        if case .failed(let error) = try await end.wait() { throw error }
+    /// - Throws: `CancellationError`, which leaves the server as it is.
+    public var stopped: AMQPError? {
+        get async throws {
+            if case .failed(let error) = try await end.wait() { error } else { nil }
+        }
     }
 
     /// Takes no more requests, waits until those that run are answered, and closes the server's channel.

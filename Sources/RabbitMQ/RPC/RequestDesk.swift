@@ -4,7 +4,7 @@ internal import Logging
 struct RequestDesk: Sendable {
     /// The default exchange on the channel of the requests.
     let exchange: Exchange
-    let onError: @Sendable (any Error) -> RPCError
+    let onError: @Sendable (any Error) -> RPCFailure
     let handler: @Sendable (IncomingMessage) async throws -> Message
 
     var logger: Logger { exchange.channel.session.link.logger }
@@ -60,7 +60,7 @@ struct RequestDesk: Sendable {
         do {
             try await publish(reply, to: replyTo, for: request)
         } catch AMQPError.Code.invalidMessage {
-            try await publish(RPCError(.invalidReply, "the reply can't be sent").reply, to: replyTo, for: request)
+            try await publish(RPCFailure(.invalidReply, "the reply can't be sent").reply, to: replyTo, for: request)
         }
     }
 
@@ -68,7 +68,7 @@ struct RequestDesk: Sendable {
     /// given back, the request would only be run again.
     private func publish(_ reply: Message, to replyTo: String, for request: IncomingMessage) async throws {
         var reply = reply
-        reply.correlationId = request.correlationId
+        reply.correlationID = request.correlationID
         while true {
             do {
                 // Not mandatory: that the client is gone is of no interest to anybody. And at once even where the task is

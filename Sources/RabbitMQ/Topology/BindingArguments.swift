@@ -30,7 +30,7 @@ public struct BindingArguments: Hashable, Sendable {
     public var match: Match?
 
     /// The headers a message must have, with their values; ``FieldValue/void`` for any value.
-    public var headers: Table
+    public var headers: FieldTable
 
     /// What must be true of a message's headers, `rjms_erlang_selector`: an Erlang term such as
     /// `{'=', {ident, <<"colour">>}, <<"red">>}.`, or `true.` for every message. Bindings to exchanges of type
@@ -38,7 +38,7 @@ public struct BindingArguments: Hashable, Sendable {
     public var selector: String?
 
     /// Further arguments, such as a plugin's, which go out as they are, unchecked.
-    public var custom: Table
+    public var custom: FieldTable
 
     private static let key = "x-match"
     static let selectorKey = "rjms_erlang_selector"
@@ -50,7 +50,7 @@ public struct BindingArguments: Hashable, Sendable {
     ///   - headers: ``headers``.
     ///   - selector: ``selector``.
     ///   - custom: ``custom``.
-    public init(match: Match? = nil, headers: Table = [:], selector: String? = nil, custom: Table = [:]) {
+    public init(match: Match? = nil, headers: FieldTable = [:], selector: String? = nil, custom: FieldTable = [:]) {
         self.match = match
         self.headers = headers
         self.selector = selector
@@ -62,7 +62,7 @@ public struct BindingArguments: Hashable, Sendable {
     /// - Parameters:
     ///   - match: How many of the headers must match.
     ///   - headers: The headers, with their values; ``FieldValue/void`` for any value.
-    public static func headers(_ match: Match, _ headers: Table) -> BindingArguments {
+    public static func headers(_ match: Match, _ headers: FieldTable) -> BindingArguments {
         BindingArguments(match: match, headers: headers)
     }
 
@@ -71,7 +71,7 @@ public struct BindingArguments: Hashable, Sendable {
     /// What headers exchanges do not look at goes to ``custom``.
     ///
     /// - Parameter table: Arguments of a binding.
-    public init(_ table: Table) {
+    public init(_ table: FieldTable) {
         let match = table[Self.key]?.stringValue.map(Match.init)
         let looksAtAll = match == .allWithX || match == .anyWithX
         self.init(match: match, selector: table[Self.selectorKey]?.stringValue)
@@ -82,7 +82,7 @@ public struct BindingArguments: Hashable, Sendable {
     }
 
     /// The arguments as they go out.
-    public var table: Table {
+    public var table: FieldTable {
         var table = custom.merging(headers) { _, header in header }
         if let match { table[Self.key] = .string(match.rawValue) }
         if let selector { table[Self.selectorKey] = .string(selector) }
@@ -125,6 +125,6 @@ extension BindingArguments: ExpressibleByDictionaryLiteral {
     /// Reads arguments from a table, as ``init(_:)`` does; of a name that is there twice, the last counts.
     @_disfavoredOverload
     public init(dictionaryLiteral elements: (String, FieldValue)...) {
-        self.init(Table(elements) { _, last in last })
+        self.init(FieldTable(elements) { _, last in last })
     }
 }

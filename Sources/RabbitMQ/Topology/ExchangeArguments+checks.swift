@@ -64,7 +64,7 @@ enum ExchangeRules {
     /// - Parameters:
     ///   - source: The exchange that messages come from.
     ///   - type: Its type, as far as it is known.
-    static func checkBind(to source: String, type: ExchangeType, arguments: Table) throws(AMQPError) {
+    static func checkBind(to source: String, type: ExchangeType, arguments: FieldTable) throws(AMQPError) {
         if let problem = bindingProblem(arguments, type) {
             throw AMQPError(.invalidArgument, "the binding to \(source): \(problem)")
         }
@@ -72,14 +72,14 @@ enum ExchangeRules {
 
     /// RabbitMQ closes the whole connection with 541 where it finds no text
     /// (`rabbit_jms_topic_exchange:generate_binding_fun/1`).
-    static func bindingProblem(_ arguments: Table, _ type: ExchangeType) -> String? {
+    static func bindingProblem(_ arguments: FieldTable, _ type: ExchangeType) -> String? {
         guard type == .jmsTopic, arguments[BindingArguments.selectorKey]?.stringValue == nil else { return nil }
         return "exchanges of type \(type) need a selector as text (\(BindingArguments.selectorKey))"
     }
 
     /// RabbitMQ closes the whole connection with 541 (`internal_error`) where it expects text
     /// (`rabbit_exchange_type_consistent_hash:hash_args/1`).
-    static func problem(_ arguments: Table, _ type: ExchangeType) -> String? {
+    static func problem(_ arguments: FieldTable, _ type: ExchangeType) -> String? {
         guard type == .consistentHash || type == .delayedMessage else { return nil }
         for name in [ExchangeArguments.header, ExchangeArguments.property] {
             if let value = arguments[name], value.stringValue == nil { return "\(name) must be text" }

@@ -19,10 +19,10 @@ public struct ExchangeArguments: Hashable, Sendable {
         /// Makes one from its name on the wire.
         public init(rawValue: String) { self.rawValue = rawValue }
 
-        /// ``Message/correlationId``: `correlation_id`.
-        public static let correlationId = HashProperty(rawValue: "correlation_id")
-        /// ``Message/messageId``: `message_id`.
-        public static let messageId = HashProperty(rawValue: "message_id")
+        /// ``Message/correlationID``: `correlation_id`.
+        public static let correlationID = HashProperty(rawValue: "correlation_id")
+        /// ``Message/messageID``: `message_id`.
+        public static let messageID = HashProperty(rawValue: "message_id")
         /// ``Message/timestamp``: `timestamp`.
         public static let timestamp = HashProperty(rawValue: "timestamp")
     }
@@ -49,7 +49,7 @@ public struct ExchangeArguments: Hashable, Sendable {
     public var recentHistoryLength: Int?
 
     /// Further arguments, which go out as they are, unchecked.
-    public var custom: Table
+    public var custom: FieldTable
 
     /// Makes arguments; what is nil is not sent.
     ///
@@ -66,7 +66,7 @@ public struct ExchangeArguments: Hashable, Sendable {
         hashHeader: String? = nil,
         hashProperty: HashProperty? = nil,
         recentHistoryLength: Int? = nil,
-        custom: Table = [:]
+        custom: FieldTable = [:]
     ) {
         self.alternateExchange = alternateExchange
         self.delayedType = delayedType
@@ -85,7 +85,7 @@ public struct ExchangeArguments: Hashable, Sendable {
     /// Reads arguments from a table; what it does not know, or would write otherwise, goes to ``custom``.
     ///
     /// - Parameter table: Arguments of an exchange.
-    public init(_ table: Table) {
+    public init(_ table: FieldTable) {
         self.init(
             alternateExchange: table[Self.alternate]?.stringValue,
             delayedType: table[Self.delayed]?.stringValue.map(ExchangeType.init(rawValue:)),
@@ -97,11 +97,11 @@ public struct ExchangeArguments: Hashable, Sendable {
     }
 
     /// The arguments as they go out.
-    public var table: Table { custom.merging(known) { _, known in known } }
+    public var table: FieldTable { custom.merging(known) { _, known in known } }
 
     /// Those that are no ``custom`` ones.
-    var known: Table {
-        var table: Table = [:]
+    var known: FieldTable {
+        var table: FieldTable = [:]
         if let alternateExchange { table[Self.alternate] = .string(alternateExchange) }
         if let delayedType { table[Self.delayed] = .string(delayedType.rawValue) }
         if let hashHeader { table[Self.header] = .string(hashHeader) }
@@ -116,6 +116,6 @@ extension ExchangeArguments: ExpressibleByDictionaryLiteral {
     /// Reads arguments from a table, as ``init(_:)`` does; of a name that is there twice, the last counts.
     @_disfavoredOverload
     public init(dictionaryLiteral elements: (String, FieldValue)...) {
-        self.init(Table(elements) { _, last in last })
+        self.init(FieldTable(elements) { _, last in last })
     }
 }

@@ -119,7 +119,7 @@ public struct QueueArguments: Hashable, Sendable {
     public var filterSize: Int?
 
     /// Further arguments, which go out as they are, unchecked.
-    public var custom: Table
+    public var custom: FieldTable
 
     /// Makes arguments; what is nil is not sent.
     ///
@@ -172,7 +172,7 @@ public struct QueueArguments: Hashable, Sendable {
         maxAge: Duration? = nil,
         maxSegmentSize: Int? = nil,
         filterSize: Int? = nil,
-        custom: Table = [:]
+        custom: FieldTable = [:]
     ) {
         self.type = type
         self.maxLength = maxLength
@@ -207,7 +207,7 @@ public struct QueueArguments: Hashable, Sendable {
     /// of values.
     ///
     /// - Parameter table: Arguments of a queue.
-    public init(_ table: Table) {
+    public init(_ table: FieldTable) {
         self.init()
         var custom = table
         // The type first: it decides how a field is called.
@@ -223,7 +223,7 @@ public struct QueueArguments: Hashable, Sendable {
     }
 
     /// The arguments as they go out.
-    public var table: Table {
+    public var table: FieldTable {
         var table = custom
         for field in QueueArgumentField.all {
             if let value = field.write(self) { table[field.name] = value }
@@ -244,6 +244,6 @@ extension QueueArguments: ExpressibleByDictionaryLiteral {
     /// Reads arguments from a table, as ``init(_:)`` does; of a name that is there twice, the last counts.
     @_disfavoredOverload
     public init(dictionaryLiteral elements: (String, FieldValue)...) {
-        self.init(Table(elements) { _, last in last })
+        self.init(FieldTable(elements) { _, last in last })
     }
 }

@@ -115,13 +115,13 @@ extension Topology.Binding: Codable {
 }
 
 extension KeyedDecodingContainer {
-    fileprivate func decodeTable(_ key: Key) throws -> Table {
+    fileprivate func decodeTable(_ key: Key) throws -> FieldTable {
         try decodeIfPresent([String: CodableFieldValue].self, forKey: key)?.mapValues(\.value) ?? [:]
     }
 }
 
 extension KeyedEncodingContainer {
-    fileprivate mutating func encodeTable(_ table: Table, _ key: Key) throws {
+    fileprivate mutating func encodeTable(_ table: FieldTable, _ key: Key) throws {
         try encode(table.mapValues(CodableFieldValue.init), forKey: key)
     }
 }

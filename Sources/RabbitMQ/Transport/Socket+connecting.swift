@@ -8,9 +8,9 @@ extension Socket {
     /// The addresses of the host are tried one after the other; each may take its share of the time that is left, so that
     /// one that swallows everything leaves some for the next.
     static func connect(
-        to endpoint: Endpoint,
+        to endpoint: ConnectionConfiguration.Endpoint,
         port: Int,
-        tls: TLSConfiguration?,
+        tls: ConnectionConfiguration.TLS?,
         deadline: UInt64,
         _ progress: ConnectProgress
     ) async throws(AMQPError) -> sending Socket {

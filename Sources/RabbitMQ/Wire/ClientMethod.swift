@@ -8,7 +8,7 @@ enum ClientMethod: Sendable, Equatable {
         var autoDelete = false
         var `internal` = false
         var noWait = false
-        var arguments: Table = [:]
+        var arguments: FieldTable = [:]
     }
 
     struct DeclareQueue: Sendable, Equatable {
@@ -18,7 +18,7 @@ enum ClientMethod: Sendable, Equatable {
         var exclusive = false
         var autoDelete = false
         var noWait = false
-        var arguments: Table = [:]
+        var arguments: FieldTable = [:]
     }
 
     /// The two ends of a binding: a queue or an exchange that gets messages, and the exchange they come from.
@@ -27,7 +27,7 @@ enum ClientMethod: Sendable, Equatable {
         var source: String
         var routingKey: String
         var noWait = false
-        var arguments: Table = [:]
+        var arguments: FieldTable = [:]
     }
 
     struct Consume: Sendable, Equatable {
@@ -37,11 +37,11 @@ enum ClientMethod: Sendable, Equatable {
         var noAck = false
         var exclusive = false
         var noWait = false
-        var arguments: Table = [:]
+        var arguments: FieldTable = [:]
     }
 
     struct StartOk: Sendable, Equatable {
-        var clientProperties: Table
+        var clientProperties: FieldTable
         var mechanism: String
         var response: [UInt8]
     }

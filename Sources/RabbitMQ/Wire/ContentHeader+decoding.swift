@@ -109,15 +109,15 @@ struct HeaderDecoder {
         }
         return MessageExtras.box(
             MessageExtras.Values(
-                headers: properties._flags & headers != 0 ? Table(properties.headers) : nil,
+                headers: properties._flags & headers != 0 ? FieldTable(properties.headers) : nil,
                 contentEncoding: text(AMQP_BASIC_CONTENT_ENCODING_FLAG, properties.content_encoding),
-                correlationId: text(AMQP_BASIC_CORRELATION_ID_FLAG, properties.correlation_id),
+                correlationID: text(AMQP_BASIC_CORRELATION_ID_FLAG, properties.correlation_id),
                 replyTo: text(AMQP_BASIC_REPLY_TO_FLAG, properties.reply_to),
                 expiration: text(AMQP_BASIC_EXPIRATION_FLAG, properties.expiration),
-                messageId: text(AMQP_BASIC_MESSAGE_ID_FLAG, properties.message_id),
+                messageID: text(AMQP_BASIC_MESSAGE_ID_FLAG, properties.message_id),
                 type: text(AMQP_BASIC_TYPE_FLAG, properties.type),
-                userId: text(AMQP_BASIC_USER_ID_FLAG, properties.user_id),
-                appId: text(AMQP_BASIC_APP_ID_FLAG, properties.app_id)
+                userID: text(AMQP_BASIC_USER_ID_FLAG, properties.user_id),
+                appID: text(AMQP_BASIC_APP_ID_FLAG, properties.app_id)
             )
         )
     }

@@ -30,13 +30,13 @@ extension FieldValue {
             let array = field.value.array
             self = .array(UnsafeBufferPointer(start: array.entries, count: Int(array.num_entries)).map(FieldValue.init))
         case AMQP_FIELD_KIND_TIMESTAMP: self = .timestamp(field.value.u64)
-        case AMQP_FIELD_KIND_TABLE: self = .table(Table(field.value.table))
+        case AMQP_FIELD_KIND_TABLE: self = .table(FieldTable(field.value.table))
         default: self = .void
         }
     }
 }
 
-extension Table {
+extension FieldTable {
     /// Copies what rabbitmq-c decoded. Of a key that comes twice, the last value counts.
     init(_ table: amqp_table_t) {
         let entries = UnsafeBufferPointer(start: table.entries, count: Int(table.num_entries))

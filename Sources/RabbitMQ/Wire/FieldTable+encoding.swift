@@ -5,7 +5,7 @@ internal import CRabbitMQ
 /// Callers have checked keys, depth and size (``TableCheck``): rabbitmq-c cuts a key's length to 8 bits but writes all
 /// of the key, so that a long key could plant headers of its own.
 extension Pool {
-    func table(_ table: Table) throws(AMQPError) -> amqp_table_t {
+    func table(_ table: FieldTable) throws(AMQPError) -> amqp_table_t {
         guard !table.isEmpty else { return amqp_table_t() }
         guard let entries = allocate(amqp_table_entry_t.self, count: table.count) else { throw Self.outOfMemory }
         var index = 0

@@ -258,13 +258,13 @@ extension Pool {
             field = try shortString(text)
         }
         try set(AMQP_BASIC_CONTENT_ENCODING_FLAG, extras.contentEncoding, &properties.content_encoding)
-        try set(AMQP_BASIC_CORRELATION_ID_FLAG, extras.correlationId, &properties.correlation_id)
+        try set(AMQP_BASIC_CORRELATION_ID_FLAG, extras.correlationID, &properties.correlation_id)
         try set(AMQP_BASIC_REPLY_TO_FLAG, extras.replyTo, &properties.reply_to)
         try set(AMQP_BASIC_EXPIRATION_FLAG, extras.expiration, &properties.expiration)
-        try set(AMQP_BASIC_MESSAGE_ID_FLAG, extras.messageId, &properties.message_id)
+        try set(AMQP_BASIC_MESSAGE_ID_FLAG, extras.messageID, &properties.message_id)
         try set(AMQP_BASIC_TYPE_FLAG, extras.type, &properties.type)
-        try set(AMQP_BASIC_USER_ID_FLAG, extras.userId, &properties.user_id)
-        try set(AMQP_BASIC_APP_ID_FLAG, extras.appId, &properties.app_id)
+        try set(AMQP_BASIC_USER_ID_FLAG, extras.userID, &properties.user_id)
+        try set(AMQP_BASIC_APP_ID_FLAG, extras.appID, &properties.app_id)
         if let headers = extras.headers {
             flags |= AMQP_BASIC_HEADERS_FLAG
             properties.headers = try table(headers)

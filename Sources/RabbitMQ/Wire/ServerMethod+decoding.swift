@@ -68,7 +68,7 @@ struct MethodDecoder {
             ServerMethod.Start(
                 versionMajor: start.version_major,
                 versionMinor: start.version_minor,
-                serverProperties: Table(start.server_properties),
+                serverProperties: FieldTable(start.server_properties),
                 mechanisms: start.mechanisms.text.split(separator: " ").map(String.init)
             )
         )

@@ -10,7 +10,7 @@ enum ServerMethod: Sendable, Equatable {
     struct Start: Sendable, Equatable {
         var versionMajor: UInt8
         var versionMinor: UInt8
-        var serverProperties: Table
+        var serverProperties: FieldTable
         var mechanisms: [String]
     }
 

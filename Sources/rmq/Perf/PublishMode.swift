@@ -9,7 +9,7 @@ struct PublishMode {
     func run() async throws -> PerfResult {
         try await PerfSession.use(options, connections: options.connections, channels: options.channels) { session in
             let channels = session.channels
-            for channel in channels where confirms { try await channel.confirmSelect(maxUnconfirmed: options.window) }
+            for channel in channels where confirms { try await channel.selectConfirms(maxUnconfirmed: options.window) }
             let key = try await session.queue.routingKey(options)
             do {
                 try await publish(options.warmup, on: channels, key: key)

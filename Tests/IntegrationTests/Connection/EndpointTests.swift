@@ -12,10 +12,10 @@ struct EndpointTests {
         let log = CapturedLog()
         var configuration = try TestBroker.plainConfiguration
         configuration.endpoints = [
-            Endpoint(host: "127.0.0.1", port: refuses.port),
-            Endpoint(host: "127.0.0.1", port: closes.port),
-            Endpoint(host: "no-such-host.invalid"),
-            Endpoint(host: try TestBroker.host, port: try TestBroker.plainPort),
+            ConnectionConfiguration.Endpoint(host: "127.0.0.1", port: refuses.port),
+            ConnectionConfiguration.Endpoint(host: "127.0.0.1", port: closes.port),
+            ConnectionConfiguration.Endpoint(host: "no-such-host.invalid"),
+            ConnectionConfiguration.Endpoint(host: try TestBroker.host, port: try TestBroker.plainPort),
         ]
         configuration.logger = log.logger
         configuration.connectTimeout = .seconds(8)
@@ -32,8 +32,10 @@ struct EndpointTests {
         defer { for listener in [silent, refuses] { listener.stop() } }
         let closed = refuses.port
         var configuration = ConnectionConfiguration(endpoints: [
-            Endpoint(host: "127.0.0.1", port: closed), Endpoint(host: "127.0.0.1", port: silent.port),
-            Endpoint(host: "127.0.0.1", port: silent.port), Endpoint(host: "no-such-host.invalid", port: 7),
+            ConnectionConfiguration.Endpoint(host: "127.0.0.1", port: closed),
+            ConnectionConfiguration.Endpoint(host: "127.0.0.1", port: silent.port),
+            ConnectionConfiguration.Endpoint(host: "127.0.0.1", port: silent.port),
+            ConnectionConfiguration.Endpoint(host: "no-such-host.invalid", port: 7),
         ])
         configuration.connectTimeout = .milliseconds(400)
         let start = ContinuousClock.now
@@ -56,15 +58,18 @@ struct EndpointTests {
     func alike() async throws {
         let refuses = try RudeListener(.refuses)
         defer { refuses.stop() }
-        let endpoints = [Endpoint](repeating: Endpoint(host: "127.0.0.1", port: refuses.port), count: 2)
+        let endpoints = [ConnectionConfiguration.Endpoint](
+            repeating: ConnectionConfiguration.Endpoint(host: "127.0.0.1", port: refuses.port),
+            count: 2
+        )
         #expect(try await connectionError(ConnectionConfiguration(endpoints: endpoints)).code == .connectionFailed)
     }
 
     @Test("are not tried on after a broker refused the credentials or the virtual host")
     func refused() async throws {
         try await RudeListener.run(.closes) { listener in
-            let broker = Endpoint(host: try TestBroker.host, port: try TestBroker.plainPort)
-            let other = Endpoint(host: "127.0.0.1", port: listener.port)
+            let broker = ConnectionConfiguration.Endpoint(host: try TestBroker.host, port: try TestBroker.plainPort)
+            let other = ConnectionConfiguration.Endpoint(host: "127.0.0.1", port: listener.port)
             var configuration = try TestBroker.plainConfiguration
             configuration.endpoints = [broker, other]
             let credentials = configuration.credentials
@@ -99,8 +104,8 @@ struct EndpointTests {
         try await RudeListener.run(.answers([start.bytes, close.bytes])) { ailing in
             var configuration = try TestBroker.plainConfiguration
             configuration.endpoints = [
-                Endpoint(host: "127.0.0.1", port: ailing.port),
-                Endpoint(host: try TestBroker.host, port: try TestBroker.plainPort),
+                ConnectionConfiguration.Endpoint(host: "127.0.0.1", port: ailing.port),
+                ConnectionConfiguration.Endpoint(host: try TestBroker.host, port: try TestBroker.plainPort),
             ]
             configuration.connectTimeout = .seconds(8)
             try await Connection.withConnection(configuration) { _ in }
@@ -113,11 +118,11 @@ struct EndpointTests {
     @Test("are tried in another order each time, if told so")
     func shuffled() async throws {
         var configuration = ConnectionConfiguration(
-            endpoints: (1...8).map { Endpoint(host: "127.0.0.1", port: $0) }
+            endpoints: (1...8).map { ConnectionConfiguration.Endpoint(host: "127.0.0.1", port: $0) }
         )
         configuration.endpointOrder = .shuffled
         configuration.logger = CapturedLog().logger
-        var orders: Set<[Endpoint]> = []
+        var orders: Set<[ConnectionConfiguration.Endpoint]> = []
         for _ in 0..<10 {
             let error = try await connectionError(configuration)
             let tried = try #require(error.underlying as? EndpointFailures).failures.map(\.endpoint)
@@ -151,9 +156,11 @@ struct EndpointTests {
 
     @Test("with one that can't be are refused before any is tried")
     func invalid() async throws {
-        let good = Endpoint(host: try TestBroker.host, port: try TestBroker.plainPort)
+        let good = ConnectionConfiguration.Endpoint(host: try TestBroker.host, port: try TestBroker.plainPort)
         for bad in [
-            Endpoint(host: ""), Endpoint(host: "a\0b"), Endpoint(host: "a", port: 0), Endpoint(host: "a", port: 65536),
+            ConnectionConfiguration.Endpoint(host: ""), ConnectionConfiguration.Endpoint(host: "a\0b"),
+            ConnectionConfiguration.Endpoint(host: "a", port: 0),
+            ConnectionConfiguration.Endpoint(host: "a", port: 65536),
         ] {
             let error = try await connectionError(ConnectionConfiguration(endpoints: [good, bad]))
             #expect(error.code == .invalidArgument, "\(error)")
@@ -163,9 +170,11 @@ struct EndpointTests {
 
     @Test("have the port that is usual with TLS and without")
     func usualPorts() {
-        var configuration = ConnectionConfiguration(endpoints: [Endpoint(host: "a"), Endpoint(host: "b", port: 1)])
+        var configuration = ConnectionConfiguration(endpoints: [
+            ConnectionConfiguration.Endpoint(host: "a"), ConnectionConfiguration.Endpoint(host: "b", port: 1),
+        ])
         #expect(configuration.port == 5672)
-        configuration.tls = TLSConfiguration()
+        configuration.tls = ConnectionConfiguration.TLS()
         #expect(configuration.port == 5671)
         configuration.port = 9
         configuration.host = "::1"

@@ -27,7 +27,7 @@ struct AttemptTests {
     func cycles(_ cycle: Cycle) async throws {
         try await Scratch.use { scratch, _, channel in
             let (work, wait) = (scratch.queue("work"), scratch.queue("wait"))
-            var arguments: Table = [
+            var arguments: FieldTable = [
                 "x-queue-type": .string(cycle.work), "x-dead-letter-exchange": "",
                 "x-dead-letter-routing-key": .string(wait),
             ]
@@ -95,10 +95,10 @@ struct AttemptTests {
             ["x-delivery-count": 0], ["x-delivery-count": 1, "x-acquired-count": 1], ["x-delivery-count": .int64(.max)],
             ["x-delivery-count": "many", "x-acquired-count": .bool(true)], ["x-acquired-count": 7],
             ["x-death": "dead", "x-delivery-count": -1], ["x-stream-offset": 42, "x-delivery-count": 1],
-        ] as [Table],
+        ] as [FieldTable],
         ["classic", "quorum"]
     )
-    func forged(headers: Table, type: String) async throws {
+    func forged(headers: FieldTable, type: String) async throws {
         try await Scratch.use { scratch, _, channel in
             let end = try await channel.declareQueue(scratch.queue("end"))
             let queue = try await Self.declare(scratch.queue(), type, false, end: end)

@@ -27,7 +27,7 @@ struct ConcurrentProcessingTests {
             try await eventually("all have been tried") { calls.all.count == 17 }
             #expect(calls.all.filter { $0 == "good" }.count == 1)
             try await consumer.cancel()
-            #expect(try await consumer.waitUntilEnded() == nil)
+            #expect(try await consumer.ended == nil)
             try await eventually("all are dead-lettered") {
                 try await channel.declareQueue(dead.name, passive: true).messageCount == 8
             }
@@ -58,7 +58,7 @@ struct ConcurrentProcessingTests {
             }
             #expect(state.withLock { $0.most } == limit)
             #expect(state.withLock { $0.done } == 41)
-            #expect(try await deliveries.consumer.waitUntilEnded() == nil)
+            #expect(try await deliveries.consumer.ended == nil)
             #expect(try await queue.delete(ifUnused: false, ifEmpty: false) == 0)
         }
     }
@@ -119,16 +119,16 @@ struct ConcurrentProcessingTests {
             let consumer = try await queue.consume { try $0.ack() }
             let iterated = try await queue.consume()
             try await connection.withChannel { try await $0.queue(queue.name).delete(ifUnused: false, ifEmpty: false) }
-            let end = try await consumer.waitUntilEnded()
+            let end = try await consumer.ended
             #expect(end?.code == .consumerCancelled, "\(String(describing: end))")
-            #expect(try await iterated.consumer.waitUntilEnded()?.code == .consumerCancelled)
+            #expect(try await iterated.consumer.ended?.code == .consumerCancelled)
         }
     }
 
     @Test("asking for one says how many are left, and a handle publishes to its queue")
     func left() async throws {
         try await TestBroker.withChannel { _, channel in
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             let queue = try await channel.declareQueue(exclusive: true)
             for number in 0..<3 { try await queue.publishConfirmed(Message("\(number)")) }
             #expect(try await queue.get(noAck: true)?.messagesLeft == 2)

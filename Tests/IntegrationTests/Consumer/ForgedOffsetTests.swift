@@ -19,7 +19,7 @@ struct ForgedOffsetTests {
             let name = scratch.queue()
             try await channel.declareQueue(name, arguments: ["x-queue-type": .string(type)])
             for number in 0..<Self.count {
-                let headers: Table = ["x-stream-offset": .int64(sameOffset ? 42 : Int64(number))]
+                let headers: FieldTable = ["x-stream-offset": .int64(sameOffset ? 42 : Int64(number))]
                 try await channel.defaultExchange.publish(Message(body: [1], headers: headers), routingKey: name)
             }
             try await eventually("all are there") { try await channel.queue(name).readyCount() == Self.count }
@@ -69,7 +69,7 @@ struct ForgedOffsetTests {
             let bad = Message(
                 body: [1],
                 headers: ["x-stream-offset": 1],
-                correlationId: String(repeating: "x", count: 100),
+                correlationID: String(repeating: "x", count: 100),
                 replyTo: "\u{0}"
             )
             for _ in 0..<6 { try await channel.defaultExchange.publish(bad, routingKey: queue.name) }

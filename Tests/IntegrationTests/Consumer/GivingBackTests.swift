@@ -18,7 +18,7 @@ struct GivingBackTests {
     func quorum(_ leaving: Leaving) async throws {
         try await Scratch.use { scratch, connection, channel in
             let queue = try await channel.declareQueue(scratch.queue(), arguments: ["x-queue-type": "quorum"])
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             for number in 0..<Self.count {
                 try await channel.defaultExchange.publishConfirmed(Message("\(number)"), routingKey: queue.name)
             }
@@ -46,7 +46,7 @@ struct GivingBackTests {
     func unseen(_ unseen: Unseen) async throws {
         try await Scratch.use { scratch, connection, channel in
             let queue = try await channel.declareQueue(scratch.queue(), arguments: ["x-queue-type": "quorum"])
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             for _ in 0..<20 {
                 try await channel.defaultExchange.publishConfirmed(Message(body: [1]), routingKey: queue.name)
             }

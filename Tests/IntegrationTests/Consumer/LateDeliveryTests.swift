@@ -8,7 +8,7 @@ struct LateDeliveryTests {
     func `the connection and its other channels go on`(consumers: Int) async throws {
         try await Scratch.use { scratch, _, channel in
             let queue = try await channel.declareQueue(scratch.queue("backlog"))
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             for _ in 0..<5000 {
                 try await channel.defaultExchange.publish(Message(body: [1, 2, 3]), routingKey: queue.name)
             }

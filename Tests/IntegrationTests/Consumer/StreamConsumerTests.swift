@@ -15,7 +15,7 @@ struct StreamConsumerTests {
             do {
                 // Confirmed, so that what a consumer finds doesn't depend on how soon the stream has them.
                 try await connection.withChannel { channel in
-                    try await channel.confirmSelect()
+                    try await channel.selectConfirms()
                     let exchange = try await channel.declareExchange("")
                     for number in 0..<20 {
                         try await exchange.publishConfirmed(Message("\(number)"), routingKey: queue.name)

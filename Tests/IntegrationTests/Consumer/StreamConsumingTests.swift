@@ -31,7 +31,7 @@ struct StreamConsumingTests {
             let conditional = await #expect(throws: AMQPError.self) { try await queue.delete(ifUnused: true) }
             #expect(conditional?.code == .invalidArgument)
             // By default it looks first.
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             try await queue.publishConfirmed(Message("x"))
             let full = await #expect(throws: AMQPError.self) { try await queue.delete() }
             #expect(full?.code == .preconditionFailed)

@@ -61,7 +61,9 @@ struct ConsumerTimeoutTests {
     func refused() async throws {
         try await Scratch.use { scratch, connection, channel in
             let name = scratch.queue("timeout")
-            for table in [["x-consumer-timeout": .int64(1 << 45)], ["x-delayed-retry-min": .uint64(.max)]] as [Table] {
+            for table in [["x-consumer-timeout": .int64(1 << 45)], ["x-delayed-retry-min": .uint64(.max)]]
+                as [FieldTable]
+            {
                 await expectError(.invalidArgument) {
                     try await channel.declareQueue(
                         name,

@@ -132,7 +132,7 @@ struct DelayedRetryTests {
                 arguments: QueueArguments(type: .quorum)
             )
             let order: [UInt8?] = [3, nil, 0, 31, 5, 30, 200, 4, 17]
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             for priority in order {
                 let message = try Message("\(priority.map(String.init) ?? "none")", priority: priority)
                 try await channel.defaultExchange.publish(message, routingKey: queue.name).confirmed()

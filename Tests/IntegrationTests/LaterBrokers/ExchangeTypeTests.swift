@@ -27,7 +27,7 @@ struct ExchangeTypeTests {
                     try await queue.bind(to: exchange, routingKey: routingKey, arguments: binding)
                     queues.append(queue)
                 }
-                try await channel.confirmSelect()
+                try await channel.selectConfirms()
                 try await body(channel, exchange, queues)
             }
         }
@@ -122,10 +122,10 @@ struct ExchangeTypeTests {
 
     @Test("x-consistent-hash goes by a header or a property if it is told to")
     func hashOn() async throws {
-        for arguments in [ExchangeArguments(hashHeader: "customer"), ExchangeArguments(hashProperty: .correlationId)] {
+        for arguments in [ExchangeArguments(hashHeader: "customer"), ExchangeArguments(hashProperty: .correlationID)] {
             try await use(.consistentHash, arguments, routingKey: "1") { _, exchange, queues in
                 for number in 0..<20 {
-                    let message = try Message("x", headers: ["customer": "c"], correlationId: "c")
+                    let message = try Message("x", headers: ["customer": "c"], correlationID: "c")
                     try await exchange.publish(message, routingKey: "key \(number)").confirmed()
                 }
                 #expect(try await counts(queues).sorted() == [0, 20])

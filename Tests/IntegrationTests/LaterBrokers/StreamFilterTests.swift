@@ -11,7 +11,7 @@ struct StreamFilterTests {
                 scratch.queue("filtered"),
                 arguments: QueueArguments(type: .stream, filterSize: 64)
             )
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             for value in ["eu", "us", "asia", nil] {
                 for number in 0..<5 {
                     // Confirmed one by one, so that no chunk holds two values.
@@ -83,7 +83,7 @@ struct StreamFilterTests {
             // In one write, which the broker mostly puts into few chunks.
             var values = (0..<200).map { $0 % 2 == 0 ? "eu" : "us" }
             values.append("eu")
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             let messages = try values.enumerated().map { try message($0, $1) }
             try await channel.defaultExchange.publish(contentsOf: messages, routingKey: stream.name)
             try await channel.waitForConfirms()

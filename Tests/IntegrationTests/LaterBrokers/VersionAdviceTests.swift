@@ -48,7 +48,7 @@ struct VersionAdviceTests {
         for (arguments, code) in [
             (["x-queue-type": "classic", "x-queue-version": 1], ReplyCode.preconditionFailed),
             (["x-queue-type": "classic", "x-queue-master-locator": "client-local"], .internalError),
-        ] as [(Table, ReplyCode)] {
+        ] as [(FieldTable, ReplyCode)] {
             let log = CapturedLog()
             do {
                 try await Connection.withConnection(try TestBroker.configuration(log: log)) { connection in

@@ -8,7 +8,7 @@ struct ConfirmTests {
     @Test("a message that reaches a queue is confirmed")
     func confirmed() async throws {
         try await TestBroker.withChannel { _, channel in
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             let queue = try await channel.declareQueue(exclusive: true)
             let exchange = try await channel.declareExchange("")
             try await exchange.publishConfirmed(try Message("x"), routingKey: queue.name)
@@ -19,9 +19,9 @@ struct ConfirmTests {
     @Test("an unroutable mandatory message is returned, with code, text and the message")
     func returned() async throws {
         try await TestBroker.withChannel { _, channel in
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             let exchange = try await channel.declareExchange("")
-            let message = try Message("lost", messageId: "17")
+            let message = try Message("lost", messageID: "17")
             let key = TestBroker.uniqueName("nowhere")
             let error = try await #require(throws: AMQPError.self) {
                 try await exchange.publishConfirmed(message, routingKey: key)
@@ -39,7 +39,7 @@ struct ConfirmTests {
     @Test("a message refused for length (reject-publish) is nacked")
     func nacked() async throws {
         try await TestBroker.withChannel { _, channel in
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             let queue = try await channel.declareQueue(
                 exclusive: true,
                 arguments: ["x-max-length": 1, "x-overflow": "reject-publish"]
@@ -60,7 +60,7 @@ struct ConfirmTests {
     func missingExchange() async throws {
         try await TestBroker.withConnection { connection in
             let channel = try await connection.openChannel()
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             let name = TestBroker.uniqueName("exchange")
             let exchange = try await channel.declareExchange(name, durable: false)
             try await connection.withChannel {
@@ -79,7 +79,7 @@ struct ConfirmTests {
         try await Scratch.use { scratch, connection, _ in
             let channel = try await connection.openChannel()
             let queue = try await channel.declareQueue(scratch.queue())
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             let missing = try channel.exchange(TestBroker.uniqueName("gone"))
             var receipts: [PublishReceipt] = []
             for index in 0..<401 {
@@ -117,7 +117,7 @@ struct ConfirmTests {
     @Test("on a lost connection the outcome is unknown")
     func lost() async throws {
         let peer = try await TestBroker.withChannel { _, channel in
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             let exchange = try await channel.declareExchange("")
             let receipt = try await exchange.publish(try Message("x"), routingKey: "nowhere", mandatory: false)
             await channel.close()
@@ -145,7 +145,7 @@ struct ConfirmTests {
     func accounting() async throws {
         try await TestBroker.withConnection { connection in
             let channel = try await connection.openChannel()
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             let queue = try await channel.declareQueue(
                 exclusive: true,
                 arguments: ["x-max-length": 1000, "x-overflow": "reject-publish"]
@@ -206,7 +206,7 @@ struct ConfirmTests {
     @Test("1,000 tasks on one channel, some of them cancelled: the others get their outcomes")
     func concurrency() async throws {
         try await TestBroker.withChannel { _, channel in
-            try await channel.confirmSelect(maxUnconfirmed: 50)
+            try await channel.selectConfirms(maxUnconfirmed: 50)
             let queue = try await channel.declareQueue(exclusive: true)
             let exchange = try await channel.declareExchange("")
             let tasks = (0..<1000).map { number in
@@ -236,7 +236,7 @@ struct ConfirmTests {
     @Test("a sequence of messages is published in one call, and waited for together")
     func sequence() async throws {
         try await TestBroker.withChannel { connection, channel in
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             let queue = try await channel.declareQueue(exclusive: true)
             let exchange = try await channel.declareExchange("")
             let messages = (0..<5000).map { Message(body: Array("\($0)".utf8)) }

@@ -13,8 +13,8 @@ struct RPCClientTests {
                 try await withThrowingTaskGroup(of: Bool.self) { group in
                     for number in 0..<count {
                         group.addTask {
-                            let reply = try await client.call(Message("\(number)", correlationId: "mine \(number)"))
-                            return try reply.text() == "answer to \(number)" && reply.correlationId == "mine \(number)"
+                            let reply = try await client.call(Message("\(number)", correlationID: "mine \(number)"))
+                            return try reply.text() == "answer to \(number)" && reply.correlationID == "mine \(number)"
                         }
                     }
                     try await eventually("all calls wait", within: .seconds(60)) { client.pendingCount == count }

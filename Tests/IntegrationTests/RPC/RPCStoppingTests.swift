@@ -23,7 +23,7 @@ struct RPCStoppingTests {
             }
             gate.add(true)
             await stopping.value
-            try await server.waitUntilStopped()
+            #expect(try await server.stopped == nil)
             #expect(started.count == 3)
             let second = try await queue.serveMessages { _ in try Message("second") }
             var replies: [String] = []

@@ -171,7 +171,7 @@ extension UnderLoad {
                 var iterator = try await queue.consume(.noAck).makeAsyncIterator()
                 let publishing = try await connection.openChannel()
                 let target = try await publishing.declareQueue(exclusive: true)
-                try await publishing.confirmSelect()
+                try await publishing.selectConfirms()
                 for _ in 0..<50 {
                     _ = try await iterator.next()
                     try await publishing.defaultExchange.publishConfirmed(

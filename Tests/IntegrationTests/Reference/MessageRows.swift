@@ -23,25 +23,25 @@ struct MessageRows {
             contentEncoding: "utf-8",
             deliveryMode: .persistent,
             priority: 7,
-            correlationId: long,
+            correlationID: long,
             replyTo: "answers",
             expiration: "60000",
-            messageId: "id-1",
+            messageID: "id-1",
             timestamp: Date(timeIntervalSince1970: 1_700_000_000),
             type: "greeting",
-            userId: try TestBroker.username,
-            appId: "tests"
+            userID: try TestBroker.username,
+            appID: "tests"
         )
         let received = try await roundTrip(sent)
         #expect(received.message == sent)
-        #expect(received.correlationId == long)
+        #expect(received.correlationID == long)
         #expect(received.priority == 7)
         #expect(received.deliveryMode == .persistent)
         #expect(received.timestamp == Date(timeIntervalSince1970: 1_700_000_000))
         var other = received.message
-        other.appId = "others"
+        other.appID = "others"
         #expect(other != sent)
-        other.appId = "tests"
+        other.appID = "tests"
         #expect(other == sent)
         other.body[0] = 9
         #expect(other != sent)
@@ -84,7 +84,7 @@ struct MessageRows {
         #expect(order.contentType == "application/json")
         #expect(try order.decode(Order.self) == Order(id: 17, items: ["ä", "b"]))
         #expect(try order.json()["id"] == 17)
-        let value: JSONValue = ["id": 17, "nested": [1, 2.5, nil, true, "x"]]
+        let value: Message.JSON = ["id": 17, "nested": [1, 2.5, nil, true, "x"]]
         let received = try await roundTrip(Message(json: value, contentEncoding: "utf-16"))
         #expect(received.contentType == "application/json")
         #expect(received.contentEncoding == "utf-16")
@@ -104,9 +104,9 @@ struct MessageRows {
     func tooLong() async throws {
         let long = String(repeating: "é", count: 128)
         let fields: [(String, WritableKeyPath<Message, String?>)] = [
-            ("contentType", \.contentType), ("contentEncoding", \.contentEncoding), ("correlationId", \.correlationId),
-            ("replyTo", \.replyTo), ("expiration", \.expiration), ("messageId", \.messageId), ("type", \.type),
-            ("userId", \.userId), ("appId", \.appId),
+            ("contentType", \.contentType), ("contentEncoding", \.contentEncoding), ("correlationID", \.correlationID),
+            ("replyTo", \.replyTo), ("expiration", \.expiration), ("messageID", \.messageID), ("type", \.type),
+            ("userID", \.userID), ("appID", \.appID),
         ]
         try await TestBroker.withQueue { _, channel, queue, exchange in
             for (name, field) in fields {
@@ -139,14 +139,14 @@ struct MessageRows {
         #expect(received.headers == nil)
         #expect(received.deliveryMode == nil)
         #expect(received.priority == nil)
-        #expect(received.correlationId == nil)
+        #expect(received.correlationID == nil)
         #expect(received.replyTo == nil)
         #expect(received.expiration == nil)
-        #expect(received.messageId == nil)
+        #expect(received.messageID == nil)
         #expect(received.timestamp == nil)
         #expect(received.type == nil)
-        #expect(received.userId == nil)
-        #expect(received.appId == nil)
+        #expect(received.userID == nil)
+        #expect(received.appID == nil)
     }
 
     @Test("row 30: an incoming message knows exchange, key, tags and whether it was delivered before")

@@ -21,7 +21,7 @@ struct PikaTests {
 
     /// What pika is to read for each of our types. Values are such as pika reads right: it takes `b` for unsigned and
     /// `B` for signed, cuts fractions off `f` and `d`, and takes `l` for unsigned and `L` for signed.
-    static let read: [(key: String, value: FieldValue, letter: String, json: JSONValue)] = [
+    static let read: [(key: String, value: FieldValue, letter: String, json: Message.JSON)] = [
         ("t", .bool(true), "t", true),
         ("t2", .bool(false), "t", false),
         ("b", .int8(127), "b", 127),
@@ -52,7 +52,7 @@ struct PikaTests {
     @Test("pika reads every type of header, and every property, that we publish")
     func pikaReads() async throws {
         try await withSharedQueue { queue, exchange in
-            let headers = Table(uniqueKeysWithValues: Self.read.map { ($0.key, $0.value) })
+            let headers = FieldTable(uniqueKeysWithValues: Self.read.map { ($0.key, $0.value) })
             let message = try Message(
                 body: Array(0...255),
                 headers: headers,
@@ -60,14 +60,14 @@ struct PikaTests {
                 contentEncoding: "latin-1",
                 deliveryMode: .persistent,
                 priority: 9,
-                correlationId: String(repeating: "c", count: 255),
+                correlationID: String(repeating: "c", count: 255),
                 replyTo: "replies",
                 expiration: "60000",
-                messageId: "m",
+                messageID: "m",
                 timestamp: Date(timeIntervalSince1970: 1_700_000_000),
                 type: "t",
-                userId: TestBroker.username,
-                appId: "swift"
+                userID: TestBroker.username,
+                appID: "swift"
             )
             try await exchange.publish(message, routingKey: queue.name)
             // Answered when the broker has it.
@@ -80,7 +80,7 @@ struct PikaTests {
                 let letter = letter == "L" && isNewer ? "l" : letter
                 #expect(seen["headers"]?[key] == [.string(letter), json], "\(key)")
             }
-            let properties: JSONValue = [
+            let properties: Message.JSON = [
                 "content_type": "text/plain", "content_encoding": "latin-1", "delivery_mode": 2, "priority": 9,
                 "correlation_id": .string(String(repeating: "c", count: 255)), "reply_to": "replies",
                 "expiration": "60000", "message_id": "m", "timestamp": 1_700_000_000, "type": "t",
@@ -127,7 +127,7 @@ struct PikaTests {
                 ("decimal", .decimal(scale: 2, unscaled: 31415)), ("at", .timestamp(1_700_000_000)), ("none", .void),
                 ("empty", .table([:])), ("nothing", .array([])),
             ]
-            let table = Table(uniqueKeysWithValues: scalars)
+            let table = FieldTable(uniqueKeysWithValues: scalars)
             let expected = table.merging([
                 "table": .table(table), "array": .array(scalars.map(\.1)),
                 "deep": [["a": [["b": [nil]]]]],
@@ -140,14 +140,14 @@ struct PikaTests {
             #expect(message.contentEncoding == "latin-1")
             #expect(message.deliveryMode == .persistent)
             #expect(message.priority == 9)
-            #expect(message.correlationId == String(repeating: "c", count: 255))
+            #expect(message.correlationID == String(repeating: "c", count: 255))
             #expect(message.replyTo == "replies")
             #expect(message.expiration == "60000")
-            #expect(message.messageId == "m")
+            #expect(message.messageID == "m")
             #expect(message.timestamp == Date(timeIntervalSince1970: 1_700_000_000))
             #expect(message.type == "t")
-            #expect(try message.userId == TestBroker.username)
-            #expect(message.appId == "python")
+            #expect(try message.userID == TestBroker.username)
+            #expect(message.appID == "python")
 
             let bare = try #require(try await queue.get(noAck: true))
             #expect(bare.body.isEmpty)

@@ -172,7 +172,7 @@ struct QueueRows {
             let first = try await queue.bind(to: exchange, routingKey: "", arguments: format)
             let second = try await queue.bind(to: exchange, routingKey: "", arguments: language)
             #expect(first.arguments == format)
-            func reaches(_ headers: Table) async throws -> Bool {
+            func reaches(_ headers: FieldTable) async throws -> Bool {
                 try await exchange.publish(Message(body: [], headers: headers), routingKey: "", mandatory: false)
                 return try await queue.get(noAck: true) != nil
             }

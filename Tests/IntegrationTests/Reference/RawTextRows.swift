@@ -19,11 +19,11 @@ struct RawTextRows {
             contentType: text(4)
         )
         message.contentEncoding = text(5)
-        message.correlationId = text(6)
+        message.correlationID = text(6)
         message.replyTo = text(7)
-        message.messageId = text(8)
+        message.messageID = text(8)
         message.type = text(9)
-        message.appId = text(10)
+        message.appID = text(10)
         return message
     }
 
@@ -37,7 +37,7 @@ struct RawTextRows {
             try await exchange.publish(message, routingKey: first)
             let forwarded = try await queues.0.next()
             #expect(forwarded.message == message)
-            #expect(forwarded.correlationId?.amqpBytes == Self.bytes(6))
+            #expect(forwarded.correlationID?.amqpBytes == Self.bytes(6))
             try await exchange.publish(forwarded.message, routingKey: second)
             for try await arrived in try await queues.1.consume() {
                 #expect(arrived.message == message)
@@ -50,7 +50,7 @@ struct RawTextRows {
     @Test("come back with a message that is returned, which is the one that was published")
     func returned() async throws {
         try await TestBroker.withChannel { _, channel in
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             let message = Self.message()
             let error = await expectError(.undeliverable) {
                 _ = try await channel.declareExchange("").publishConfirmed(
@@ -86,14 +86,14 @@ struct RawTextRows {
             let server = try await requests.serveMessages { Message(body: $0.body + [2]) }
             for first in UInt8(0)..<100 {
                 var request = Message(body: [first], replyTo: replies.name)
-                request.correlationId = Self.text(first)
+                request.correlationID = Self.text(first)
                 try await channel.declareExchange("").publish(request, routingKey: requests.name)
             }
             var ids: Set<[UInt8]> = []
             for _ in 0..<100 {
                 let reply = try await replies.next()
-                #expect(reply.correlationId?.amqpBytes.first == reply.body.first)
-                ids.insert(reply.correlationId?.amqpBytes ?? [])
+                #expect(reply.correlationID?.amqpBytes.first == reply.body.first)
+                ids.insert(reply.correlationID?.amqpBytes ?? [])
             }
             #expect(ids == Set((UInt8(0)..<100).map(Self.bytes)))
             await server.stop()

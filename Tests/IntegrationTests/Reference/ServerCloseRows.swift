@@ -60,7 +60,7 @@ struct ServerCloseRows {
             _ in
             let queue = try await channel.declareQueue(exclusive: true)
             let exchange = try await channel.declareExchange("")
-            try await exchange.publish(Message(body: [], userId: "someone else"), routingKey: queue.name)
+            try await exchange.publish(Message(body: [], userID: "someone else"), routingKey: queue.name)
             _ = try await queue.get()
         },
     ]

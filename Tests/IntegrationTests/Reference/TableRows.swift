@@ -26,7 +26,7 @@ enum Tables {
     ]) { $1 }
 
     /// As deep as tables may be: 32 levels, the outermost included.
-    static func nested(levels: Int) -> Table {
+    static func nested(levels: Int) -> FieldTable {
         (1..<levels).reduce(["end": 1]) { inner, level in
             level.isMultiple(of: 2) ? ["array": [.table(inner)]] : ["table": .table(inner)]
         }
@@ -99,7 +99,7 @@ struct TableRows {
                     routingKey: queue.name
                 )
             }
-            let large: Table = ["large": .bytes(Array(repeating: 1, count: 131_072))]
+            let large: FieldTable = ["large": .bytes(Array(repeating: 1, count: 131_072))]
             await expectError(.invalidMessage) {
                 try await exchange.publish(Message(body: [1], headers: large), routingKey: queue.name)
             }

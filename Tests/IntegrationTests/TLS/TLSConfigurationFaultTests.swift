@@ -5,19 +5,21 @@ import Testing
 /// What a caller can do wrong: nothing is sent then, and nothing asks on the terminal.
 @Suite("A TLS configuration that is wrong", .needsBrokerScript)
 struct TLSConfigurationFaultTests {
-    typealias Identity = TLSConfiguration.ClientIdentity
+    typealias Identity = ConnectionConfiguration.TLS.ClientIdentity
 
     struct Fault: Sendable, CustomTestStringConvertible {
         var testDescription: String
         /// nil where it is found out before OpenSSL is asked.
         var reason: TLSFailure.Reason?
         var says: [String] = []
-        var configure: @Sendable (inout TLSConfiguration) throws -> Void
+        var configure: @Sendable (inout ConnectionConfiguration.TLS) throws -> Void
     }
 
-    private static func file(_ name: String) throws -> TLSConfiguration.PEM { .file(try TestBroker.certificate(name)) }
+    private static func file(_ name: String) throws -> ConnectionConfiguration.TLS.PEM {
+        .file(try TestBroker.certificate(name))
+    }
 
-    static let garbage = TLSConfiguration.PEM.text(
+    static let garbage = ConnectionConfiguration.TLS.PEM.text(
         "-----BEGIN CERTIFICATE-----\nbm90IG9uZQ==\n-----END CERTIFICATE-----\n"
     )
 
@@ -116,8 +118,11 @@ struct TLSConfigurationFaultTests {
 
     @Test("gives it before the next of several endpoints is tried")
     func endpoints() async throws {
-        let tls = TLSConfiguration(trustRoots: [.file("/nowhere/ca.pem")])
-        let endpoints = [Endpoint(host: "127.0.0.1", port: 1), Endpoint(host: "127.0.0.1", port: 2)]
+        let tls = ConnectionConfiguration.TLS(trustRoots: [.file("/nowhere/ca.pem")])
+        let endpoints = [
+            ConnectionConfiguration.Endpoint(host: "127.0.0.1", port: 1),
+            ConnectionConfiguration.Endpoint(host: "127.0.0.1", port: 2),
+        ]
         let error = try await connectionError(ConnectionConfiguration(endpoints: endpoints, tls: tls))
         #expect((error.underlying as? TLSFailure)?.reason == .unreadableFile, "\(error)")
     }

@@ -14,7 +14,7 @@ struct TLSServerFaultTests {
         var certificate = "server"
         var arguments: [String] = []
         var address = "127.0.0.1"
-        var configure: @Sendable (inout TLSConfiguration) throws -> Void = { _ in }
+        var configure: @Sendable (inout ConnectionConfiguration.TLS) throws -> Void = { _ in }
         var step: Step
         var reason: Reason
         /// Pieces of the message.

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("TLS to the broker", .needsBrokerScript)
 struct TLSTests {
-    private static func configuration(_ tls: TLSConfiguration, host: String = "127.0.0.1") throws
+    private static func configuration(_ tls: ConnectionConfiguration.TLS, host: String = "127.0.0.1") throws
         -> ConnectionConfiguration
     {
         var configuration = ConnectionConfiguration(host: host, port: try TestBroker.tlsPort, tls: tls)
@@ -31,7 +31,7 @@ struct TLSTests {
     struct Way: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var host = "127.0.0.1"
-        var configure: @Sendable (inout TLSConfiguration) throws -> Void = { _ in }
+        var configure: @Sendable (inout ConnectionConfiguration.TLS) throws -> Void = { _ in }
     }
 
     private static func pem(_ name: String) throws -> [UInt8] {
@@ -114,7 +114,7 @@ struct TLSTests {
         let certificate = URL(fileURLWithPath: try TestBroker.certificate("ca.pem"))
         try FileManager.default.copyItem(at: certificate, to: directory.appendingPathComponent("ca.pem"))
         _ = try await Subprocess.run("/usr/bin/env", ["openssl", "rehash", directory.path])
-        try await roundTrip(Self.configuration(TLSConfiguration(trustRoots: [.directory(directory.path)])))
+        try await roundTrip(Self.configuration(ConnectionConfiguration.TLS(trustRoots: [.directory(directory.path)])))
     }
 
     @Test("works with the system's authorities, which the environment may replace")

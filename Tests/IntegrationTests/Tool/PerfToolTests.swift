@@ -83,7 +83,7 @@ struct PerfToolTests {
         for arguments in [QueueArguments(type: .classic), QueueArguments(type: .quorum)] {
             try await Scratch.use { scratch, _, channel in
                 let queue = try await channel.declareQueue(scratch.queue("real"), arguments: arguments)
-                try await channel.confirmSelect()
+                try await channel.selectConfirms()
                 for number in 0..<5 {
                     try await channel.defaultExchange.publish(Message("\(number)"), routingKey: queue.name).confirmed()
                 }

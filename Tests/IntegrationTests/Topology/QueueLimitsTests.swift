@@ -13,7 +13,7 @@ struct QueueLimitsTests {
 
     /// Publishes with confirms, so that the queue has got it, or refused it, on return.
     private func publish(_ texts: String..., to queue: Queue) async throws -> [AMQPError.Code?] {
-        try await queue.channel.confirmSelect()
+        try await queue.channel.selectConfirms()
         var outcomes: [AMQPError.Code?] = []
         for text in texts {
             let receipt = try await queue.channel.defaultExchange.publish(Message(text), routingKey: queue.name)
@@ -105,7 +105,7 @@ struct QueueLimitsTests {
         try await Scratch.use { scratch, connection, channel in
             let name = scratch.queue()
             try await channel.declareQueue(name, arguments: QueueArguments(expires: .milliseconds(100)))
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             // Asking for the queue would prolong its life; publishing does not.
             try await eventually("the queue to be gone") {
                 do {
@@ -125,7 +125,7 @@ struct QueueLimitsTests {
     func maxPriority() async throws {
         try await TestBroker.withChannel { _, channel in
             let queue = try await channel.declareQueue(exclusive: true, arguments: QueueArguments(maxPriority: 5))
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             for (text, priority) in [("low", UInt8(1)), ("high", 5), ("middle", 3)] {
                 let message = try Message(text, priority: priority)
                 try await channel.defaultExchange.publish(message, routingKey: queue.name).confirmed()

@@ -71,7 +71,7 @@ struct ReplicatedQueueTests {
                     maxSegmentSize: 1_000_000
                 )
             )
-            try await channel.confirmSelect()
+            try await channel.selectConfirms()
             for number in 0..<10 {
                 try await channel.defaultExchange.publish(Message("\(number)"), routingKey: stream.name).confirmed()
             }

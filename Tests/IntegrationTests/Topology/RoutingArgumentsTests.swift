@@ -34,8 +34,8 @@ struct RoutingArgumentsTests {
             let exchange = try await channel.declareExchange(scratch.exchange(), type: .headers)
             let queue = try await channel.declareQueue(exclusive: true)
             let binding = try await queue.bind(to: exchange, arguments: arguments)
-            try await channel.confirmSelect()
-            let messages: [Table] = [["a": 1], ["a": 1, "b": 2], ["x-c": 3]]
+            try await channel.selectConfirms()
+            let messages: [FieldTable] = [["a": 1], ["a": 1, "b": 2], ["x-c": 3]]
             for (headers, isReached) in zip(messages, reaches) {
                 let receipt = try await exchange.publish(
                     Message("", headers: headers),

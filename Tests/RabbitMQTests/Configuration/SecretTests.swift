@@ -9,13 +9,13 @@ struct SecretTests {
     /// The password, the token, the passphrase and the key of everything below hold this word.
     private static let word = "hunter2"
 
-    private static let identity = TLSConfiguration.ClientIdentity(
+    private static let identity = ConnectionConfiguration.TLS.ClientIdentity(
         certificate: .text("certificate"),
         key: .text("-----BEGIN PRIVATE KEY----- \(word)"),
         passphrase: word
     )
 
-    private static var tls: TLSConfiguration { TLSConfiguration(identity: identity) }
+    private static var tls: ConnectionConfiguration.TLS { ConnectionConfiguration.TLS(identity: identity) }
 
     private static var configurations: [ConnectionConfiguration] {
         get throws {
@@ -56,11 +56,12 @@ struct SecretTests {
     @Test("are in nothing that shows a value")
     func values() throws {
         var values: [Any] = [
-            Credentials.plain(username: Self.word, password: Self.word), Credentials.external,
-            Credentials.expiring { ExpiringSecret(Self.word, validFor: nil) },
+            ConnectionConfiguration.Credentials.plain(username: Self.word, password: Self.word),
+            ConnectionConfiguration.Credentials.external,
+            ConnectionConfiguration.Credentials.expiring { ExpiringSecret(Self.word, validFor: nil) },
             ExpiringSecret(Self.word, username: Self.word, validFor: .seconds(1)), Self.tls, Self.identity,
-            Self.identity.key, TLSConfiguration.PEM.text(Self.word),
-            TLSConfiguration.TrustRoots.bytes(Array(Self.word.utf8)),
+            Self.identity.key, ConnectionConfiguration.TLS.PEM.text(Self.word),
+            ConnectionConfiguration.TLS.TrustRoots.bytes(Array(Self.word.utf8)),
             Secret(Self.word), SecretBytes(Array(Self.word.utf8)),
             try Login.plain(Secret(Self.word), Secret(Self.word)),
         ]

@@ -136,7 +136,7 @@ struct URITests {
         }
     }
 
-    private typealias TLSVerify = TLSConfiguration.Verification
+    private typealias TLSVerify = ConnectionConfiguration.TLS.Verification
 
     /// The URI, a piece of the message, and the character that it names.
     static let bad: [(String, String, Int)] = [

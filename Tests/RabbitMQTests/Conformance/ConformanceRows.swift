@@ -283,7 +283,7 @@ enum ConformanceRows {
         ConformanceRow(.rabbitMQ, "priority queues", "`QueueArguments`", "max-priority lets important messages"),
         ConformanceRow(.rabbitMQ, "single active consumer", "`QueueArguments`", "with single-active-consumer"),
         ConformanceRow(.rabbitMQ, "alternate exchanges", "`ExchangeArguments`", "what the exchange can't route"),
-        ConformanceRow(.rabbitMQ, "TLS", "`TLSConfiguration`", "carries a large body both ways"),
+        ConformanceRow(.rabbitMQ, "TLS", "`ConnectionConfiguration.TLS`", "carries a large body both ways"),
         ConformanceRow(
             .rabbitMQ,
             "AMQP URIs",

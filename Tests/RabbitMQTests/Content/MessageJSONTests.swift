@@ -82,9 +82,9 @@ import Testing
         arguments: [
             nil, true, false, 0, -1, .int(.max), .int(.min), .uint(.max), 1.5, -0.25, 1e300, "", "aé日🐇\"\\/\u{0}\n", [],
             [nil, [1, [2.5, "x"]], true], [:], ["a": ["b": nil, "": [1]], "ключ": "значение"],
-        ] as [JSONValue]
+        ] as [Message.JSON]
     )
-    func `a JSON value comes back`(value: JSONValue) throws {
+    func `a JSON value comes back`(value: Message.JSON) throws {
         let message = try Message(json: value)
         #expect(message.contentType == "application/json")
         #expect(try message.json() == value)
@@ -102,13 +102,13 @@ import Testing
     }
 
     @Test func `numbers are equal by value`() {
-        #expect(JSONValue.int(1) == .number(1.0))
-        #expect(JSONValue.int(1) == .uint(1))
-        #expect(JSONValue.number(9_223_372_036_854_775_808) == .uint(9_223_372_036_854_775_808))
-        #expect(JSONValue.int(9_007_199_254_740_993) != .number(9_007_199_254_740_992))
-        #expect(JSONValue.number(.nan) != .number(.nan))
-        #expect(JSONValue.bool(true) != .int(1))
-        #expect(Set<JSONValue>([.int(1), .uint(1), .number(1), .number(1.5), "1", true]).count == 4)
+        #expect(Message.JSON.int(1) == .number(1.0))
+        #expect(Message.JSON.int(1) == .uint(1))
+        #expect(Message.JSON.number(9_223_372_036_854_775_808) == .uint(9_223_372_036_854_775_808))
+        #expect(Message.JSON.int(9_007_199_254_740_993) != .number(9_007_199_254_740_992))
+        #expect(Message.JSON.number(.nan) != .number(.nan))
+        #expect(Message.JSON.bool(true) != .int(1))
+        #expect(Set<Message.JSON>([.int(1), .uint(1), .number(1), .number(1.5), "1", true]).count == 4)
     }
 
     @Test func `a JSON value answers for its type`() throws {
@@ -121,7 +121,7 @@ import Testing
         #expect(json["a"]?[4]?.isNull == true)
         #expect(json["b"] == nil)
         #expect(json[0] == nil)
-        let twice: JSONValue = ["a": 1, "a": 2]
+        let twice: Message.JSON = ["a": 1, "a": 2]
         #expect(twice["a"] == 2)
     }
 

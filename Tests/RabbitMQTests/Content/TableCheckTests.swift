@@ -44,7 +44,7 @@ import Testing
 
     @Test func `a long key is refused in nested tables, and in tables inside arrays`() {
         let long: FieldValue = .table([String(repeating: "k", count: 259): 1])
-        for table: Table in [["a": long], ["a": [1, long]], ["a": ["b": [["c": [long]]]]]] {
+        for table: FieldTable in [["a": long], ["a": [1, long]], ["a": ["b": [["c": [long]]]]]] {
             #expect(throws: AMQPError.self) { try TableCheck.validate(table) }
         }
     }
@@ -62,7 +62,7 @@ import Testing
 
     @Test(arguments: [.double(.nan), .double(.infinity), .float(-.infinity), .float(.signalingNaN)] as [FieldValue])
     func `a number that isn't finite is refused at any level`(value: FieldValue) {
-        for table in [["n": value], ["t": .table(["n": value])], ["a": .array([1, value])]] as [Table] {
+        for table in [["n": value], ["t": .table(["n": value])], ["a": .array([1, value])]] as [FieldTable] {
             let error = #expect(throws: AMQPError.self) { try TableCheck.validate(table, code: .invalidMessage) }
             #expect(error?.code == .invalidMessage)
         }

@@ -203,7 +203,7 @@ import Testing
             methodID: 40,
             closedConnection: true
         )
-        let endpoint = Endpoint(host: "a")
+        let endpoint = ConnectionConfiguration.Endpoint(host: "a")
         let error = EndpointFailures(failures: [(endpoint, full), (endpoint, full)]).error
         #expect(error.code == .notAllowed)
         #expect(error.isRetryable)

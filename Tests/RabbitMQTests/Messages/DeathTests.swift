@@ -39,9 +39,9 @@ struct DeathTests {
         arguments: [
             [:], ["x-death": "dead"], ["x-death": ["dead", nil, 1]], ["x-death": [["queue": "work"]]],
             ["x-death": [["reason": "rejected"]]], ["x-death": [["queue": 1, "reason": 2]]],
-        ] as [Table]
+        ] as [FieldTable]
     )
-    func malformed(headers: Table) {
+    func malformed(headers: FieldTable) {
         let message = Message(body: [], headers: headers)
         #expect(message.deaths.isEmpty)
         #expect(message.firstDeath == nil)

@@ -9,7 +9,7 @@ struct FieldValueConvertibleTests {
         let (text, number, flag, share) = ("a", 7, true, 0.5)
         let (date, bytes, nothing) = (Date(timeIntervalSince1970: 1_700_000_000), [UInt8]([1, 2]), String?.none)
         let nested: [String: [Int]] = ["a": [1, 2]]
-        var table = Table([
+        var table = FieldTable([
             "text": text, "number": number, "flag": flag, "share": share, "date": date, "bytes": bytes,
             "nothing": nothing, "nested": nested, "small": Int32(3), "large": UInt64.max, "value": FieldValue.int8(1),
         ])
@@ -25,7 +25,7 @@ struct FieldValueConvertibleTests {
     }
 
     @Test func `give nil for what is absent, of another type, or out of range`() {
-        let table: Table = ["text": "a", "number": 300, "mixed": [1, "a"], "negative": -1]
+        let table: FieldTable = ["text": "a", "number": 300, "mixed": [1, "a"], "negative": -1]
         #expect(table["other", as: Int.self] == nil)
         #expect(table["text", as: Int.self] == nil && table["number", as: String.self] == nil)
         #expect(table["number", as: UInt8.self] == nil && table["negative", as: UInt64.self] == nil)

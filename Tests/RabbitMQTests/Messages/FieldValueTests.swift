@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct FieldValueTests {
     @Test func `literals make the common types`() {
-        let table: Table = [
+        let table: FieldTable = [
             "nil": nil, "bool": true, "int": 1, "big": 9_223_372_036_854_775_807, "double": 1.5, "string": "text",
             "interpolated": "a\(1)", "array": [1, "two", [3]], "table": ["key": false],
         ]

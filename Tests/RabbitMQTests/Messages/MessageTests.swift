@@ -5,9 +5,9 @@ import Testing
 
 @Suite struct MessageTests {
     static let shortStrings: [(String, any WritableKeyPath<Message, String?> & Sendable)] = [
-        ("contentType", \.contentType), ("contentEncoding", \.contentEncoding), ("correlationId", \.correlationId),
-        ("replyTo", \.replyTo), ("expiration", \.expiration), ("messageId", \.messageId), ("type", \.type),
-        ("userId", \.userId), ("appId", \.appId),
+        ("contentType", \.contentType), ("contentEncoding", \.contentEncoding), ("correlationID", \.correlationID),
+        ("replyTo", \.replyTo), ("expiration", \.expiration), ("messageID", \.messageID), ("type", \.type),
+        ("userID", \.userID), ("appID", \.appID),
     ]
 
     @Test func `bytes are kept, and everything but type and time stamp is absent`() {
@@ -42,14 +42,14 @@ import Testing
             contentEncoding: "ce",
             deliveryMode: .persistent,
             priority: 255,
-            correlationId: "ci",
+            correlationID: "ci",
             replyTo: "rt",
             expiration: "60000",
-            messageId: "mi",
+            messageID: "mi",
             timestamp: Date(timeIntervalSince1970: 12.75),
             type: "t",
-            userId: "ui",
-            appId: "ai"
+            userID: "ui",
+            appID: "ai"
         )
         #expect(message.headers == ["h": 1])
         let values = Self.shortStrings.map { message[keyPath: $0.1] }
@@ -110,29 +110,29 @@ import Testing
     }
 
     @Test func `a copy is changed alone`() {
-        let original = Message(body: [1], headers: ["a": 1], messageId: "one")
+        let original = Message(body: [1], headers: ["a": 1], messageID: "one")
         var copy = original
         #expect(copy.extras === original.extras)
-        copy.messageId = "two"
+        copy.messageID = "two"
         copy.headers?["a"] = 2
         copy.body[0] = 2
-        #expect(original.messageId == "one")
+        #expect(original.messageID == "one")
         #expect(original.headers == ["a": 1])
         #expect(original.body == [1])
-        #expect(copy.messageId == "two")
+        #expect(copy.messageID == "two")
         #expect(copy.headers == ["a": 2])
     }
 
     @Test func `messages are equal by body and all properties`() {
         let date = Date(timeIntervalSince1970: 1)
-        let message = Message(body: [1], headers: ["a": 1], messageId: "m", timestamp: date)
-        let same = Message(body: [1], headers: ["a": 1], messageId: "m", timestamp: date)
+        let message = Message(body: [1], headers: ["a": 1], messageID: "m", timestamp: date)
+        let same = Message(body: [1], headers: ["a": 1], messageID: "m", timestamp: date)
         #expect(message == same)
         #expect(message.hashValue == same.hashValue)
         let changes: [(inout Message) -> Void] = [
             { $0.body = [2] }, { $0.headers = ["a": 2] }, { $0.headers = nil }, { $0.contentType = nil },
-            { $0.deliveryMode = .persistent }, { $0.priority = 0 }, { $0.timestamp = nil }, { $0.messageId = "n" },
-            { $0.appId = "" },
+            { $0.deliveryMode = .persistent }, { $0.priority = 0 }, { $0.timestamp = nil }, { $0.messageID = "n" },
+            { $0.appID = "" },
         ]
         for change in changes {
             var other = message

@@ -47,7 +47,7 @@ struct PrintableTests {
         #expect(errors[0].replyText == text)
         let long = AMQPError(.connectionLost, "x", underlying: Talkative())
         #expect(long.description.count < 2_000)
-        #expect(RPCError("a\nb", String(repeating: "c\n", count: 5_000)).description.count < 1_000)
+        #expect(RPCFailure("a\nb", String(repeating: "c\n", count: 5_000)).description.count < 1_000)
     }
 
     private struct Talkative: Error, CustomStringConvertible {
@@ -112,7 +112,7 @@ struct PrintableTests {
 
     @Test func `in a message that does not decode`() throws {
         let key = "k\n\u{1B}[2J" + String(repeating: "x", count: 1_000)
-        let json: JSONValue = [key: ["a"]]
+        let json: Message.JSON = [key: ["a"]]
         let error = try #require(
             #expect(throws: AMQPError.self) { try Message(json: json).decode([String: [Int]].self) }
         )

@@ -28,12 +28,12 @@ struct RPCServingTests {
     private func request(
         _ deliveryTag: UInt64,
         to consumer: String,
-        correlationId: [UInt8] = [7],
+        correlationID: [UInt8] = [7],
         replyTo: [UInt8] = Array("replies".utf8)
     ) -> [PeerFrame] {
         var properties = PeerWriter()
         properties.short(0x0600)
-        for text in [correlationId, replyTo] {
+        for text in [correlationID, replyTo] {
             properties.octet(UInt8(text.count))
             properties.raw(text)
         }
@@ -64,7 +64,7 @@ struct RPCServingTests {
         try await withServer { request in
             Message(body: request.body, timestamp: nil)
         } _: { peer, _, consumer in
-            try await peer.send(request(1, to: consumer, correlationId: bytes))
+            try await peer.send(request(1, to: consumer, correlationID: bytes))
             try await peer.expect(.basicPublish, channel: Self.channel)
             let header = try await peer.next("a content header")
             // class, weight, size, flags; content type; correlation id

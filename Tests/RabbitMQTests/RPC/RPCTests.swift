@@ -6,22 +6,24 @@ import Testing
 struct RPCTests {
     @Test("an error goes over the wire and back, its text cut where it is too long")
     func errors() throws {
-        let error = RPCError("out-of-tea", "there is none\nleft")
-        #expect(RPCError(reply: error.reply) == error)
+        let error = RPCFailure("out-of-tea", "there is none\nleft")
+        #expect(RPCFailure(reply: error.reply) == error)
         #expect(error.description == #"out-of-tea: there is none\nleft"#)
-        #expect(RPCError(reply: RPCError(.failed, String(repeating: "x", count: 100_000)).reply)?.message.count == 4096)
-        #expect(RPCError(reply: Message(body: [])) == nil)
-        #expect(RPCError(reply: Message(body: [], headers: ["rpc-error": 1])) == nil)
-        #expect(RPCError(reply: Message(body: [0xFF], headers: ["rpc-error": "x"]))?.message == "\u{FFFD}")
+        #expect(
+            RPCFailure(reply: RPCFailure(.failed, String(repeating: "x", count: 100_000)).reply)?.message.count == 4096
+        )
+        #expect(RPCFailure(reply: Message(body: [])) == nil)
+        #expect(RPCFailure(reply: Message(body: [], headers: ["rpc-error": 1])) == nil)
+        #expect(RPCFailure(reply: Message(body: [0xFF], headers: ["rpc-error": "x"]))?.message == "\u{FFFD}")
     }
 
-    @Test("an error of a handler keeps its description; an RPCError stays what it is")
+    @Test("an error of a handler keeps its description; an RPCFailure stays what it is")
     func describing() {
         struct Failure: Error, CustomStringConvertible {
             let description = "no tea"
         }
-        #expect(RPCError(describing: Failure()) == RPCError(.failed, "no tea"))
-        #expect(RPCError(describing: RPCError("busy", "later")) == RPCError("busy", "later"))
+        #expect(RPCFailure(describing: Failure()) == RPCFailure(.failed, "no tea"))
+        #expect(RPCFailure(describing: RPCFailure("busy", "later")) == RPCFailure("busy", "later"))
     }
 
     @Test("each call gets its own result, once; what fits no call is refused")

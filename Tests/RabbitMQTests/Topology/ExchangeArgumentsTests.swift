@@ -10,18 +10,18 @@ struct ExchangeArgumentsTests {
             alternateExchange: "unrouted",
             delayedType: .consistentHash,
             hashHeader: "customer",
-            hashProperty: .messageId,
+            hashProperty: .messageID,
             recentHistoryLength: 5,
             custom: ["x-custom": "as it is"]
         )
-        let expected: Table = [
+        let expected: FieldTable = [
             "alternate-exchange": "unrouted", "x-delayed-type": "x-consistent-hash", "hash-header": "customer",
             "hash-property": "message_id", "x-recent-history-length": 5, "x-custom": "as it is",
         ]
         #expect(arguments.table == expected)
         #expect(ExchangeArguments(expected) == arguments)
         #expect(ExchangeArguments().table.isEmpty)
-        let properties: [ExchangeArguments.HashProperty] = [.correlationId, .messageId, .timestamp]
+        let properties: [ExchangeArguments.HashProperty] = [.correlationID, .messageID, .timestamp]
         #expect(properties.map(\.rawValue) == ["correlation_id", "message_id", "timestamp"])
     }
 
@@ -30,9 +30,9 @@ struct ExchangeArgumentsTests {
         arguments: [
             ["alternate-exchange": 5], ["x-delayed-type": 5], ["hash-header": .void], ["hash-property": .bytes([255])],
             ["x-recent-history-length": 0], ["x-recent-history-length": "5"],
-        ] as [Table]
+        ] as [FieldTable]
     )
-    func escape(table: Table) {
+    func escape(table: FieldTable) {
         let arguments = ExchangeArguments(table)
         #expect(arguments == ExchangeArguments(custom: table))
         #expect(arguments.table == table)
@@ -129,7 +129,7 @@ struct ExchangeArgumentsTests {
         Case(.direct, ExchangeArguments(), says: "none"),
         Case(.consistentHash, ExchangeArguments(), says: "by the routing key"),
         Case(.consistentHash, ExchangeArguments(hashHeader: ""), says: "by a header"),
-        Case(.consistentHash, ExchangeArguments(hashProperty: .correlationId), says: "by a property"),
+        Case(.consistentHash, ExchangeArguments(hashProperty: .correlationID), says: "by a property"),
         Case(.recentHistory, ExchangeArguments(recentHistoryLength: .max), says: "a long history"),
         Case(.delayedMessage, ExchangeArguments(custom: ["x-delayed-type": "direct"]), says: "delayed, custom"),
         Case(

@@ -69,7 +69,7 @@ struct OtherArgumentsTests {
 
     @Test("a binding to an x-jms-topic exchange without a selector, which would cost the connection, is refused")
     func selectorNeeded() throws {
-        for arguments in [[:], ["rjms_erlang_selector": 7], ["rjms_erlang_selector": .bytes([97])]] as [Table] {
+        for arguments in [[:], ["rjms_erlang_selector": 7], ["rjms_erlang_selector": .bytes([97])]] as [FieldTable] {
             let error = #expect(throws: AMQPError.self) {
                 try ExchangeRules.checkBind(to: "e", type: .jmsTopic, arguments: arguments)
             }

@@ -32,7 +32,7 @@ struct QueueArgumentsTests {
             filterSize: 32,
             custom: ["x-custom": "as it is"]
         )
-        let expected: Table = [
+        let expected: FieldTable = [
             "x-queue-type": "quorum",
             "x-max-length": .int64(10),
             "x-max-length-bytes": .int64(2_000),
@@ -117,9 +117,9 @@ struct QueueArgumentsTests {
             ["x-delayed-retry-type": "sometimes"], ["x-delayed-retry-min": 0], ["x-consumer-timeout": "1000"],
             ["x-consumer-timeout": .uint64(.max)], ["x-stream-filter-size-bytes": 15], ["x-initial-cluster-size": 3],
             ["x-unknown": .table(["a": 1])], ["x-single-active-consumer": "true"],
-        ] as [Table]
+        ] as [FieldTable]
     )
-    func escape(table: Table) {
+    func escape(table: FieldTable) {
         let arguments = QueueArguments(table)
         #expect(arguments == QueueArguments(custom: table))
         #expect(arguments.table == table)

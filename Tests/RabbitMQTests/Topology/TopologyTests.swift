@@ -95,7 +95,7 @@ struct TopologyTests {
                 arguments: .init(alternateExchange: "unrouted")
             ),
             .init("later", type: .delayedMessage, arguments: .init(delayedType: .topic)),
-            .init("spread", type: .consistentHash, arguments: .init(hashProperty: .messageId)),
+            .init("spread", type: .consistentHash, arguments: .init(hashProperty: .messageID)),
             .init("recent", type: .recentHistory, arguments: .init(recentHistoryLength: 5)),
             .init("audit", type: "x-plugin", internal: true, arguments: .init(custom: ["x-own": "topic"])),
         ],
@@ -123,7 +123,7 @@ struct TopologyTests {
         ]
     )
 
-    static let everyType: Table = [
+    static let everyType: FieldTable = [
         "bool": true, "int8": .int8(-1), "uint8": .uint8(1), "int16": .int16(-1), "uint16": .uint16(1),
         "int32": .int32(-1), "uint32": .uint32(1), "int64": .int64(.min), "uint64": .uint64(.max), "float": .float(0.5),
         "double": .double(2), "decimal": .decimal(scale: 2, unscaled: -150), "string": "text",

@@ -45,7 +45,9 @@ struct DescriptorTests {
                         var ends = 0
                         for _ in 0..<200 {
                             var configuration = ConnectionConfiguration()
-                            configuration.endpoints = [Endpoint(host: "127.0.0.1", port: listener.port)]
+                            configuration.endpoints = [
+                                ConnectionConfiguration.Endpoint(host: "127.0.0.1", port: listener.port)
+                            ]
                             let error = try await thrownError { [configuration] in
                                 try await Connection.connect(configuration)
                             }

@@ -10,7 +10,7 @@ struct HangingConnectsTests {
 
     /// Connects many times to a peer that says nothing, lends the tasks to `body`, and cancels them.
     private func withHangingConnects(
-        tls: TLSConfiguration?,
+        tls: ConnectionConfiguration.TLS?,
         _ body: ([Task<Connection, any Error>]) async throws -> Void
     ) async throws {
         try await RudeListener.run(.silent) { listener in
@@ -33,10 +33,10 @@ struct HangingConnectsTests {
 
     @Test(arguments: [true, false])
     func `takes no thread for each, and leaves the others alone`(isTLS: Bool) async throws {
-        var tls = TLSConfiguration()
+        var tls = ConnectionConfiguration.TLS()
         tls.verification = .none
         try await ScriptedPeer.withChannel { peer, _, channel in
-            async let selecting: Void = channel.confirmSelect()
+            async let selecting: Void = channel.selectConfirms()
             try await peer.expect(PeerMethod(85, 10))
             try await peer.send(.confirmSelectOk)
             try await selecting

@@ -106,13 +106,13 @@ struct MessageFramesTests {
             contentEncoding: "gzip",
             deliveryMode: .transient,
             priority: 255,
-            correlationId: "c",
+            correlationID: "c",
             replyTo: "r",
             expiration: "60000",
-            messageId: "m",
+            messageID: "m",
             type: "t",
-            userId: "u",
-            appId: String(repeating: "a", count: 255)
+            userID: "u",
+            appID: String(repeating: "a", count: 255)
         )
         let all = frames(in: try drained(try encode(message)))
         var decoder = HeaderDecoder()
@@ -157,7 +157,7 @@ struct MessageFramesTests {
         for change: (inout Message) -> Void in [
             { $0.contentType = "b" }, { $0.contentType = nil }, { $0.deliveryMode = .persistent },
             { $0.deliveryMode = nil }, { $0.priority = 2 }, { $0.priority = nil }, { $0.timestampSeconds = 8 },
-            { $0.timestampSeconds = nil }, { $0.body = [] }, { $0.messageId = "m" },
+            { $0.timestampSeconds = nil }, { $0.body = [] }, { $0.messageID = "m" },
         ] {
             var other = first
             change(&other)

@@ -164,7 +164,7 @@ struct MethodEncodingTests {
     @Test(arguments: [1, 100, 2000, 2100, 4000])
     func `arguments up to the frame's size`(count: Int) throws {
         let buffer = OutboundBuffer()
-        let arguments: Table = ["k": .string(String(repeating: "x", count: count))]
+        let arguments: FieldTable = ["k": .string(String(repeating: "x", count: count))]
         let method = ClientMethod.queueDeclare(ClientMethod.DeclareQueue(name: "q", arguments: arguments))
         try buffer.append(method, channel: 1, frameMax: 4096, pool: Pool())
         let all = frames(in: try drained(buffer))
@@ -174,7 +174,7 @@ struct MethodEncodingTests {
 
     @Test func `arguments that don't fit a frame leave nothing behind`() throws {
         let buffer = OutboundBuffer()
-        let arguments: Table = ["k": .string(String(repeating: "x", count: 5000))]
+        let arguments: FieldTable = ["k": .string(String(repeating: "x", count: 5000))]
         for method in [
             ClientMethod.queueDeclare(ClientMethod.DeclareQueue(name: "q", arguments: arguments)),
             .connectionUpdateSecret(secret: [UInt8](repeating: 1, count: 5000), reason: ""),
@@ -188,7 +188,7 @@ struct MethodEncodingTests {
 
     @Test func `short strings of more than 255 bytes, and long keys, are refused`() {
         let long = String(repeating: "\u{E9}", count: 128)
-        let key: Table = ["a": .array([.table([long: 1])])]
+        let key: FieldTable = ["a": .array([.table([long: 1])])]
         let refused: [ClientMethod] = [
             .connectionOpen(virtualHost: long), .connectionClose(replyCode: 200, replyText: long),
             .channelClose(replyCode: 200, replyText: long), .connectionUpdateSecret(secret: [], reason: long),

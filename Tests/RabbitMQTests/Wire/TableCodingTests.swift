@@ -5,7 +5,7 @@ import Testing
 
 @Suite("field tables to the wire and back")
 struct TableCodingTests {
-    private func roundTrip(_ table: Table) throws -> Table? {
+    private func roundTrip(_ table: FieldTable) throws -> FieldTable? {
         let buffer = OutboundBuffer()
         var message = Message(body: [], timestamp: nil)
         message.headers = table
@@ -33,7 +33,7 @@ struct TableCodingTests {
     }
 
     @Test func `the ends of each range`() throws {
-        let table: Table = [
+        let table: FieldTable = [
             "": .bool(false), "t": .bool(true), "b": .int8(.min), "B": .uint8(.max), "s": .int16(.min),
             "u": .uint16(.max), "I": .int32(.min), "i": .uint32(.max), "l": .int64(.min), "L": .uint64(.max),
             "f": .float(-.greatestFiniteMagnitude), "d": .double(.leastNonzeroMagnitude),
@@ -47,13 +47,13 @@ struct TableCodingTests {
 
     @Test(arguments: [31, 32])
     func `as deep as is allowed`(levels: Int) throws {
-        var table: Table = ["leaf": 1]
+        var table: FieldTable = ["leaf": 1]
         for _ in 1..<levels { table = ["t": .table(table)] }
         #expect(try roundTrip(table) == table)
         #expect(throws: AMQPError.self) { try roundTrip(["a": .array([.table(["b": .table(deep(32))])])]) }
     }
 
-    private func deep(_ levels: Int) -> Table {
+    private func deep(_ levels: Int) -> FieldTable {
         (1..<levels).reduce(["leaf": 1]) { table, _ in ["t": .table(table)] }
     }
 
@@ -106,8 +106,8 @@ struct TableCodingTests {
 }
 
 extension SplitMix {
-    mutating func table(depth: Int) -> Table {
-        var table: Table = [:]
+    mutating func table(depth: Int) -> FieldTable {
+        var table: FieldTable = [:]
         for _ in 0..<Int.random(in: 0...6, using: &self) { table[text(upTo: 20)] = value(depth: depth - 1) }
         return table
     }

@@ -1,7 +1,7 @@
 /// Transactions (AMQP 0-9-1, section 1.9): what is published and settled on the channel counts with the commit.
 ///
 /// They are slow: the broker answers a commit when everything is on disk. Publisher confirms
-/// (``Channel/confirmSelect(maxUnconfirmed:)``) are the faster way not to lose a message; a channel can't have both.
+/// (``Channel/selectConfirms(maxUnconfirmed:)``) are the faster way not to lose a message; a channel can't have both.
 extension Channel {
     /// Makes the channel transactional. A transaction is always under way then.
     ///

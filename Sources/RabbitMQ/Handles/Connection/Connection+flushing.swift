@@ -6,7 +6,7 @@ extension Connection {
     /// broker. The system goes on sending when the process is gone. But it gives up if the network fails, or if something
     /// came from the broker that nobody has read; and RabbitMQ drops the messages that it has received and not got to when a
     /// connection ends without a word, which can be hundreds at a high rate. Only a confirm says that the broker has a
-    /// message (``Channel/confirmSelect(maxUnconfirmed:)``). What is not handed over is not waited for: a publish that still waits
+    /// message (``Channel/selectConfirms(maxUnconfirmed:)``). What is not handed over is not waited for: a publish that still waits
     /// for room or for the broker, what waits for the answer to a commit.
     ///
     /// - Parameter timeout: How long to wait; the configuration's `callTimeout` by default.

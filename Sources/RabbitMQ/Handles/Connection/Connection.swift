@@ -155,7 +155,7 @@ public final class Connection: Sendable {
     public var blockedReason: String? { link.outbox.blockedReason }
 
     /// What the broker tells about itself: `product`, `version`, `capabilities` and so on.
-    public var serverProperties: Table { parameters.serverProperties }
+    public var serverProperties: FieldTable { parameters.serverProperties }
 
     /// The most channels at a time, as agreed on with the broker.
     public var channelMax: Int { Int(parameters.channelMax) }

@@ -36,7 +36,7 @@ public struct ConsumerOptions: Sendable, Hashable {
     public var timeout: Duration?
 
     /// Further arguments. They win over those that the other properties give.
-    public var arguments: Table
+    public var arguments: FieldTable
 
     /// Makes options with defaults for everything that is not given.
     ///
@@ -59,7 +59,7 @@ public struct ConsumerOptions: Sendable, Hashable {
         streamOffset: StreamOffset? = nil,
         streamFilter: StreamFilter? = nil,
         timeout: Duration? = nil,
-        arguments: Table = [:]
+        arguments: FieldTable = [:]
     ) {
         self.tag = tag
         self.noLocal = noLocal
@@ -78,7 +78,7 @@ public struct ConsumerOptions: Sendable, Hashable {
     static let timeoutKey = "x-consumer-timeout"
 
     /// What goes over the wire as `basic.consume`'s arguments.
-    var table: Table {
+    var table: FieldTable {
         var table = streamFilter?.table ?? [:]
         if let priority { table["x-priority"] = .int32(priority) }
         if let streamOffset { table["x-stream-offset"] = streamOffset.value }
@@ -106,7 +106,7 @@ public struct ConsumerOptions: Sendable, Hashable {
 
     /// RabbitMQ cancels the consumer with each delivery at 0, and loses the whole queue, not only the connection, at numbers
     /// that its timers don't hold.
-    private static func timeoutProblem(_ arguments: Table) -> String? {
+    private static func timeoutProblem(_ arguments: FieldTable) -> String? {
         guard let timeout = arguments[timeoutKey]?.clampedInt,
             !(1...QueueArgumentField.longestTime).contains(Int64(timeout))
         else { return nil }

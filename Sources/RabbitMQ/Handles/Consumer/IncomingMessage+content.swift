@@ -11,7 +11,7 @@ extension IncomingMessage {
     ///
     /// - Returns: The value.
     /// - Throws: ``AMQPError/Code/decodingFailed``.
-    public func json() throws(AMQPError) -> JSONValue { try message.json() }
+    public func json() throws(AMQPError) -> Message.JSON { try message.json() }
 
     /// The body as JSON, decoded to a type.
     ///

@@ -57,8 +57,8 @@ public struct StreamFilter: Hashable, Sendable {
     static let unfilteredKey = "x-stream-match-unfiltered"
 
     /// As it goes out, among a consumer's arguments.
-    var table: Table {
-        var table: Table = [Self.key: .array(values.map(FieldValue.string))]
+    var table: FieldTable {
+        var table: FieldTable = [Self.key: .array(values.map(FieldValue.string))]
         if matchUnfiltered { table[Self.unfilteredKey] = true }
         return table
     }
@@ -67,7 +67,7 @@ public struct StreamFilter: Hashable, Sendable {
     ///
     /// For a list without text RabbitMQ closes the whole connection with 541 (`internal_error`). The other two it would
     /// take for no filter at all.
-    static func problem(_ arguments: Table) -> String? {
+    static func problem(_ arguments: FieldTable) -> String? {
         switch arguments[key] {
         case .array(let values) where !values.contains { $0.stringValue != nil }:
             "\(key) holds no value that messages could have"

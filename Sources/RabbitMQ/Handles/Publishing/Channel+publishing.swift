@@ -11,7 +11,7 @@ extension Channel {
     ///   until it is confirmed, to recognize it if it comes back: with large bodies, allow fewer.
     /// - Throws: ``AMQPError/Code/preconditionFailed`` if the channel is transactional, which closes it; other
     ///   ``AMQPError``s; `CancellationError`.
-    public func confirmSelect(maxUnconfirmed: Int = 1000) async throws {
+    public func selectConfirms(maxUnconfirmed: Int = 1000) async throws {
         guard maxUnconfirmed > 0 else {
             throw AMQPError(.invalidArgument, "maxUnconfirmed is \(maxUnconfirmed); 1 is the least")
         }

@@ -14,7 +14,7 @@ extension Exchange {
     ///   - mandatory: Whether the broker returns it if it reaches no queue: see ``Channel/setReturnHandler(_:)``. True by
     ///     default, but false on an exchange of type ``ExchangeType/delayedMessage``, which routes later and would return
     ///     every message.
-    /// - Returns: On a confirming channel (``Channel/confirmSelect(maxUnconfirmed:)``), the message's outcome to wait for.
+    /// - Returns: On a confirming channel (``Channel/selectConfirms(maxUnconfirmed:)``), the message's outcome to wait for.
     /// - Throws: ``AMQPError/Code/invalidMessage`` or ``AMQPError/Code/invalidArgument`` for what can't be sent;
     ///   ``AMQPError/Code/deleted`` after ``delete(ifUnused:noWait:)``; ``AMQPError/Code/blockedTooLong`` after waiting for
     ///   the configuration's `publishTimeout`; the reason, if channel or connection are gone; `CancellationError`, in which

@@ -10,7 +10,7 @@ final class VersionAdvice: Sendable {
     /// - Parameters:
     ///   - serverProperties: What the broker tells about itself. Of brokers other than RabbitMQ nothing is said.
     ///   - logger: Where it goes.
-    init(serverProperties: Table, logger: Logger) {
+    init(serverProperties: FieldTable, logger: Logger) {
         version = ServerVersion(serverProperties)
         self.logger = logger
     }
@@ -22,7 +22,7 @@ final class VersionAdvice: Sendable {
     }
 
     /// A consumer is about to begin.
-    func consuming(_ queue: String, _ arguments: Table) {
+    func consuming(_ queue: String, _ arguments: FieldTable) {
         guard let version else { return }
         say(VersionRules.notes(consuming: arguments, on: version), version, ["queue": "\(queue)"])
     }

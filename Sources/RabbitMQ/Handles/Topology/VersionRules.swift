@@ -45,7 +45,7 @@ enum VersionRules {
     }
 
     /// For starting a consumer.
-    static func notes(consuming arguments: Table, on version: ServerVersion) -> [VersionNote] {
+    static func notes(consuming arguments: FieldTable, on version: ServerVersion) -> [VersionNote] {
         missing(arguments, consumed, version)
     }
 
@@ -76,7 +76,7 @@ enum VersionRules {
 
     /// What came later: brokers before that take it for an argument of somebody else's, and do nothing.
     private static func missing(
-        _ arguments: Table,
+        _ arguments: FieldTable,
         _ beginnings: Beginnings,
         _ version: ServerVersion
     ) -> [VersionNote] {

@@ -4,7 +4,7 @@ struct ConnectionParameters: Sendable, Equatable {
     var frameMax: Int
     /// In seconds, 0 for none.
     var heartbeat: UInt16
-    var serverProperties: Table
+    var serverProperties: FieldTable
 }
 
 /// The opening of a connection (AMQP 0-9-1, section 2.2.4), as a value: methods in, actions out.
@@ -35,7 +35,7 @@ struct Handshake {
         var channelMax: UInt16
         var frameMax: UInt32
         var heartbeat: UInt16
-        var clientProperties: Table
+        var clientProperties: FieldTable
     }
 
     private enum Step {
@@ -44,7 +44,7 @@ struct Handshake {
 
     private let wishes: Wishes
     private var step = Step.awaitsStart
-    private var serverProperties: Table = [:]
+    private var serverProperties: FieldTable = [:]
     /// What was told in connection.tune-ok.
     private var toldFrameMax: UInt32?
 

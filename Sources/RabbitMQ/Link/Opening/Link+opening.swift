@@ -10,7 +10,7 @@ extension Link {
     ) {
         if configuration.connectedSocket != nil { return try await open(configuration, wishes: wishes) }
         let isShuffled = configuration.endpointOrder == .shuffled
-        var failures: [(endpoint: Endpoint, error: AMQPError)] = []
+        var failures: [(endpoint: ConnectionConfiguration.Endpoint, error: AMQPError)] = []
         for endpoint in isShuffled ? configuration.endpoints.shuffled() : configuration.endpoints {
             do {
                 let opened = try await open(configuration, endpoint: endpoint, wishes: wishes)
@@ -25,7 +25,10 @@ extension Link {
     }
 
     /// Tells of endpoints that failed where another one did not: nobody else is told.
-    private static func report(_ failures: [(endpoint: Endpoint, error: AMQPError)], to logger: Logger) {
+    private static func report(
+        _ failures: [(endpoint: ConnectionConfiguration.Endpoint, error: AMQPError)],
+        to logger: Logger
+    ) {
         for (endpoint, error) in failures {
             logger.warning(
                 "an endpoint could not be connected to",
@@ -46,7 +49,7 @@ extension Link {
     ///   link has ended then, or ends at once.
     static func open(
         _ configuration: ConnectionConfiguration,
-        endpoint: Endpoint? = nil,
+        endpoint: ConnectionConfiguration.Endpoint? = nil,
         wishes: Handshake.Wishes
     ) async throws -> (Link, ConnectionParameters) {
         let link = Link(configuration: configuration)
@@ -83,7 +86,7 @@ extension Link {
 
     private static func connect(
         _ configuration: ConnectionConfiguration,
-        to endpoint: Endpoint?,
+        to endpoint: ConnectionConfiguration.Endpoint?,
         _ progress: ConnectProgress,
         deadline: UInt64
     ) async throws(AMQPError) -> sending Socket {

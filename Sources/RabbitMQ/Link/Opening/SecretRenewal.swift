@@ -24,7 +24,7 @@ struct RenewalSchedule {
 
 /// Renews a connection's secret before it ends, for as long as the connection lives.
 enum SecretRenewal {
-    static func start(on link: Link, credentials: Credentials, login: Login) {
+    static func start(on link: Link, credentials: ConnectionConfiguration.Credentials, login: Login) {
         guard case .expiring(let provider) = credentials.kind, let validity = login.validity else { return }
         Task {
             await withTaskGroup { group in
@@ -48,7 +48,10 @@ enum SecretRenewal {
         while true {
             try await DeadlineTimer.shared.sleep(for: delay)
             do {
-                let secret = try await Credentials.ask(provider, within: link.configuration.callTimeout)
+                let secret = try await ConnectionConfiguration.Credentials.ask(
+                    provider,
+                    within: link.configuration.callTimeout
+                )
                 let given = MonotonicTime.now
                 try await link.updateSecret(secret.secret, reason: "the old one ends soon")
                 link.logger.debug("the connection's secret was renewed")

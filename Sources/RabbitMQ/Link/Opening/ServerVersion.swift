@@ -32,7 +32,7 @@ struct ServerVersion: Hashable, Sendable {
 
     /// The version in what a broker tells about itself; nil if it is not RabbitMQ, whose versions alone mean something
     /// here, or says none.
-    init?(_ serverProperties: Table) {
+    init?(_ serverProperties: FieldTable) {
         guard serverProperties["product"]?.stringValue == "RabbitMQ",
             let version = serverProperties["version"]?.stringValue
         else { return nil }

@@ -23,7 +23,7 @@ public final class Consumer: Sendable {
     let source: DeliverySource
     let buffer: DeliveryBuffer
     private let state = Mutex(State())
-    private let ended = Broadcast<AMQPError?>()
+    private let end = Broadcast<AMQPError?>()
     /// Set once no callback runs any more, nor will.
     let callbacksReturned = Broadcast<Void>()
 
@@ -53,16 +53,17 @@ public final class Consumer: Sendable {
     /// Whether it was told the broker, or is about to be, that it ends.
     var isCancelling: Bool { state.withLock { $0.isCancelling } }
 
-    /// Waits until no more messages come, and with a callback until the last call has returned.
+    /// Waits until no more messages come, and with a callback until the last call has returned; says why: nil if it was
+    /// cancelled with ``cancel()``, or by leaving the loop; else the broker has cancelled it
+    /// (``AMQPError/Code/consumerCancelled``), or channel or connection have gone.
     ///
-    /// - Returns: Why none come any more: ``AMQPError/Code/consumerCancelled`` if the broker cancelled it, or the reason
-    ///   why channel or connection have gone; nil if it was cancelled with ``cancel()``, or by leaving the loop.
     /// - Throws: `CancellationError`, which leaves the consumer as it is.
-    @discardableResult
-    public func waitUntilEnded() async throws -> AMQPError? {
-        let reason = try await ended.wait()
-        if callback != nil { try await callbacksReturned.wait() }
-        return reason
+    public var ended: AMQPError? {
+        get async throws {
+            let reason = try await end.wait()
+            if callback != nil { try await callbacksReturned.wait() }
+            return reason
+        }
     }
 
     /// Cancels the consumer and waits until the broker has done so.
@@ -76,7 +77,7 @@ public final class Consumer: Sendable {
     public func cancel() async throws {
         guard beginCancelling() else {
             // Whoever else cancels it is not done yet, perhaps.
-            _ = try await ended.wait()
+            _ = try await end.wait()
             return
         }
         defer { end(nil) }
@@ -141,6 +142,6 @@ public final class Consumer: Sendable {
         // only messages that need no settling are worth seeing.
         let cuts = error == nil ? cutsOnCancel : !source.noAck && !isServerCancel
         giveBack(buffer.end(error, cuts: cuts))
-        ended.set(error)
+        end.set(error)
     }
 }

@@ -1,7 +1,7 @@
 /// What publishing gives back: on a confirming channel, the message's one outcome to wait for, now or later, or never.
 ///
 /// ```swift
-/// try await channel.confirmSelect()
+/// try await channel.selectConfirms()
 /// let receipt = try await exchange.publish(message, routingKey: "orders")
 /// try await receipt.confirmed()
 /// ```
@@ -30,6 +30,6 @@ public struct PublishReceipt: Sendable {
     public var outcome: Result<Void, AMQPError>? { confirm?.outcome }
 
     private static var notConfirming: AMQPError {
-        AMQPError(.unsupported, "the channel doesn't confirm: call confirmSelect() before publishing")
+        AMQPError(.unsupported, "the channel doesn't confirm: call selectConfirms() before publishing")
     }
 }

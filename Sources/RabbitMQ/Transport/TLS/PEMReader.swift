@@ -4,7 +4,7 @@ internal import Glibc
 /// Reads certificates and keys. It never asks on the terminal, as OpenSSL would for a passphrase.
 enum PEMReader {
     /// The certificates in `pem`, at least one; others kinds of content are skipped.
-    static func certificates(_ pem: TLSConfiguration.PEM) throws(TLSFailure) -> [Certificate] {
+    static func certificates(_ pem: ConnectionConfiguration.TLS.PEM) throws(TLSFailure) -> [Certificate] {
         let bio = try open(pem)
         defer { BIO_free(bio) }
         OpenSSLErrors.clear()
@@ -23,7 +23,7 @@ enum PEMReader {
         return certificates
     }
 
-    static func key(_ pem: TLSConfiguration.PEM, passphrase: Secret?) throws(TLSFailure) -> PrivateKey {
+    static func key(_ pem: ConnectionConfiguration.TLS.PEM, passphrase: Secret?) throws(TLSFailure) -> PrivateKey {
         let bio = try open(pem)
         defer { BIO_free(bio) }
         OpenSSLErrors.clear()
@@ -59,14 +59,14 @@ enum PEMReader {
         throw TLSFailure(.configuration, .badKey, "\(name(pem)) holds no private key that can be read: \(errors.text)")
     }
 
-    static func name(_ pem: TLSConfiguration.PEM) -> String {
+    static func name(_ pem: ConnectionConfiguration.TLS.PEM) -> String {
         switch pem.source {
         case .file(let path): "the file \(path)"
         case .bytes(let bytes): "the given PEM of \(bytes.count) bytes"
         }
     }
 
-    private static func open(_ pem: TLSConfiguration.PEM) throws(TLSFailure) -> OpaquePointer {
+    private static func open(_ pem: ConnectionConfiguration.TLS.PEM) throws(TLSFailure) -> OpaquePointer {
         OpenSSLErrors.clear()
         let bio: OpaquePointer?
         switch pem.source {

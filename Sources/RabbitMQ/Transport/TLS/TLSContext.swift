@@ -6,7 +6,7 @@ internal import Glibc
 /// `@unchecked Sendable` is safe because one thread sets it up, and gives it to the link's queue.
 final class TLSContext: @unchecked Sendable {
     let context: OpaquePointer
-    private let configuration: TLSConfiguration
+    private let configuration: ConnectionConfiguration.TLS
     /// What the certificate must hold.
     private let peerName: PeerName
 
@@ -15,7 +15,7 @@ final class TLSContext: @unchecked Sendable {
     private static let isOpenSSLReady = OPENSSL_init_ssl(UInt64(OPENSSL_INIT_NO_ATEXIT), nil) == 1
 
     /// Reads files, and the system's authorities take some milliseconds.
-    init(_ configuration: TLSConfiguration, peerName: PeerName) throws(TLSFailure) {
+    init(_ configuration: ConnectionConfiguration.TLS, peerName: PeerName) throws(TLSFailure) {
         guard Self.isOpenSSLReady, let context = SSL_CTX_new(TLS_client_method()) else {
             let reason = OpenSSLErrors.take().text
             throw TLSFailure(.configuration, .unsupported, "OpenSSL can't be used: \(reason)")
@@ -110,7 +110,7 @@ final class TLSContext: @unchecked Sendable {
         }
     }
 
-    private func trust(_ pem: TLSConfiguration.PEM) throws(TLSFailure) {
+    private func trust(_ pem: ConnectionConfiguration.TLS.PEM) throws(TLSFailure) {
         let store = SSL_CTX_get_cert_store(context)
         for certificate in try PEMReader.certificates(pem) {
             guard X509_STORE_add_cert(store, certificate.pointer) == 1 else { throw notTrusted(PEMReader.name(pem)) }
@@ -144,7 +144,7 @@ final class TLSContext: @unchecked Sendable {
 
     // MARK: Identity
 
-    private func use(_ identity: TLSConfiguration.ClientIdentity) throws(TLSFailure) {
+    private func use(_ identity: ConnectionConfiguration.TLS.ClientIdentity) throws(TLSFailure) {
         let chain = try PEMReader.certificates(identity.certificate)
         let key = try PEMReader.key(identity.key, passphrase: identity.passphrase)
         guard let leaf = chain.first else { return }
@@ -201,6 +201,6 @@ enum PeerName: CustomStringConvertible {
     }
 }
 
-extension TLSConfiguration.Version {
+extension ConnectionConfiguration.TLS.Version {
     fileprivate var openSSL: CInt { 0x0300 + CInt(minor) }
 }

@@ -12,7 +12,7 @@ struct TLSPlan: Sendable {
     private static let threads = BlockingPool("rabbitmq.tls", most: 4)
 
     /// - Returns: nil if TLS is not wanted.
-    static func make(_ tls: TLSConfiguration?, host: String) async throws(AMQPError) -> TLSPlan? {
+    static func make(_ tls: ConnectionConfiguration.TLS?, host: String) async throws(AMQPError) -> TLSPlan? {
         guard let tls else { return nil }
         let peerName = PeerName(tls.serverName ?? host)
         let made: Result<TLSContext, TLSFailure>

@@ -21,7 +21,7 @@ struct ExtremeTimeoutsTests {
             configuration.publishTimeout = timeout
             configuration.consumerTimeout = timeout
         } _: { peer, connection, channel in
-            async let selecting: Void = channel.confirmSelect()
+            async let selecting: Void = channel.selectConfirms()
             try await peer.expect(PeerMethod(85, 10))
             try await peer.send(.confirmSelectOk)
             try await selecting
@@ -52,7 +52,7 @@ struct ExtremeTimeoutsTests {
     func `connecting over TCP may take as long as one likes`(timeout: Duration) async throws {
         try await RudeListener.run(.closes) { listener in
             var configuration = ConnectionConfiguration(host: "localhost", port: listener.port)
-            configuration.endpoints = [Endpoint(host: "127.0.0.1", port: listener.port)]
+            configuration.endpoints = [ConnectionConfiguration.Endpoint(host: "127.0.0.1", port: listener.port)]
             configuration.connectTimeout = timeout
             let error = try await thrownError { [configuration] in try await Connection.connect(configuration) }
             #expect(error.code == .connectionLost)
@@ -85,7 +85,7 @@ struct ExtremeTimeoutsTests {
         async throws
     {
         try await ScriptedPeer.withChannel { peer, connection, channel in
-            async let selecting: Void = channel.confirmSelect()
+            async let selecting: Void = channel.selectConfirms()
             try await peer.expect(PeerMethod(85, 10))
             try await peer.send(.confirmSelectOk)
             try await selecting

@@ -19,7 +19,7 @@ struct RetryMemoryTests {
         )
     }
 
-    private func message(_ headers: Table?, redelivered: Bool = true, text: String = "x") -> IncomingMessage {
+    private func message(_ headers: FieldTable?, redelivered: Bool = true, text: String = "x") -> IncomingMessage {
         IncomingMessage(
             message: Message(body: Array(text.utf8), headers: headers),
             deliveryTag: 1,
@@ -35,7 +35,7 @@ struct RetryMemoryTests {
         return messages.map { policy.disposition(of: $0, after: Failure()) }
     }
 
-    private let died: Table = ["x-death": [["queue": "w", "reason": "rejected", "count": 1]]]
+    private let died: FieldTable = ["x-death": [["queue": "w", "reason": "rejected", "count": 1]]]
 
     @Test func `each is recalled once, and the oldest are forgotten`() {
         var memory = RetryMemory()
@@ -107,9 +107,9 @@ struct RetryMemoryTests {
             ],
             ["x-delivery-count": .uint64(.max), "x-acquired-count": .double(.nan)], ["x-death": "dead"],
             ["x-delivery-count": .int64(.max), "x-acquired-count": .int64(.max)],
-        ] as [Table]
+        ] as [FieldTable]
     )
-    func `what a publisher counts keeps nothing coming for ever`(headers: Table) {
+    func `what a publisher counts keeps nothing coming for ever`(headers: FieldTable) {
         for policy in [FailurePolicy.requeueOnce, .requeue(attempts: 5)] {
             let results = dispositions(
                 policy,

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("What a broker of some version does otherwise than it is asked")
 struct VersionRulesTests {
-    static func queue(durable: Bool = true, exclusive: Bool = false, _ arguments: Table = [:])
+    static func queue(durable: Bool = true, exclusive: Bool = false, _ arguments: FieldTable = [:])
         -> Topology.Queue
     {
         Topology.Queue("q", durable: durable, exclusive: exclusive, arguments: QueueArguments(arguments))
@@ -72,7 +72,7 @@ struct VersionRulesTests {
 
     @Test("when a consumer begins, and when all of a channel are limited together")
     func others() {
-        let arguments: Table = ["x-stream-filter": ["a"], "x-consumer-timeout": 1, "x-priority": 1]
+        let arguments: FieldTable = ["x-stream-filter": ["a"], "x-consumer-timeout": 1, "x-priority": 1]
         func features(_ version: ServerVersion) -> [String] {
             VersionRules.notes(consuming: arguments, on: version).map(\.feature)
         }
@@ -109,7 +109,7 @@ struct VersionRulesTests {
     func silence() {
         let log = CapturedLog()
         for properties in [[:], ["product": "LavinMQ", "version": "4.3.6"], ["product": "RabbitMQ", "version": "?"]]
-            as [Table]
+            as [FieldTable]
         {
             let advice = VersionAdvice(serverProperties: properties, logger: log.logger)
             advice.declaring(Self.queue(durable: false))

@@ -111,7 +111,7 @@ struct QuietConnectionTests {
                 $0.logger = log.logger
             } _: { blockedPeer, blocked, blockedChannel in
                 defer { gate.signal() }
-                async let selected: Void = blockedChannel.confirmSelect()
+                async let selected: Void = blockedChannel.selectConfirms()
                 try await blockedPeer.expect(PeerMethod(85, 10))
                 try await blockedPeer.send(.confirmSelectOk)
                 try await selected

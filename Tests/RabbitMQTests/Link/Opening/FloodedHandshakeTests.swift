@@ -9,7 +9,7 @@ import Testing
 @Suite("a peer that never stops sending during the handshake of TLS", .serialized, .timeLimit(.minutes(2)))
 struct FloodedHandshakeTests {
     private func configuration(_ listener: FloodingListener, timeout: Duration) -> ConnectionConfiguration {
-        var tls = TLSConfiguration()
+        var tls = ConnectionConfiguration.TLS()
         tls.verification = .none
         var configuration = ConnectionConfiguration(host: "127.0.0.1", port: listener.port, tls: tls)
         configuration.connectTimeout = timeout

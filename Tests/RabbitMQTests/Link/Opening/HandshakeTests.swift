@@ -12,13 +12,13 @@ struct HandshakeTests {
     )
 
     /// What both sides announce who know how to tell that credentials are bad.
-    private static let tells: Table = ["capabilities": ["authentication_failure_close": true]]
+    private static let tells: FieldTable = ["capabilities": ["authentication_failure_close": true]]
 
     private static func wishes(
         channelMax: UInt16 = 2047,
         frameMax: UInt32 = 131_072,
         heartbeat: UInt16 = 60,
-        clientProperties: Table = ["product": "a client"],
+        clientProperties: FieldTable = ["product": "a client"],
         virtualHost: String = "/v"
     ) -> Handshake.Wishes {
         Handshake.Wishes(

@@ -182,8 +182,8 @@ struct OpeningTests {
 
     @Test func `danger: credentials with a NUL go nowhere`() async throws {
         for credentials in [
-            Credentials.plain(username: "guest", password: "guest\u{0}x"),
-            Credentials.plain(username: "guest\u{0}", password: "guest"),
+            ConnectionConfiguration.Credentials.plain(username: "guest", password: "guest\u{0}x"),
+            ConnectionConfiguration.Credentials.plain(username: "guest\u{0}", password: "guest"),
         ] {
             let error = try await failure {
                 $0.credentials = credentials

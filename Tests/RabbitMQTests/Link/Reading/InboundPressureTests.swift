@@ -30,7 +30,7 @@ struct InboundPressureTests {
             let exchange = channel.defaultExchange
             switch wait {
             case .confirm, .place:
-                async let selected: Void = channel.confirmSelect(maxUnconfirmed: 1)
+                async let selected: Void = channel.selectConfirms(maxUnconfirmed: 1)
                 try await peer.expect(PeerMethod(85, 10))
                 try await peer.send(.confirmSelectOk)
                 try await selected

@@ -158,9 +158,9 @@ struct OutboundPressureTests {
         try await ScriptedPeer.withChannel { peer, _, channel in
             let exchange = try await channel.declareExchange("")
             let long = String(repeating: "k", count: 259)
-            let deep = (0..<32).reduce(["leaf": 1] as Table) { table, _ in ["t": .table(table)] }
+            let deep = (0..<32).reduce(["leaf": 1] as FieldTable) { table, _ in ["t": .table(table)] }
             for table in [[long: 1], ["a": .table([long: 1])], ["a": .array([.array([.table([long: 1])])])], deep]
-                as [Table]
+                as [FieldTable]
             {
                 let error = try await thrownError {
                     try await exchange.publish(Message(body: [1], headers: table), routingKey: "q")

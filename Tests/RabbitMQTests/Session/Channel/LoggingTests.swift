@@ -156,7 +156,7 @@ struct LoggingTests {
         async throws
     {
         try await withChannel { peer, connection, channel in
-            async let selected: Void = channel.confirmSelect()
+            async let selected: Void = channel.selectConfirms()
             try await peer.expect(PeerMethod(85, 10))
             try await peer.send(.confirmSelectOk)
             try await selected

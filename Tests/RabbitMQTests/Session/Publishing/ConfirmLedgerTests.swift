@@ -109,7 +109,7 @@ struct ConfirmLedgerTests {
         )
     }
 
-    private func message(_ text: String, headers: Table? = nil) -> Message {
+    private func message(_ text: String, headers: FieldTable? = nil) -> Message {
         Message(body: Array(text.utf8), headers: headers, timestamp: nil)
     }
 
@@ -170,7 +170,7 @@ struct ConfirmLedgerTests {
                 switch index {
                 case 131: Message(body: Array(repeating: 0, count: 7))
                 case 132: Message(body: [], expiration: "-5")
-                case 133: Message(body: [], userId: "x")
+                case 133: Message(body: [], userID: "x")
                 default: Message(body: [])
                 }
             let exchange = index == 130 ? "b" : "a"

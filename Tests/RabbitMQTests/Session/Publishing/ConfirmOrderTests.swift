@@ -9,7 +9,7 @@ struct ConfirmOrderTests {
         _ body: (ScriptedPeer, Channel, Exchange) async throws -> Void
     ) async throws {
         try await ScriptedPeer.withChannel { peer, _, channel in
-            async let selected: Void = channel.confirmSelect(maxUnconfirmed: limit)
+            async let selected: Void = channel.selectConfirms(maxUnconfirmed: limit)
             try await peer.expect(PeerMethod(85, 10), channel: 1)
             try await peer.send(.confirmSelectOk)
             try await selected
@@ -217,7 +217,7 @@ struct ConfirmOrderTests {
     @Test("a publisher that waits for a place gives up in time, and leaves none taken")
     func tooLong() async throws {
         try await ScriptedPeer.withChannel(configure: { $0.publishTimeout = .milliseconds(50) }) { peer, _, channel in
-            async let selected: Void = channel.confirmSelect(maxUnconfirmed: 1)
+            async let selected: Void = channel.selectConfirms(maxUnconfirmed: 1)
             try await peer.expect(PeerMethod(85, 10), channel: 1)
             try await peer.send(.confirmSelectOk)
             try await selected

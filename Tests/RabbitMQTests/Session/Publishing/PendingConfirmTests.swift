@@ -8,7 +8,7 @@ struct PendingConfirmTests {
 
     private func withConfirms(_ body: (ScriptedPeer, Channel) async throws -> Void) async throws {
         try await ScriptedPeer.withChannel(configure: { $0.logger = log.logger }) { peer, _, channel in
-            async let selected: Void = channel.confirmSelect()
+            async let selected: Void = channel.selectConfirms()
             try await peer.expect(PeerMethod(85, 10), channel: 1)
             try await peer.send(.confirmSelectOk)
             try await selected

@@ -12,14 +12,14 @@ struct PublishBlameTests {
         _ exchange: String,
         _ routingKey: String? = nil,
         size: Int = 1,
-        userId: String? = nil,
+        userID: String? = nil,
         expiration: String? = nil
     ) -> PublishTrace {
         PublishTrace(
             exchange: exchange,
             routingKey: routingKey,
             size: size,
-            extras: MessageExtras.box(.init(expiration: expiration, userId: userId))
+            extras: MessageExtras.box(.init(expiration: expiration, userID: userID))
         )
     }
 
@@ -43,8 +43,8 @@ struct PublishBlameTests {
     func `is told by what the broker names`(code: UInt16, text: String, expected: Int?) throws {
         let traces = [
             trace("a"), trace("b"), trace("b"), trace(""), trace("t", "k1"), trace("t", "k2"), trace("a", size: 20),
-            trace("a", userId: "eve"), trace("a", expiration: "soon"),
-            trace("a", userId: "guest", expiration: "1000"), trace("a", expiration: "10000000000000"), trace("n"),
+            trace("a", userID: "eve"), trace("a", expiration: "soon"),
+            trace("a", userID: "guest", expiration: "1000"), trace("a", expiration: "10000000000000"), trace("n"),
         ]
         let blame = try #require(PublishBlame(closing(code, text)))
         #expect(blame.find(in: traces) == expected)

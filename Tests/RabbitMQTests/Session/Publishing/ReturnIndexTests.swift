@@ -25,7 +25,7 @@ struct ReturnIndexTests {
     }
 
     private func message(_ number: Int, id: String? = nil) -> Message {
-        Message(body: Array(String(number).utf8), messageId: id, timestamp: nil)
+        Message(body: Array(String(number).utf8), messageID: id, timestamp: nil)
     }
 
     /// Compared with each of the others, these would take minutes.

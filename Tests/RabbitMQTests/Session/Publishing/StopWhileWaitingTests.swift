@@ -63,7 +63,7 @@ struct StopWhileWaitingTests {
 
     @Test func `who waited for a place among the unconfirmed keeps it while the flow is stopped`() async throws {
         try await ScriptedPeer.withChannel { peer, connection, channel in
-            async let selected: Void = channel.confirmSelect(maxUnconfirmed: 1)
+            async let selected: Void = channel.selectConfirms(maxUnconfirmed: 1)
             try await peer.expect(PeerMethod(85, 10))
             try await peer.send(.confirmSelectOk)
             try await selected
