@@ -127,9 +127,10 @@ struct LostConnectionRows {
             var seen = Set<Int>()
             var connects = 0
             while seen.count < 40 {
-                let connection = try await Connection.connect(configuration)
-                connects += 1
+                // A cut may come late, and meet the next connection while it is made.
                 do {
+                    let connection = try await Connection.connect(configuration)
+                    connects += 1
                     let channel = try await connection.openChannel()
                     try await channel.setQos(prefetchCount: 5)
                     let queue = try await channel.declareQueue(channelName)
@@ -143,10 +144,10 @@ struct LostConnectionRows {
                         if seen.count.isMultiple(of: 10), connects < 4 { proxy.cut() }
                     }
                     if seen.count == 40 { try await queue.delete(ifUnused: false, ifEmpty: false) }
+                    await connection.close()
                 } catch AMQPError.Code.connectionLost {
                 } catch AMQPError.Code.staleDelivery {
                 }
-                await connection.close()
             }
             #expect(seen == Set(0..<40))
             #expect(connects > 1)
