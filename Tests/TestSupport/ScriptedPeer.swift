@@ -240,12 +240,14 @@ public final class ScriptedPeer: Sendable {
     }
 
     private func write(_ bytes: ArraySlice<UInt8>) async throws {
-        let deadline = ContinuousClock.now + patience
+        var deadline = ContinuousClock.now + patience
         var rest = bytes
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             if count > 0 {
                 rest = rest.dropFirst(count)
+                // On a busy machine it may be slow, as long as it reads.
+                deadline = .now + patience
                 continue
             }
             guard errno == EAGAIN || errno == EINTR else { throw PeerError("the client is gone: errno \(errno)") }
