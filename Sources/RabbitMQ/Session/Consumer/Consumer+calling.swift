@@ -50,7 +50,10 @@ extension Consumer {
             do {
                 while true {
                     if running == limit {
-                        try await group.next()
+                        if case .failure(let error) = await group.nextResult() {
+                            group.cancelAll()
+                            throw error
+                        }
                         running -= 1
                     }
                     guard let message = try await cursor.next() else { break }
