@@ -85,15 +85,16 @@ struct SlowHandlerTests {
         }
     }
 
-    /// Has the channels of a connection look, for half a minute, whether a message was kept for too long.
+    /// Has the channels of a connection look, for half a minute, whether a message was kept for too long. They are looked
+    /// up in the node's tables: to ask each channel ends who asks when one goes meanwhile, and then nobody looks.
     private static func ticking(_ name: String) -> String {
         """
         spawn(fun () -> [begin timer:sleep(500), \
-        [Ch ! tick || C <- rabbit_networking:connection_info_all([pid, client_properties]), \
-        P <- [proplists:get_value(client_properties, C)], is_list(P), \
+        [Ch ! tick || {C, Connection} <- ets:tab2list(connection_created), \
+        P <- [proplists:get_value(client_properties, Connection)], is_list(P), \
         lists:member({<<"connection_name">>, longstr, <<"\(name)">>}, P), \
-        Ch <- rabbit_channel:list_local(), \
-        rabbit_channel:info(Ch, [connection]) =:= [{connection, proplists:get_value(pid, C)}]] end \
+        {Ch, Channel} <- ets:tab2list(channel_created), \
+        proplists:get_value(connection, Channel) =:= C] end \
         || _ <- lists:seq(1, 60)] end)
         """
     }
