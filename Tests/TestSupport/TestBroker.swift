@@ -86,6 +86,8 @@ public enum TestBroker {
             var configuration = try ConnectionConfiguration(uri: uri)
             configuration.connectTimeout = .seconds(20)
             configuration.callTimeout = .seconds(20)
+            // As the reference behaves; tests of recovery ask for it.
+            configuration.recovery = .none
             configuration.connectionName = "rabbitmq-swift tests"
             return configuration
         }

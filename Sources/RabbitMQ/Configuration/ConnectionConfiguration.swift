@@ -105,6 +105,10 @@ public struct ConnectionConfiguration: Sendable {
     /// (``Channel/setQos(prefetchSize:prefetchCount:global:)``), and consume with acknowledgement.
     public var inboundHighWater: Int = 4 * 1024 * 1024
 
+    /// What becomes of a connection that is lost; by default it is made again, with all that belonged to it. A connection
+    /// over a ``connectedSocket`` is not.
+    public var recovery = RecoveryPolicy()
+
     /// How long memory that a busy time has left is kept for the next.
     var spareMemoryTime: Duration = .seconds(30)
 
@@ -208,6 +212,7 @@ public struct ConnectionConfiguration: Sendable {
         ] {
             try require(timeout > .zero, "\(name) is not positive")
         }
+        try recovery.validate()
         try ShortString.validateText(virtualHost, name: "virtual host")
         try TableCheck.validate(clientProperties, name: "the client properties")
         try credentials.validate()

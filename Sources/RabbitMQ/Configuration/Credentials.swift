@@ -13,6 +13,9 @@ extension ConnectionConfiguration {
 
         private init(_ kind: Kind) { self.kind = kind }
 
+        /// Whether they are asked for at each connect, and may be others then.
+        var isProvided: Bool { if case .expiring = kind { true } else { false } }
+
         /// A user name and a password, sent with the SASL mechanism PLAIN.
         ///
         /// Neither may hold a NUL character, which separates them on the wire: connecting refuses that with

@@ -24,6 +24,14 @@ struct ChannelNumbers {
         return UInt16(lowestFree)
     }
 
+    /// Takes a number, a certain one if that was never used here; nil if all are in use.
+    mutating func take(preferring number: UInt16) -> UInt16? {
+        guard number > 0, number <= max, Int(number) >= isUsed.count else { return take() }
+        while isUsed.count <= Int(number) { isUsed.append(false) }
+        isUsed[Int(number)] = true
+        return number
+    }
+
     /// Gives a number back, once the broker has said that it is free.
     ///
     /// - Parameter rests: Whether others are to be given first: what comes late for it could be mistaken.

@@ -46,7 +46,7 @@ extension Link {
             methodID: close.methodID,
             closedConnection: true
         )
-        try? outbox.send(.connectionCloseOk, channel: 0, isFarewell: true)
+        try? outbox.send(.connectionCloseOk, channel: 0, from: sender, isFarewell: true)
         flushFarewell()
         if case .closing = phase {
             end(AMQPError(.connectionClosed, "the connection was closed by the application and the broker at once"))
@@ -103,13 +103,28 @@ extension Link {
             )
         default: break
         }
+        // Those that the queue has not taken over: they belong to this link, not to its successor.
+        takeRegistered()
         let opening: OneShot<ConnectionParameters>? = if case .opening(_, let opened) = phase { opened } else { nil }
         // What the application has handed over, believing that closing sends it.
         let unsent = if case .closing = phase { outbox.pending } else { 0 }
+        // Whoever opens a link tries on, or ends what links leave behind.
+        let host = host
+        let (wasOpen, replaced) =
+            switch phase {
+            case .open: (true, host?.isReplaced(self, error) ?? false)
+            case .closing, .ended: (true, false)
+            case .idle, .opening: (false, true)
+            }
         phase = .ended
         if error.code == .protocolViolation { sayGoodbye(error) }
-        outbox.end(error)
-        blocking.end()
+        if replaced {
+            if outbox.blockedReason != nil { blocking.tell(nil) }
+            outbox.detach(error)
+        } else {
+            outbox.end(error)
+            blocking.end()
+        }
         forgetPause()
         for timer in [closeDeadline, heartbeatTimer, writing.end()] { timer.map(DeadlineTimer.shared.remove) }
         (closeDeadline, heartbeatTimer) = (nil, nil)
@@ -119,12 +134,14 @@ extension Link {
         updateSecretReplies = []
         releaseSocket()
         opening?.fail(error)
+        if wasOpen { host?.ended(self, error, isReplaced: replaced) }
         ended.set(error)
         // Whoever connects gets it thrown, and whoever closes wants it so. What else ends may wait for nothing.
         let isClean = error.code == .connectionClosed && error.replyCode == nil && unsent == 0
         var metadata: Logger.Metadata = ["reason": "\(error)"]
         if unsent > 0 { metadata["unsent bytes"] = "\(unsent)" }
-        logger.log(level: isClean || opening != nil ? .debug : .warning, "connection ended", metadata: metadata)
+        let isTold = isClean || replaced
+        logger.log(level: isTold ? .debug : .warning, "connection ended", metadata: metadata)
     }
 
     /// Tells a peer that broke the protocol what it did, if the socket takes it at once.
@@ -134,6 +151,7 @@ extension Link {
         try? outbox.send(
             .connectionClose(replyCode: ReplyCode.unexpectedFrame.rawValue, replyText: text),
             channel: 0,
+            from: sender,
             isFarewell: true
         )
         if case .write(let filled) = outbox.exchange(flight, after: 0) {

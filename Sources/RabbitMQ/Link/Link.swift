@@ -14,14 +14,20 @@ actor Link {
         case ended
     }
 
+    nonisolated let base: LinkBase
     nonisolated let executor: QueueExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     nonisolated let configuration: ConnectionConfiguration
     nonisolated let outbox: Outbox
     nonisolated let gauge: InboundGauge
+    nonisolated var blocking: BlockingObservers { base.blocking }
     nonisolated let ended = Broadcast<AMQPError>()
-    nonisolated let blocking = BlockingObservers()
+    private nonisolated let epoch = Atomic<UInt32>(0)
+    /// Its number with the outbox, which takes nothing more from it once another link uses that.
+    nonisolated var sender: UInt32 { epoch.load(ordering: .relaxed) }
+    /// What outlives it.
+    nonisolated var host: (any LinkHost)? { base.host }
     nonisolated let decoders: DecoderShelf
     nonisolated let chunks: ChunkShelf
     nonisolated let begunMessages: BegunMessages
@@ -69,19 +75,14 @@ actor Link {
     var memoryTimer: UInt64?
     var closeDeadline: UInt64?
 
-    init(configuration: ConnectionConfiguration) {
+    /// - Parameter base: What it shares with the links before it and behind it.
+    init(configuration: ConnectionConfiguration, base: LinkBase? = nil) {
+        let base = base ?? LinkBase(configuration)
         self.configuration = configuration
-        let executor = QueueExecutor(label: "rabbitmq.link")
-        self.executor = executor
+        self.base = base
+        (executor, outbox, gauge) = (base.executor, base.outbox, base.gauge)
         begunMessages = BegunMessages(limit: configuration.maxMessageSize)
         let reference = WeakLink()
-        let mark = configuration.outboundHighWater
-        outbox = Outbox(limits: Outbox.Limits(highWater: mark, lowWater: mark / 2)) {
-            executor.async { reference.link?.assumeIsolated { $0.flush() } }
-        }
-        gauge = InboundGauge(highWater: configuration.inboundHighWater) {
-            executor.async { reference.link?.assumeIsolated { $0.updateReading() } }
-        }
         let noteSpare: @Sendable () -> Void = { reference.link?.onQueue { $0.giveBackLater() } }
         decoders = DecoderShelf(onFirst: noteSpare)
         chunks = ChunkShelf(onFirst: noteSpare)
@@ -92,6 +93,9 @@ actor Link {
     nonisolated func onQueue(_ body: @escaping @Sendable (isolated Link) -> Void) {
         executor.async { self.assumeIsolated(body) }
     }
+
+    /// Begins to use what links share.
+    func attach() { epoch.store(base.attach(self), ordering: .relaxed) }
 
     /// Registers what receives a channel's frames. Frames that come in answer to what is sent after this call find it.
     ///
@@ -119,16 +123,5 @@ actor Link {
                 inboxes.add(inbox, registration.number)
             }
         }
-    }
-}
-
-/// Lets the outbox, the gauge and the shelves, which a link owns, reach it without owning it.
-private final class WeakLink: Sendable {
-    private struct Reference: Sendable { weak var link: Link? }
-    private let reference = Mutex(Reference())
-
-    var link: Link? {
-        get { reference.withLock { $0.link } }
-        set { reference.withLock { $0.link = newValue } }
     }
 }

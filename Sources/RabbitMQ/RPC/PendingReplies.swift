@@ -38,6 +38,15 @@ final class PendingReplies: Sendable {
         return reply.resolve(result)
     }
 
+    /// Fails all calls; others may be added.
+    func fail(_ error: AMQPError) {
+        let replies = state.withLock { state in
+            defer { state.replies = [:] }
+            return state.replies
+        }
+        for reply in replies.values { reply.fail(error) }
+    }
+
     /// Fails all calls, and those that would be added.
     func end(_ error: AMQPError) {
         let replies = state.withLock { state in

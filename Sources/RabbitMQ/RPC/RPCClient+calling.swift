@@ -46,7 +46,7 @@ extension RPCClient {
         message.correlationID = String(id)
         message.timeToLive = timeout
         // Whatever consumer is slow: its handler may be the one that calls.
-        var answer = try await session.link.waitForPeer(atMost: timeout) {
+        var answer = try await core.session.link.waitForPeer(atMost: timeout) {
             reply.fail(Self.timedOut(timeout))
         } _: {
             try await publish(message, routingKey: routingKey ?? self.routingKey, timeout: timeout)
@@ -58,12 +58,12 @@ extension RPCClient {
     }
 
     private func publish(_ message: Message, routingKey: String, timeout: Duration) async throws {
-        let session = session
-        let sent = try session.publishAtOnce(message, exchange: exchange, routingKey: routingKey, mandatory: true)
+        let core = core
+        let sent = try core.port.publishAtOnce(message, exchange: exchange, routingKey: routingKey, mandatory: true)
         guard sent == nil else { return }
         // The connection takes no more at present. The deadline counts while we wait, too.
         let publish = Publish(message: message, exchange: exchange, routingKey: routingKey, mandatory: true)
-        let publishing = Task { _ = try await session.publish(publish) }
+        let publishing = Task { _ = try await core.publish(publish) }
         do {
             try await withTaskCancellationHandler {
                 try await withDeadline(after: timeout) {

@@ -34,7 +34,7 @@ public final class RPCClient: Sendable {
     private let channel: Channel
     private let replies: Task<Void, Never>
 
-    var session: ChannelSession { channel.session }
+    var core: ChannelCore { channel.core }
 
     init(
         connection: Connection,
@@ -58,6 +58,7 @@ public final class RPCClient: Sendable {
                 logger.debug("a request that nobody waits for came back", metadata: ["error": "\(error)"])
             }
         }
+        channel.core.onInterruption { [pending] in pending.fail(Self.interrupted($0)) }
         let deliveries = try await channel.queue(EntityName.directReplyTo).consume(.noAck)
         // Not the client itself, which then could never go.
         replies = Task { [pending] in
@@ -79,6 +80,14 @@ public final class RPCClient: Sendable {
     }
 
     deinit { replies.cancel() }
+
+    private static func interrupted(_ reason: AMQPError) -> AMQPError {
+        AMQPError(
+            .outcomeUnknown,
+            "the server may have run the request, but its reply can't come any more: \(reason.message)",
+            underlying: reason
+        )
+    }
 
     /// How many calls wait for their replies.
     public var pendingCount: Int { pending.count }

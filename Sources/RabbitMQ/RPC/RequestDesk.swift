@@ -7,7 +7,7 @@ struct RequestDesk: Sendable {
     let onError: @Sendable (any Error) -> RPCFailure
     let handler: @Sendable (IncomingMessage) async throws -> Message
 
-    var logger: Logger { exchange.channel.session.link.logger }
+    var logger: Logger { exchange.channel.core.connection.logger }
 
     func answer(_ request: IncomingMessage) async {
         guard isAnswerable(request) else { return drop(request) }
@@ -74,7 +74,7 @@ struct RequestDesk: Sendable {
                 // Not mandatory: that the client is gone is of no interest to anybody. And at once even where the task is
                 // cancelled: the request has been run.
                 if try exchange.publishAtOnce(reply, routingKey: replyTo, mandatory: false) != nil { return }
-                _ = try await exchange.channel.session.publish(
+                _ = try await exchange.channel.core.publish(
                     Publish(message: reply, exchange: exchange.name, routingKey: replyTo, mandatory: false)
                 )
                 return

@@ -8,7 +8,7 @@ extension Channel {
     /// - Throws: ``AMQPError/Code/preconditionFailed`` if the channel confirms, which closes it; other ``AMQPError``s;
     ///   `CancellationError`.
     public func selectTransactions() async throws {
-        _ = try await session.call(.txSelect)
+        try await core.selectTransactions()
     }
 
     /// Commits what was published and settled since the last commit or rollback, and begins the next transaction.
@@ -23,7 +23,7 @@ extension Channel {
     ///   ``AMQPError/Code/timedOut`` if the answer does not come within the configuration's `callTimeout`, or that to the
     ///   commit before, and then this one is not sent; other ``AMQPError``s; `CancellationError`.
     public func commit() async throws {
-        _ = try await session.answer(to: try await session.sendInTurn(.txCommit))
+        try await core.answerToCommit(try await core.sendCommit())
     }
 
     /// Drops what was published since the last commit or rollback, and begins the next transaction.
@@ -37,7 +37,7 @@ extension Channel {
     /// - Throws: ``AMQPError/Code/preconditionFailed`` if the channel is not transactional, which closes it; other
     ///   ``AMQPError``s; `CancellationError`.
     public func rollback() async throws {
-        _ = try await session.answer(to: try await session.sendRollback())
+        try await core.rollback()
     }
 
     /// Runs `body` within a transaction: commits if it returns, rolls back if it throws.
@@ -51,15 +51,15 @@ extension Channel {
     @discardableResult
     public func withTransaction<Result>(_ body: () async throws -> Result) async throws -> Result {
         let result: Result
-        let commit: PendingCall
+        let commit: ChannelCore.Commit
         do {
             result = try await body()
-            commit = try await session.sendInTurn(.txCommit)
+            commit = try await core.sendCommit()
         } catch {
             try? await rollback()
             throw error
         }
-        _ = try await session.answer(to: commit)
+        try await core.answerToCommit(commit)
         return result
     }
 
@@ -70,6 +70,6 @@ extension Channel {
     ///   no other way, and closes the connection with ``AMQPError/Code/notImplemented`` for `false`.
     /// - Throws: An ``AMQPError``; `CancellationError`.
     public func recover(requeue: Bool = true) async throws {
-        _ = try await session.call(.basicRecover(requeue: requeue))
+        _ = try await core.call(.basicRecover(requeue: requeue))
     }
 }

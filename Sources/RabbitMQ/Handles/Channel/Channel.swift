@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// A channel: a conversation with the broker within a ``Connection``.
 ///
 /// Channels are cheap; use one for each task that consumes or publishes. What goes wrong on one, such as declaring a
@@ -11,29 +9,32 @@ public final class Channel: Sendable {
     /// The connection it belongs to.
     public let connection: Connection
 
+    let core: ChannelCore
     let lease: ChannelLease
 
-    var session: ChannelSession { lease.session }
+    /// The one at present, or the last one.
+    var session: ChannelSession { core.session }
 
-    init(session: ChannelSession, connection: Connection) {
+    init(_ core: ChannelCore, connection: Connection) {
         self.connection = connection
-        lease = ChannelLease(session: session, connection: connection.lease)
+        self.core = core
+        lease = ChannelLease(host: core, connection: connection.lease)
     }
 
     /// Its number on the connection, from 1.
-    public var number: Int { Int(session.number) }
+    public var number: Int { Int(core.number) }
 
-    /// Whether it is open. It may end at any moment: to be sure that something was done, look at what doing it threw.
+    /// Whether it is open, or is opened anew with its connection. It may end at any moment: to be sure that something was done, look at what doing it threw.
     public var isOpen: Bool { closeReason == nil }
 
     /// Why the channel is closed; nil while it is open.
-    public var closeReason: AMQPError? { session.state.withLock { $0.closeReason } }
+    public var closeReason: AMQPError? { core.closeReason }
 
     /// Waits for the end of the channel, and says why it has ended.
     ///
     /// - Throws: `CancellationError`, which leaves the channel as it is.
     public var closed: AMQPError {
-        get async throws { try await session.closed.wait() }
+        get async throws { try await core.closed.wait() }
     }
 
     /// Limits how much the broker sends to consumers before they have acknowledged it.
@@ -53,10 +54,8 @@ public final class Channel: Sendable {
     ///     and give the limit to each consumer; the library logs a warning then.
     /// - Throws: An ``AMQPError``; `CancellationError`.
     public func setQos(prefetchSize: UInt32 = 0, prefetchCount: UInt16 = 0, global: Bool = false) async throws {
-        if global, prefetchCount > 0 { connection.advice.limitingTogether(channel: session.number) }
-        _ = try await session.call(
-            .basicQos(prefetchSize: prefetchSize, prefetchCount: prefetchCount, global: global)
-        )
+        if global, prefetchCount > 0 { connection.advice.limitingTogether(channel: core.number) }
+        try await core.limit(ChannelSetup.Prefetch(size: prefetchSize, count: prefetchCount), global: global)
     }
 
     /// Sets what is called with each mandatory message that comes back because it reached no queue.
@@ -64,7 +63,7 @@ public final class Channel: Sendable {
     /// - Parameter handler: Called in order, one at a time. nil restores the default, which logs an error. It is kept
     ///   until the channel has ended: one that holds the channel keeps it open until it is closed.
     public func setReturnHandler(_ handler: (@Sendable (ReturnedMessage) -> Void)?) {
-        session.returns.setHandler(handler)
+        core.returns.setHandler(handler)
     }
 
     /// Closes the channel with a handshake.
@@ -72,6 +71,6 @@ public final class Channel: Sendable {
     /// Calls that wait, and later ones, throw ``AMQPError/Code/channelClosed``. Closing twice does nothing. It waits for the
     /// broker's answer also in a task that is cancelled, but no longer than the configuration's `closeTimeout`.
     public func close() async {
-        await session.close()
+        await core.close()
     }
 }

@@ -16,7 +16,7 @@ extension Connection {
     /// most; everything else goes on. The last 16 events are kept for a slow reader.
     public var blockingEvents: AsyncStream<BlockingEvent> {
         let (stream, continuation) = AsyncStream<BlockingEvent>.makeStream(bufferingPolicy: .bufferingNewest(16))
-        let blocking = link.blocking
+        let blocking = core.base.blocking
         let observer = BlockingObservers.Observer(
             changed: { reason in continuation.yield(BlockingEvent(reason: reason)) },
             ended: { continuation.finish() }

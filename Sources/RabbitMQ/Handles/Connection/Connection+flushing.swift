@@ -14,9 +14,9 @@ extension Connection {
     ///   or ends before; `CancellationError`. What was handed over is sent all the same, if it can be.
     public func flush(timeout: Duration? = nil) async throws {
         try Task.checkCancellation()
-        let outbox = link.outbox
+        let outbox = core.base.outbox
         guard let written = try outbox.flush() else { return }
-        let timeout = timeout ?? link.configuration.callTimeout
+        let timeout = timeout ?? core.configuration.callTimeout
         do {
             try await withDeadline(after: timeout) {
                 written.fail(

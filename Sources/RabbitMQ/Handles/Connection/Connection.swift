@@ -1,5 +1,3 @@
-internal import Logging
-
 /// A connection to a broker: one TCP connection, which carries several ``Channel``s.
 ///
 /// Open one per process and broker, and a channel for each task:
@@ -13,17 +11,18 @@ internal import Logging
 /// AMQP 0-9-1, section 2.2.4.
 public final class Connection: Sendable {
     let lease: ConnectionLease
-    let parameters: ConnectionParameters
+    let core: ConnectionCore
+
+    var link: Link { core.link }
+    var parameters: ConnectionParameters { core.parameters }
     /// What was declared through its handles.
-    let topology = TopologyRecord()
+    var topology: TopologyRecord { core.topology }
     let advice: VersionAdvice
 
-    var link: Link { lease.link }
-
-    private init(_ link: Link, _ parameters: ConnectionParameters) {
-        lease = ConnectionLease(link: link)
-        self.parameters = parameters
-        advice = VersionAdvice(serverProperties: parameters.serverProperties, logger: link.logger)
+    private init(_ core: ConnectionCore) {
+        lease = ConnectionLease(host: core)
+        self.core = core
+        advice = VersionAdvice(serverProperties: core.parameters.serverProperties, logger: core.logger)
     }
 
     /// Connects to a broker and logs in.
@@ -40,30 +39,18 @@ public final class Connection: Sendable {
         _ configuration: ConnectionConfiguration,
         onClose: (@Sendable (AMQPError) -> Void)? = nil
     ) async throws -> Connection {
-        let login: Login
         do {
             try configuration.validate()
             try Task.checkCancellation()
             try DescriptorReserve.require()
             try DeadlineTimer.shared.start()
-            login = try await configuration.credentials.login(within: configuration.connectTimeout)
         } catch {
             configuration.connectedSocket.map(Socket.close)
             throw error
         }
-        let wishes = Handshake.Wishes(
-            mechanism: login.mechanism,
-            response: login.response.bytes,
-            virtualHost: configuration.virtualHost,
-            channelMax: configuration.channelMax,
-            frameMax: configuration.frameMax,
-            heartbeat: configuration.heartbeatSeconds,
-            clientProperties: ClientProperties.table(configuration)
-        )
-        let (link, parameters) = try await Link.openFirst(configuration, wishes: wishes)
-        SecretRenewal.start(on: link, credentials: configuration.credentials, login: login)
-        if let onClose { link.reportEnd(to: onClose) }
-        return Connection(link, parameters)
+        let core = try await ConnectionCore.connect(configuration)
+        if let onClose { core.reportEnd(to: onClose) }
+        return Connection(core)
     }
 
     /// Connects to a broker and logs in, with defaults for everything else.
@@ -120,7 +107,7 @@ public final class Connection: Sendable {
     public func openChannel() async throws -> Channel {
         // The broker might answer before the cancellation is looked at.
         try Task.checkCancellation()
-        return Channel(session: try await ChannelSession.open(on: link), connection: self)
+        return Channel(try await core.openChannel(), connection: self)
     }
 
     /// Closes the connection with a handshake, when everything is sent that was handed over before.
@@ -130,29 +117,28 @@ public final class Connection: Sendable {
     /// longer than the configuration's `closeTimeout`: what the broker has not taken by then, because it blocks the
     /// connection for example, is lost, and the ``ConnectionConfiguration/logger`` gets a warning.
     public func close() async {
-        link.onQueue { $0.beginClosing() }
-        // The queue keeps the time, unless the application's log holds it up.
-        _ = await link.ended.wait(atMost: link.configuration.closeTimeout.clampedToCentury + .seconds(1))
+        await core.close()
     }
 
     /// Waits for the end of the connection, and says why it ended.
     ///
     /// - Throws: `CancellationError`, which leaves the connection as it is.
     public var closed: ConnectionCloseReason {
-        get async throws { ConnectionCloseReason(try await link.ended.wait()) }
+        get async throws { ConnectionCloseReason(try await core.ended.wait()) }
     }
 
-    /// Whether it is open. It may end at any moment: to be sure that something was done, look at what doing it threw.
+    /// Whether it is open, or is made again after it was lost: see ``state``. It may end at any moment: to be sure that
+    /// something was done, look at what doing it threw.
     public var isOpen: Bool { closeReason == nil }
 
     /// Why the connection has ended; nil while it is open.
-    public var closeReason: ConnectionCloseReason? { link.ended.current.map(ConnectionCloseReason.init) }
+    public var closeReason: ConnectionCloseReason? { core.ended.current.map(ConnectionCloseReason.init) }
 
     /// Why the broker takes no messages at present (`connection.blocked`), in its words as they came; nil while it takes
     /// them.
     ///
     /// RabbitMQ: [Blocked connections](https://www.rabbitmq.com/docs/connection-blocked).
-    public var blockedReason: String? { link.outbox.blockedReason }
+    public var blockedReason: String? { core.base.outbox.blockedReason }
 
     /// What the broker tells about itself: `product`, `version`, `capabilities` and so on.
     public var serverProperties: FieldTable { parameters.serverProperties }
@@ -167,9 +153,9 @@ public final class Connection: Sendable {
     public var heartbeat: Duration { .seconds(Int64(parameters.heartbeat)) }
 }
 
-extension Link {
-    /// Calls a handler when the link ends otherwise than by the application, away from the queue.
-    nonisolated fileprivate func reportEnd(to handler: @escaping @Sendable (AMQPError) -> Void) {
+extension ConnectionCore {
+    /// Calls a handler when the connection ends otherwise than by the application, away from the queue.
+    fileprivate func reportEnd(to handler: @escaping @Sendable (AMQPError) -> Void) {
         Task { [ended] in
             let reason = ConnectionCloseReason(try await ended.wait())
             if reason.kind != .closedByApplication { handler(reason.error) }

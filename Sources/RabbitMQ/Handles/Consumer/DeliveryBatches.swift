@@ -24,7 +24,17 @@ public struct DeliveryBatches: AsyncSequence, Sendable {
         public mutating func next(
             isolation actor: isolated (any Actor)? = #isolation
         ) async throws -> [IncomingMessage]? {
-            guard let first = try await cursor.next() else { return nil }
+            while let first = try await cursor.next() {
+                let batch = try await gather(behind: first)
+                // The broker delivers again what a session that has ended leaves behind.
+                guard let batch, batch.contains(where: \.isStale) else { return batch }
+                let fresh = batch.filter { !$0.isStale }
+                if !fresh.isEmpty { return fresh }
+            }
+            return nil
+        }
+
+        private mutating func gather(behind first: IncomingMessage) async throws -> [IncomingMessage]? {
             let deadline = MonotonicTime.now &+ sequence.duration.nanoseconds
             var messages = [first]
             do {
@@ -33,7 +43,7 @@ public struct DeliveryBatches: AsyncSequence, Sendable {
                     messages.append(message)
                 }
                 // Those without acknowledgement exist only here.
-                if sequence.deliveries.consumer.source.noAck { return messages }
+                if sequence.deliveries.consumer.noAck { return messages }
                 if let given = give(messages) { return given }
                 // It has just ended, and says why.
                 _ = try await cursor.next()
@@ -55,7 +65,7 @@ public struct DeliveryBatches: AsyncSequence, Sendable {
         private func give(_ batch: [IncomingMessage]) -> [IncomingMessage]? {
             let consumer = sequence.deliveries.consumer
             guard consumer.buffer.isCutOff else { return batch }
-            consumer.giveBack(batch)
+            for message in batch { consumer.giveBack(message) }
             return nil
         }
     }

@@ -81,7 +81,7 @@ extension Queue {
     ) async throws -> Consumer {
         try Task.checkCancellation()
         try requireNotDeleted()
-        let session = channel.session
+        let session = try await channel.core.ready()
         let (prefetch, sharedPrefetch, isLifted) = session.state.withLock {
             ($0.prefetch.each, $0.prefetch.shared, $0.prefetch.isSharedLifted)
         }
@@ -97,64 +97,66 @@ extension Queue {
         let table = options.table
         channel.connection.advice.consuming(name, table)
         // An empty tag would have the broker make one up, which might come after the first deliveries.
-        let tag = options.tag.flatMap { $0.isEmpty ? nil : $0 } ?? session.nextConsumerTag()
+        let tag = options.tag.flatMap { $0.isEmpty ? nil : $0 } ?? channel.core.nextConsumerTag()
         let version = ServerVersion(channel.connection.serverProperties)
         let isStream = !takesRequests && table.keys.contains { $0.hasPrefix("x-stream-") }
         // Streams are consumed so, or not at all.
         let mayBeStream = !isStream && !takesRequests && !options.noAck && prefetch > 0 && sharedPrefetch == 0
         // A limit for all consumers together may be lifted while this one lives.
         let isLimited = !options.noAck && prefetch > 0 && !(isLifted && version?.isAtLeast(4, 3) == true)
-        let consumer = Consumer(
-            tag: tag,
-            source: DeliverySource(
-                lease: channel.lease,
-                queue: name,
+        let core = channel.core
+        // What its end in silence would leave open is kept by whatever belongs to it.
+        let lease = channel.lease
+        let (identity, type, arguments) = (identity, type, arguments)
+        let mayHaveOffsets = !options.noAck && !takesRequests && (type == nil || type == .stream)
+        let progress = mayHaveOffsets ? StreamProgress(start: table["x-stream-offset"]) : nil
+        let makeSource = { @Sendable (session: ChannelSession, queue: String) in
+            DeliverySource(
+                session: session,
+                lease: lease,
+                queue: queue,
                 consumerTag: tag,
                 noAck: options.noAck,
                 isStream: type.map { $0 == .stream } ?? isStream,
-                question: type == nil && mayBeStream ? streamQuestion(on: version) : nil,
+                question: type == nil && mayBeStream
+                    ? Self.streamQuestion(session, identity.queue, on: version) : nil,
                 queueType: type,
                 hasDeadLetterExchange: arguments.deadLetterExchange != nil,
-                version: version
-            ),
+                version: version,
+                progress: progress
+            )
+        }
+        let consumer = Consumer(
+            tag: tag,
+            source: makeSource(session, identity.name),
             buffer: DeliveryBuffer(gauge: session.link.gauge, isLimited: isLimited),
             callback: callback,
             plan: plan
         )
-        let method = ClientMethod.Consume(
-            queue: name,
-            consumerTag: tag,
-            noLocal: options.noLocal,
-            noAck: options.noAck,
-            exclusive: options.exclusive,
-            arguments: table
+        let subscription = Subscription(
+            consumer: consumer,
+            queue: identity,
+            options: Subscription.ConsumeOptions(
+                noLocal: options.noLocal,
+                exclusive: options.exclusive,
+                arguments: table,
+                makeSource: makeSource
+            ),
+            prefetch: core.state.withLock { $0.setup.each }
         )
-        var isSent = false
-        do {
-            _ = try await session.call(
-                .basicConsume(method),
-                consumer: consumer,
-                whenSent: {
-                    isSent = true
-                    if !options.noAck { session.unsettled.begin(consumerTag: tag, queue: name, session: session) }
-                }
-            )
-        } catch {
-            // What was not sent is another's tag, perhaps.
-            if isSent { session.unsettled.end(consumerTag: tag) }
-            throw error
-        }
+        try await core.begin(subscription)
         return consumer
     }
 }
 
 extension Queue {
     /// What answers whether the queue is a stream; nil where that doesn't matter.
-    private func streamQuestion(on version: ServerVersion?) -> StreamQuestion? {
+    private static func streamQuestion(
+        _ session: ChannelSession,
+        _ queue: Topology.Queue,
+        on version: ServerVersion?
+    ) -> StreamQuestion? {
         if version?.isAtLeast(4, 0) == true { return nil }
-        return StreamQuestion(
-            session: channel.session,
-            queue: declared.declaration()
-        )
+        return StreamQuestion(session: session, queue: queue.declaration())
     }
 }

@@ -15,7 +15,7 @@ extension Channel {
         guard maxUnconfirmed > 0 else {
             throw AMQPError(.invalidArgument, "maxUnconfirmed is \(maxUnconfirmed); 1 is the least")
         }
-        try await session.selectConfirms(limit: maxUnconfirmed)
+        try await core.selectConfirms(limit: maxUnconfirmed)
     }
 
     /// Waits until every message published so far has its outcome.
@@ -26,8 +26,8 @@ extension Channel {
     public func waitForConfirms(timeout: Duration? = nil) async throws {
         let start = MonotonicTime.now
         var firstFailure: AMQPError?
-        session.outbox.expedite()
-        for confirmation in session.unconfirmed {
+        core.port.outbox.expedite()
+        for confirmation in core.unconfirmed {
             do {
                 try await confirmation.wait(timeout: timeout, since: start)
             } catch let error as AMQPError {
@@ -38,15 +38,10 @@ extension Channel {
     }
 
     /// How many messages the broker has not confirmed yet; 0 on a channel that doesn't confirm.
-    public var unconfirmedCount: Int { session.unconfirmed.count }
+    public var unconfirmedCount: Int { core.unconfirmed.count }
 
     /// The mandatory messages that come back because they reached no queue, as they come.
     ///
     /// While somebody iterates over them, or a handler is set (``setReturnHandler(_:)``), none is logged.
-    public var returnedMessages: ReturnedMessages { session.returns.subscribe() }
-}
-
-extension ChannelSession {
-    /// The messages that the broker has not confirmed, in order.
-    var unconfirmed: [PendingConfirm] { state.withLock { $0.confirms?.pending ?? [] } }
+    public var returnedMessages: ReturnedMessages { core.returns.subscribe() }
 }

@@ -31,7 +31,7 @@ extension Exchange {
     @usableFromInline
     func publishAtOnce(_ message: borrowing Message, routingKey: String, mandatory: Bool?) throws -> PublishReceipt? {
         try requireNotDeleted()
-        return try session.publishAtOnce(
+        return try port.publishAtOnce(
             message,
             exchange: name,
             routingKey: routingKey,
@@ -42,7 +42,7 @@ extension Exchange {
     @usableFromInline
     func publishWaiting(_ message: Message, routingKey: String, mandatory: Bool?) async throws -> PublishReceipt {
         try Task.checkCancellation()
-        return try await channel.session.publish(
+        return try await channel.core.publish(
             Publish(
                 message: message,
                 exchange: name,

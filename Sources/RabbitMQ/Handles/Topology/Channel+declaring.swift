@@ -113,9 +113,13 @@ extension Channel {
         case nil: break
         default: throw ChannelSession.wrongAnswer
         }
-        // Nobody can declare a name that the broker made up.
-        if !passive, !name.isEmpty { connection.topology.add(declared, isSure: !noWait) }
-        return Queue(channel: self, declared, messageCount: messageCount, consumerCount: consumerCount)
+        let identity = QueueIdentity(declared, isServerNamed: name.isEmpty && !passive)
+        if identity.isServerNamed {
+            connection.topology.add(identity)
+        } else if !passive {
+            connection.topology.add(declared, isSure: !noWait)
+        }
+        return Queue(channel: self, identity, messageCount: messageCount, consumerCount: consumerCount)
     }
 
     /// Sends a method, and waits for its answer unless it was told that none is to come.
@@ -124,10 +128,10 @@ extension Channel {
     @discardableResult
     func request(_ method: ClientMethod, noWait: Bool) async throws -> ServerMethod? {
         if noWait {
-            try session.send(method)
+            _ = try await core.send { session throws(AMQPError) in try session.send(method) }
             return nil
         }
-        guard case .method(let answer) = try await session.call(method) else { throw ChannelSession.wrongAnswer }
+        guard case .method(let answer) = try await core.call(method) else { throw ChannelSession.wrongAnswer }
         return answer
     }
 }

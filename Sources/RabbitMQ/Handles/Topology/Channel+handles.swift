@@ -30,7 +30,7 @@ extension Channel {
     /// - Throws: ``AMQPError/Code/invalidName`` for a name that no queue can have.
     public func queue(_ name: String) throws(AMQPError) -> Queue {
         try EntityName.checkExisting(name, kind: "queue", code: .invalidName)
-        return Queue(channel: self, Topology.Queue(name))
+        return Queue(channel: self, QueueIdentity(Topology.Queue(name)))
     }
 
     /// The default exchange, which routes to the queue whose name is the routing key (AMQP 0-9-1, section 3.1.3.3).

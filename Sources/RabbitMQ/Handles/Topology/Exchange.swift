@@ -25,14 +25,14 @@ public final class Exchange: Sendable {
 
     /// The channel's, at hand: to count one more use of what is reached through others would take longer than to encode a
     /// message.
-    let session: ChannelSession
+    let port: PublishingPort
     /// Whether messages come back that reach no queue, if nothing else is said.
     let isMandatoryByDefault: Bool
     private let isDeleted = Atomic<Bool>(false)
 
     init(channel: Channel, name: String, type: ExchangeType, durable: Bool, autoDelete: Bool, `internal`: Bool) {
         self.channel = channel
-        session = channel.session
+        port = channel.core.port
         isMandatoryByDefault = type != .delayedMessage
         self.name = name
         self.type = type

@@ -30,8 +30,14 @@ final class MadeBinding: Sendable {
         if isRemoved.load(ordering: .relaxed) { throw AMQPError(.deleted, "\(binding) was removed") }
     }
 
-    func remove(arguments: BindingArguments?, noWait: Bool = false) async throws {
+    /// - Parameter destination: What it leads to by its name at present, if that may be another one.
+    func remove(
+        from destination: Topology.Binding.Destination? = nil,
+        arguments: BindingArguments?,
+        noWait: Bool = false
+    ) async throws {
         var named = binding
+        if let destination { named.destination = destination }
         if let arguments { named.arguments = arguments }
         try await channel.request(named.unbind(noWait: noWait), noWait: noWait)
         isRemoved.store(true, ordering: .relaxed)

@@ -8,8 +8,10 @@ public final class Queue: Sendable {
     /// The channel it was declared on, which its calls use.
     public let channel: Channel
 
+    let identity: QueueIdentity
+
     /// What it was declared as, with the name that the broker made up if it did.
-    let declared: Topology.Queue
+    var declared: Topology.Queue { identity.queue }
 
     /// How many messages were ready in it when it was declared.
     public let messageCount: Int
@@ -22,16 +24,17 @@ public final class Queue: Sendable {
 
     private let isDeleted = Atomic<Bool>(false)
 
-    init(channel: Channel, _ declared: Topology.Queue, messageCount: Int = 0, consumerCount: Int = 0) {
+    init(channel: Channel, _ identity: QueueIdentity, messageCount: Int = 0, consumerCount: Int = 0) {
         self.channel = channel
-        self.declared = declared
+        self.identity = identity
         defaultExchange = channel.defaultExchange
         self.messageCount = messageCount
         self.consumerCount = consumerCount
     }
 
-    /// Its name: the one it was declared with, or the one that the broker made up.
-    public var name: String { declared.name }
+    /// Its name: the one it was declared with, or the one that the broker made up, which is another one once the
+    /// connection was lost and made again.
+    public var name: String { identity.name }
 
     /// Whether it survives a restart of the broker.
     public var durable: Bool { declared.durable }
@@ -56,18 +59,22 @@ public final class Queue: Sendable {
     public func get(noAck: Bool = false) async throws -> IncomingMessage? {
         try requireNotDeleted()
         try StreamRules.checkGet(type: type, queue: name)
-        let source = DeliverySource(
-            lease: channel.lease,
-            queue: name,
-            consumerTag: nil,
-            noAck: noAck,
-            queueType: type,
-            hasDeadLetterExchange: arguments.deadLetterExchange != nil,
-            version: ServerVersion(channel.connection.serverProperties)
-        )
-        switch try await channel.session.call(.basicGet(queue: name, noAck: noAck), source: source) {
+        let (call, session) = try await channel.core.send { session throws(AMQPError) in
+            let source = DeliverySource(
+                session: session,
+                lease: channel.lease,
+                queue: name,
+                consumerTag: nil,
+                noAck: noAck,
+                queueType: type,
+                hasDeadLetterExchange: arguments.deadLetterExchange != nil,
+                version: ServerVersion(channel.connection.serverProperties)
+            )
+            return try session.begin(.basicGet(queue: name, noAck: noAck), source: source)
+        }
+        switch try await session.answer(to: call) {
         case .message(let message):
-            if !noAck { channel.session.unsettled.begin(queue: name, session: channel.session) }
+            if !noAck { session.unsettled.begin(queue: name, session: session) }
             return message
         case .method: return nil
         }
@@ -82,7 +89,7 @@ public final class Queue: Sendable {
     public func purge() async throws -> Int {
         try requireNotDeleted()
         try StreamRules.checkPurge(type: type, queue: name)
-        guard case .method(.queuePurgeOk(let count)) = try await channel.session.call(.queuePurge(name: name)) else {
+        guard case .method(.queuePurgeOk(let count)) = try await channel.core.call(.queuePurge(name: name)) else {
             throw ChannelSession.wrongAnswer
         }
         return Int(count)

@@ -28,7 +28,7 @@ public final class QueueBinding: Sendable {
     public func unbind(arguments: BindingArguments? = nil) async throws {
         try made.requireNotRemoved()
         try queue.requireNotDeleted()
-        try await made.remove(arguments: arguments)
+        try await made.remove(from: .queue(queue.name), arguments: arguments)
     }
 }
 

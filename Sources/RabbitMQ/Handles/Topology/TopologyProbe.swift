@@ -49,7 +49,7 @@ struct TopologyProbe {
             }
         self.channel = channel
         do {
-            _ = try await channel.session.call(method)
+            _ = try await channel.core.call(method)
             return nil
         } catch let error as AMQPError where error.replyCode != nil && !error.isConnectionFatal {
             self.channel = nil
@@ -65,7 +65,7 @@ struct TopologyProbe {
     /// type first, and then refuses to declare the default exchange, whatever the type: nothing is made
     /// (`rabbit_channel:handle_method/6` for `exchange.declare`).
     func findType(_ type: ExchangeType) async throws -> AMQPError? {
-        var configuration = connection.link.configuration
+        var configuration = connection.core.configuration
         // Its socket is this connection's: a second one on it would end both.
         guard configuration.connectedSocket == nil else {
             throw AMQPError(
@@ -74,11 +74,12 @@ struct TopologyProbe {
                     + "which a configuration with a connectedSocket can't open"
             )
         }
+        configuration.recovery = .none
         configuration.logger = Logger(label: "rabbitmq.probe") { _ in SwiftLogNoOpLogHandler() }
         return try await Connection.withConnection(configuration) { connection in
             do {
                 let channel = try await connection.openChannel()
-                _ = try await channel.session.call(
+                _ = try await channel.core.call(
                     .exchangeDeclare(ClientMethod.DeclareExchange(name: "", type: type.rawValue))
                 )
                 return nil

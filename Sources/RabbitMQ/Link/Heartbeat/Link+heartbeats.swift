@@ -26,7 +26,7 @@ extension Link {
         }
         let now = MonotonicTime.now
         if schedule.isDue(now: now, lastSent: writing.lastSent), writing.isFlightEmpty {
-            try? outbox.append { buffer in buffer.appendHeartbeat() }
+            try? outbox.append(from: sender) { buffer in buffer.appendHeartbeat() }
         }
         let next = schedule.nextLook(
             now: now,

@@ -4,18 +4,31 @@ internal import Synchronization
 extension Link {
     /// Connects to the first endpoint that lets the client in.
     ///
+    /// - Parameters:
+    ///   - first: With which of the endpoints to begin.
+    ///   - level: At which level to tell of endpoints that failed where another one did not.
+    /// - Returns: Also which of the endpoints it was.
     /// - Throws: What ``open(_:endpoint:wishes:)`` throws, for one endpoint or for all together.
-    static func openFirst(_ configuration: ConnectionConfiguration, wishes: Handshake.Wishes) async throws -> (
-        Link, ConnectionParameters
-    ) {
-        if configuration.connectedSocket != nil { return try await open(configuration, wishes: wishes) }
-        let isShuffled = configuration.endpointOrder == .shuffled
+    static func openFirst(
+        _ configuration: ConnectionConfiguration,
+        wishes: Handshake.Wishes,
+        beginningWith first: Int = 0,
+        logging level: Logger.Level = .warning,
+        _ makeLink: () -> Link
+    ) async throws -> (Link, ConnectionParameters, endpoint: Int) {
+        if configuration.connectedSocket != nil {
+            let (link, parameters) = try await open(makeLink(), wishes: wishes)
+            return (link, parameters, 0)
+        }
+        let endpoints = configuration.endpoints
+        let inTurn = endpoints.indices.map { ($0 + first) % endpoints.count }
         var failures: [(endpoint: ConnectionConfiguration.Endpoint, error: AMQPError)] = []
-        for endpoint in isShuffled ? configuration.endpoints.shuffled() : configuration.endpoints {
+        for index in configuration.endpointOrder == .shuffled ? inTurn.shuffled() : inTurn {
+            let endpoint = endpoints[index]
             do {
-                let opened = try await open(configuration, endpoint: endpoint, wishes: wishes)
-                report(failures, to: configuration.logger)
-                return opened
+                let (link, parameters) = try await open(makeLink(), endpoint: endpoint, wishes: wishes)
+                report(failures, to: configuration.logger, level)
+                return (link, parameters, index)
             } catch let error as AMQPError {
                 if isSameElsewhere(error) { throw error }
                 failures.append((endpoint, error))
@@ -27,10 +40,12 @@ extension Link {
     /// Tells of endpoints that failed where another one did not: nobody else is told.
     private static func report(
         _ failures: [(endpoint: ConnectionConfiguration.Endpoint, error: AMQPError)],
-        to logger: Logger
+        to logger: Logger,
+        _ level: Logger.Level
     ) {
         for (endpoint, error) in failures {
-            logger.warning(
+            logger.log(
+                level: level,
                 "an endpoint could not be connected to",
                 metadata: ["endpoint": "\(endpoint)", "reason": "\(error)"]
             )
@@ -48,11 +63,11 @@ extension Link {
     /// - Throws: A typed error when it fails or takes longer than the configuration's timeout; `CancellationError`. The
     ///   link has ended then, or ends at once.
     static func open(
-        _ configuration: ConnectionConfiguration,
+        _ link: Link,
         endpoint: ConnectionConfiguration.Endpoint? = nil,
         wishes: Handshake.Wishes
     ) async throws -> (Link, ConnectionParameters) {
-        let link = Link(configuration: configuration)
+        let configuration = link.configuration
         let opened = OneShot<ConnectionParameters>()
         let progress = ConnectProgress()
         let timeout = configuration.connectTimeout
@@ -108,12 +123,13 @@ extension Link {
         // It may have been given up meanwhile.
         guard case .idle = phase, !opened.isSettled else { return }
         phase = .opening(handshake, opened)
+        attach()
         self.socket = socket
         outbox.frameMax = Int(configuration.frameMax)
         do throws(AMQPError) {
             try watch(socket)
             if !socket.isTLS { outbox.allowDirectWrites(to: socket.descriptor) }
-            try outbox.append { buffer throws(AMQPError) in
+            try outbox.append(from: sender) { buffer throws(AMQPError) in
                 let header = Handshake.protocolHeader
                 buffer.room(for: header.count).copyMemory(from: header, byteCount: header.count)
                 buffer.advance(header.count)
@@ -133,12 +149,12 @@ extension Link {
         let action = handshake.receive(method)
         phase = .opening(handshake, opened)
         switch action {
-        case .send(let method): try outbox.send(method, channel: 0)
+        case .send(let method): try outbox.send(method, channel: 0, from: sender)
         case .agree(let parameters, let methods):
             self.parameters = parameters
             let version = ServerVersion(parameters.serverProperties)
             nackSparesLimit.store(version?.isAtLeast(4, 3) ?? false, ordering: .relaxed)
-            for method in methods { try outbox.send(method, channel: 0) }
+            for method in methods { try outbox.send(method, channel: 0, from: sender) }
             frames.scanner.frameMax = parameters.frameMax
             outbox.frameMax = parameters.frameMax
             numbers.withLock { $0 = ChannelNumbers(max: parameters.channelMax) }
@@ -148,7 +164,7 @@ extension Link {
             startHeartbeats(interval: parameters.heartbeat)
             opened.succeed(parameters)
         case .refused(let error):
-            try outbox.send(.connectionCloseOk, channel: 0)
+            try outbox.send(.connectionCloseOk, channel: 0, from: sender)
             flushFarewell()
             throw error
         case .failed(let error): throw error

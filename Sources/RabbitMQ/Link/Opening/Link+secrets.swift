@@ -20,7 +20,11 @@ extension Link {
             return
         }
         do throws(AMQPError) {
-            try outbox.send(.connectionUpdateSecret(secret: Array(secret.value.utf8), reason: reason), channel: 0)
+            try outbox.send(
+                .connectionUpdateSecret(secret: Array(secret.value.utf8), reason: reason),
+                channel: 0,
+                from: sender
+            )
             updateSecretReplies.append(reply)
         } catch {
             reply.fail(error)

@@ -6,7 +6,7 @@ extension Outbox {
     func conclude(_ method: ClientMethod, _ error: AMQPError) throws(AMQPError) {
         let (heldBack, wakes) = try state.withLock {
             state throws(AMQPError) -> ([HeldBackPublishers.Publisher], Bool) in
-            if let ended = state.ended { throw ended }
+            if let ended = state.ended ?? state.down { throw ended }
             state.writeSettlements()
             try state.buffer.append(method, channel: 0, frameMax: state.frameMax, pool: state.pool)
             state.refusal = error
@@ -16,11 +16,32 @@ extension Outbox {
         for publisher in heldBack { publisher.turn.fail(error) }
     }
 
+    /// Has another link use it, for which it is as new.
+    ///
+    /// - Returns: The link's number, with which it and its channels send: what those of an earlier one still send is refused.
+    func attach() -> UInt32 {
+        state.withLock { state in
+            state.buffer.clear()
+            (state.ended, state.down, state.refusal) = (nil, nil, nil)
+            (state.inFlight, state.taken) = (0, 0)
+            state.frameMax = Outbox.State.firstFrameMax
+            state.flush = FlushSchedule(lowWater: limits.lowWater)
+            state.epoch &+= 1
+            return state.epoch
+        }
+    }
+
+    /// Ends what the link had that uses it, which has ended: takes no more until another one does.
+    func detach(_ reason: AMQPError) { end(reason, isFinal: false) }
+
     /// Takes no more, and ends every wait for room.
-    func end(_ error: AMQPError) {
+    func end(_ error: AMQPError) { end(error, isFinal: true) }
+
+    private func end(_ error: AMQPError, isFinal: Bool) {
         let (heldBack, flushing) = state.withLock { state -> ([HeldBackPublishers.Publisher], [OneShot<Void>]) in
             guard state.ended == nil else { return ([], []) }
-            (state.ended, state.refusal) = (error, nil)
+            if isFinal { state.ended = error } else { state.down = error }
+            state.refusal = nil
             state.blockedReason = nil
             state.directDescriptor = nil
             state.buffer.clear()

@@ -7,7 +7,7 @@ extension Outbox {
     /// - Returns: What to wait for; nil if everything is written.
     func flush() throws(AMQPError) -> OneShot<Void>? {
         let (written, wakes) = try state.withLock { state throws(AMQPError) -> (OneShot<Void>?, Bool) in
-            if let ended = state.ended { throw ended }
+            if let ended = state.ended ?? state.down { throw ended }
             state.writeSettlements()
             let position = state.taken + state.buffer.unwrittenCount
             guard position > state.written else { return (nil, false) }

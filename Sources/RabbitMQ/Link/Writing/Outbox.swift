@@ -6,7 +6,7 @@ protocol SettlementWriter: AnyObject, Sendable {
     func writeSettlements(to buffer: OutboundBuffer)
 }
 
-/// The way out of a link. Any thread encodes whole frames into it; the link's queue writes them.
+/// The way out of a connection. Any thread encodes whole frames into it; the queue of the link that uses it writes them.
 ///
 /// Order of the locks: this one, then a channel's.
 final class Outbox: Sendable {
@@ -23,7 +23,8 @@ final class Outbox: Sendable {
         let template = PublishTemplate()
         /// What is agreed on with the peer; before that, what we would like, so that a large token is sent. What the peer
         /// takes by then is its own setting.
-        var frameMax = 131_072
+        var frameMax = Self.firstFrameMax
+        static let firstFrameMax = 131_072
         /// Bytes handed to the queue that the socket has not taken yet.
         var inFlight = 0
         /// Bytes handed to the queue since the beginning.
@@ -40,6 +41,11 @@ final class Outbox: Sendable {
         var refusal: AMQPError?
         /// Why nothing may be. ``Link/ended`` tells those who wait for the end, when everything has ended.
         var ended: AMQPError?
+        /// Why its link has ended, until another one uses it.
+        var down: AMQPError? { didSet { isDown = down != nil } }
+        private(set) var isDown = false
+        /// The number of the link that uses it.
+        var epoch: UInt32 = 0
 
         var pending: Int { buffer.byteCount + inFlight }
 
@@ -48,6 +54,16 @@ final class Outbox: Sendable {
 
         /// What waits to be written, with what was promised to publishers.
         var committed: Int { pending + heldBack.promised }
+
+        /// Why nothing of a link may be sent, or nil.
+        ///
+        /// - Parameters:
+        ///   - sender: The number of the link.
+        ///   - isFarewell: Whether it belongs to the closing handshake.
+        func refusal(to sender: UInt32, isFarewell: Bool = false) -> AMQPError? {
+            if let ended = ended ?? down ?? (isFarewell ? nil : refusal) { return ended }
+            return sender == epoch ? nil : AMQPError(.connectionLost, "the connection was lost, and made again since")
+        }
 
         /// Writes the acknowledgements that were held back in order to be merged.
         mutating func writeSettlements() {
@@ -58,7 +74,7 @@ final class Outbox: Sendable {
     }
 
     let state: Mutex<State>
-    private let limits: Limits
+    let limits: Limits
     let scheduleFlush: @Sendable () -> Void
 
     /// - Parameter scheduleFlush: Has ``exchange(_:after:)`` called on the queue soon.
@@ -86,6 +102,7 @@ final class Outbox: Sendable {
     /// Appends a method.
     ///
     /// - Parameters:
+    ///   - sender: The number of the link whose method it is: see ``attach()``.
     ///   - settling: Whose held-back acknowledgements must go out before it.
     ///   - isFarewell: Whether it belongs to the closing handshake of the connection.
     ///   - register: Called under the lock once the method is encoded: what it registers is in the order of the wire.
@@ -93,13 +110,14 @@ final class Outbox: Sendable {
     func send(
         _ method: ClientMethod,
         channel: UInt16,
+        from sender: UInt32,
         settling: (any SettlementWriter)? = nil,
         isFarewell: Bool = false,
         register: () throws(AMQPError) -> Encoded = { .keep }
     ) throws(AMQPError) {
         try method.validate()
         let wakes = try state.withLock { state throws(AMQPError) in
-            if let ended = state.ended ?? (isFarewell ? nil : state.refusal) { throw ended }
+            if let refusal = state.refusal(to: sender, isFarewell: isFarewell) { throw refusal }
             settling?.writeSettlements(to: state.buffer)
             let mark = state.buffer.mark
             do throws(AMQPError) {
@@ -116,9 +134,11 @@ final class Outbox: Sendable {
     }
 
     /// Appends something that is not a method of ``ClientMethod``: the protocol header, heartbeats, settlements.
-    func append(_ encode: (OutboundBuffer) throws(AMQPError) -> Void) throws(AMQPError) {
+    ///
+    /// - Parameter sender: The number of the link whose it is: see ``attach()``.
+    func append(from sender: UInt32, _ encode: (OutboundBuffer) throws(AMQPError) -> Void) throws(AMQPError) {
         let wakes = try state.withLock { state throws(AMQPError) in
-            if let ended = state.ended ?? state.refusal { throw ended }
+            if let refusal = state.refusal(to: sender) { throw refusal }
             try encode(state.buffer)
             return state.requestFlush(isUrgent: true)
         }
@@ -128,9 +148,9 @@ final class Outbox: Sendable {
     /// Has the writer's held-back acknowledgements written with the next flush.
     ///
     /// - Returns: nil, or why they never will be.
-    func settleSoon(_ writer: any SettlementWriter) -> AMQPError? {
+    func settleSoon(_ writer: any SettlementWriter, from sender: UInt32) -> AMQPError? {
         let (refused, wakes) = state.withLock { state -> (AMQPError?, Bool) in
-            if let ended = state.ended ?? state.refusal { return (ended, false) }
+            if let refusal = state.refusal(to: sender) { return (refusal, false) }
             state.settling.append(writer)
             return (nil, state.requestFlush(isUrgent: true))
         }
@@ -178,7 +198,7 @@ final class Outbox: Sendable {
         defer { if isAdmitted, !isAppended { admit() } }
         let heldBack = try state.withLock { state throws(AMQPError) -> OneShot<Void>? in
             if isAdmitted { state.heldBack.redeem(size) }
-            if let ended = state.ended ?? state.refusal { throw ended }
+            if let ended = state.ended ?? state.down ?? state.refusal { throw ended }
             if !isAdmitted, isFull(state) { return state.heldBack.hold(size) }
             let before = state.buffer.byteCount
             try append(&state)
@@ -190,9 +210,19 @@ final class Outbox: Sendable {
         return heldBack
     }
 
+    /// Appends messages that were published before on a link that has ended, in front of all others.
+    func publishAgain(_ append: (inout State) throws(AMQPError) -> Void) throws(AMQPError) {
+        let wakes = try state.withLock { state throws(AMQPError) in
+            if let ended = state.ended ?? state.down ?? state.refusal { throw ended }
+            try append(&state)
+            return !state.buffer.isEmpty && state.requestFlush(isUrgent: false)
+        }
+        if wakes { scheduleFlush() }
+    }
+
     @inline(__always)
     private func isFull(_ state: borrowing State) -> Bool {
-        state.committed >= limits.highWater || state.blockedReason != nil || !state.heldBack.isEmpty
+        state.committed >= limits.highWater || state.blockedReason != nil || !state.heldBack.isEmpty || state.isDown
     }
 
     /// Lets publishers through, first come first served, as far as there is room.

@@ -43,7 +43,7 @@ struct LeavingConsumers {
 extension ChannelReceiver {
     /// Notes a consumer that has ended while the channel lives.
     func noteLeaving(_ consumer: Consumer?) {
-        guard let consumer, !consumer.source.noAck, session.link.nackSparesLimit.load(ordering: .relaxed) else {
+        guard let consumer, !consumer.noAck, session.link.nackSparesLimit.load(ordering: .relaxed) else {
             return
         }
         leaving.add(consumer)
@@ -72,7 +72,7 @@ extension ChannelReceiver {
         }
         handOver()
         let calls = session.state.withLock { $0.callsForDeliveries }
-        let retired = (consumers.all + calls.compactMap(\.consumer)).filter { !$0.source.noAck }
+        let retired = (consumers.all + calls.compactMap(\.consumer)).filter { !$0.noAck }
         let limit = min(Retirement.longest, session.link.configuration.closeTimeout / 2)
         let timer = DeadlineTimer.shared.add(after: limit) { [session] in
             session.link.onQueue { $0.receiver(of: session)?.endRetiring() }
@@ -85,7 +85,7 @@ extension ChannelReceiver {
 
     /// Goes on if nothing more is waited for.
     func continueRetiring() {
-        guard retirement != nil, !consumers.all.contains(where: { $0.isCancelling && !$0.source.noAck }),
+        guard retirement != nil, !consumers.all.contains(where: { $0.isCancelling && !$0.noAck }),
             session.state.withLock({ $0.callsForDeliveries.isEmpty })
         else { return }
         endRetiring()

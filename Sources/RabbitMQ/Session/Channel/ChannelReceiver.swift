@@ -154,9 +154,12 @@ final class ChannelReceiver: ChannelInbox {
         session.state.withLock { $0.forgetConsumer(tag) }
         guard let consumer = consumers.retire(tag: tag) else { return }
         noteLeaving(consumer)
+        let reason = consumer.cancelledByServer
+        // What has come can still be settled: the channel lives.
+        if session.host?.takesUpAgain(consumer, reason) == true { return }
         let level: Logger.Level = consumer.hearsCancel ? .debug : .warning
         logger.log(level: level, "the broker cancelled a consumer", metadata: ["consumer-tag": "\(tag.printable())"])
-        consumer.end(consumer.cancelledByServer)
+        consumer.end(reason)
     }
 
     // MARK: Handing over
@@ -201,18 +204,19 @@ final class ChannelReceiver: ChannelInbox {
             classID: close.classID,
             methodID: close.methodID
         )
-        if !isDiscarding {
+        handOver()
+        let survives = survives(error)
+        if !isDiscarding, !survives {
             session.logEnd("the broker closed a channel", error, consumers.hearing)
         }
-        handOver()
         var isCrossing = false
         isClosedByBroker = true
-        session.finish(error) { reason in
+        session.finish(error, survives: survives) { reason in
             // Known only now: until the channel's state is closed, whoever closes it sends a close of ours.
             isCrossing = session.state.withLock { $0.phase.hasSentClose }
-            endConsumers(reason)
+            endConsumers(reason, survives: survives)
             // Nothing is sent on the channel after this, and nothing on another of its number before.
-            try? session.link.outbox.send(.channelCloseOk, channel: session.number)
+            try? session.outbox.send(.channelCloseOk, channel: session.number, from: session.link.sender)
             if !isCrossing { releaseNumber() }
         }
         return isCrossing
@@ -229,15 +233,23 @@ final class ChannelReceiver: ChannelInbox {
 
     func end(_ error: AMQPError) {
         handOver()
-        session.finish(error) { endConsumers($0) }
+        let survives = survives(error)
+        session.finish(error, survives: survives) { endConsumers($0, survives: survives) }
     }
 
-    private func endConsumers(_ error: AMQPError) {
+    /// Whether another session takes the place of this one.
+    private func survives(_ reason: AMQPError) -> Bool {
+        !isDiscarding && session.host?.survives(session, reason) == true
+    }
+
+    private func endConsumers(_ error: AMQPError, survives: Bool = false) {
         dropBegun()
         // No method of theirs: one that could not begin has its error by its call.
         let reason = error.method == nil ? error : error.overAnotherCall
-        for consumer in consumers.removeAll() { consumer.end(reason) }
-        session.returns.end()
+        for consumer in consumers.removeAll() {
+            if survives { consumer.interrupt() } else { consumer.end(reason) }
+        }
+        if !survives { session.returns.end() }
         endRetiring()
     }
 }

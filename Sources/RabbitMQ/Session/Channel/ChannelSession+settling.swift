@@ -11,7 +11,7 @@ extension ChannelSession {
             try Self.check(state.settlements.acknowledge(tag, multiple: multiple), tag)
             return wakes
         }
-        if wakes, let refused = outbox.settleSoon(self) { throw discardAcknowledgements(refused) }
+        if wakes, let refused = outbox.settleSoon(self, from: link.sender) { throw discardAcknowledgements(refused) }
     }
 
     /// Drops acknowledgements that can't be written any more, so that each later one is refused too.
@@ -27,7 +27,7 @@ extension ChannelSession {
         if let reason = state.withLock({ $0.closeReason }) { throw Self.stale(reason) }
         let rejection = Rejection(tag: tag, requeue: requeue, multiple: multiple, usesNack: usesNack)
         do throws(AMQPError) {
-            try outbox.append { buffer throws(AMQPError) in
+            try outbox.append(from: link.sender) { buffer throws(AMQPError) in
                 let isHeldBack = try state.withLock { state throws(AMQPError) in
                     if let reason = state.closeReason { throw Self.stale(reason) }
                     // What is acknowledged already must not be rejected by `multiple`.
@@ -53,7 +53,7 @@ extension ChannelSession {
     /// By basic.nack, which RabbitMQ doesn't count towards a quorum queue's delivery limit from 4.3 on.
     func requeue(_ tags: some Sequence<UInt64>) {
         do throws(AMQPError) {
-            try outbox.append { buffer throws(AMQPError) in
+            try outbox.append(from: link.sender) { buffer throws(AMQPError) in
                 try state.withLock { state throws(AMQPError) in
                     guard state.closeReason == nil else { return }
                     // What is acknowledged already must not be rejected by `multiple`.
@@ -82,7 +82,7 @@ extension ChannelSession {
     func endCommit() {
         let (frameMax, pool) = (outbox.frameMax, Pool())
         do throws(AMQPError) {
-            try outbox.append { buffer throws(AMQPError) in
+            try outbox.append(from: link.sender) { buffer throws(AMQPError) in
                 state.withLock { state in
                     let heldBack = state.endCommit()
                     guard state.closeReason == nil else { return }

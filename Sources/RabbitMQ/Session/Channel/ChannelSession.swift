@@ -8,46 +8,67 @@ internal import Synchronization
 final class ChannelSession: SettlementWriter, Sendable {
     let link: Link
     let outbox: Outbox
-    let maxMessageSize: Int
     let number: UInt16
     let state = Mutex(ChannelState())
     /// Set before the channel's last frame is appended, and read under the outbox's lock by whoever appends another.
     let isOpen = Atomic<Bool>(true)
     /// What is special about publishing at present. Changed under the outbox's lock or before what depends on it.
     let publishing = Atomic<PublishingMode>(.plain)
-    /// When last a publisher on this channel found the outbox's lock taken.
-    let lastMeeting = Atomic<UInt64>(0)
+    /// Is told of that, while messages may come.
+    let modeObserver = Mutex<(@Sendable (PublishingMode) -> Void)?>(nil)
+    /// Whether messages are kept until they are confirmed, to be published again on the session after this one.
+    let publishesAgain: Bool
     let closed = Broadcast<AMQPError>()
     let returns: ReturnReporter
     let unsettled: UnsettledWatch
     /// Whether a message was reported that nobody waited for, and whose outcome the channel's end made unknown: the others
     /// have the same reason.
     let hasReportedUnseen = Atomic<Bool>(false)
+    private let weakHost = Mutex(WeakHost())
 
-    init(link: Link, number: UInt16) {
+    /// - Parameters:
+    ///   - returns: What takes the messages that come back, of all sessions of the channel.
+    ///   - publishesAgain: Whether messages are kept until they are confirmed.
+    init(link: Link, number: UInt16, returns: ReturnReporter? = nil, publishesAgain: Bool = false) {
         self.link = link
         outbox = link.outbox
-        maxMessageSize = link.configuration.maxMessageSize
         self.number = number
-        returns = ReturnReporter(logger: link.logger, gauge: link.gauge)
+        self.publishesAgain = publishesAgain
+        self.returns = returns ?? ReturnReporter(logger: link.logger, gauge: link.gauge)
         unsettled = UnsettledWatch(timeout: link.configuration.consumerTimeout)
     }
 
+    /// Whether nothing can be sent any more.
+    var hasEnded: Bool { !isOpen.load(ordering: .relaxed) }
+
+    private struct WeakHost: Sendable { weak var host: (any ChannelHost)? }
+
+    /// What the channel has beyond this session's end, if anything.
+    var host: (any ChannelHost)? {
+        get { weakHost.withLock { $0.host } }
+        set { weakHost.withLock { $0.host = newValue } }
+    }
+
     /// Opens a channel. A task that is cancelled meanwhile leaves no channel behind.
-    static func open(on link: Link) async throws -> ChannelSession {
+    static func open(on link: Link, publishesAgain: Bool = false) async throws -> ChannelSession {
         if let ended = link.ended.current { throw ended }
         guard let number = link.numbers.withLock({ $0.take() }) else {
             throw AMQPError(.tooManyChannels, "all channels that the broker allows are in use")
         }
-        let session = ChannelSession(link: link, number: number)
-        link.register(number) { ChannelReceiver(session: session, hasPredecessor: $0) }
+        let session = ChannelSession(link: link, number: number, publishesAgain: publishesAgain)
         do {
-            _ = try await session.call(.channelOpen)
+            _ = try await session.answer(to: try session.beginOpening())
             return session
         } catch {
             session.closeInBackground()
             throw error
         }
+    }
+
+    /// Has the link know it, and sends channel.open.
+    func beginOpening() throws(AMQPError) -> PendingCall {
+        link.register(number) { ChannelReceiver(session: self, hasPredecessor: $0) }
+        return try begin(.channelOpen)
     }
 
     // MARK: Calls
@@ -56,28 +77,9 @@ final class ChannelSession: SettlementWriter, Sendable {
     ///
     /// A task that is cancelled stops waiting; the answer is taken off when it comes, so that the channel stays in step.
     ///
-    /// - Parameters:
-    ///   - method: What to send.
-    ///   - consumer: The consumer that begins with the answer.
-    ///   - source: What a message that is asked for belongs to.
-    ///   - timeout: How long to wait; the configuration's `callTimeout` by default.
-    ///   - register: Called when it is sure to be sent, in the order of the wire.
-    ///   - whenSent: Called after that, without a lock.
-    func call(
-        _ method: ClientMethod,
-        consumer: Consumer? = nil,
-        source: DeliverySource? = nil,
-        timeout: Duration? = nil,
-        register: (inout ChannelState) throws(AMQPError) -> Void = { _ in },
-        whenSent: () -> Void = {}
-    ) async throws -> Reply {
-        let call = PendingCall(method: method, reply: OneShot(), consumer: consumer, source: source)
-        try send(method) { state throws(AMQPError) in
-            try state.register(call)
-            try register(&state)
-        }
-        whenSent()
-        return try await answer(to: call, timeout: timeout)
+    /// - Parameter timeout: How long to wait; the configuration's `callTimeout` by default.
+    func call(_ method: ClientMethod, timeout: Duration? = nil) async throws -> Reply {
+        try await answer(to: try begin(method), timeout: timeout)
     }
 
     /// Waits for the answer to a call that was sent.
@@ -91,9 +93,30 @@ final class ChannelSession: SettlementWriter, Sendable {
     }
 
     /// Sends a method that is answered.
-    func begin(_ method: ClientMethod, isAwaited: Bool = true) throws(AMQPError) -> PendingCall {
-        let call = PendingCall(method: method, reply: OneShot(), isAwaited: isAwaited)
-        try send(method) { state throws(AMQPError) in try state.register(call) }
+    ///
+    /// - Parameters:
+    ///   - consumer: The consumer that begins with the answer.
+    ///   - source: What a message that is asked for belongs to.
+    ///   - isAwaited: Whether somebody will wait for the answer.
+    ///   - register: Called when it is sure to be sent, in the order of the wire.
+    func begin(
+        _ method: ClientMethod,
+        consumer: Consumer? = nil,
+        source: DeliverySource? = nil,
+        isAwaited: Bool = true,
+        register: (inout ChannelState) throws(AMQPError) -> Void = { _ in }
+    ) throws(AMQPError) -> PendingCall {
+        let call = PendingCall(
+            method: method,
+            reply: OneShot(),
+            consumer: consumer,
+            source: source,
+            isAwaited: isAwaited
+        )
+        try send(method) { state throws(AMQPError) in
+            try state.register(call)
+            try register(&state)
+        }
         return call
     }
 
@@ -111,7 +134,7 @@ final class ChannelSession: SettlementWriter, Sendable {
     ) throws(AMQPError) {
         // A closed channel's reason says more than that the link has ended.
         if let refusal = state.withLock({ $0.refusal }) { throw refusal }
-        try outbox.send(method, channel: number, settling: self) { () throws(AMQPError) in
+        try outbox.send(method, channel: number, from: link.sender, settling: self) { () throws(AMQPError) in
             try state.withLock { state throws(AMQPError) in
                 try register(&state)
                 // It was encoded to see that it can be, and goes out once the commit is answered.
@@ -152,11 +175,13 @@ final class ChannelSession: SettlementWriter, Sendable {
         try? outbox.send(
             .channelClose(replyCode: replyCode.rawValue, replyText: replyCode == .success ? "Goodbye" : error.message),
             channel: number,
+            from: link.sender,
             settling: self
         ) { () throws(AMQPError) in
             unanswered = try state.withLock { state throws(AMQPError) -> Deque<PendingCall> in
                 if let reason = state.closeReason { throw reason }
                 isOpen.store(false, ordering: .relaxed)
+                defer { showMode(state) }
                 return state.beginClosing(error)
             }
             return .keep
@@ -188,13 +213,17 @@ final class ChannelSession: SettlementWriter, Sendable {
 
     /// Makes the end known: to calls that wait, and to whoever waits for the end.
     ///
-    /// - Parameter settle: Called with the reason that counts when nothing can be sent any more, before anybody knows:
-    ///   whoever knows of the end must find consumers ended and the number free.
-    func finish(_ error: AMQPError, settle: (AMQPError) -> Void = { _ in }) {
+    /// - Parameters:
+    ///   - survives: Whether another session takes its place.
+    ///   - settle: Called with the reason that counts when nothing can be sent any more, before anybody knows:
+    ///     whoever knows of the end must find consumers ended and the number free.
+    func finish(_ error: AMQPError, survives: Bool = false, settle: (AMQPError) -> Void = { _ in }) {
         let (calls, reason) = state.withLock { state in
             // Whoever sees it asks for the reason next, which must be there.
             isOpen.store(false, ordering: .relaxed)
-            return (state.close(error), state.closeReason ?? error)
+            let calls = state.close(error)
+            showMode(state)
+            return (calls, state.closeReason ?? error)
         }
         settle(reason)
         // Answers come in order: the broker means the first call of that method.
@@ -205,7 +234,8 @@ final class ChannelSession: SettlementWriter, Sendable {
                 calls.count == 1 ? 0 : nil
             }
         for index in calls.indices { calls[index].reply.fail(index == meant ? error : error.overAnotherCall) }
-        endPublishing(error)
+        endPublishing(error, survives: survives)
+        host?.ended(self, reason, survives: survives)
         closed.set(reason)
     }
 }

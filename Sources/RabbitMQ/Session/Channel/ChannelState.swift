@@ -105,6 +105,7 @@ struct ChannelState: Sendable {
         var mode: PublishingMode = confirms == nil ? .plain : .confirming
         if publishers.isStopped { mode.insert(.stopped) }
         if !transaction.isFree { mode.insert(.committing) }
+        if !phase.isOpen { mode.insert(.closed) }
         return mode
     }
 

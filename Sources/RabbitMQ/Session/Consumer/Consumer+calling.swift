@@ -76,9 +76,11 @@ extension Consumer {
     private func call(_ callback: Callback, _ message: IncomingMessage, _ plan: CallbackPlan) async {
         // Between taking the message and this it may have been cancelled.
         if buffer.isCutOff {
-            giveBack([message])
+            giveBack(message)
             return
         }
+        // The broker delivers it again.
+        if message.isStale { return }
         do {
             try await callback(message)
         } catch {

@@ -16,27 +16,28 @@ extension IncomingMessage {
 /// Returning messages that nobody will see to their queue.
 extension Consumer {
     func giveBack(_ runs: some Sequence<DeliveryRun>) {
-        guard !source.noAck else { return }
+        guard !noAck else { return }
         for run in runs where !run.isEmpty {
+            guard let source = run.source else { continue }
             let tags = run.deliveryTags
             if let question = source.question, question.isStream == nil {
                 let decoder = DeliveryDecoder()
-                while question.isStream == nil, let message = try? run.popFirst(source, decoder) {
+                while question.isStream == nil, let message = try? run.popFirst(decoder) {
                     question.consider(message)
                 }
             }
-            giveBack(tags)
+            giveBack(tags, to: source)
         }
     }
 
-    func giveBack(_ messages: [IncomingMessage]) {
-        guard !source.noAck else { return }
-        for message in messages { source.question?.consider(message) }
-        giveBack(messages.map(\.deliveryTag))
+    func giveBack(_ message: IncomingMessage) {
+        guard !noAck else { return }
+        message.source.question?.consider(message)
+        giveBack([message.deliveryTag], to: message.source)
     }
 
     /// Gives back what was told apart by its tags alone.
-    func giveBack(_ tags: [UInt64]) {
+    func giveBack(_ tags: [UInt64], to source: DeliverySource) {
         if let question = source.question {
             question.giveBack(tags)
         } else if source.isStream == true {

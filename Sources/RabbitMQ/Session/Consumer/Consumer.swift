@@ -20,8 +20,10 @@ public final class Consumer: Sendable {
     /// What is called for each message; nil if the messages are iterated over.
     public let callback: Callback?
 
-    let source: DeliverySource
+    /// Whether its messages need no acknowledgement.
+    let noAck: Bool
     let buffer: DeliveryBuffer
+    private let current: Mutex<DeliverySource>
     private let state = Mutex(State())
     private let end = Broadcast<AMQPError?>()
     /// Set once no callback runs any more, nor will.
@@ -37,10 +39,14 @@ public final class Consumer: Sendable {
         self.tag = tag
         hearsCancel = callback == nil || plan.onCancel != nil
         hearsError = callback == nil || plan.onError != nil
-        self.source = source
+        noAck = source.noAck
+        current = Mutex(source)
         self.buffer = buffer
         self.callback = callback
     }
+
+    /// Where messages come from at present: another one once its channel was opened anew.
+    var source: DeliverySource { current.withLock { $0 } }
 
     /// Whether somebody is told when the broker cancels it: who iterates, or a handler.
     let hearsCancel: Bool
@@ -82,10 +88,10 @@ public final class Consumer: Sendable {
         }
         defer { end(nil) }
         do {
-            _ = try await source.session.call(
-                .basicCancel(consumerTag: tag, noWait: false),
-                whenSent: { if self.cutsOnCancel { self.cutOff(nil) } }
-            )
+            let session = source.session
+            let call = try session.begin(.basicCancel(consumerTag: tag, noWait: false))
+            if cutsOnCancel { cutOff(nil) }
+            _ = try await session.answer(to: call)
         } catch let error as AMQPError where error.code != .timedOut {
             // The channel has gone, and the consumer with it.
         }
@@ -104,9 +110,21 @@ public final class Consumer: Sendable {
     func retire(_ reason: AMQPError) {
         if beginCancelling() { source.session.callInBackground(.basicCancel(consumerTag: tag, noWait: false)) }
         let left = buffer.end(reason, cuts: true)
-        giveBack(buffer.unseenTags + left.flatMap(\.deliveryTags))
+        let source = source
+        giveBack(buffer.unseenTags(of: source) + left.flatMap(\.deliveryTags), to: source)
         end(reason)
     }
+
+    /// Drops what has come and needs settling: its session has ended, and the broker delivers it again. The consumer goes on
+    /// with the next one.
+    func interrupt() {
+        let source = source
+        source.session.unsettled.end(consumerTag: tag)
+        buffer.interrupt(drops: !noAck)
+    }
+
+    /// Has messages come from another source from now on.
+    func resume(from source: DeliverySource) { current.withLock { $0 = source } }
 
     /// What the broker's basic.cancel may mean, which gives no reason.
     var cancelledByServer: AMQPError {
@@ -119,15 +137,17 @@ public final class Consumer: Sendable {
     }
 
     private func beginCancelling() -> Bool {
-        state.withLock { state in
+        let begins = state.withLock { state in
             guard !state.isCancelling, !state.isCancelled else { return false }
             state.isCancelling = true
             return true
         }
+        if begins { source.lease.host.forget(self) }
+        return begins
     }
 
     /// Whether messages that wait are not to be seen after cancelling. Those without acknowledgement exist only here.
-    private var cutsOnCancel: Bool { !source.noAck || callback != nil }
+    private var cutsOnCancel: Bool { !noAck || callback != nil }
 
     private func cutOff(_ error: AMQPError?) {
         giveBack(buffer.end(error, cuts: true))
@@ -136,11 +156,13 @@ public final class Consumer: Sendable {
     /// Ends the consumer: cancelled by us if there is no error, else by the broker or with its channel.
     func end(_ error: AMQPError?) {
         let isServerCancel = error?.code == .consumerCancelled
+        let source = source
+        source.lease.host.forget(self)
         source.session.unsettled.end(consumerTag: tag)
         state.withLock { if error == nil || isServerCancel { $0.isCancelled = true } }
         // After a cancel by the broker the channel lives, and what was delivered can be settled. With a dead channel,
         // only messages that need no settling are worth seeing.
-        let cuts = error == nil ? cutsOnCancel : !source.noAck && !isServerCancel
+        let cuts = error == nil ? cutsOnCancel : !noAck && !isServerCancel
         giveBack(buffer.end(error, cuts: cuts))
         end.set(error)
     }

@@ -17,10 +17,11 @@ final class ConsumerIntake {
     init(_ consumer: Consumer) {
         self.consumer = consumer
         source = consumer.source
-        noAck = consumer.source.noAck
+        noAck = consumer.noAck
         buffer = consumer.buffer
-        chunks = consumer.source.session.link.chunks
+        chunks = source.session.link.chunks
         run = DeliveryRun(chunks: chunks)
+        run.begin(source)
         tagBytes = Array(consumer.tag.utf8)
     }
 
@@ -43,7 +44,13 @@ final class ConsumerIntake {
 
     private func beginRun() {
         fullRuns.append(run)
-        run = DeliveryRun(chunks: chunks)
+        run = newRun()
+    }
+
+    private func newRun() -> DeliveryRun {
+        let run = DeliveryRun(chunks: chunks)
+        run.begin(source)
+        return run
     }
 
     func handOver() {
@@ -60,10 +67,12 @@ final class ConsumerIntake {
     private func handOver(_ run: DeliveryRun) -> DeliveryRun {
         run.releaseChunk()
         switch buffer.append(run) {
-        case .taken(let spare): return spare ?? DeliveryRun(chunks: chunks)
+        case .taken(let spare):
+            spare?.begin(source)
+            return spare ?? newRun()
         case .ended:
             consumer.giveBack([run])
-            return DeliveryRun(chunks: chunks)
+            return newRun()
         }
     }
 }

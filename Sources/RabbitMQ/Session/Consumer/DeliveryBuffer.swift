@@ -21,6 +21,8 @@ final class DeliveryBuffer: Sendable {
         /// How many bytes wait here, and how many of them the gauge counts.
         var waiting = 0
         var counted = 0
+        /// How often what waited here was dropped.
+        var epoch: UInt32 = 0
         /// Whether shares are smaller for its being one of those that have one.
         var isSharing = false
 
@@ -44,7 +46,7 @@ final class DeliveryBuffer: Sendable {
     }
 
     private enum Taken {
-        case run(DeliveryRun)
+        case run(DeliveryRun, epoch: UInt32)
         case wait(OneShot<Void>)
         case end(End)
     }
@@ -54,8 +56,10 @@ final class DeliveryBuffer: Sendable {
     private let gauge: InboundGauge?
     /// Whether a share of what waits here isn't counted.
     private let isLimited: Bool
-    /// Set when nothing may be taken any more, not even what a consumer holds already.
-    private let isCut = Atomic<Bool>(false)
+    /// Counts how often what was taken before was dropped; ``cut`` when nothing may be taken any more, not even what a
+    /// consumer holds already.
+    private let epoch = Atomic<UInt32>(0)
+    private static let cut = UInt32.max
 
     /// - Parameter isLimited: Whether the prefetch limits how much may wait here.
     init(gauge: InboundGauge?, isLimited: Bool = false) {
@@ -107,7 +111,11 @@ final class DeliveryBuffer: Sendable {
         gauge?.changeSharers(by: -1)
     }
 
-    var isCutOff: Bool { isCut.load(ordering: .acquiring) }
+    var isCutOff: Bool { epoch.load(ordering: .acquiring) == Self.cut }
+
+    /// Whether what was taken at a time, told by its epoch, may still be seen.
+    @inline(__always)
+    func holds(_ epoch: UInt32) -> Bool { self.epoch.load(ordering: .acquiring) == epoch }
 
     /// What became of a run.
     enum Appended {
@@ -137,13 +145,14 @@ final class DeliveryBuffer: Sendable {
     /// Takes what came together, waiting for it if need be.
     ///
     /// - Parameter emptied: A run that was taken before and is empty now, to be filled again.
-    /// - Returns: A run that is not empty, or nil if the consumer has ended as it should.
+    /// - Returns: A run that is not empty, and when it was taken (``holds(_:)``); or nil if the consumer has ended as it
+    ///   should.
     /// - Throws: The reason for another end, or `CancellationError`.
-    func take(returning emptied: DeliveryRun?) async throws -> DeliveryRun? {
+    func take(returning emptied: DeliveryRun?) async throws -> (run: DeliveryRun, epoch: UInt32)? {
         var emptied = emptied
         while true {
             switch tryTake(emptied) {
-            case .run(let run): return run
+            case .run(let run, let epoch): return (run, epoch)
             case .end(.finished): return nil
             case .end(.failed(let error)): throw error
             case .wait(let waiter): try await waiter.value()
@@ -158,7 +167,7 @@ final class DeliveryBuffer: Sendable {
             if let run = state.runs.popFirst() {
                 state.taken.append(run)
                 state.waiting -= run.footprint
-                return (.run(run), count(&state))
+                return (.run(run, epoch: state.epoch), count(&state))
             }
             if let end = state.end { return (.end(end), 0) }
             let waiter = OneShot<Void>()
@@ -173,9 +182,10 @@ final class DeliveryBuffer: Sendable {
     func release(_ run: DeliveryRun) { state.withLock { $0.release(run) } }
 
     /// The tags of what was taken, and nobody has seen.
-    var unseenTags: [UInt64] {
+    func unseenTags(of source: DeliverySource) -> [UInt64] {
         state.withLock { state in
-            state.taken.flatMap(\.deliveryTags) + state.held.flatMap { $0.messages.map(\.deliveryTag) }
+            let held = state.held.flatMap(\.messages).filter { $0.source === source }
+            return state.taken.filter { $0.source === source }.flatMap(\.deliveryTags) + held.map(\.deliveryTag)
         }
     }
 
@@ -214,6 +224,23 @@ final class DeliveryBuffer: Sendable {
         return state.withLock { !$0.isIdle }
     }
 
+    /// Drops what waits here, and has consumers drop what they hold, unless it needs no settling. More may come.
+    func interrupt(drops: Bool) {
+        let (dropped, change) = state.withLock { state -> (Deque<DeliveryRun>, Int) in
+            // Its memory is another link's.
+            state.spare = []
+            guard drops, state.end == nil else { return ([], 0) }
+            state.epoch = (state.epoch + 1) % Self.cut
+            epoch.store(state.epoch, ordering: .releasing)
+            var dropped: Deque<DeliveryRun> = []
+            swap(&dropped, &state.runs)
+            state.waiting = 0
+            return (dropped, count(&state))
+        }
+        tell(change)
+        for run in dropped { run.clear() }
+    }
+
     /// Ends the stream of messages; the first end counts.
     ///
     /// - Parameters:
@@ -225,7 +252,7 @@ final class DeliveryBuffer: Sendable {
             if state.end == nil { state.end = error.map(End.failed) ?? .finished }
             var left: Deque<DeliveryRun> = []
             if cuts {
-                isCut.store(true, ordering: .releasing)
+                epoch.store(Self.cut, ordering: .releasing)
                 swap(&left, &state.runs)
                 state.waiting = 0
             }

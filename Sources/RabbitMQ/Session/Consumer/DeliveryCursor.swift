@@ -5,14 +5,21 @@ final class DeliveryCursor {
     /// What messages are taken from.
     private struct Source {
         let run: DeliveryRun
-        /// From the link's shelf, while there is a run.
+        /// From the shelf of the link that the run came from.
         let decoder: DeliveryDecoder
+        let shelf: DecoderShelf
     }
 
     /// One task iterates, so that its exclusivity need not be checked at run time with every message.
     @exclusivity(unchecked) private var source: Source?
+    /// When the run was taken.
+    @exclusivity(unchecked) private var epoch: UInt32 = 0
+    private let buffer: DeliveryBuffer
 
-    init(_ consumer: Consumer) { self.consumer = consumer }
+    init(_ consumer: Consumer) {
+        self.consumer = consumer
+        buffer = consumer.buffer
+    }
 
     deinit {
         consumer.cancelInBackground()
@@ -28,7 +35,7 @@ final class DeliveryCursor {
     /// The next message, if it need not be waited for.
     @usableFromInline
     func nextAtHand() throws -> IncomingMessage? {
-        if consumer.buffer.isCutOff || Task.isCancelled { try stop() }
+        if !buffer.holds(epoch) || Task.isCancelled { try stop() }
         guard let source else { return nil }
         return try pop(source)
     }
@@ -36,10 +43,10 @@ final class DeliveryCursor {
     @inline(__always)
     private func pop(_ source: Source) throws(AMQPError) -> IncomingMessage? {
         do throws(AMQPError) {
-            return try source.run.popFirst(consumer.source, source.decoder)
+            return try source.run.popFirst(source.decoder)
         } catch {
             // What the broker sent is no AMQP: the connection can't go on.
-            consumer.source.session.link.onQueue { $0.end(error) }
+            source.run.source?.session.link.onQueue { $0.end(error) }
             throw error
         }
     }
@@ -49,12 +56,14 @@ final class DeliveryCursor {
     func nextOfNextRun() async throws -> IncomingMessage? {
         do {
             let emptied = putDown()
-            guard let run = try await consumer.buffer.take(returning: emptied) else { return nil }
-            let source = Source(run: run, decoder: shelf.take())
+            guard let (run, epoch) = try await buffer.take(returning: emptied) else { return nil }
+            let shelf = (run.source ?? consumer.source).session.link.decoders
+            let source = Source(run: run, decoder: shelf.take(), shelf: shelf)
             self.source = source
+            self.epoch = epoch
             let message = try pop(source)
             // Mostly that answers it, so that what is left in the end goes back at once.
-            if let message, let question = consumer.source.question { question.consider(message) }
+            if let message, let question = message.source.question { question.consider(message) }
             return message
         } catch {
             if error is CancellationError { consumer.cancelInBackground() }
@@ -70,7 +79,7 @@ final class DeliveryCursor {
     /// - Returns: Whether ``next()`` need not wait.
     func isReady(before deadline: UInt64, holding messages: [IncomingMessage]) async -> Bool {
         if let source, !source.run.isEmpty { return true }
-        return await consumer.buffer.isReady(before: deadline, holding: messages)
+        return await buffer.isReady(before: deadline, holding: messages)
     }
 
     private func stop() throws(CancellationError) {
@@ -80,21 +89,19 @@ final class DeliveryCursor {
         throw CancellationError()
     }
 
-    private var shelf: DecoderShelf { consumer.source.session.link.decoders }
-
     /// Puts the decoder back on its shelf.
     ///
     /// - Returns: The run.
     private func putDown() -> DeliveryRun? {
         guard let source else { return nil }
         self.source = nil
-        shelf.put(source.decoder)
+        source.shelf.put(source.decoder)
         return source.run
     }
 
     private func giveBack() {
         guard let run = putDown() else { return }
-        consumer.buffer.release(run)
+        buffer.release(run)
         consumer.giveBack([run])
     }
 }

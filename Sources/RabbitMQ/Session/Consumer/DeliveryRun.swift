@@ -13,6 +13,8 @@ internal import Synchronization
 /// buffer's lock while the consumer takes messages: of what it reads, only the count of those taken changes then.
 final class DeliveryRun: @unchecked Sendable {
     private struct Parts {
+        /// Whose deliveries they are; nil while nobody has begun to fill it.
+        var source: DeliverySource?
         /// Memory for copies of frames, while there are any.
         var copies: ReceiveChunk?
         /// How much of it was used the last time.
@@ -51,6 +53,12 @@ final class DeliveryRun: @unchecked Sendable {
     var isEmpty: Bool {
         parts.position == parts.copied && parts.index == parts.offsets.count && parts.decoded.isEmpty
     }
+
+    /// Whose deliveries they are. The consumer may have another one since.
+    var source: DeliverySource? { parts.source }
+
+    /// Begins to fill it.
+    func begin(_ source: DeliverySource) { parts.source = source }
 
     /// Memory for copies of frames, while there are any.
     var copies: ReceiveChunk? { parts.copies }
@@ -123,9 +131,9 @@ final class DeliveryRun: @unchecked Sendable {
     /// Takes the messages of another run in, if neither keeps a chunk. What is taken together is not counted any more by who
     /// bounds the memory: so not too much.
     func absorb(_ other: DeliveryRun) -> Bool {
-        guard parts.base == nil, other.parts.base == nil, footprint + other.footprint <= Self.mostAbsorbed else {
-            return false
-        }
+        guard parts.base == nil, other.parts.base == nil, footprint + other.footprint <= Self.mostAbsorbed,
+            parts.source === other.parts.source
+        else { return false }
         if let frames = other.copies, other.parts.position < other.copied {
             let count = other.copied - other.parts.position
             guard parts.decoded.isEmpty, copied + count <= copies?.capacity ?? Self.fewestUncopied else { return false }
@@ -161,7 +169,15 @@ final class DeliveryRun: @unchecked Sendable {
     }
 
     @inline(__always)
-    func popFirst(_ source: DeliverySource, _ decoder: DeliveryDecoder) throws(AMQPError) -> IncomingMessage? {
+    func popFirst(_ decoder: DeliveryDecoder) throws(AMQPError) -> IncomingMessage? {
+        guard let source = parts.source else { return nil }
+        let message = try pop(source, decoder)
+        if let progress = source.progress, let message { progress.delivered(message) }
+        return message
+    }
+
+    @inline(__always)
+    private func pop(_ source: DeliverySource, _ decoder: DeliveryDecoder) throws(AMQPError) -> IncomingMessage? {
         taken.store(taken.load(ordering: .relaxed) + 1, ordering: .relaxed)
         if parts.position < parts.copied, let copies = parts.copies {
             let frames = UnsafeRawPointer(copies.base + parts.position)
@@ -196,6 +212,7 @@ final class DeliveryRun: @unchecked Sendable {
             chunks.put(copies)
             parts.copies = nil
         }
+        parts.source = nil
         parts.position = 0
         parts.copied = 0
         parts.footprint = 0

@@ -1,5 +1,8 @@
 /// Where deliveries come from and are settled. Keeps the channel open as long as one of them may be settled.
+///
+/// It belongs to one session: when that ends, none of its deliveries can be settled any more.
 final class DeliverySource: Sendable {
+    let session: ChannelSession
     let lease: ChannelLease
     /// The name of the queue.
     let queue: String
@@ -16,14 +19,15 @@ final class DeliverySource: Sendable {
     let hasDeadLetterExchange: Bool
     /// How many messages were ready in the queue behind one that was asked for.
     let messagesLeft: Int?
-
-    var session: ChannelSession { lease.session }
+    /// How far the consumer has come, if the queue is or may be a stream.
+    let progress: StreamProgress?
 
     /// Whether the queue is a stream, which keeps its messages: it knows acknowledgements only. nil if that isn't known and
     /// matters.
     var isStream: Bool? { question.map(\.isStream) ?? isKnownStream }
 
     init(
+        session: ChannelSession,
         lease: ChannelLease,
         queue: String,
         consumerTag: String?,
@@ -33,8 +37,10 @@ final class DeliverySource: Sendable {
         queueType: QueueType? = nil,
         hasDeadLetterExchange: Bool = false,
         version: ServerVersion? = nil,
-        messagesLeft: Int? = nil
+        messagesLeft: Int? = nil,
+        progress: StreamProgress? = nil
     ) {
+        self.session = session
         self.lease = lease
         self.queue = queue
         self.consumerTag = consumerTag
@@ -45,11 +51,13 @@ final class DeliverySource: Sendable {
         self.version = version
         self.hasDeadLetterExchange = hasDeadLetterExchange
         self.messagesLeft = messagesLeft
+        self.progress = progress
     }
 
     /// The same, with what came with the message that was asked for.
     func with(messagesLeft: Int) -> DeliverySource {
         DeliverySource(
+            session: session,
             lease: lease,
             queue: queue,
             consumerTag: consumerTag,
@@ -62,26 +70,4 @@ final class DeliverySource: Sendable {
             messagesLeft: messagesLeft
         )
     }
-}
-
-/// Keeps a channel open while anything that a user holds needs it, and closes it after that.
-final class ChannelLease: Sendable {
-    let session: ChannelSession
-    private let connection: ConnectionLease
-
-    init(session: ChannelSession, connection: ConnectionLease) {
-        self.session = session
-        self.connection = connection
-    }
-
-    deinit { session.closeInBackground() }
-}
-
-/// Keeps a connection open while anything that a user holds needs it, and closes it after that.
-final class ConnectionLease: Sendable {
-    let link: Link
-
-    init(link: Link) { self.link = link }
-
-    deinit { link.onQueue { $0.beginClosing() } }
 }

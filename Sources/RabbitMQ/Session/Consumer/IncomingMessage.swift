@@ -29,6 +29,10 @@ public struct IncomingMessage: Sendable {
     /// a consumer got.
     public var messagesLeft: Int? { source.messagesLeft }
 
+    /// Whether its channel has gone, or was opened anew since: it can't be settled any more, and the broker delivers it
+    /// again.
+    public var isStale: Bool { !source.noAck && source.session.hasEnded }
+
     /// The content, as it came over the wire.
     public var body: [UInt8] { message.body }
 
@@ -56,11 +60,18 @@ extension IncomingMessage {
     ///
     /// - Parameter multiple: Whether all earlier deliveries on the channel that are not settled are meant too.
     /// - Throws: ``AMQPError/Code/alreadySettled`` if it is settled already or needs no acknowledgement, and
-    ///   ``AMQPError/Code/staleDelivery`` if its channel is gone: the broker will deliver it again.
+    ///   ``AMQPError/Code/staleDelivery`` if its channel is gone for good: the broker will deliver it again. If the channel was
+    ///   opened anew since (``isStale``), nothing is sent, and nothing thrown.
     @inline(__always)
     public func ack(multiple: Bool = false) throws(AMQPError) {
         try requireAcknowledgement()
-        try source.session.acknowledge(deliveryTag, multiple: multiple)
+        do throws(AMQPError) {
+            try source.session.acknowledge(deliveryTag, multiple: multiple)
+        } catch {
+            try passOver(error)
+            return
+        }
+        source.progress?.settled(deliveryTag, multiple: multiple)
     }
 
     /// Refuses the message (AMQP 0-9-1, section 1.8.3.14).
@@ -72,7 +83,7 @@ extension IncomingMessage {
     public func reject(requeue: Bool = true) throws(AMQPError) {
         try requireAcknowledgement()
         try requireRejectable()
-        try source.session.reject(deliveryTag, requeue: requeue, multiple: false, usesNack: false)
+        try reject(requeue: requeue, multiple: false, usesNack: false)
     }
 
     /// Refuses one or several messages.
@@ -87,7 +98,22 @@ extension IncomingMessage {
     public func nack(requeue: Bool = true, multiple: Bool = false) throws(AMQPError) {
         try requireAcknowledgement()
         try requireRejectable()
-        try source.session.reject(deliveryTag, requeue: requeue, multiple: multiple, usesNack: true)
+        try reject(requeue: requeue, multiple: multiple, usesNack: true)
+    }
+
+    private func reject(requeue: Bool, multiple: Bool, usesNack: Bool) throws(AMQPError) {
+        do throws(AMQPError) {
+            try source.session.reject(deliveryTag, requeue: requeue, multiple: multiple, usesNack: usesNack)
+        } catch {
+            try passOver(error)
+        }
+    }
+
+    /// Passes over that a delivery's session has gone, if its channel goes on: there is nothing that could be sent.
+    @inline(never)
+    private func passOver(_ error: AMQPError) throws(AMQPError) {
+        guard error.code == .staleDelivery, source.lease.host.goesOn else { throw error }
+        source.lease.host.countStale()
     }
 
     @inline(__always)

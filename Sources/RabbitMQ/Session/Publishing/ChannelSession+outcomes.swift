@@ -3,10 +3,8 @@ internal import Synchronization
 /// What the broker says about publishing.
 extension ChannelSession {
     /// Begins to confirm, with a wire order that both sides agree on.
-    func selectConfirms(limit: Int) async throws {
-        let isConfirming = publishing.load(ordering: .relaxed).contains(.confirming)
-        guard !isConfirming else { return }
-        _ = try await call(.confirmSelect) { state throws(AMQPError) in
+    func beginConfirms(limit: Int) throws(AMQPError) -> PendingCall {
+        try begin(.confirmSelect) { state throws(AMQPError) in
             guard state.confirms == nil else { return }
             state.confirms = ConfirmLedger(limit: limit)
             showMode(state)
@@ -24,7 +22,23 @@ extension ChannelSession {
     }
 
     /// Has publishers see what has changed for them. Called under the state's lock.
-    func showMode(_ state: borrowing ChannelState) { publishing.store(state.publishing, ordering: .relaxed) }
+    func showMode(_ state: borrowing ChannelState) {
+        let mode = state.publishing
+        publishing.store(mode, ordering: .relaxed)
+        modeObserver.withLock { observe in
+            observe?(mode)
+            // What another session takes its place for is that one's to say.
+            if mode.contains(.closed) { observe = nil }
+        }
+    }
+
+    /// Calls `observe` with what is special about publishing, now and whenever it changes, until the channel is closed.
+    func showModes(_ observe: @escaping @Sendable (PublishingMode) -> Void) {
+        state.withLock { state in
+            modeObserver.withLock { $0 = observe }
+            showMode(state)
+        }
+    }
 
     /// The broker acks or nacks what was published.
     func settlePublished(_ number: UInt64, multiple: Bool, error: AMQPError?) {
@@ -60,18 +74,22 @@ extension ChannelSession {
         returns.report(returned, hasReceipt: hasReceipt)
     }
 
-    /// Gives every message that is not confirmed its outcome, and ends every wait to publish or to commit.
-    func endPublishing(_ error: AMQPError) {
-        let (outcomes, waiters) = state.withLock { state -> (ConfirmLedger.Outcomes, [OneShot<Void>]) in
+    /// Gives every message that is not confirmed its outcome, but for those that are published again, and ends every wait
+    /// to publish or to commit.
+    func endPublishing(_ error: AMQPError, survives: Bool = false) {
+        let (kept, outcomes, waiters) = state.withLock {
+            state -> ([UnconfirmedMessage], ConfirmLedger.Outcomes, [OneShot<Void>]) in
+            let kept = survives && publishesAgain ? state.confirms?.takeKept() ?? [] : []
             let (outcomes, places) = state.confirms?.end(Self.outcome(of: error), cause: error) ?? (.init(), [])
-            return (outcomes, places + state.endWaits() + state.publishers.roomWaiters.values)
+            return (kept, outcomes, places + state.endWaits() + state.publishers.roomWaiters.values)
         }
+        if !kept.isEmpty { host?.keep(kept) }
         outcomes.makeKnown()
         for waiter in waiters { waiter.fail(error.overAnotherCall) }
     }
 
     /// What the end of the channel means for a message that is not confirmed.
-    private static func outcome(of error: AMQPError) -> AMQPError {
+    static func outcome(of error: AMQPError) -> AMQPError {
         AMQPError(
             .outcomeUnknown,
             "the broker did not say what became of the message: \(error.message)",

@@ -9,46 +9,10 @@ struct Publish: Sendable {
 }
 
 extension ChannelSession {
-    /// Publishes a message if there is nothing to wait for: then nothing suspends.
-    ///
-    /// - Returns: nil if there is. Then ``publish(_:)`` does what there is to do.
-    @inline(__always)
-    func publishAtOnce(
-        _ message: borrowing Message,
-        exchange: String,
-        routingKey: String,
-        mandatory: Bool
-    ) throws(AMQPError) -> PublishReceipt? {
-        try message.validate()
-        try ShortString.validate(exchange, name: "exchange name")
-        try ShortString.validate(routingKey, name: "routing key")
-        guard message.body.count <= maxMessageSize else { throw tooLarge(message.body.count) }
-        var receipt = PublishReceipt(confirm: nil)
-        let isAppended = try outbox.publish(lastMeeting: lastMeeting) { outbox throws(AMQPError) -> Bool in
-            guard isOpen.load(ordering: .relaxed) else { throw endReason }
-            let mode = publishing.load(ordering: .relaxed)
-            guard mode == .plain || mode == .confirming && hasRoom else { return false }
-            // Looking costs a quarter of a publish: once for what is written together is enough.
-            if outbox.buffer.isEmpty, Task.isCancelled { return false }
-            receipt = try encode(
-                message,
-                exchange: exchange,
-                routingKey: routingKey,
-                mandatory: mandatory,
-                hasPlace: false,
-                mode: mode,
-                to: &outbox
-            )
-            return true
-        }
-        return isAppended ? receipt : nil
-    }
-
-    private var hasRoom: Bool { state.withLock { $0.confirms?.hasRoom ?? true } }
+    var hasRoom: Bool { state.withLock { $0.confirms?.hasRoom ?? true } }
 
     /// Encodes a message; on a confirming channel it gets its number. Called under the outbox's lock, so that numbers are
     /// in the order of the wire.
-    @inline(__always)
     private func encode(
         _ message: borrowing Message,
         exchange: String,
@@ -75,24 +39,27 @@ extension ChannelSession {
     /// Gives a message its number. By itself: inlined, its copy of the message is made for every message, confirmed or not
     /// (`rmq perf publish` takes 7 % more).
     @inline(never)
-    private func number(
+    func number(
         _ message: borrowing Message,
         _ exchange: String,
         _ routingKey: String,
         mandatory: Bool,
         hasPlace: Bool
     ) -> PendingConfirm? {
-        let recognized: ConfirmLedger.Mandatory? =
-            mandatory ? .init(exchange: exchange, routingKey: routingKey, message: copy message) : nil
+        let kept: ConfirmLedger.Kept? =
+            mandatory || publishesAgain
+            ? .init(exchange: exchange, routingKey: routingKey, message: copy message, isMandatory: mandatory) : nil
         return state.withLock {
-            $0.confirms?.publish(message, to: exchange, on: self, hasPlace: hasPlace, mandatory: recognized)
+            $0.confirms?.publish(message, to: exchange, on: self, hasPlace: hasPlace, kept: kept)
         }
     }
 
     /// Publishes a message that was checked, waiting for what is to be waited for: room, the broker's flow, the answer to
     /// a commit, a place among the unconfirmed; for all of them together no longer than the configuration's `publishTimeout`.
-    func publish(_ publish: Publish) async throws -> PublishReceipt {
-        let start = MonotonicTime.now
+    ///
+    /// - Parameter start: When the time began, in nanoseconds of ``MonotonicTime``.
+    /// - Throws: Only when nothing was sent.
+    func publish(_ publish: Publish, since start: UInt64) async throws -> PublishReceipt {
         try await waitForFlow(since: start)
         guard publishing.load(ordering: .relaxed).contains(.confirming) else {
             return try await append(publish, hasPlace: false, since: start)
@@ -231,14 +198,7 @@ extension ChannelSession {
         }
     }
 
-    private func tooLarge(_ size: Int) -> AMQPError {
-        AMQPError(
-            .invalidMessage,
-            "a body of \(size) bytes, where the configuration's maxMessageSize is \(maxMessageSize)"
-        )
-    }
-
-    private var endReason: AMQPError {
+    var endReason: AMQPError {
         state.withLock { $0.refusal } ?? AMQPError(.channelClosed, "the channel is closed")
     }
 }

@@ -5,24 +5,31 @@ internal import DequeModule
 /// A value. Numbers as the broker counts: from 1, one for each basic.publish since confirm.select.
 struct ConfirmLedger: Sendable {
     /// What a returned message is recognized by: basic.return carries no number. Returns come in the order of the
-    /// publishes, before the confirms of the same messages; see ``markReturned(_:)``.
-    final class Mandatory: Sendable {
+    /// publishes, before the confirms of the same messages; see ``markReturned(_:)``. And what is published again, if that
+    /// is asked for.
+    final class Kept: Sendable {
         let exchange: String
         let routingKey: String
         let message: Message
+        /// Whether it comes back if it reaches no queue.
+        let isMandatory: Bool
 
-        init(exchange: String, routingKey: String, message: Message) {
+        init(exchange: String, routingKey: String, message: Message, isMandatory: Bool = true) {
             self.exchange = exchange
             self.routingKey = routingKey
             self.message = message
+            self.isMandatory = isMandatory
         }
     }
 
     private struct Entry: Sendable {
         /// nil once it is settled.
         var confirm: PendingConfirm?
-        /// nil for a message that does not come back.
-        var mandatory: Mandatory?
+        /// nil for a message that neither comes back nor is published again.
+        var kept: Kept?
+
+        /// What it is recognized by if it comes back.
+        var mandatory: Kept? { kept?.isMandatory == true ? kept : nil }
     }
 
     /// Outcomes to make known once the lock is released.
@@ -98,22 +105,22 @@ struct ConfirmLedger: Sendable {
     ///   - exchange: Where it is published to.
     ///   - session: The channel.
     ///   - hasPlace: Whether a place was taken for it (``reserve()``).
-    ///   - mandatory: What it is recognized by if it comes back.
+    ///   - kept: The whole of it, if it may come back, or is to be published again.
     /// - Returns: What gets its outcome.
     mutating func publish(
         _ message: borrowing Message,
         to exchange: String,
         on session: ChannelSession,
         hasPlace: Bool,
-        mandatory: Mandatory?
+        kept: Kept?
     ) -> PendingConfirm {
         if hasPlace { promised -= 1 }
-        if mandatory == nil, let extras = message.extras, extras.isNamedByBroker {
+        if kept == nil, let extras = message.extras, extras.isNamedByBroker {
             named[base + UInt64(entries.count)] = extras
         }
         unconfirmed += 1
         let confirm = PendingConfirm(run: run(to: exchange, on: session), size: message.body.count)
-        entries.append(Entry(confirm: confirm, mandatory: mandatory))
+        entries.append(Entry(confirm: confirm, kept: kept))
         return confirm
     }
 
@@ -195,6 +202,24 @@ struct ConfirmLedger: Sendable {
         }
     }
 
+    /// Takes out what is to be published again: all that is not confirmed and has not come back.
+    mutating func takeKept() -> [UnconfirmedMessage] {
+        var taken: [UnconfirmedMessage] = []
+        for index in entries.indices where returned[base + UInt64(index)] == nil {
+            guard let confirm = entries[index].confirm, let kept = entries[index].kept else { continue }
+            taken.append(UnconfirmedMessage(confirm: confirm, kept: kept))
+            entries[index].confirm = nil
+            unconfirmed -= 1
+        }
+        return taken
+    }
+
+    /// Takes in a message that was published on another session, and is published again on this one.
+    mutating func adopt(_ message: UnconfirmedMessage) {
+        unconfirmed += 1
+        entries.append(Entry(confirm: message.confirm, kept: message.kept))
+    }
+
     /// The messages that are not confirmed, in order.
     var pending: [PendingConfirm] { entries.compactMap(\.confirm) }
 
@@ -224,12 +249,12 @@ struct ConfirmLedger: Sendable {
 
     /// What the broker may name if it closes the channel over the message.
     private func trace(of index: Int) -> PublishTrace {
-        let (confirm, mandatory) = (entries[index].confirm, entries[index].mandatory)
+        let (confirm, kept) = (entries[index].confirm, entries[index].kept)
         return PublishTrace(
             exchange: confirm?.run.exchange ?? "",
-            routingKey: mandatory?.routingKey,
+            routingKey: kept?.routingKey,
             size: confirm?.size ?? 0,
-            extras: mandatory?.message.extras ?? named[base + UInt64(index)]
+            extras: kept?.message.extras ?? named[base + UInt64(index)]
         )
     }
 }

@@ -23,6 +23,9 @@ struct PublishingMode: OptionSet, AtomicRepresentable {
     /// A commit is not answered yet, or a call that waited for it is about to be sent: nothing may be published before.
     static let committing = PublishingMode(rawValue: 4)
 
+    /// Nothing may be published: the channel is closed, or is made again on another link.
+    static let closed = PublishingMode(rawValue: 8)
+
     /// Whether publishers wait.
     var isHeld: Bool { !isDisjoint(with: [.stopped, .committing]) }
 }

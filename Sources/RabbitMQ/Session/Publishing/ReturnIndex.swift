@@ -23,18 +23,18 @@ struct ReturnIndex: Sendable {
     mutating func find(
         _ returned: ReturnedMessage,
         in numbers: Range<UInt64>,
-        mandatory: (UInt64) -> ConfirmLedger.Mandatory?
+        mandatory: (UInt64) -> ConfirmLedger.Kept?
     ) -> UInt64? {
         // Most of what it holds is settled: begin again with what is left.
         if count > 1024, count / 4 > numbers.count { self = ReturnIndex() }
         end = max(end, numbers.lowerBound)
-        let sought = ConfirmLedger.Mandatory(
+        let sought = ConfirmLedger.Kept(
             exchange: returned.exchangeName,
             routingKey: returned.routingKey,
             message: returned.message
         )
         let keys = Self.keys(sought)
-        func first(_ queues: inout [Int: Deque<UInt64>], _ key: Int, _ fits: (ConfirmLedger.Mandatory) -> Bool)
+        func first(_ queues: inout [Int: Deque<UInt64>], _ key: Int, _ fits: (ConfirmLedger.Kept) -> Bool)
             -> UInt64?
         {
             while let number = queues[key]?.first, mandatory(number) == nil { queues[key]?.removeFirst() }
@@ -53,7 +53,7 @@ struct ReturnIndex: Sendable {
             ?? first(&sameAddress, keys.sameAddress) { $0.hasAddress(of: sought) }
     }
 
-    private mutating func add(_ number: UInt64, _ mandatory: ConfirmLedger.Mandatory) {
+    private mutating func add(_ number: UInt64, _ mandatory: ConfirmLedger.Kept) {
         let keys = Self.keys(mandatory)
         same[keys.same, default: []].append(number)
         sameBody[keys.sameBody, default: []].append(number)
@@ -61,7 +61,7 @@ struct ReturnIndex: Sendable {
         count += 1
     }
 
-    private static func keys(_ mandatory: ConfirmLedger.Mandatory) -> (same: Int, sameBody: Int, sameAddress: Int) {
+    private static func keys(_ mandatory: ConfirmLedger.Kept) -> (same: Int, sameBody: Int, sameAddress: Int) {
         var hasher = Hasher()
         hasher.combine(mandatory.exchange)
         hasher.combine(mandatory.routingKey)
@@ -73,12 +73,12 @@ struct ReturnIndex: Sendable {
     }
 }
 
-extension ConfirmLedger.Mandatory {
-    fileprivate func hasAddress(of other: ConfirmLedger.Mandatory) -> Bool {
+extension ConfirmLedger.Kept {
+    fileprivate func hasAddress(of other: ConfirmLedger.Kept) -> Bool {
         routingKey == other.routingKey && exchange == other.exchange
     }
 
-    fileprivate func isSame(as other: ConfirmLedger.Mandatory) -> Bool {
+    fileprivate func isSame(as other: ConfirmLedger.Kept) -> Bool {
         hasAddress(of: other) && message == other.message
     }
 }

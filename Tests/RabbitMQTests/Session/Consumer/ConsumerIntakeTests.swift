@@ -29,8 +29,8 @@ struct ConsumerIntakeTests {
         _ = consumer.buffer.end(nil, cuts: false)
         let decoder = DeliveryDecoder()
         var tags: [UInt64] = []
-        while let run = try await consumer.buffer.take(returning: nil) {
-            while let message = try run.popFirst(consumer.source, decoder) { tags.append(message.deliveryTag) }
+        while let run = try await consumer.buffer.take(returning: nil)?.run {
+            while let message = try run.popFirst(decoder) { tags.append(message.deliveryTag) }
         }
         return tags
     }
@@ -77,9 +77,9 @@ struct ConsumerIntakeTests {
         let first = intake.run
         intake.handOver()
         #expect(intake.run !== first)
-        let taken = try #require(try await consumer.buffer.take(returning: nil))
+        let taken = try #require(try await consumer.buffer.take(returning: nil)?.run)
         #expect(taken === first)
-        _ = try taken.popFirst(consumer.source, DeliveryDecoder())
+        _ = try taken.popFirst(DeliveryDecoder())
         append(2...2, size: 10, to: intake)
         intake.handOver()
         _ = try await consumer.buffer.take(returning: taken)

@@ -43,7 +43,7 @@ struct DeliveryBatchesTests {
             return try await batches.next() == nil
         }
         try await eventually("both are held") {
-            consumer.buffer.unseenTags == [1, 2] && consumer.buffer.waitingBytes == 0
+            consumer.buffer.unseenTags(of: consumer.source) == [1, 2] && consumer.buffer.waitingBytes == 0
         }
         consumer.cancelInBackground()
         #expect(try await within(.seconds(10), "the end") { try await taking.value })

@@ -21,6 +21,7 @@ struct DeliveryBufferTests {
     /// A run of one message that takes so many bytes.
     private func run(_ bytes: Int) -> DeliveryRun {
         let run = DeliveryRun(chunks: ChunkShelf())
+        run.begin(source)
         let message = IncomingMessage(
             message: Message(body: [UInt8](repeating: 0, count: bytes - Message.overhead)),
             deliveryTag: 1,

@@ -64,7 +64,7 @@ struct DeliveryCursorTests {
         #expect(try await cursor.next() == nil)
         // The first was seen, and is its owner's.
         #expect(consumers.session.unsettled(among: [1, 2, 3]) == [1])
-        #expect(consumer.buffer.unseenTags.isEmpty && !consumer.buffer.hasUnseen)
+        #expect(consumer.buffer.unseenTags(of: consumer.source).isEmpty && !consumer.buffer.hasUnseen)
         withExtendedLifetime(first) {}
     }
 

@@ -42,8 +42,8 @@ struct DeliveryLanesTests {
         _ = consumer.buffer.end(nil, cuts: false)
         let decoder = DeliveryDecoder()
         var tags: [UInt64] = []
-        while let run = try await consumer.buffer.take(returning: nil) {
-            while let message = try run.popFirst(consumer.source, decoder) { tags.append(message.deliveryTag) }
+        while let run = try await consumer.buffer.take(returning: nil)?.run {
+            while let message = try run.popFirst(decoder) { tags.append(message.deliveryTag) }
         }
         return tags
     }

@@ -41,6 +41,7 @@ struct DeliveryRunTests {
 
     private func run(_ tags: Range<Int>, size: Int = 10) -> DeliveryRun {
         let run = DeliveryRun(chunks: ChunkShelf())
+        run.begin(source)
         append(tags, size: size, to: run)
         return run
     }
@@ -52,13 +53,14 @@ struct DeliveryRunTests {
 
     private func emptied(_ run: DeliveryRun) throws -> [UInt64] {
         var tags: [UInt64] = []
-        while let message = try run.popFirst(source, decoder) { tags.append(message.deliveryTag) }
+        while let message = try run.popFirst(decoder) { tags.append(message.deliveryTag) }
         return tags
     }
 
     @Test func `a small run lets go of its chunk, and is the same`() throws {
         let (chunk, frames) = chunk(1..<6)
         let run = DeliveryRun(chunks: ChunkShelf())
+        run.begin(source)
         for frames in frames { #expect(run.append(chunk, frames)) }
         run.releaseChunk()
         memset(chunk.base, 0, chunk.capacity)
@@ -78,6 +80,7 @@ struct DeliveryRunTests {
 
     @Test func `deliveries from several chunks come in their order`() throws {
         let run = DeliveryRun(chunks: ChunkShelf())
+        run.begin(source)
         for first in stride(from: 1, to: 31, by: 3) { append(first..<(first + 3), to: run) }
         #expect(run.deliveryTags == (1...30).map(UInt64.init))
         #expect(try emptied(run) == (1...30).map(UInt64.init))
@@ -91,6 +94,7 @@ struct DeliveryRunTests {
         #expect(first.absorb(second))
         #expect(second.isEmpty && second.footprint == 0)
         #expect(first.footprint == footprint)
+        second.begin(source)
         append(6..<8, to: second)
         #expect(try emptied(first) == [1, 2, 3, 4, 5])
         #expect(try emptied(second) == [6, 7])
@@ -107,7 +111,7 @@ struct DeliveryRunTests {
 
     @Test func `what is left over has its tags`() throws {
         let run = run(1..<5)
-        _ = try run.popFirst(source, decoder)
+        _ = try run.popFirst(decoder)
         #expect(run.deliveryTags == [2, 3, 4])
         run.clear()
         #expect(run.isEmpty && run.deliveryTags.isEmpty)

@@ -46,6 +46,7 @@ struct UnconnectedConsumers {
     /// A run of such messages.
     func run(_ tags: some Sequence<UInt64>, for consumer: Consumer) -> DeliveryRun {
         let run = DeliveryRun(chunks: session.link.chunks)
+        run.begin(consumer.source)
         for tag in tags { run.append(message(tag, for: consumer)) }
         return run
     }

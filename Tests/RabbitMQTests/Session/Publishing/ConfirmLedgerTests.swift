@@ -18,7 +18,7 @@ struct ConfirmLedgerTests {
             let place = ledger.reserve()
             #expect(place == nil)
             confirmations.append(
-                ledger.publish(Message(body: []), to: "e", on: session, hasPlace: true, mandatory: nil)
+                ledger.publish(Message(body: []), to: "e", on: session, hasPlace: true, kept: nil)
             )
         }
         return (ledger, confirmations)
@@ -93,7 +93,7 @@ struct ConfirmLedgerTests {
                 to: "e",
                 on: session,
                 hasPlace: true,
-                mandatory: .init(exchange: "e", routingKey: "k", message: message)
+                kept: .init(exchange: "e", routingKey: "k", message: message)
             )
         }
         return (ledger, confirmations)
@@ -174,7 +174,7 @@ struct ConfirmLedgerTests {
                 default: Message(body: [])
                 }
             let exchange = index == 130 ? "b" : "a"
-            confirms.append(ledger.publish(message, to: exchange, on: session, hasPlace: false, mandatory: nil))
+            confirms.append(ledger.publish(message, to: exchange, on: session, hasPlace: false, kept: nil))
         }
         _ = ledger.settle(100, multiple: true, error: nil)
         let cause = closing(text)
@@ -190,7 +190,7 @@ struct ConfirmLedgerTests {
         do {
             let channel = ChannelSession(link: Link(configuration: ConnectionConfiguration()), number: 1)
             session = channel
-            _ = ledger.publish(Message(body: []), to: "e", on: channel, hasPlace: false, mandatory: nil)
+            _ = ledger.publish(Message(body: []), to: "e", on: channel, hasPlace: false, kept: nil)
         }
         #expect(session != nil)
         _ = ledger.settle(1, multiple: false, error: nil)

@@ -62,10 +62,10 @@ struct FlowTests {
                 looking.cancel()
                 await looking.value
             }
-            try await eventually("one is left") { connection.link.blocking.count == 1 }
+            try await eventually("one is left") { connection.link.blocking.count == 2 }
             peer.hangUp()
             for await event in kept { Issue.record("\(event)") }
-            #expect(connection.link.blocking.count == 0)
+            #expect(connection.link.blocking.count == 1)
             for await event in connection.blockingEvents { Issue.record("\(event)") }
         }
     }

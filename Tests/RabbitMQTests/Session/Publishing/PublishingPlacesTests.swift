@@ -10,7 +10,7 @@ struct PublishingPlacesTests {
         var ledger = ConfirmLedger(limit: 1)
         let first = ledger.reserve()
         #expect(first == nil)
-        _ = ledger.publish(Message(body: []), to: "e", on: session, hasPlace: true, mandatory: nil)
+        _ = ledger.publish(Message(body: []), to: "e", on: session, hasPlace: true, kept: nil)
         for _ in 0..<30_000 { ledger.reserve()?.fail(CancellationError()) }
         let last = ledger.reserve()
         session.state.withLock { $0.confirms = ledger }

@@ -14,7 +14,7 @@ struct ReturnIndexTests {
                 to: "e",
                 on: session,
                 hasPlace: false,
-                mandatory: .init(exchange: "e", routingKey: key(index), message: message)
+                kept: .init(exchange: "e", routingKey: key(index), message: message)
             )
         }
         return ledger
@@ -63,7 +63,7 @@ struct ReturnIndexTests {
                 to: "e",
                 on: session,
                 hasPlace: false,
-                mandatory: .init(exchange: "e", routingKey: "k", message: message(number))
+                kept: .init(exchange: "e", routingKey: "k", message: message(number))
             )
             if number % 3 == 0 {
                 let isFound = ledger.markReturned(returned(message(number)))

@@ -2,16 +2,27 @@ internal import Synchronization
 
 /// What was declared through a connection's handles and not deleted through them since, in the order of declaring.
 ///
-/// Passive declarations are not in it, nor queues that the broker named: nobody can declare such a name. Of what the
-/// broker deletes by itself, which nobody tells us of, it keeps the latest only (``transientLimit``).
+/// Passive declarations are not in it. Queues that the broker named are, as long as somebody holds one, with the name that
+/// they have at present. Of what the broker deletes by itself, which nobody tells us of, it keeps the latest only
+/// (``transientLimit``).
 final class TopologyRecord: Sendable {
     /// How many exchanges, and how many queues, that the broker may have deleted by itself are kept at most.
     static let transientLimit = 10_000
+
+    /// A queue that the broker named.
+    private struct NamedQueue {
+        let order: Int
+        weak var identity: QueueIdentity?
+    }
 
     /// Entities by what names them, each with its place in the order.
     private struct Entries {
         var exchanges: [String: (order: Int, value: Topology.Exchange)] = [:]
         var queues: [String: (order: Int, value: Topology.Queue)] = [:]
+        /// Those that the broker named, by their names at present.
+        var named: [String: NamedQueue] = [:]
+        /// When to look for those that nobody holds any more.
+        var nextSweep = 64
         /// By what they lead to, so that a queue takes its bindings with it cheaply.
         var bindings: [Topology.Binding.Destination: [Topology.Binding: Int]] = [:]
         private var count = 0
@@ -40,7 +51,18 @@ final class TopologyRecord: Sendable {
 
         mutating func removeQueue(_ name: String) {
             queues[name] = nil
+            named[name] = nil
             bindings[.queue(name)] = nil
+        }
+
+        mutating func sweepNamed() {
+            guard named.count >= nextSweep else { return }
+            for (name, queue) in named where queue.identity == nil { removeQueue(name) }
+            nextSweep = max(64, 2 * named.count)
+        }
+
+        func sortedBindings(_ isIncluded: (Topology.Binding.Destination) -> Bool) -> [Topology.Binding] {
+            bindings.filter { isIncluded($0.key) }.values.joined().sorted { $0.value < $1.value }.map(\.key)
         }
 
         mutating func removeExchanges(_ names: Set<String>) {
@@ -82,9 +104,42 @@ final class TopologyRecord: Sendable {
         }
     }
 
+    /// Adds a queue that the broker named.
+    func add(_ identity: QueueIdentity) {
+        let name = identity.name
+        entries.withLock { entries in
+            entries.sweepNamed()
+            entries.named[name] = NamedQueue(order: entries.next(), identity: identity)
+        }
+    }
+
+    /// The broker has given a queue another name: its bindings follow.
+    func rename(_ identity: QueueIdentity, to name: String) {
+        let old = identity.name
+        identity.rename(name)
+        entries.withLock { entries in
+            entries.named[name] = entries.named.removeValue(forKey: old)
+            guard let bindings = entries.bindings.removeValue(forKey: .queue(old)) else { return }
+            var renamed: [Topology.Binding: Int] = [:]
+            for (binding, order) in bindings {
+                var binding = binding
+                binding.destination = .queue(name)
+                renamed[binding] = order
+            }
+            entries.bindings[.queue(name)] = renamed
+        }
+    }
+
+    /// The last consumer has left a queue, which is gone with that if it deletes itself.
+    func consumersLeft(_ name: String) {
+        entries.withLock { entries in
+            let queue = entries.queues[name]?.value ?? entries.named[name]?.identity?.queue
+            if queue?.autoDelete == true { entries.removeQueue(name) }
+        }
+    }
+
     func add(_ binding: Topology.Binding) {
         let end = binding.destination
-        guard end.isExchange || !EntityName.isServerNamed(end.name) else { return }
         entries.withLock { entries in
             guard entries.bindings[end]?[binding] == nil else { return }
             entries.bindings[end, default: [:]][binding] = entries.next()
@@ -96,6 +151,11 @@ final class TopologyRecord: Sendable {
         entries.withLock { entries in
             entries.bindings[end]?[binding] = nil
             if entries.bindings[end]?.isEmpty == true { entries.bindings[end] = nil }
+            // An exchange that deletes itself does so when its last binding goes.
+            guard entries.exchanges[binding.source]?.value.autoDelete == true,
+                !entries.bindings.values.contains(where: { $0.keys.contains { $0.source == binding.source } })
+            else { return }
+            entries.removeExchanges([binding.source])
         }
     }
 
@@ -110,15 +170,38 @@ final class TopologyRecord: Sendable {
 
     // MARK: Looking
 
+    /// All that anybody can declare: without queues that the broker named.
     var topology: Topology {
         entries.withLock { entries in
             Topology(
                 exchanges: entries.exchanges.values.sorted { $0.order < $1.order }.map(\.value),
                 queues: entries.queues.values.sorted { $0.order < $1.order }.map(\.value),
-                bindings: entries.bindings.values.joined().sorted { $0.value < $1.value }.map(\.key)
+                bindings: entries.sortedBindings { end in
+                    end.isExchange || entries.named[end.name] == nil && !EntityName.isServerNamed(end.name)
+                }
             )
         }
     }
+
+    /// All of it, in the order of declaring within each kind.
+    var everything: DeclaredTopology {
+        entries.withLock { entries in
+            var queues = entries.queues.values.map { ($0.order, QueueIdentity($0.value)) }
+            queues += entries.named.values.compactMap { queue in queue.identity.map { (queue.order, $0) } }
+            return DeclaredTopology(
+                exchanges: entries.exchanges.values.sorted { $0.order < $1.order }.map(\.value),
+                queues: queues.sorted { $0.0 < $1.0 }.map(\.1),
+                bindings: entries.sortedBindings { _ in true }
+            )
+        }
+    }
+}
+
+/// What was declared through a connection.
+struct DeclaredTopology: Sendable {
+    var exchanges: [Topology.Exchange] = []
+    var queues: [QueueIdentity] = []
+    var bindings: [Topology.Binding] = []
 }
 
 extension Topology.Queue {

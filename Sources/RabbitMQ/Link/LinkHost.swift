@@ -1,0 +1,9 @@
+/// What a connection has beyond the end of its link.
+protocol LinkHost: AnyObject, Sendable {
+    /// Says whether another link takes the place of one that was open and ends. Called once for it, on its queue, before
+    /// anybody knows of the end.
+    func isReplaced(_ link: Link, _ reason: AMQPError) -> Bool
+
+    /// A link that was open has ended, and all that belongs to it.
+    func ended(_ link: Link, _ reason: AMQPError, isReplaced: Bool)
+}

@@ -1,0 +1,144 @@
+internal import Synchronization
+
+/// Calls and messages wait for a session.
+extension ChannelCore {
+    /// The session that takes calls, which is waited for.
+    ///
+    /// - Parameters:
+    ///   - duration: How long at the most.
+    ///   - expired: What is thrown then.
+    func ready(atMost duration: Duration, expired: @autoclosure @escaping @Sendable () -> AMQPError) async throws
+        -> ChannelSession
+    {
+        let start = MonotonicTime.now
+        while true {
+            let waiter: OneShot<Void>
+            switch try place() {
+            case .session(let session): return session
+            case .wait(let turn): waiter = turn
+            }
+            do {
+                try await withDeadline(after: duration.left(since: start)) {
+                    waiter.fail(expired())
+                } _: {
+                    try await waiter.value()
+                }
+            } catch {
+                state.withLock { $0.waiters.removeAll { $0 === waiter } }
+                throw error
+            }
+        }
+    }
+
+    private enum Place {
+        case session(ChannelSession)
+        case wait(OneShot<Void>)
+    }
+
+    private func place() throws(AMQPError) -> Place {
+        let whileDown = connection.configuration.recovery.whileDown
+        return try state.withLock { state throws(AMQPError) in
+            switch state.phase {
+            case .ready: return .session(state.session)
+            case .ended(let reason): throw reason.overAnotherCall
+            case .waiting:
+                guard whileDown == .wait else {
+                    let reason = state.session.state.withLock { $0.closeReason }
+                    throw AMQPError(
+                        .connectionLost,
+                        "there is no connection at present: \(reason?.message ?? "it is made again")",
+                        underlying: reason
+                    )
+                }
+                let waiter = OneShot<Void>()
+                state.waiters.append(waiter)
+                return .wait(waiter)
+            }
+        }
+    }
+
+    /// The session that takes calls, which is waited for as long as a call may take.
+    func ready(timeout: Duration? = nil) async throws -> ChannelSession {
+        let timeout = timeout ?? connection.configuration.callTimeout
+        return try await ready(
+            atMost: timeout,
+            expired: AMQPError(.timedOut, "the connection was lost, and not there again within \(timeout)")
+        )
+    }
+
+    /// Sends something, on another session if one ends before it is sent.
+    func send<Sent>(timeout: Duration? = nil, _ body: (ChannelSession) throws(AMQPError) -> Sent) async throws -> (
+        Sent, ChannelSession
+    ) {
+        let timeout = timeout ?? connection.configuration.callTimeout
+        let start = MonotonicTime.now
+        while true {
+            let session = try await ready(timeout: timeout.left(since: start))
+            do throws(AMQPError) {
+                return (try body(session), session)
+            } catch {
+                guard await isFollowed(session, error) else { throw error }
+            }
+        }
+    }
+
+    /// Sends a method and waits for the broker's answer.
+    ///
+    /// A call on its way when the connection is lost fails: it may have been carried out. One that was not sent yet waits.
+    func call(_ method: ClientMethod, timeout: Duration? = nil) async throws -> Reply {
+        let start = MonotonicTime.now
+        let (call, session) = try await send(timeout: timeout) { session throws(AMQPError) in
+            try session.begin(method)
+        }
+        let timeout = timeout ?? connection.configuration.callTimeout
+        return try await session.answer(to: call, timeout: timeout.left(since: start))
+    }
+
+    /// Whether what a session did not take is for another one, which takes its place.
+    private func isFollowed(_ session: ChannelSession, _ error: AMQPError) async -> Bool {
+        guard connection.configuration.recovery.isEnabled else { return false }
+        if session.isOpen.load(ordering: .relaxed) {
+            // Its link has ended a moment ago, and it does at once.
+            guard error.isConnectionFatal else { return false }
+            _ = await session.closed.wait(atMost: .seconds(1))
+        }
+        return state.withLock { state in
+            switch state.phase {
+            case .waiting: true
+            case .ready: state.session !== session
+            case .ended: false
+            }
+        }
+    }
+
+    // MARK: Messages
+
+    /// Publishes a message that was checked, waiting for what is to be waited for: a session, room, the broker's flow, the
+    /// answer to a commit, a place among the unconfirmed; for all of them together no longer than the configuration's
+    /// `publishTimeout`.
+    func publish(_ publish: Publish) async throws -> PublishReceipt {
+        let start = MonotonicTime.now
+        let timeout = connection.configuration.publishTimeout
+        while true {
+            let session = try await ready(
+                atMost: timeout.left(since: start),
+                expired: AMQPError(
+                    .blockedTooLong,
+                    "the connection was lost, and publishing took longer than \(timeout)"
+                )
+            )
+            do {
+                return try await session.publish(publish, since: start)
+            } catch let error as AMQPError {
+                // What throws has sent nothing.
+                guard await isFollowed(session, error) else { throw error }
+            }
+        }
+    }
+
+    /// The messages that the broker has not confirmed, in order.
+    var unconfirmed: [PendingConfirm] {
+        let (session, left) = state.withLock { ($0.session, $0.unconfirmed) }
+        return left.map(\.confirm) + session.state.withLock { $0.confirms?.pending ?? [] }
+    }
+}

@@ -1,0 +1,250 @@
+internal import Logging
+internal import Synchronization
+
+/// A session takes the place of another one, in steps, so that those of many channels go out together.
+extension ChannelCore {
+    /// A session that is being set up.
+    struct Reopening: Sendable {
+        let session: ChannelSession
+        var calls: [PendingCall] = []
+        /// The call of each consumer.
+        var consuming: [(subscription: Subscription, call: PendingCall)] = []
+    }
+
+    /// Opens a session on a link, and tells the broker what it told the last one; does not wait.
+    func beginReopening(on link: Link) throws(AMQPError) -> Reopening {
+        let setup = try state.withLock { state throws(AMQPError) in
+            if case .ended(let reason) = state.phase { throw reason }
+            return state.setup
+        }
+        let number = number
+        guard let number = link.numbers.withLock({ $0.take(preferring: number) }) else {
+            throw AMQPError(.tooManyChannels, "the broker allows fewer channels than before")
+        }
+        let session = ChannelSession(
+            link: link,
+            number: number,
+            returns: returns,
+            publishesAgain: connection.configuration.recovery.unconfirmed == .resend
+        )
+        session.host = self
+        let isWanted = state.withLock { state in
+            guard state.isWaiting, !state.isReleased else { return false }
+            state.session = session
+            return true
+        }
+        guard isWanted else {
+            link.numbers.withLock { $0.release(number) }
+            throw AMQPError(.channelClosed, "the channel was closed by the application")
+        }
+        var reopening = Reopening(session: session)
+        reopening.calls.append(try session.beginOpening())
+        for method in setup.methods {
+            if case .confirmSelect = method, let limit = setup.confirmLimit {
+                reopening.calls.append(try session.beginConfirms(limit: limit))
+            } else {
+                reopening.calls.append(try session.begin(method))
+            }
+        }
+        return reopening
+    }
+
+    /// Begins the consumers anew; does not wait.
+    func beginConsuming(_ reopening: inout Reopening) throws(AMQPError) {
+        let (subscriptions, each) = state.withLock { ($0.subscriptions, $0.setup.each) }
+        let session = reopening.session
+        var prefetch = ChannelSetup.Prefetch()
+        for subscription in subscriptions {
+            if subscription.prefetch != prefetch {
+                prefetch = subscription.prefetch
+                reopening.calls.append(try session.begin(ChannelSetup.method(prefetch, global: false)))
+            }
+            reopening.consuming.append((subscription, try begin(subscription, on: session)))
+        }
+        if prefetch != each { reopening.calls.append(try session.begin(ChannelSetup.method(each, global: false))) }
+    }
+
+    private func begin(_ subscription: Subscription, on session: ChannelSession) throws(AMQPError) -> PendingCall {
+        let (consumer, queue) = (subscription.consumer, subscription.queue.name)
+        let source = subscription.options.makeSource(session, queue)
+        consumer.resume(from: source)
+        let call = try session.begin(subscription.method(of: source), consumer: consumer)
+        if !consumer.noAck { session.unsettled.begin(consumerTag: consumer.tag, queue: queue, session: session) }
+        return call
+    }
+
+    /// Waits for the answers.
+    ///
+    /// - Returns: Whether the session is open. If not, the broker has refused a consumer for a reason that does not pass,
+    ///   which has ended with it: then the channel can be opened without it.
+    /// - Throws: Another error that ended the session.
+    func finishReopening(_ reopening: Reopening) async throws -> Bool {
+        var failure: AMQPError?
+        for call in reopening.calls {
+            do {
+                _ = try await reopening.session.answer(to: call)
+            } catch let error as AMQPError {
+                failure = failure ?? error
+                if !error.isOverAnotherCall { throw error }
+            }
+        }
+        for (subscription, call) in reopening.consuming {
+            do {
+                _ = try await reopening.session.answer(to: call)
+            } catch let error as AMQPError {
+                failure = failure ?? error
+                if error.isOverAnotherCall { continue }
+                guard !error.isConnectionFatal, !error.isRetryable else { throw error }
+                forget(subscription.consumer)
+                subscription.consumer.end(error)
+                return false
+            }
+        }
+        if let failure { throw failure }
+        return true
+    }
+
+    /// Lets calls and messages go to the session; those that the last one left unconfirmed first.
+    ///
+    /// - Returns: How many of these there were.
+    @discardableResult
+    func completeReopening(_ reopening: Reopening) throws(AMQPError) -> Int {
+        let session = reopening.session
+        let unconfirmed = state.withLock { state in
+            defer { state.unconfirmed = [] }
+            return state.unconfirmed
+        }
+        var taken = 0
+        do throws(AMQPError) {
+            try port.open(session, publishingAgain: unconfirmed, taken: &taken)
+        } catch {
+            putBack(unconfirmed.dropFirst(taken))
+            throw error
+        }
+        let waiters = state.withLock { state -> [OneShot<Void>]? in
+            guard case .waiting = state.phase, !state.isReleased else { return nil }
+            state.session = session
+            // It may have ended meanwhile, and has said so.
+            guard session.isOpen.load(ordering: .relaxed) else { return [] }
+            state.phase = .ready
+            return state.takeWaiters()
+        }
+        guard let waiters else {
+            session.closeInBackground()
+            throw AMQPError(.channelClosed, "the channel was closed by the application")
+        }
+        for waiter in waiters { waiter.succeed(()) }
+        if let reason = session.state.withLock({ $0.closeReason }) { throw reason }
+        return unconfirmed.count
+    }
+
+    private func putBack(_ messages: some Sequence<UnconfirmedMessage>) {
+        let reason = state.withLock { state -> AMQPError? in
+            if case .ended(let reason) = state.phase { return reason }
+            state.unconfirmed += messages
+            return nil
+        }
+        guard let reason else { return }
+        for message in messages { message.confirm.fail(ChannelSession.outcome(of: reason)) }
+    }
+
+    /// All steps, for this channel alone. Consumers that the broker refuses end, and the others go on.
+    func reopen(on link: Link) async throws {
+        while true {
+            var reopening = try beginReopening(on: link)
+            try beginConsuming(&reopening)
+            guard try await finishReopening(reopening) else { continue }
+            try completeReopening(reopening)
+            return
+        }
+    }
+
+    /// Opens a channel anew that the broker has closed while the connection goes on, or that could not be opened with the
+    /// others: with back-off, until it works, or the connection is lost, or nobody wants it any more.
+    func reopenAlone(after reason: AMQPError) {
+        let begins = state.withLock { state in
+            guard state.isWaiting, !state.isReopening else { return false }
+            state.isReopening = true
+            return true
+        }
+        guard begins else { return }
+        connection.configuration.logger.warning(
+            "a channel is opened anew",
+            metadata: ["channel": "\(number)", "reason": "\(reason)"]
+        )
+        Task { [weak self] in
+            guard let connection = self?.connection else { return }
+            var schedule = RecoverySchedule(connection.configuration.recovery)
+            schedule.skipFirst()
+            var last = reason
+            while let self {
+                try? await DeadlineTimer.shared.sleep(for: schedule.next(.random(in: 0...1)))
+                guard self.isWaiting, let link = connection.openLink else { break }
+                do {
+                    try await self.reopen(on: link)
+                    connection.configuration.logger.notice(
+                        "the channel is open again",
+                        metadata: ["channel": "\(self.number)"]
+                    )
+                    break
+                } catch let error as AMQPError {
+                    last = error
+                    if link.ended.current != nil { break }
+                    if !error.isRetryable {
+                        self.end(error)
+                        break
+                    }
+                } catch { break }
+            }
+            self?.state.withLock { $0.isReopening = false }
+            // Its link has ended meanwhile: then it is opened with the others, unless the next one is there already.
+            if let self, self.isWaiting, connection.openLink != nil { self.reopenAlone(after: last) }
+        }
+    }
+
+    var isWaiting: Bool { state.withLock { $0.isWaiting } }
+
+    // MARK: Consumers that the broker cancels
+
+    /// Takes up a consumer that the broker has cancelled, while its queue exists.
+    func takeUpAgain(_ subscription: Subscription, _ reason: AMQPError) {
+        let consumer = subscription.consumer
+        connection.configuration.logger.warning(
+            "the broker cancelled a consumer, which is begun again while its queue exists",
+            metadata: ["consumer-tag": "\(consumer.tag.printable())"]
+        )
+        Task { [weak self] in
+            guard let connection = self?.connection else { return }
+            var schedule = RecoverySchedule(connection.configuration.recovery)
+            while let self, !consumer.isCancelling {
+                try? await DeadlineTimer.shared.sleep(for: schedule.next(.random(in: 0...1)))
+                let session = self.session
+                guard self.isReady(session), !consumer.isCancelling else { return }
+                do {
+                    if try await connection.hasQueue(subscription.queue.name) {
+                        let call = try self.begin(subscription, on: session)
+                        _ = try await session.answer(to: call)
+                        return
+                    }
+                    self.forget(consumer)
+                    connection.topology.removeQueue(subscription.queue.name)
+                    consumer.end(reason)
+                    return
+                } catch let error as AMQPError {
+                    // With its session, it is begun anew with the next.
+                    guard session.isOpen.load(ordering: .relaxed) else { return }
+                    if error.isRetryable { continue }
+                    self.forget(consumer)
+                    consumer.end(reason)
+                    return
+                } catch { return }
+            }
+        }
+    }
+
+    private func isReady(_ session: ChannelSession) -> Bool {
+        state.withLock { state in
+            if case .ready = state.phase { state.session === session } else { false }
+        }
+    }
+}

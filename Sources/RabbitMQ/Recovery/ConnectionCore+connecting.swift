@@ -1,0 +1,98 @@
+internal import Logging
+
+/// A link that is open.
+struct OpenedLink: Sendable {
+    let link: Link
+    let parameters: ConnectionParameters
+    /// Which of the endpoints it is to.
+    let endpoint: Int
+}
+
+extension ConnectionCore {
+    /// Connects for the first time; tries on only if the configuration says so.
+    static func connect(_ configuration: ConnectionConfiguration) async throws -> ConnectionCore {
+        var configuration = configuration
+        // Nobody can connect it again.
+        if configuration.connectedSocket != nil { configuration.recovery = .none }
+        let base = LinkBase(configuration)
+        let policy = configuration.recovery
+        var tries = RecoveryState.connecting(
+            policy,
+            canChangeLogin: configuration.credentials.isProvided,
+            now: MonotonicTime.now
+        )
+        while true {
+            do {
+                let opened = try await openLink(configuration) { [configuration] in
+                    Link(configuration: configuration, base: base)
+                }
+                return ConnectionCore(opened, configuration, base)
+            } catch let error as AMQPError {
+                guard policy.isEnabled, policy.retriesFirstConnect,
+                    tries.failed(error),
+                    case .tryAfter(let delay, _) = tries.next(now: MonotonicTime.now, random: .random(in: 0...1))
+                else { throw error }
+                configuration.logger.warning(
+                    "could not connect yet",
+                    metadata: ["reason": "\(error)", "next try in": "\(delay)"]
+                )
+                try await DeadlineTimer.shared.sleep(for: delay)
+            }
+        }
+    }
+
+    /// Opens a channel.
+    func openChannel() async throws -> ChannelCore {
+        let link = try await readyLink()
+        let session = try await ChannelSession.open(
+            on: link,
+            publishesAgain: configuration.recovery.unconfirmed == .resend
+        )
+        let channel = ChannelCore(session, of: self)
+        add(channel)
+        // It may have ended before anybody could say so.
+        if let reason = session.closed.current {
+            channel.ended(session, reason, survives: channel.survives(session, reason))
+        }
+        return channel
+    }
+
+    /// Asks for credentials, and opens a link.
+    ///
+    /// - Parameters:
+    ///   - first: With which of the endpoints to begin.
+    ///   - level: At which level to tell of endpoints that failed where another one did not.
+    ///   - makeLink: Makes a link.
+    static func openLink(
+        _ configuration: ConnectionConfiguration,
+        beginningWith first: Int = 0,
+        logging level: Logger.Level = .warning,
+        _ makeLink: () -> Link
+    ) async throws -> OpenedLink {
+        let login: Login
+        do {
+            login = try await configuration.credentials.login(within: configuration.connectTimeout)
+        } catch {
+            configuration.connectedSocket.map(Socket.close)
+            throw error
+        }
+        let wishes = Handshake.Wishes(
+            mechanism: login.mechanism,
+            response: login.response.bytes,
+            virtualHost: configuration.virtualHost,
+            channelMax: configuration.channelMax,
+            frameMax: configuration.frameMax,
+            heartbeat: configuration.heartbeatSeconds,
+            clientProperties: ClientProperties.table(configuration)
+        )
+        let (link, parameters, endpoint) = try await Link.openFirst(
+            configuration,
+            wishes: wishes,
+            beginningWith: first,
+            logging: level,
+            makeLink
+        )
+        SecretRenewal.start(on: link, credentials: configuration.credentials, login: login)
+        return OpenedLink(link: link, parameters: parameters, endpoint: endpoint)
+    }
+}

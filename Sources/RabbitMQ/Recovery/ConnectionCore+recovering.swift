@@ -1,0 +1,161 @@
+internal import Logging
+internal import Synchronization
+
+/// Making the connection again.
+extension ConnectionCore {
+    /// Tries until there is a connection again, with all that belongs to it, or until it is given up or closed.
+    func recover() async {
+        while let attempt = await waitForNextTry() {
+            do {
+                try await tryOnce()
+                return
+            } catch {
+                let error = error as? AMQPError ?? AMQPError(.connectionLost, "\(error)", underlying: error)
+                logger.debug(
+                    "the connection could not be made again",
+                    metadata: ["attempt": "\(attempt)", "reason": "\(error)"]
+                )
+                let goesOn = state.withLock { state in
+                    state.lastError = error
+                    return state.recovery.failed(error)
+                }
+                if !goesOn { giveUp(error) }
+            }
+        }
+    }
+
+    /// - Returns: The number of the try; nil if there is none any more.
+    private func waitForNextTry() async -> Int? {
+        let pause = OneShot<Void>()
+        let next = state.withLock { state in
+            state.pause = pause
+            return state.recovery.next(now: MonotonicTime.now, random: .random(in: 0...1))
+        }
+        switch next {
+        case .nothing: return nil
+        case .giveUp(let error):
+            giveUp(error)
+            return nil
+        case .tryAfter(let delay, let attempt):
+            events.send(.trying(attempt: attempt, after: delay))
+            await withDeadline(after: delay) {
+                pause.succeed(())
+            } _: {
+                try? await pause.value()
+            }
+            let isClosed = state.withLock { state in
+                state.pause = nil
+                if case .closed = state.recovery.phase { return true }
+                return false
+            }
+            return isClosed ? nil : attempt
+        }
+    }
+
+    private func giveUp(_ error: AMQPError) {
+        logger.error("the connection could not be made again, and is given up", metadata: ["reason": "\(error)"])
+        events.send(.gaveUp(error))
+        finish(error)
+    }
+
+    private func tryOnce() async throws {
+        let start = MonotonicTime.now
+        let (configuration, base) = (configuration, base)
+        // The one behind the lost: that one's node may be down, and take long to say so.
+        let next = state.withLock { $0.endpoint + 1 }
+        let opened = try await Self.openLink(configuration, beginningWith: next, logging: .debug) {
+            Link(configuration: configuration, base: base)
+        }
+        let isWanted = state.withLock { state in
+            if case .closed = state.recovery.phase { return false }
+            state.link = opened.link
+            state.parameters = opened.parameters
+            state.endpoint = opened.endpoint
+            state.lost = nil
+            return true
+        }
+        guard isWanted else {
+            opened.link.onQueue { $0.beginClosing() }
+            return
+        }
+        if let reason = opened.link.ended.current { throw reason }
+        let (report, late) = try await restore(on: opened.link)
+        let (waiters, outage) = try state.withLock {
+            state throws(AMQPError) -> ([OneShot<Void>], RecoveryState.Outage?) in
+            if state.lost === opened.link { throw opened.link.ended.current ?? state.lastError ?? Self.lostAgain }
+            let outage = state.recovery.restored(now: MonotonicTime.now)
+            defer { state.waiters = [] }
+            return (state.waiters, outage)
+        }
+        guard let outage else { return }
+        for waiter in waiters { waiter.succeed(()) }
+        let duration = Duration.nanoseconds(Int64(clamping: MonotonicTime.now &- outage.since))
+        logger.notice(
+            "the connection is there again",
+            metadata: [
+                "down for": "\(duration)", "attempts": "\(outage.attempts)",
+                "restoring took": "\(Duration.nanoseconds(Int64(clamping: MonotonicTime.now &- start)))",
+                "refused": "\(report.refused.count)",
+            ]
+        )
+        events.send(.recovered(report, after: duration))
+        for channel in late { channel.reopenAlone(after: outage.reason) }
+        retry(report.refused.filter(\.error.isRetryable).map(\.entity))
+    }
+
+    private static var lostAgain: AMQPError { AMQPError(.connectionLost, "the connection was lost again") }
+
+    /// Brings back what belonged to the connection: sessions with their settings, what was declared, consumers; then lets
+    /// messages through.
+    ///
+    /// - Returns: What came back, and the channels that need more time.
+    private func restore(on link: Link) async throws -> (RecoveryReport, late: [ChannelCore]) {
+        var report = RecoveryReport()
+        var late: [ChannelCore] = []
+        let channels = state.withLock { $0.channels }.filter { channel in
+            let isAlone = channel.state.withLock { $0.isReopening }
+            if isAlone { late.append(channel) }
+            return !isAlone && channel.isWaiting
+        }
+        var reopenings: [(ChannelCore, ChannelCore.Reopening)] = []
+        for channel in channels {
+            do throws(AMQPError) {
+                reopenings.append((channel, try channel.beginReopening(on: link)))
+            } catch {
+                try require(link)
+                channel.end(error)
+            }
+        }
+        try await replay(topology.everything, on: link, &report)
+        try require(link)
+        for index in reopenings.indices {
+            // What ends a session meanwhile is heard with the answers.
+            try? reopenings[index].0.beginConsuming(&reopenings[index].1)
+        }
+        for (channel, reopening) in reopenings {
+            do {
+                if try await !channel.finishReopening(reopening) {
+                    try await channel.reopen(on: link)
+                } else {
+                    report.resent += try channel.completeReopening(reopening)
+                }
+                report.channels += 1
+                report.consumers += channel.state.withLock { $0.subscriptions.count }
+            } catch let error as AMQPError {
+                try require(link)
+                if error.isRetryable {
+                    late.append(channel)
+                } else {
+                    channel.end(error)
+                }
+            }
+        }
+        try require(link)
+        return (report, late)
+    }
+
+    private func require(_ link: Link) throws(AMQPError) {
+        if let reason = link.ended.current { throw reason }
+        if isLosing(link) { throw Self.lostAgain }
+    }
+}

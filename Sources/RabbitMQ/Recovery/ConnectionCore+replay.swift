@@ -1,0 +1,162 @@
+internal import Logging
+internal import Synchronization
+
+/// Declaring again what was declared, on channels of its own: what the broker refuses costs one of them, and nobody else's.
+extension ConnectionCore {
+    /// Something to declare again.
+    struct ReplayStep: Sendable {
+        let entity: RecoveryPolicy.Entity
+        let method: ClientMethod
+        /// The queue, if the broker names it.
+        var identity: QueueIdentity?
+    }
+
+    /// The steps in an order that works: within each part in any order, so that they go out together.
+    static func steps(_ declared: DeclaredTopology, _ policy: RecoveryPolicy) -> [[ReplayStep]] {
+        // A server-named queue's bindings are known once it has its name.
+        let topology = Topology(exchanges: declared.exchanges)
+        var exchanges: [ReplayStep] = []
+        for exchange in topology.inOrderOfAlternates() {
+            let how = policy.topology(.exchange(exchange))
+            guard how != .leave else { continue }
+            let method = ClientMethod.exchangeDeclare(exchange.declaration(passive: how == .verify))
+            exchanges.append(ReplayStep(entity: .exchange(exchange), method: method))
+        }
+        var queues: [ReplayStep] = []
+        for identity in declared.queues {
+            let queue = identity.queue
+            let how = policy.topology(.queue(queue))
+            guard how != .leave else { continue }
+            var declaration = queue.declaration(passive: how == .verify)
+            if identity.isServerNamed, how == .declare { declaration.name = "" }
+            queues.append(
+                ReplayStep(
+                    entity: .queue(queue),
+                    method: .queueDeclare(declaration),
+                    identity: identity.isServerNamed ? identity : nil
+                )
+            )
+        }
+        return [exchanges + queues]
+    }
+
+    static func bindingSteps(_ bindings: [Topology.Binding], _ policy: RecoveryPolicy) -> [ReplayStep] {
+        bindings.filter { policy.topology(.binding($0)) == .declare }.map {
+            ReplayStep(entity: .binding($0), method: $0.bind(noWait: false))
+        }
+    }
+
+    func replay(_ declared: DeclaredTopology, on link: Link, _ report: inout RecoveryReport) async throws {
+        for part in Self.steps(declared, configuration.recovery) {
+            try await replay(part, on: link, &report)
+        }
+        // Exclusive queues are the old connection's until the broker has noticed that it is gone.
+        var patience = 0
+        while patience < 5, report.refused.contains(where: { $0.error.code == .resourceLocked }) {
+            patience += 1
+            try await DeadlineTimer.shared.sleep(for: .milliseconds(20 * patience))
+            let locked = report.refused.filter { $0.error.code == .resourceLocked }
+            report.refused.removeAll { $0.error.code == .resourceLocked }
+            let again = DeclaredTopology(
+                queues: locked.compactMap { refusal in
+                    if case .queue(let queue) = refusal.entity { QueueIdentity(queue) } else { nil }
+                }
+            )
+            for part in Self.steps(again, configuration.recovery) { try await replay(part, on: link, &report) }
+        }
+        // By their names as they are now.
+        let bindings = Self.bindingSteps(topology.everything.bindings, configuration.recovery)
+        try await replay(bindings, on: link, &report)
+    }
+
+    /// Sends all steps, and hears the answers. After one that is refused the others go on, on another channel.
+    private func replay(_ steps: [ReplayStep], on link: Link, _ report: inout RecoveryReport) async throws {
+        var left = steps[...]
+        while !left.isEmpty {
+            let session = try await ChannelSession.open(on: link)
+            defer { session.closeInBackground() }
+            let calls = left.map { step in
+                Result<PendingCall, AMQPError> { () throws(AMQPError) in try session.begin(step.method) }
+            }
+            var done = 0
+            for (step, call) in zip(left, calls) {
+                do {
+                    let reply = try await session.answer(to: try call.get())
+                    done += 1
+                    note(step, reply, &report)
+                } catch let error as AMQPError {
+                    if let reason = link.ended.current { throw reason }
+                    if error.isConnectionFatal || error.code == .timedOut { throw error }
+                    // Those behind it were not looked at.
+                    guard !error.isOverAnotherCall else { break }
+                    done += 1
+                    refuse(step, error, &report)
+                    break
+                }
+            }
+            if done == 0 {
+                // Nobody says which it was: one after the other.
+                guard let first = left.first else { return }
+                let error = session.state.withLock { $0.closeReason } ?? ChannelSession.wrongAnswer
+                refuse(first, error, &report)
+                done = 1
+            }
+            left = left.dropFirst(done)
+        }
+    }
+
+    private func note(_ step: ReplayStep, _ reply: Reply, _ report: inout RecoveryReport) {
+        switch step.entity {
+        case .exchange: report.exchanges += 1
+        case .binding: report.bindings += 1
+        case .queue(let queue):
+            report.queues += 1
+            guard let identity = step.identity, case .method(.queueDeclareOk(let answer)) = reply else { return }
+            report.renamed[queue.name] = answer.name
+            topology.rename(identity, to: answer.name)
+        }
+    }
+
+    private func refuse(_ step: ReplayStep, _ error: AMQPError, _ report: inout RecoveryReport) {
+        report.refused.append(RecoveryReport.Refusal(entity: step.entity, error: error))
+        logger.log(
+            level: error.isRetryable ? .debug : .warning,
+            "something that was declared was not brought back",
+            metadata: ["entity": "\(step.entity)", "reason": "\(error)"]
+        )
+    }
+
+    /// Goes on declaring what was refused for a reason that passes, until it works, or the connection is lost again.
+    func retry(_ entities: [RecoveryPolicy.Entity]) {
+        guard !entities.isEmpty, let link = openLink else { return }
+        Task { [self] in
+            var schedule = RecoverySchedule(configuration.recovery)
+            schedule.skipFirst()
+            var left = Set(entities)
+            while !left.isEmpty, openLink === link {
+                try? await DeadlineTimer.shared.sleep(for: schedule.next(.random(in: 0...1)))
+                guard openLink === link else { return }
+                // What was deleted meanwhile does not come back.
+                let declared = topology.everything
+                var report = RecoveryReport()
+                let again = DeclaredTopology(
+                    exchanges: declared.exchanges.filter { left.contains(.exchange($0)) },
+                    queues: declared.queues.filter { left.contains(.queue($0.queue)) }
+                )
+                guard (try? await replay(again, on: link, &report)) != nil else { return }
+                left = Set(report.refused.filter(\.error.isRetryable).map(\.entity))
+            }
+        }
+    }
+}
+
+extension RecoveryPolicy.Entity: CustomStringConvertible {
+    /// What it is, in words.
+    public var description: String {
+        switch self {
+        case .exchange(let exchange): exchange.description
+        case .queue(let queue): queue.description
+        case .binding(let binding): binding.description
+        }
+    }
+}

@@ -1,0 +1,196 @@
+internal import Logging
+internal import Synchronization
+
+/// A connection under its handles: it outlives the links that it has one after the other.
+final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
+    struct State {
+        var recovery: RecoveryState
+        /// The link at present, or the last one.
+        var link: Link
+        var parameters: ConnectionParameters
+        /// Which of the endpoints the link is to.
+        var endpoint: Int
+        /// The link that is being lost, whose place another one takes.
+        var lost: Link?
+        /// Open ones, and those that are opened anew, in the order of opening.
+        var channels: [ChannelCore] = []
+        var waiters: [OneShot<Void>] = []
+        var lastError: AMQPError?
+        var blockedSince: UInt64?
+        /// Ends the wait for the next try.
+        var pause: OneShot<Void>?
+
+        var isOpen: Bool { if case .up = recovery.phase { true } else { false } }
+    }
+
+    let configuration: ConnectionConfiguration
+    let base: LinkBase
+    /// What was declared through its handles.
+    let topology = TopologyRecord()
+    let ended = Broadcast<AMQPError>()
+    let events = EventBroadcast()
+    let state: Mutex<State>
+
+    var logger: Logger { configuration.logger }
+
+    init(_ opened: OpenedLink, _ configuration: ConnectionConfiguration, _ base: LinkBase) {
+        self.configuration = configuration
+        self.base = base
+        state = Mutex(
+            State(
+                recovery: RecoveryState(
+                    configuration.recovery,
+                    canChangeLogin: configuration.credentials.isProvided,
+                    now: MonotonicTime.now
+                ),
+                link: opened.link,
+                parameters: opened.parameters,
+                endpoint: opened.endpoint
+            )
+        )
+        base.host = self
+        observeBlocking()
+        // It may have ended before anybody could say so.
+        if let reason = opened.link.ended.current {
+            ended(opened.link, reason, isReplaced: isReplaced(opened.link, reason))
+        }
+    }
+
+    var link: Link { state.withLock { $0.link } }
+
+    var parameters: ConnectionParameters { state.withLock { $0.parameters } }
+
+    /// The link, if there is one, with all that belongs to it.
+    var openLink: Link? { state.withLock { $0.isOpen ? $0.link : nil } }
+
+    var isOpen: Bool { state.withLock { $0.isOpen } }
+
+    func isLosing(_ link: Link) -> Bool { state.withLock { $0.lost === link } }
+
+    // MARK: What links tell
+
+    func isReplaced(_ link: Link, _ reason: AMQPError) -> Bool {
+        let now = MonotonicTime.now
+        return state.withLock { state in
+            guard state.link === link else { return true }
+            state.lastError = reason
+            guard state.recovery.lost(reason, now: now) else { return false }
+            state.lost = link
+            return true
+        }
+    }
+
+    func ended(_ link: Link, _ reason: AMQPError, isReplaced: Bool) {
+        guard isReplaced else { return finish(reason) }
+        let sees = state.withLock { state in state.link === link && state.recovery.seeTo() }
+        guard sees else { return }
+        logger.warning("the connection was lost, and is made again", metadata: ["reason": "\(reason)"])
+        events.send(.lost(reason))
+        Task { await self.recover() }
+    }
+
+    // MARK: Channels
+
+    func add(_ channel: ChannelCore) { state.withLock { $0.channels.append(channel) } }
+
+    func forget(_ channel: ChannelCore) { state.withLock { state in state.channels.removeAll { $0 === channel } } }
+
+    /// A consumer has ended. A queue that deletes itself goes with its last one.
+    func consumerLeft(_ queue: QueueIdentity) {
+        guard queue.queue.autoDelete else { return }
+        let name = queue.name
+        let channels = state.withLock { $0.channels }
+        let isConsumed = channels.contains { channel in
+            channel.state.withLock { state in state.subscriptions.contains { $0.queue.name == name } }
+        }
+        if !isConsumed { topology.consumersLeft(name) }
+    }
+
+    /// Whether the broker has a queue, asked on a channel of its own.
+    func hasQueue(_ name: String) async throws -> Bool {
+        guard let link = openLink else { throw AMQPError(.connectionLost, "there is no connection at present") }
+        let session = try await ChannelSession.open(on: link)
+        defer { session.closeInBackground() }
+        do {
+            _ = try await session.call(.queueDeclare(ClientMethod.DeclareQueue(name: name, passive: true)))
+            return true
+        } catch let error as AMQPError where error.code == .notFound && !error.isRetryable {
+            return false
+        } catch let error as AMQPError where error.code == .resourceLocked {
+            return true
+        }
+    }
+
+    /// The link, which is waited for as long as a call may take.
+    func readyLink() async throws -> Link {
+        let timeout = configuration.callTimeout
+        let start = MonotonicTime.now
+        while true {
+            let waiter = OneShot<Void>()
+            let link = try state.withLock { state throws(AMQPError) -> Link? in
+                switch state.recovery.phase {
+                case .up: return state.link
+                case .closed(let reason): throw reason.overAnotherCall
+                case .down(let outage):
+                    guard configuration.recovery.whileDown == .wait else { throw outage.reason.overAnotherCall }
+                    state.waiters.append(waiter)
+                    return nil
+                }
+            }
+            if let link { return link }
+            do {
+                try await withDeadline(after: timeout.left(since: start)) {
+                    waiter.fail(
+                        AMQPError(.timedOut, "the connection was lost, and not there again within \(timeout)")
+                    )
+                } _: {
+                    try await waiter.value()
+                }
+            } catch {
+                state.withLock { $0.waiters.removeAll { $0 === waiter } }
+                throw error
+            }
+        }
+    }
+
+    // MARK: The end
+
+    func release() { beginClosing() }
+
+    func close() async {
+        beginClosing()
+        // The queue keeps the time, unless the application's log holds it up.
+        _ = await ended.wait(atMost: configuration.closeTimeout.clampedToCentury + .seconds(1))
+    }
+
+    private func beginClosing() {
+        let link = state.withLock { $0.isOpen ? $0.link : nil }
+        if let link {
+            link.onQueue { $0.beginClosing() }
+            // It may be lost just now.
+            guard link.ended.current != nil, isLosing(link) else { return }
+        }
+        finish(AMQPError(.connectionClosed, "the connection was closed by the application"))
+    }
+
+    /// Ends everything, for good.
+    func finish(_ reason: AMQPError) {
+        let left = state.withLock { state -> State? in
+            guard state.recovery.close(reason) else { return nil }
+            let left = state
+            state.waiters = []
+            state.pause = nil
+            state.lastError = reason
+            return left
+        }
+        guard let left else { return }
+        left.pause?.succeed(())
+        for channel in left.channels { channel.end(reason) }
+        for waiter in left.waiters { waiter.fail(reason.overAnotherCall) }
+        base.blocking.end()
+        // One that is being set up.
+        left.link.onQueue { $0.beginClosing() }
+        ended.set(reason)
+        events.finish()
+    }
+}

@@ -1,0 +1,60 @@
+/// What a channel has beyond the end of its session. A session, which belongs to one link, tells it what ends.
+protocol ChannelHost: AnyObject, Sendable {
+    /// The session at present, or the last one.
+    var session: ChannelSession { get }
+
+    /// Says whether another session takes the place of one that ends. Called once for it, on the link's queue, before
+    /// anybody knows of the end.
+    func survives(_ session: ChannelSession, _ reason: AMQPError) -> Bool
+
+    /// A session has ended, and all that belongs to it.
+    func ended(_ session: ChannelSession, _ reason: AMQPError, survives: Bool)
+
+    /// Takes the messages that the session leaves unconfirmed, in order, to publish them again.
+    func keep(_ messages: [UnconfirmedMessage])
+
+    /// Says whether a consumer that the broker has cancelled is to go on. Called on the link's queue.
+    func takesUpAgain(_ consumer: Consumer, _ reason: AMQPError) -> Bool
+
+    /// A consumer has ended, or is about to.
+    func forget(_ consumer: Consumer)
+
+    /// Whether it is not closed for good.
+    var goesOn: Bool { get }
+
+    /// Counts a settlement that came too late: the broker delivers the message again.
+    func countStale()
+
+    /// Nobody holds the channel any more.
+    func release()
+}
+
+/// What a connection has beyond the end of its link.
+protocol ConnectionHost: AnyObject, Sendable {
+    /// Nobody holds the connection any more.
+    func release()
+}
+
+/// Keeps a channel open while anything that a user holds needs it, and closes it after that.
+final class ChannelLease: Sendable {
+    let host: any ChannelHost
+    private let connection: ConnectionLease
+
+    var session: ChannelSession { host.session }
+
+    init(host: any ChannelHost, connection: ConnectionLease) {
+        self.host = host
+        self.connection = connection
+    }
+
+    deinit { host.release() }
+}
+
+/// Keeps a connection open while anything that a user holds needs it, and closes it after that.
+final class ConnectionLease: Sendable {
+    let host: any ConnectionHost
+
+    init(host: any ConnectionHost) { self.host = host }
+
+    deinit { host.release() }
+}

@@ -1,0 +1,109 @@
+internal import DequeModule
+internal import Foundation
+internal import Synchronization
+
+/// How far a consumer has come in a stream, which keeps its messages whoever has settled them: so that a consumer that is
+/// begun again goes on behind the last message that was settled in order, and not where it began at first.
+final class StreamProgress: Sendable {
+    private enum Kind: UInt8, AtomicRepresentable {
+        /// No message has come that says it.
+        case unknown, stream, other
+    }
+
+    private let state: Mutex<StreamPosition>
+    private let kind = Atomic(Kind.unknown)
+
+    /// - Parameters:
+    ///   - start: Where the consumer began; nil if it doesn't say.
+    ///   - now: When.
+    init(start: FieldValue?, now: Date = Date()) {
+        state = Mutex(StreamPosition(start: start, began: now))
+    }
+
+    /// A message was taken by the application.
+    @inline(__always)
+    func delivered(_ message: borrowing IncomingMessage) {
+        if kind.load(ordering: .relaxed) == .other { return }
+        note(message.deliveryTag, message.message.streamOffset)
+    }
+
+    private func note(_ tag: UInt64, _ offset: UInt64?) {
+        guard let offset else {
+            _ = kind.compareExchange(expected: .unknown, desired: .other, ordering: .relaxed)
+            return
+        }
+        kind.store(.stream, ordering: .relaxed)
+        state.withLock { $0.delivered(tag, offset: offset) }
+    }
+
+    /// A delivery was acknowledged.
+    @inline(__always)
+    func settled(_ tag: UInt64, multiple: Bool) {
+        guard kind.load(ordering: .relaxed) == .stream else { return }
+        state.withLock { $0.settled(tag, multiple: multiple) }
+    }
+
+    /// Changes basic.consume's arguments so that the consumer goes on where it was, whose deliveries are void.
+    func resume(_ arguments: inout FieldTable, isStream: Bool) {
+        let isStream = isStream || kind.load(ordering: .relaxed) == .stream
+        guard isStream, let start = state.withLock({ $0.restart() }) else { return }
+        arguments["x-stream-offset"] = start
+    }
+}
+
+/// A consumer's place in a stream. A value.
+struct StreamPosition: Sendable {
+    private struct Entry {
+        let tag: UInt64
+        let offset: UInt64
+        var isSettled = false
+    }
+
+    private let start: FieldValue?
+    private let began: Date
+    private var entries: Deque<Entry> = []
+    /// The offset behind the last message that was settled in order; before that, of the first that came.
+    private(set) var next: UInt64?
+
+    init(start: FieldValue?, began: Date) {
+        self.start = start
+        self.began = began
+    }
+
+    mutating func delivered(_ tag: UInt64, offset: UInt64) {
+        if next == nil { next = offset }
+        // Settled before, and delivered again because those before it were not.
+        if let last = entries.last, tag <= last.tag { return }
+        entries.append(Entry(tag: tag, offset: offset))
+    }
+
+    mutating func settled(_ tag: UInt64, multiple: Bool) {
+        // Tags rise, so that it can be found by halves.
+        var (low, high) = (0, entries.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].tag < tag { low = middle + 1 } else { high = middle }
+        }
+        if multiple {
+            let end = low < entries.count && entries[low].tag == tag ? low + 1 : low
+            for index in 0..<end { entries[index].isSettled = true }
+        } else if low < entries.count, entries[low].tag == tag {
+            entries[low].isSettled = true
+        }
+        while let first = entries.first, first.isSettled {
+            next = first.offset &+ 1
+            entries.removeFirst()
+        }
+    }
+
+    /// Forgets deliveries, which come again.
+    ///
+    /// - Returns: Where to begin again; nil for where it began at first.
+    mutating func restart() -> FieldValue? {
+        entries = []
+        if let next { return .int64(Int64(clamping: next)) }
+        // Nothing has come yet. What was published since it began is meant, and not only what is published from now on.
+        let isNext = start == nil || start == .string("next")
+        return isNext ? .date(Date(timeIntervalSince1970: began.timeIntervalSince1970.rounded(.down))) : nil
+    }
+}

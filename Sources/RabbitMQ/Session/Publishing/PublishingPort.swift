@@ -1,0 +1,132 @@
+internal import Synchronization
+
+/// Where messages are published to on a channel, whichever session it has at present: it outlives links.
+///
+/// A message that need not wait passes through here and the outbox alone: to count one more use of the session would take
+/// longer than to encode the message.
+///
+/// `@unchecked Sendable` is safe because ``session`` and ``number`` are only used under the outbox's lock.
+final class PublishingPort: @unchecked Sendable {
+    let outbox: Outbox
+    private let maxMessageSize: Int
+    /// What is special about publishing at present, as the session says; closed while there is none.
+    private let mode = Atomic<PublishingMode>(.closed)
+    /// When last a publisher on this channel found the outbox's lock taken.
+    private let lastMeeting = Atomic<UInt64>(0)
+    private var session: ChannelSession?
+    /// The session's.
+    private var number: UInt16 = 0
+
+    init(outbox: Outbox, maxMessageSize: Int) {
+        self.outbox = outbox
+        self.maxMessageSize = maxMessageSize
+    }
+
+    /// Has messages go to a session.
+    func open(_ session: ChannelSession) {
+        var taken = 0
+        try? open(session, publishingAgain: [], taken: &taken)
+    }
+
+    /// Has messages go to a session, behind those that are published again.
+    ///
+    /// - Parameter taken: How many of these the session has taken, also when this throws.
+    func open(
+        _ session: ChannelSession,
+        publishingAgain messages: [UnconfirmedMessage],
+        taken: inout Int
+    ) throws(AMQPError) {
+        try outbox.publishAgain { outbox throws(AMQPError) in
+            for message in messages {
+                try session.publishAgain(message, to: &outbox)
+                taken += 1
+            }
+            self.session = session
+            self.number = session.number
+            session.showModes { [weak self] in self?.mode.store($0, ordering: .relaxed) }
+        }
+    }
+
+    /// Lets go of the session, which has ended.
+    func close() {
+        let old = outbox.state.withLock { _ in
+            mode.store(.closed, ordering: .relaxed)
+            defer { session = nil }
+            return session
+        }
+        // Freed without the lock.
+        withExtendedLifetime(old) {}
+    }
+
+    /// Publishes a message if there is nothing to wait for: then nothing suspends.
+    ///
+    /// - Returns: nil if there is, or if the channel has no session that takes it. Then whoever has the channel does what
+    ///   there is to do.
+    @inline(__always)
+    func publishAtOnce(
+        _ message: borrowing Message,
+        exchange: String,
+        routingKey: String,
+        mandatory: Bool
+    ) throws(AMQPError) -> PublishReceipt? {
+        try message.validate()
+        try ShortString.validate(exchange, name: "exchange name")
+        try ShortString.validate(routingKey, name: "routing key")
+        guard message.body.count <= maxMessageSize else { throw tooLarge(message.body.count) }
+        var receipt = PublishReceipt(confirm: nil)
+        let isAppended = try outbox.publish(lastMeeting: lastMeeting) { outbox throws(AMQPError) -> Bool in
+            let mode = mode.load(ordering: .relaxed)
+            guard mode == .plain || mode == .confirming && session?.hasRoom == true else { return false }
+            // Looking costs a quarter of a publish: once for what is written together is enough.
+            if outbox.buffer.isEmpty, Task.isCancelled { return false }
+            try outbox.buffer.appendPublish(
+                message,
+                exchange: exchange,
+                routingKey: routingKey,
+                mandatory: mandatory,
+                channel: number,
+                frameMax: outbox.frameMax,
+                pool: outbox.pool,
+                template: outbox.template
+            )
+            if mode == .confirming {
+                receipt = PublishReceipt(
+                    confirm: session?.number(message, exchange, routingKey, mandatory: mandatory, hasPlace: false)
+                )
+            }
+            return true
+        }
+        return isAppended ? receipt : nil
+    }
+
+    private func tooLarge(_ size: Int) -> AMQPError {
+        AMQPError(
+            .invalidMessage,
+            "a body of \(size) bytes, where the configuration's maxMessageSize is \(maxMessageSize)"
+        )
+    }
+}
+
+extension ChannelSession {
+    /// Appends a message that another session has left unconfirmed.
+    fileprivate func publishAgain(
+        _ message: UnconfirmedMessage,
+        to outbox: inout Outbox.State
+    ) throws(AMQPError) {
+        try state.withLock { state throws(AMQPError) in
+            // What it adopts before it ends has its outcome by it, or is kept again.
+            if let refusal = state.refusal { throw refusal }
+            state.confirms?.adopt(message)
+        }
+        try outbox.buffer.appendPublish(
+            message.kept.message,
+            exchange: message.kept.exchange,
+            routingKey: message.kept.routingKey,
+            mandatory: message.kept.isMandatory,
+            channel: number,
+            frameMax: outbox.frameMax,
+            pool: outbox.pool,
+            template: outbox.template
+        )
+    }
+}

@@ -1,0 +1,5 @@
+/// A message that a session has left unconfirmed, with whatever waits for its outcome: to be published again.
+struct UnconfirmedMessage: Sendable {
+    let confirm: PendingConfirm
+    let kept: ConfirmLedger.Kept
+}

@@ -1,0 +1,93 @@
+import Synchronization
+
+@testable import RabbitMQ
+
+/// A channel that is no more than one session.
+final class FixedChannel: ChannelHost {
+    let session: ChannelSession
+
+    init(_ session: ChannelSession) { self.session = session }
+
+    var goesOn: Bool { false }
+    func survives(_ session: ChannelSession, _ reason: AMQPError) -> Bool { false }
+    func ended(_ session: ChannelSession, _ reason: AMQPError, survives: Bool) {}
+    func keep(_ messages: [UnconfirmedMessage]) {}
+    func takesUpAgain(_ consumer: Consumer, _ reason: AMQPError) -> Bool { false }
+    func forget(_ consumer: Consumer) {}
+    func countStale() {}
+    func release() { session.closeInBackground() }
+}
+
+/// A connection that is no more than one link.
+final class FixedConnection: ConnectionHost {
+    private let link: Link
+
+    init(_ link: Link) { self.link = link }
+
+    func release() { link.onQueue { $0.beginClosing() } }
+}
+
+extension ConnectionLease {
+    convenience init(link: Link) { self.init(host: FixedConnection(link)) }
+}
+
+extension ChannelLease {
+    convenience init(session: ChannelSession, connection: ConnectionLease) {
+        self.init(host: FixedChannel(session), connection: connection)
+    }
+}
+
+extension DeliverySource {
+    convenience init(
+        lease: ChannelLease,
+        queue: String,
+        consumerTag: String?,
+        noAck: Bool,
+        isStream: Bool = false,
+        question: StreamQuestion? = nil,
+        queueType: QueueType? = nil,
+        hasDeadLetterExchange: Bool = false,
+        version: ServerVersion? = nil
+    ) {
+        self.init(
+            session: lease.session,
+            lease: lease,
+            queue: queue,
+            consumerTag: consumerTag,
+            noAck: noAck,
+            isStream: isStream,
+            question: question,
+            queueType: queueType,
+            hasDeadLetterExchange: hasDeadLetterExchange,
+            version: version
+        )
+    }
+}
+
+extension Outbox {
+    /// As the link that uses it.
+    private var sender: UInt32 { state.withLock { $0.epoch } }
+
+    func send(
+        _ method: ClientMethod,
+        channel: UInt16,
+        settling: (any SettlementWriter)? = nil,
+        isFarewell: Bool = false,
+        register: () throws(AMQPError) -> Encoded = { .keep }
+    ) throws(AMQPError) {
+        try send(
+            method,
+            channel: channel,
+            from: sender,
+            settling: settling,
+            isFarewell: isFarewell,
+            register: register
+        )
+    }
+
+    func append(_ encode: (OutboundBuffer) throws(AMQPError) -> Void) throws(AMQPError) {
+        try append(from: sender, encode)
+    }
+
+    func settleSoon(_ writer: any SettlementWriter) -> AMQPError? { settleSoon(writer, from: sender) }
+}
