@@ -66,7 +66,7 @@ let package = Package(
         ),
         .testTarget(
             name: "RabbitMQTests",
-            dependencies: ["RabbitMQ", "TestSupport"],
+            dependencies: ["CRabbitMQ", "RabbitMQ", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,4 +1,3 @@
-import Foundation
 import RabbitMQ
 import TestSupport
 import Testing
@@ -7,23 +6,9 @@ import Testing
 struct CertificateNameTests {
     /// Shows a certificate of the broker's authority with alternative names, and gives the error of a client of 127.0.0.1.
     private func error(showing names: String, as serverName: String? = nil) async throws -> AMQPError {
-        let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let (path, authority) = ("\(folder)/server", try TestBroker.certificate("ca"))
-        try "subjectAltName=\(names)".write(toFile: "\(path).ext", atomically: true, encoding: .utf8)
-        let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "\(path).key"]
-        _ = try await Subprocess.run(
-            "/usr/bin/env",
-            ["openssl", "req", "-new", "-batch", "-subj", "/CN=test", "-out", "\(path).csr"] + key
-        )
-        let signing = ["-CA", "\(authority).pem", "-CAkey", "\(authority).key", "-set_serial", "9", "-days", "2"]
-        _ = try await Subprocess.run(
-            "/usr/bin/env",
-            ["openssl", "x509", "-req", "-in", "\(path).csr", "-extfile", "\(path).ext", "-out", "\(path).pem"]
-                + signing
-        )
-        return try await TLSServer.run(showing: path) { port in
+        let certificates = try TestCertificates()
+        try await certificates.issue("server", .server, by: TestBroker.certificate("ca"), for: names)
+        return try await TLSServer.run(showing: certificates.path("server")) { port in
             var tls = try TestBroker.tls
             tls.serverName = serverName
             return try await connectionError(ConnectionConfiguration(host: "127.0.0.1", port: port, tls: tls))
