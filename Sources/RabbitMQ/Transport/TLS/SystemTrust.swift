@@ -4,19 +4,25 @@ internal import Synchronization
 
 /// The system's authorities, read once for all connections that trust them and nobody else: each would take ten
 /// milliseconds and more than a megabyte.
-enum SystemTrust {
+final class SystemTrust: Sendable {
+    static let shared = SystemTrust(places: places)
+
     /// What was read, and what it looked like from outside then.
     private struct Read {
         let store: CertificateStore
         let signature: [String]
     }
 
-    private static let last = Mutex<Read?>(nil)
+    private let last = Mutex<Read?>(nil)
+    /// The files and directories that they are read from.
+    private let places: @Sendable () -> [String]
+
+    init(places: @escaping @Sendable () -> [String]) { self.places = places }
 
     /// Has a context trust them.
     ///
     /// - Parameter read: Reads them into the context's own store, if they were not read yet or have changed.
-    static func use(in context: OpaquePointer, _ read: () throws(TLSFailure) -> Void) throws(TLSFailure) {
+    func use(in context: OpaquePointer, _ read: () throws(TLSFailure) -> Void) throws(TLSFailure) {
         let signature = signature
         try last.withLock { last throws(TLSFailure) in
             if let last, last.signature == signature {
@@ -31,22 +37,26 @@ enum SystemTrust {
     /// What changes when they do: where they are, and the times and sizes of the files, and of the directories. Of a
     /// directory of single files OpenSSL reads what it needs, when it needs it, and keeps it: one that was removed would be
     /// trusted for as long as the store is used.
-    private static var signature: [String] {
-        let variables = [X509_get_default_cert_file_env(), X509_get_default_cert_dir_env()]
-        let settings = variables.map { name in
+    private var signature: [String] {
+        places().flatMap { path in
+            var status = stat()
+            guard stat(path, &status) == 0 else { return [path, ""] }
+            return [
+                path,
+                "\(status.st_dev) \(status.st_ino) \(status.st_size) \(shim_modification_time(&status))",
+            ]
+        }
+    }
+
+    /// Where the environment says, where OpenSSL looks by itself, and where distributions keep them.
+    private static func places() -> [String] {
+        let settings = [X509_get_default_cert_file_env(), X509_get_default_cert_dir_env()].map { name in
             name.flatMap { getenv($0) }.map { String(cString: $0) } ?? ""
         }
         let standard = X509_get_default_cert_file().map { String(cString: $0) } ?? ""
         let directories = X509_get_default_cert_dir().map { String(cString: $0) } ?? ""
-        let places =
-            [settings[0], standard] + TLSContext.bundles
+        return [settings[0], standard] + TLSContext.bundles
             + (settings[1].split(separator: ":") + directories.split(separator: ":")).map(String.init)
-        let states = places.map { path in
-            var status = stat()
-            guard stat(path, &status) == 0 else { return "" }
-            return "\(status.st_dev) \(status.st_ino) \(status.st_size) \(shim_modification_time(&status))"
-        }
-        return settings + states
     }
 }
 

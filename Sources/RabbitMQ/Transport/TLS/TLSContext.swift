@@ -93,7 +93,7 @@ final class TLSContext: @unchecked Sendable {
 
     private func trust() throws(TLSFailure) {
         if configuration.trustRoots.count == 1, case .system? = configuration.trustRoots.first?.source {
-            return try SystemTrust.use(in: context) { () throws(TLSFailure) in try trustSystem() }
+            return try SystemTrust.shared.use(in: context) { () throws(TLSFailure) in try trustSystem() }
         }
         for roots in configuration.trustRoots {
             switch roots.source {
