@@ -1,8 +1,8 @@
 internal import Glibc
 
 /// Two ends of a TCP connection over loopback: for what a socketpair doesn't have, such as resets.
-enum LoopbackPair {
-    static func make() throws -> [Int32] {
+public enum LoopbackPair {
+    public static func make() throws -> [Int32] {
         let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         let listener = socket(AF_INET, type, 0)
         defer { close(listener) }
@@ -33,7 +33,7 @@ enum LoopbackPair {
     }
 
     /// Breaks the connection with a reset (RST).
-    static func reset(_ descriptor: Int32) {
+    public static func reset(_ descriptor: Int32) {
         var address = sockaddr()
         address.sa_family = sa_family_t(AF_UNSPEC)
         connect(descriptor, &address, socklen_t(MemoryLayout<sockaddr>.size))

@@ -84,7 +84,7 @@ final class TLSContext: @unchecked Sendable {
             case .address(let address): X509_VERIFY_PARAM_set1_ip_asc(parameters, address)
             case .name(let name): X509_VERIFY_PARAM_set1_host(parameters, name, 0)
             }
-        guard isSet == 1 else {
+        guard isSet == 1, peerName.isVerifiable else {
             throw TLSFailure(.configuration, .unsupported, "OpenSSL can't verify the name \(peerName)")
         }
     }
@@ -185,6 +185,15 @@ enum PeerName: CustomStringConvertible {
             self = .address(bare)
         } else {
             self = .name(host.hasSuffix(".") ? String(host.dropLast()) : host)
+        }
+    }
+
+    /// Whether OpenSSL takes it for one name. Of an empty one it verifies nothing, and of one that begins with a dot it takes
+    /// any name below it.
+    var isVerifiable: Bool {
+        switch self {
+        case .address: true
+        case .name(let name): !name.isEmpty && !name.hasPrefix(".") && !name.utf8.contains(0)
         }
     }
 
