@@ -29,6 +29,7 @@ final class TLSContext: @unchecked Sendable {
     deinit { SSL_CTX_free(context) }
 
     private func configure() throws(TLSFailure) {
+        TLSWatch.prepare(context)
         try setVersions()
         if configuration.verification != .none { try trust() }
         try setVerification()

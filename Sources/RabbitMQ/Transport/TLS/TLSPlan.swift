@@ -71,8 +71,8 @@ struct TLSPlan: Sendable {
 
     private func begin(over descriptor: CInt, _ attempt: Socket.Attempt) throws(AMQPError) -> TLSSession {
         let watch = TLSWatch(peerName: peerName)
-        watch.install(in: context.context)
         guard let ssl = SSL_new(context.context) else { throw Pool.outOfMemory }
+        watch.watch(ssl)
         let session = TLSSession(owning: ssl, of: context, watch, place: attempt.place)
         guard let bio = SocketBIO.make(descriptor) else { throw Pool.outOfMemory }
         SSL_set_bio(ssl, bio, bio)

@@ -7,17 +7,15 @@ final class TLSWatch {
     private let peerName: PeerName
     /// What the verification of the server's certificate ended with.
     private(set) var verification: TLSFailure?
-    /// The number of the alert that the peer sent (RFC 8446, section 6), other than its goodbye.
+    /// The number of the alert with which the peer ended the connection (RFC 8446, section 6.2).
     private(set) var alert: CInt?
     /// The server asked for a certificate, and there was none.
     private(set) var lackedCertificate = false
 
     init(peerName: PeerName) { self.peerName = peerName }
 
-    /// Has the context call this watch, which must live as long as the context's sessions.
-    func install(in context: OpaquePointer) {
-        // Index 0 is OpenSSL's app_data, for the application to use.
-        SSL_CTX_set_ex_data(context, 0, Unmanaged.passUnretained(self).toOpaque())
+    /// Has sessions of the context call their watches.
+    static func prepare(_ context: OpaquePointer) {
         SSL_CTX_set_info_callback(context) { ssl, place, value in
             if let ssl { TLSWatch.of(ssl)?.informed(place, value) }
         }
@@ -25,6 +23,13 @@ final class TLSWatch {
             if let ssl { TLSWatch.of(ssl)?.lackedCertificate = true }
             return 0
         }
+    }
+
+    /// Watches a session, which must not outlive this. Each has its own watch: those of one context, which go to several
+    /// addresses, tell nothing of each other.
+    func watch(_ ssl: OpaquePointer) {
+        // Index 0 is OpenSSL's app_data, for the application to use.
+        SSL_set_ex_data(ssl, 0, Unmanaged.passUnretained(self).toOpaque())
     }
 
     /// For `SSL_CTX_set_verify`. It only looks: what OpenSSL decided stays.
@@ -37,12 +42,14 @@ final class TLSWatch {
     }
 
     private static func of(_ ssl: OpaquePointer) -> TLSWatch? {
-        guard let context = SSL_get_SSL_CTX(ssl), let pointer = SSL_CTX_get_ex_data(context, 0) else { return nil }
+        guard let pointer = SSL_get_ex_data(ssl, 0) else { return nil }
         return Unmanaged<TLSWatch>.fromOpaque(pointer).takeUnretainedValue()
     }
 
     private func informed(_ place: CInt, _ value: CInt) {
-        guard place & SSL_CB_ALERT != 0, place & SSL_CB_READ != 0, value & 0xFF != SSL3_AD_CLOSE_NOTIFY else { return }
+        // After a warning the handshake goes on, as after that of a server which has no certificate for the name. Kept, it
+        // would be taken for the reason when the connection breaks, however much later. The goodbye is a warning as well.
+        guard place & SSL_CB_ALERT != 0, place & SSL_CB_READ != 0, value >> 8 == SSL3_AL_FATAL else { return }
         alert = value & 0xFF
     }
 
