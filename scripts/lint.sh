@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the compiler doesn't check: format, layers, who may import C, excused concurrency, paths, the scripts' syntax.
+# What the compiler doesn't check: format, layers, names in the pages, who may import C, excused concurrency, paths, the scripts' syntax.
 set -euo pipefail
 
 usage() {
@@ -9,6 +9,7 @@ usage: scripts/lint.sh
 Checks, and lists on its output what is wrong (exit 1 if anything is):
   - swift-format, in lint mode, over Package.swift, Sources and Tests
   - the folders of Sources/RabbitMQ mention each other, and import CRabbitMQ, only as they may (scripts/layers.sh)
+  - what the pages name in backticks is there (scripts/names.sh)
   - nothing else imports CRabbitMQ but the tests of what OpenSSL calls
   - every @unchecked Sendable in Sources has a comment, on its line or the line before, that says why it holds
   - no path of somebody's home in Sources, Tests and scripts
@@ -57,6 +58,11 @@ fi
 
 if ! layers=$(scripts/layers.sh); then
     report "mentions that Sources/RabbitMQ/RabbitMQ.docc/Architecture.md doesn't allow:" "${layers:-scripts/layers.sh failed}"
+fi
+
+if ! names=$(scripts/names.sh); then
+    report "the pages name what is not there (another project's names go into the list in scripts/names.sh):" \
+        "${names:-scripts/names.sh failed}"
 fi
 
 # Any form: attributes, an access level, one declaration of the module.

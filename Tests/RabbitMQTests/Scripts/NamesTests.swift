@@ -1,0 +1,124 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("scripts/names.sh", .timeLimit(.minutes(1)))
+struct NamesTests {
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    private static let tree = [
+        "Sources/RabbitMQ/Low/Hare.swift": """
+        /// A comment, which is no code: buriedAlive, struct Ghost {}
+        public struct Hare: Sendable {
+            public enum Gait { case walking, running(fast: Bool) }
+            public private(set) var legCount = 4
+            var isTame: Bool { false }
+            public init(named name: String, _ age: Int = 1) {}
+            public func jump(
+                over hedge: (Int, [String: Int]) = (1, [:]),
+                _ ditch: Int,
+                then body: () -> Void
+            ) {
+                let takeOff = 1
+            }
+            private actor Burrow { var exitCount = 0 }
+        }
+        extension Hare.Gait {
+            public static func speed(of hare: Hare) -> Int { 1 }
+        }
+        extension [UInt8] {
+            init(copying text: String) { self = [] }
+        }
+        public protocol Hopping {
+            func hopAway()
+        }
+        public extension Hare {
+            var earCount: Int { 2 }
+        }
+        """,
+        "Sources/CRabbitMQ/shim.h": "static inline void shim_hop(void) {}\n",
+        "Sources/RabbitMQ/RabbitMQ.docc/Burrows.md": "# Burrows\n",
+        "Tests/HareTests/HareTests.swift": "struct HareTests {}\n",
+        "scripts/hop.sh": "#!/bin/sh\n",
+    ]
+
+    /// What the script says of a page with this text; nothing if it is content.
+    private static func check(_ text: String, in page: String = "README.md") async throws -> String {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "names-\(UUID())")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        for (path, text) in tree.merging([page: text], uniquingKeysWith: { _, new in new }) {
+            let file = folder.appending(path: path)
+            try FileManager.default.createDirectory(
+                at: file.deletingLastPathComponent(),
+                withIntermediateDirectories: true
+            )
+            try text.write(to: file, atomically: false, encoding: .utf8)
+        }
+        return try await Subprocess.run(
+            "/bin/sh",
+            ["-c", #""$0" "$1" 2>&1 || echo "status $?""#, root.appending(path: "scripts/names.sh").path, folder.path]
+        )
+    }
+
+    @Test func `has nothing to say of this repository's pages`() async throws {
+        let output = try await Subprocess.run(
+            "/bin/sh",
+            ["-c", #""$0" || echo "status $?""#, Self.root.appending(path: "scripts/names.sh").path]
+        )
+        #expect(output == "")
+    }
+
+    @Test(arguments: [
+        "`Hare`", "`Gait`", "`Hare.Gait`", "`Hare.legCount`", "`Hare.isTame`", "`Gait.running`", "`Burrow.exitCount`",
+        "`Hare.jump`", "`Hare.jump()`", "`Hare.jump(over:_:then:)`", "`jump(over:_:then:)`", "`legCount`",
+        "`.legCount`",
+        "`Hare(named:_:)`", "`Hare()`", "`Gait.speed(of:)`", "`[UInt8](copying:)`", "`takeOff`", "`shim_hop`",
+        "`hop.sh`", "`hop.sh --high`", "`scripts/hop.sh`", "`scripts/hop.sh [--high]`", "`Sources/RabbitMQ/Low/`",
+        "`Low`", "`Hare.swift`", "`HareTests`", "``Hare``", "``Hare/Gait``", "``Hare/Gait/walking``",
+        "``Hare/legCount``", "``Hare/jump(over:_:then:)``", "``Hare/init(named:_:)``", "``Hare/Gait/speed(of:)``",
+        "``Hopping/hopAway()``", "``Hare/earCount-8x9yz``", "<doc:Burrows>", "<doc:Burrows#Deep-ones>",
+    ]) func `finds what is there`(name: String) async throws {
+        #expect(try await Self.check("A page.\n\nIt says \(name) and `Hare`.\n") == "")
+    }
+
+    @Test(arguments: [
+        "`Rabbit`", "`Rabbit.legCount`", "`Hare.Rabbit`", "`Hare.wingCount`", "`Hare.exitCount`", "`Hare.takeOff`",
+        "`Ghost`", "`buriedAlive`", "`Hare.jump(over:)`", "`jump(under:)`", "`Hare(named:)`", "`wingCount`",
+        "`.wingCount`", "`flyAway()`", "`[UInt8](moving:)`", "`shim_fly`", "`fly.sh`",
+        "`fly.sh --high`", "`scripts/fly.sh`", "`Sources/RabbitMQ/High`", "`Rabbit.swift`", "`RabbitTests`",
+        "``Rabbit``", "``Hare/isTame``", "``Hare/Burrow``", "``Hare/wingCount``", "``Hare/jump(over:)``",
+        "``legCount``", "<doc:Forms>",
+    ]) func `names the page and the line of what is not`(name: String) async throws {
+        for page in ["README.md", ".github/CONTRIBUTING.md", "Sources/RabbitMQ/RabbitMQ.docc/Hares.md"] {
+            let said = try await Self.check("# A page\n\nIt says `Hare` and \(name)\n", in: page)
+            #expect(said == "\(page):3: \(name) is not there\nstatus 1\n")
+        }
+    }
+
+    @Test(arguments: [
+        "`--high`", "`basic.get`", "`x-queue-type`", "`amqp_basic_publish`", "`hares`", "`rmq perf`", "`... limit ...`",
+        "`Codable`", "`AsyncSequence`", "`abort()`", "```swift\nlet rabbit = Rabbit.make()\n```",
+        "```\nRabbit is what it draws\n```", "Rabbit, without anything round it", "`a text\nof two lines, Rabbit`",
+    ]) func `passes over what is no name of ours`(text: String) async throws {
+        #expect(try await Self.check("A page.\n\n\(text)\n\n`Hare`\n") == "")
+    }
+
+    @Test func `looks at the members in a drawing`() async throws {
+        let said = try await Self.check("```\nHare.jump   Gait.speed\n  Hare.fly\n```\n")
+        #expect(said == "README.md:3: `Hare.fly` is not there\nstatus 1\n")
+    }
+
+    @Test func `takes a span that nobody ends for no longer than its paragraph`() async throws {
+        #expect(try await Self.check("One ` too many.\n\nThen `Rabbit`.\n").hasPrefix("README.md:3: `Rabbit`"))
+    }
+
+    @Test func `says so when there is nothing to look at`() async throws {
+        let said = try await Subprocess.run(
+            "/bin/sh",
+            ["-c", #""$0" /usr/include 2>&1 || echo "status $?""#, Self.root.appending(path: "scripts/names.sh").path]
+        )
+        #expect(said.contains("there are no pages"))
+        #expect(said.hasSuffix("status 2\n"))
+    }
+}
