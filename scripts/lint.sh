@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the compiler doesn't check: format, layers, names in the pages, who may import C, excused concurrency, paths, the scripts' syntax.
+# What the compiler doesn't check: format, layers, names in the pages, who may import C, excused concurrency, paths, log
+# keys, the scripts' syntax.
 set -euo pipefail
 
 usage() {
@@ -12,6 +13,7 @@ Checks, and lists on its output what is wrong (exit 1 if anything is):
   - what the pages name in backticks is there (scripts/names.sh)
   - nothing else imports CRabbitMQ but the tests of what OpenSSL calls
   - every @unchecked Sendable in Sources has a comment, on its line or the line before, that says why it holds
+  - log lines take the keys of their metadata from Errors/LogKey.swift (scripts/log-keys.sh; not in all folders yet)
   - no path of somebody's home in Sources, Tests and scripts
   - the scripts parse
 USAGE
@@ -80,6 +82,11 @@ report "@unchecked Sendable without a comment that says why it holds:" "$(
         code ~ /@unchecked[ \t]+Sendable/ && $0 !~ /\/\// && before !~ /^[ \t]*(\/\/|\*|\/\*)|\*\/[ \t]*$/ { print FILENAME ":" FNR ": " $0 }
         { before = $0 }'
 )"
+
+if ! keys=$(scripts/log-keys.sh); then
+    report "a text for a key of a log line's metadata, or a key that is not spelt like the others:" \
+        "${keys:-scripts/log-keys.sh failed}"
+fi
 
 report "a path of somebody's home:" "$(
     files '' Sources Tests scripts | xargs -0 -r grep -nHIE "(^|[^A-Za-z0-9_./-])/(home|root|Users)/[A-Za-z0-9._]" || true
