@@ -93,16 +93,17 @@ public struct ConnectionConfiguration: Sendable {
     /// Bytes of deliveries waiting for consumers that have no prefetch limit, from which on the connection reads no more;
     /// 4 MiB by default. It goes on at half of it.
     ///
-    /// What waits for a consumer with a limit counts only as far as it is more than the consumer's share: four times as much
-    /// as this, divided by the number of such consumers of the connection, but at least a 64th of this. So a single one may
-    /// have 20 MiB waiting; where the prefetch limit times the size of messages is more, a slow consumer holds up the
-    /// connection's others: set a smaller limit, or give it a connection of its own.
+    /// **Consumers with a prefetch limit** each have a share that does not count: four times this value, divided by the number
+    /// of such consumers on the connection, and never less than a 64th of this value. Only bytes beyond the share count. With
+    /// the default, one such consumer can have about 20 MiB waiting before reading stops. If the prefetch limit times the size
+    /// of a message is more than that, a slow consumer holds up all others on the connection: set a smaller limit, or use
+    /// another connection for it.
     ///
-    /// While something waits for the broker, which answers behind those deliveries (a call, a confirm, a publish that the
-    /// broker holds back), reading goes on all the same, for up to 64 MiB more each time, and up to 256 MiB more in all.
-    /// So who calls, or waits for a confirm, for each message of a large backlog takes more of it into memory with each, until
-    /// no answer is heard any more before consumers have taken some: set a prefetch limit
-    /// (``Channel/setQos(prefetchSize:prefetchCount:global:)``), and consume with acknowledgement.
+    /// **Waiting for the broker:** the answer to a call, a confirm, or the end of a block comes behind the deliveries that were
+    /// sent before it. So reading goes on while something waits for the broker, up to 64 MiB more for each wait and up to 256
+    /// MiB more in all. A program that makes a call, or waits for a confirm, for each message of a large backlog so takes more
+    /// and more of the backlog into memory. At 256 MiB no answer arrives any more until consumers have taken some. To prevent
+    /// that, set a prefetch limit (``Channel/setQos(prefetchSize:prefetchCount:global:)``) and consume with acknowledgement.
     public var inboundHighWater: Int = 4 * 1024 * 1024
 
     /// What becomes of a connection that is lost; by default it is made again, with all that belonged to it. A connection

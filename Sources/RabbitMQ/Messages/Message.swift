@@ -25,9 +25,12 @@ public struct Message: Sendable, Hashable {
 
     /// The priority for queues that have priorities.
     ///
-    /// A classic queue has those from 0, the default, to its ``QueueArguments/maxPriority``, as which what is above counts.
-    /// A quorum queue has them without an argument: from RabbitMQ 4.3 on, 0 to 31, strictly one before the other, where what
-    /// is above counts as 31, and none as 4; in 4.0 to 4.2 only up to 4 and above, two of these for one of those.
+    /// A classic queue has the priorities from 0 to its ``QueueArguments/maxPriority``. Without a priority a message counts as
+    /// 0, with a higher one as the maximum.
+    ///
+    /// A quorum queue needs no argument. From RabbitMQ 4.3 on it has the priorities from 0 to 31, and delivers a higher one
+    /// always before a lower one; without a priority a message counts as 4, with a higher one as 31. In 4.0 to 4.2 it has only
+    /// two, up to 4 and above 4, and delivers two messages of the higher one for each of the lower one.
     ///
     /// RabbitMQ: [Priorities](https://www.rabbitmq.com/docs/quorum-queues#priorities),
     /// [of classic queues](https://www.rabbitmq.com/docs/priority).
@@ -36,7 +39,8 @@ public struct Message: Sendable, Hashable {
     /// The time stamp in seconds since 1970, as it goes over the wire.
     package var timestampSeconds: UInt64?
 
-    // Written out, it has no default in the initializer that the compiler makes: which is so not taken for the public one.
+    // `Optional<...>`, not `...?`: with the question mark the initializer that the compiler makes would have a default for it,
+    // and a call like `Message(body: bytes)` would pick that one and not the public initializer.
     // swift-format-ignore: UseShorthandTypeNames
     /// The rarer properties; nil if none of them is set.
     var extras: Optional<MessageExtras>

@@ -68,7 +68,8 @@ final class SocketPoller: Sendable {
 
     // MARK: The thread
 
-    /// Starts it, under the lock: it waits for that before it looks for the descriptor.
+    /// Makes the epoll descriptor and starts the thread. Called under the lock, which keeps the new thread from reading
+    /// `descriptor` before the caller has stored it.
     private func start() throws(AMQPError) -> CInt {
         let epoll = epoll_create1(CInt(EPOLL_CLOEXEC))
         guard epoll >= 0 else {

@@ -2,9 +2,12 @@ internal import Dispatch
 internal import Glibc
 internal import Synchronization
 
-/// Runs an actor's work on one serial DispatchQueue, or in its stead where it is idle.
+/// Runs an actor's work on one serial DispatchQueue. While the queue has nothing to do, another thread may do such work itself
+/// (``runIfIdle(_:)``): waking one of the queue's threads costs more than a small piece of work. Ping-pong, 9 interleaved runs
+/// of `rmq perf ping-pong`: 96.8 us without, 86.9 us with it.
 ///
-/// The queue has no target: queues that share a global queue may block only ten at a time, and the application's log may.
+/// The queue has no target. Of the queues that share a global queue only ten can block at a time, and an application's logger,
+/// which is called on it, may block: ten such connections would stop all others.
 final class QueueExecutor: SerialExecutor {
     private let queue: DispatchQueue
     /// How much was given to the queue and is not done.

@@ -46,7 +46,7 @@ struct WaiterLine<Wish: Sendable>: Sendable {
     /// Empties the line.
     mutating func takeAll() -> [Waiter] {
         defer { self = WaiterLine() }
-        // An array of an empty deque would be written to the empty array that all share, where the thread sanitizer sees it.
+        // `Array` of an empty deque writes to the storage that all empty arrays share: the thread sanitizer reports a race.
         return waiters.isEmpty ? [] : Array(waiters)
     }
 }

@@ -98,8 +98,11 @@ extension OutboundBuffer {
         appendBody(message.body, channel: channel, frameMax: frameMax)
     }
 
-    /// Fetches the memory of a message that comes a few messages later. The queue's thread, which wrote out what was there
-    /// before, has it in another processor's cache.
+    /// Fetches memory that will be written a few messages later. The link's queue read it last, to write it out, so that it is
+    /// in another processor's cache: waiting for it was a third of a publish (the number stands beside the shim).
+    ///
+    /// A message of 100 bytes takes about three lines of 64 bytes, so that each line is fetched about once, five messages or 1
+    /// KiB ahead: long enough for the fetch to end before the line is written. The distance was not measured apart.
     @inline(__always)
     private func fetchAhead(of target: UnsafeMutableRawPointer) {
         for line in 16..<19 { shim_prefetch_for_writing(target + 64 * line) }

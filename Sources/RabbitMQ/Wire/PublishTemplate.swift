@@ -30,8 +30,11 @@ final class PublishTemplate {
             && Self.isSame(exchange, self.exchange) && isSameType(message.contentType)
     }
 
-    /// Whether a text is the kept one, byte for byte: `==` also takes others for it, such as the Kelvin sign for a K.
-    /// What is kept is ASCII, of which such others are all longer.
+    /// Whether a text is the kept one, byte for byte.
+    ///
+    /// `==` alone compares characters: the Kelvin sign (U+212A) equals a K, and the message would go to another queue. What is
+    /// kept is ASCII, and every other spelling of an ASCII text has more bytes: so the same length and `==` mean the same
+    /// bytes.
     @inline(__always)
     private static func isSame(_ text: String, _ kept: String) -> Bool {
         text.utf8.count == kept.utf8.count && text == kept
