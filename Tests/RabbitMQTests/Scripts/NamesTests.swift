@@ -69,7 +69,8 @@ struct NamesTests {
         #expect(output == "")
     }
 
-    @Test(arguments: [
+    // All in one page: the script is started once for each test.
+    private static let there = [
         "`Hare`", "`Gait`", "`Hare.Gait`", "`Hare.legCount`", "`Hare.isTame`", "`Gait.running`", "`Burrow.exitCount`",
         "`Hare.jump`", "`Hare.jump()`", "`Hare.jump(over:_:then:)`", "`jump(over:_:then:)`", "`legCount`",
         "`.legCount`",
@@ -78,30 +79,32 @@ struct NamesTests {
         "`Low`", "`Hare.swift`", "`HareTests`", "``Hare``", "``Hare/Gait``", "``Hare/Gait/walking``",
         "``Hare/legCount``", "``Hare/jump(over:_:then:)``", "``Hare/init(named:_:)``", "``Hare/Gait/speed(of:)``",
         "``Hopping/hopAway()``", "``Hare/earCount-8x9yz``", "<doc:Burrows>", "<doc:Burrows#Deep-ones>",
-    ]) func `finds what is there`(name: String) async throws {
-        #expect(try await Self.check("A page.\n\nIt says \(name) and `Hare`.\n") == "")
-    }
+    ]
 
-    @Test(arguments: [
+    private static let missing = [
         "`Rabbit`", "`Rabbit.legCount`", "`Hare.Rabbit`", "`Hare.wingCount`", "`Hare.exitCount`", "`Hare.takeOff`",
         "`Ghost`", "`buriedAlive`", "`Hare.jump(over:)`", "`jump(under:)`", "`Hare(named:)`", "`wingCount`",
-        "`.wingCount`", "`flyAway()`", "`[UInt8](moving:)`", "`shim_fly`", "`fly.sh`",
-        "`fly.sh --high`", "`scripts/fly.sh`", "`Sources/RabbitMQ/High`", "`Rabbit.swift`", "`RabbitTests`",
-        "``Rabbit``", "``Hare/isTame``", "``Hare/Burrow``", "``Hare/wingCount``", "``Hare/jump(over:)``",
-        "``legCount``", "<doc:Forms>",
-    ]) func `names the page and the line of what is not`(name: String) async throws {
-        for page in ["README.md", ".github/CONTRIBUTING.md", "Sources/RabbitMQ/RabbitMQ.docc/Hares.md"] {
-            let said = try await Self.check("# A page\n\nIt says `Hare` and \(name)\n", in: page)
-            #expect(said == "\(page):3: \(name) is not there\nstatus 1\n")
-        }
-    }
+        "`.wingCount`", "`flyAway()`", "`[UInt8](moving:)`", "`shim_fly`", "`fly.sh`", "`fly.sh --high`",
+        "`scripts/fly.sh`", "`Sources/RabbitMQ/High`", "`Rabbit.swift`", "`RabbitTests`", "``Rabbit``",
+        "``Hare/isTame``", "``Hare/Burrow``", "``Hare/wingCount``", "``Hare/jump(over:)``", "``legCount``",
+        "<doc:Forms>",
+    ]
 
-    @Test(arguments: [
+    private static let foreign = [
         "`--high`", "`basic.get`", "`x-queue-type`", "`amqp_basic_publish`", "`hares`", "`rmq perf`", "`... limit ...`",
         "`Codable`", "`AsyncSequence`", "`abort()`", "```swift\nlet rabbit = Rabbit.make()\n```",
         "```\nRabbit is what it draws\n```", "Rabbit, without anything round it", "`a text\nof two lines, Rabbit`",
-    ]) func `passes over what is no name of ours`(text: String) async throws {
-        #expect(try await Self.check("A page.\n\n\(text)\n\n`Hare`\n") == "")
+    ]
+
+    @Test func `finds what is there, and passes over what is no name of ours`() async throws {
+        #expect(try await Self.check((Self.there + Self.foreign).joined(separator: "\n\n") + "\n") == "")
+    }
+
+    @Test(arguments: ["README.md", ".github/CONTRIBUTING.md", "Sources/RabbitMQ/RabbitMQ.docc/Hares.md"])
+    func `names the page and the line of each name that is not there`(page: String) async throws {
+        let text = Self.missing.map { "It says `Hare` and \($0), and `Hare` again." }.joined(separator: "\n")
+        let lines = Self.missing.enumerated().map { "\(page):\($0 + 1): \($1) is not there\n" }.joined()
+        #expect(try await Self.check(text, in: page) == lines + "status 1\n")
     }
 
     @Test func `looks at the members in a drawing`() async throws {
