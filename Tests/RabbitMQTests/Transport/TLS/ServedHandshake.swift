@@ -34,13 +34,14 @@ enum ServedHandshake {
         _ body: (TLSSession, Socket) async throws -> R
     ) async throws -> R {
         let socket = Socket(owning: descriptor)
+        // Nobody may watch the descriptor when it is closed.
+        defer { withExtendedLifetime(socket) {} }
         try #require(fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0)
         let readiness = try SocketReadiness(descriptor)
         defer { readiness.cancel() }
         let deadline = MonotonicTime.now + UInt64(timeout.components.seconds * 1_000_000_000)
         let attempt = Socket.Attempt(host: "localhost", address: "127.0.0.1", port: 5671, deadline: deadline)
         let session = try await plan.shakeHands(over: descriptor, attempt, readiness)
-        defer { withExtendedLifetime(socket) {} }
         return try await body(session, socket)
     }
 
