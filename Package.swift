@@ -14,6 +14,11 @@ let package = Package(
         .library(name: "RabbitMQ", targets: ["RabbitMQ"]),
         .executable(name: "rmq", targets: ["rmq"]),
     ],
+    traits: [
+        // What only the tool needs is cloned and built only with it: who depends on the library gets none of that.
+        .trait(name: "Tool", description: "The command-line tool rmq: swift build --traits Tool --product rmq"),
+        .default(enabledTraits: []),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
@@ -39,8 +44,12 @@ let package = Package(
             name: "rmq",
             dependencies: [
                 "RabbitMQ",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(
+                    name: "ArgumentParser",
+                    package: "swift-argument-parser",
+                    condition: .when(traits: ["Tool"])
+                ),
+                .product(name: "Histogram", package: "hdrhistogram-swift", condition: .when(traits: ["Tool"])),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings

@@ -52,7 +52,7 @@ fi
 
 if ! command -v swift >/dev/null; then
     echo "bench: rmq skipped: no Swift" >&2
-elif ! swift build -c release --product rmq >"$out/rmq-build.log" 2>&1; then
+elif ! swift build -c release --traits Tool --product rmq >"$out/rmq-build.log" 2>&1; then
     echo "bench: rmq skipped: its build failed, see $out/rmq-build.log" >&2
     # An older build would be measured in its place.
     rm -f .build/release/rmq

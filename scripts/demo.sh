@@ -39,7 +39,7 @@ settings=$(scripts/broker.sh env)
 eval "$settings"
 
 echo "==> 3 of 4: building the tool rmq"
-swift build -c release --product rmq
+swift build -c release --traits Tool --product rmq
 
 echo "==> 4 of 4: $messages messages round"
-"$(swift build -c release --product rmq --show-bin-path)/rmq" demo --uri "$RABBITMQ_URI" --messages "$messages"
+"$(swift build -c release --traits Tool --product rmq --show-bin-path)/rmq" demo --uri "$RABBITMQ_URI" --messages "$messages"

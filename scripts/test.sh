@@ -44,7 +44,7 @@ done
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-options=()
+options=(--traits Tool)
 case $sanitizer in
 '') ;;
 thread | address)

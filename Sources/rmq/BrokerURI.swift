@@ -1,3 +1,4 @@
+#if Tool
 internal import ArgumentParser
 internal import Foundation
 internal import RabbitMQ
@@ -23,3 +24,4 @@ extension ConnectionConfiguration {
         tls?.trustRoots = [.file(ca)]
     }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Tool
 internal import ArgumentParser
 internal import Foundation
 internal import RabbitMQ
@@ -98,3 +99,4 @@ struct Demo: AsyncParsableCommand {
         return numbers
     }
 }
+#endif

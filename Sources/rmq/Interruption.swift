@@ -1,3 +1,4 @@
+#if Tool
 internal import ArgumentParser
 internal import Dispatch
 internal import Glibc
@@ -42,3 +43,4 @@ enum Interruption {
         }
     }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Tool
 internal import ArgumentParser
 
 @main
@@ -8,3 +9,4 @@ struct RMQ: AsyncParsableCommand {
         subcommands: [Demo.self, Perf.self]
     )
 }
+#endif

@@ -22,9 +22,9 @@ public enum ProcessMeasure {
     /// Whether a sanitizer is in the process, whose own memory grows with what it has seen.
     public static var isSanitized: Bool {
         #if SANITIZE_THREAD || SANITIZE_ADDRESS
-            true
+        true
         #else
-            false
+        false
         #endif
     }
 

@@ -1,5 +1,6 @@
 internal import Dispatch
 internal import Foundation
+public import Testing
 
 /// The command-line tool `rmq`, run as a process.
 public final class ToolProcess: @unchecked Sendable {
@@ -70,5 +71,16 @@ public final class ToolProcess: @unchecked Sendable {
                 continuation.resume(returning: String(decoding: bytes, as: UTF8.self))
             }
         }
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// Leaves the test out where the tool was built without the package's trait, and so is none.
+    public static var needsTool: Self {
+        #if Tool
+        .enabled("needs --traits Tool") { true }
+        #else
+        .enabled("needs --traits Tool") { false }
+        #endif
     }
 }

@@ -1,3 +1,4 @@
+#if Tool
 internal import Histogram
 internal import RabbitMQ
 
@@ -21,3 +22,4 @@ struct ConnectMode {
         return PerfResult(usage: meter.read(), latencies: histogram)
     }
 }
+#endif

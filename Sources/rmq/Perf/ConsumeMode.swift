@@ -1,3 +1,4 @@
+#if Tool
 internal import RabbitMQ
 internal import Synchronization
 
@@ -61,3 +62,4 @@ struct ConsumeMode {
         }
     }
 }
+#endif

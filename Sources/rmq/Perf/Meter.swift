@@ -1,3 +1,4 @@
+#if Tool
 internal import Glibc
 
 /// What a measured part took.
@@ -32,3 +33,4 @@ struct Meter {
 
     private static func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
 }
+#endif

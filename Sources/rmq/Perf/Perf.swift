@@ -1,3 +1,4 @@
+#if Tool
 internal import ArgumentParser
 internal import RabbitMQ
 
@@ -54,3 +55,4 @@ struct Perf: AsyncParsableCommand {
         }
     }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Tool
 internal import ArgumentParser
 
 extension PerfOptions {
@@ -55,3 +56,4 @@ extension PerfOptions {
         }
     }
 }
+#endif

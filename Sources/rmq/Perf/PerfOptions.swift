@@ -1,3 +1,4 @@
+#if Tool
 internal import ArgumentParser
 internal import RabbitMQ
 
@@ -65,3 +66,4 @@ struct PerfOptions: ParsableArguments {
         total / count + (index < total % count ? 1 : 0)
     }
 }
+#endif

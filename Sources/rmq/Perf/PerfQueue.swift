@@ -1,3 +1,4 @@
+#if Tool
 internal import Logging
 internal import RabbitMQ
 
@@ -106,3 +107,4 @@ struct PerfError: Error, CustomStringConvertible {
 
     init(_ description: String) { self.description = description }
 }
+#endif

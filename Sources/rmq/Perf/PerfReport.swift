@@ -1,3 +1,4 @@
+#if Tool
 internal import Foundation
 internal import Histogram
 
@@ -75,3 +76,4 @@ struct PerfReport: Encodable {
         )
     }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Tool
 internal import Foundation
 internal import RabbitMQ
 
@@ -83,3 +84,4 @@ struct PerfSession {
         _ = try await connection.openChannel().queue(name).delete(ifUnused: false, ifEmpty: false)
     }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Tool
 internal import Histogram
 internal import RabbitMQ
 
@@ -27,3 +28,4 @@ struct PingPongMode {
         }
     }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Tool
 internal import Foundation
 internal import Synchronization
 
@@ -44,3 +45,4 @@ final class Progress: Sendable {
         FileHandle.standardError.write(Data("\r\u{1B}[K".utf8))
     }
 }
+#endif

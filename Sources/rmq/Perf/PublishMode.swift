@@ -1,3 +1,4 @@
+#if Tool
 internal import RabbitMQ
 
 /// Publishes, on one task for each channel, with confirms or without.
@@ -56,3 +57,4 @@ struct PublishMode {
         try await channel.setQos(prefetchCount: 0)
     }
 }
+#endif

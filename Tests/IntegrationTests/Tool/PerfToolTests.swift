@@ -2,7 +2,7 @@ import RabbitMQ
 import TestSupport
 import Testing
 
-@Suite("What rmq perf leaves on a broker", .timeLimit(.minutes(3)))
+@Suite("What rmq perf leaves on a broker", .needsTool, .timeLimit(.minutes(3)))
 struct PerfToolTests {
     static let modes = ["publish", "publish-confirm", "consume", "consume-ack", "ping-pong", "connect"]
 

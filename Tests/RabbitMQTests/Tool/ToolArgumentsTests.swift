@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("The tool's arguments", .timeLimit(.minutes(2)))
+@Suite("The tool's arguments", .needsTool, .timeLimit(.minutes(2)))
 struct ToolArgumentsTests {
     /// Nobody listens there: who connects fails with another status than 64.
     private static let nowhere = ["--uri", "amqp://guest:secret-word@127.0.0.1:1"]
