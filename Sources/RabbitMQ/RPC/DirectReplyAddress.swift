@@ -1,4 +1,8 @@
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
 import Foundation
+#endif
 
 /// The addresses that RabbitMQ makes for direct replies: `amq.rabbitmq.reply-to.`, an Erlang process in base64, a dot, a
 /// key.

@@ -1,4 +1,8 @@
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
 public import Foundation
+#endif
 
 extension Queue {
     /// Answers the requests that come to the queue, whose JSON is decoded, with what a handler returns, encoded as JSON.

@@ -1,5 +1,9 @@
-internal import Foundation
 internal import Logging
+#if canImport(FoundationEssentials)
+internal import FoundationEssentials
+#else
+internal import Foundation
+#endif
 
 /// Calls to servers through a broker: a request is published, and its reply comes back on the same channel.
 ///

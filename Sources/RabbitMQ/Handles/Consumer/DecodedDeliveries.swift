@@ -1,5 +1,9 @@
-public import Foundation
 internal import Logging
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
+public import Foundation
+#endif
 
 /// A message with the value that its body holds.
 public struct DecodedMessage<Value> {

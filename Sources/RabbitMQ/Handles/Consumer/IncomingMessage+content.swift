@@ -1,4 +1,8 @@
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
 public import Foundation
+#endif
 
 extension IncomingMessage {
     /// The body as text, decoded with the message's content encoding; UTF-8 if it has none.

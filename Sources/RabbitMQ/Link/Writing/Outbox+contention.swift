@@ -1,5 +1,9 @@
-internal import Glibc
 internal import Synchronization
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// Threads that publish at the same time take the lock from each other for every message, and with it the memory behind
 /// it, which costs each more than the message does. It is better for one to go on alone for a while.

@@ -1,5 +1,9 @@
-internal import Glibc
 internal import Synchronization
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// Writing on the thread that appends, which spares a lone request the queue's wake-up.
 ///

@@ -1,4 +1,8 @@
+#if canImport(Glibc)
 internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// Fills the runs that one consumer gets, on the link's queue.
 final class ConsumerIntake {
