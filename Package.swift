@@ -17,6 +17,10 @@ let package = Package(
     traits: [
         // What only the tool needs is cloned and built only with it: who depends on the library gets none of that.
         .trait(name: "Tool", description: "The command-line tool rmq: swift build --traits Tool --product rmq"),
+        .trait(
+            name: "TextEncodings",
+            description: "Text in rare encodings, such as Shift_JIS: with Foundation and its ICU, 41 MB"
+        ),
         .default(enabledTraits: []),
     ],
     dependencies: [

@@ -156,7 +156,7 @@ lend_libraries() { # library
 
 build() { # library
     # SwiftPM leaves this flag out where it compiles other packages.
-    with_library "$1" swift build --build-tests --traits Tool -Xswiftc -warnings-as-errors --scratch-path "$scratch" >"$out/build-$1.log" 2>&1
+    with_library "$1" swift build --build-tests --traits Tool,TextEncodings -Xswiftc -warnings-as-errors --scratch-path "$scratch" >"$out/build-$1.log" 2>&1
 }
 
 # --- tests
@@ -186,7 +186,7 @@ run_tests() { # library, broker or none, filter
             RABBITMQ_TEST_BROKER=$(outside broker "$RABBITMQ_TEST_BROKER")
             RABBITMQ_TEST_PYTHON=$(outside python "$RABBITMQ_TEST_PYTHON")
         fi
-        with_library "$1" timeout --kill-after 10s 15m swift test --skip-build --traits Tool --scratch-path "$scratch" \
+        with_library "$1" timeout --kill-after 10s 15m swift test --skip-build --traits Tool,TextEncodings --scratch-path "$scratch" \
             --experimental-maximum-parallelization-width 6 --filter "$3"
     ) >"$log" 2>&1 || status=$?
     total=$(sed -n 's/^. Test run with \([0-9]*\) tests in .*/\1/p' "$log")

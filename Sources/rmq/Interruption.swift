@@ -1,8 +1,12 @@
 #if Tool
 internal import ArgumentParser
 internal import Dispatch
-internal import Glibc
 internal import Synchronization
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// Signals that end a command, which so can take back what it has made.
 enum Interruption {

@@ -1,4 +1,8 @@
+#if canImport(Glibc)
 internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// Reads an AMQP URI: bytes in, parts out, and for a bad one what is bad and where.
 ///

@@ -1,4 +1,8 @@
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
 import Foundation
+#endif
 
 /// Turns values into JSON in a text encoding and back, with errors that say where but never quote the data.
 enum JSONBody {

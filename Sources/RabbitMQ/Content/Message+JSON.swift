@@ -1,4 +1,8 @@
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
 public import Foundation
+#endif
 
 extension Message {
     /// Makes a message of a JSON value, for content whose shape has no Swift type.

@@ -1,4 +1,8 @@
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
 public import Foundation
+#endif
 
 extension Message {
     /// Makes a message of text.
@@ -8,7 +12,8 @@ extension Message {
     ///   - headers: Headers, by which a headers exchange routes and which applications may define.
     ///   - contentType: The MIME type of the body; `application/octet-stream` by default.
     ///   - contentEncoding: The text encoding of the body, by its IANA name; `identity`, `7bit`, `8bit`, `binary` and the
-    ///     empty name mean UTF-8.
+    ///     empty name mean UTF-8. All but UTF-8, UTF-16, UTF-32, ASCII, ISO 8859-1 and windows-1252 need the package's
+    ///     trait `TextEncodings`.
     ///   - deliveryMode: Whether the message survives a restart of the broker; absent means transient.
     ///   - priority: The priority for queues that have priorities.
     ///   - correlationID: The request that this message answers, for applications.

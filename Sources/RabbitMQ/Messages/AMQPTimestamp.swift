@@ -1,5 +1,13 @@
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
 public import Foundation
+#endif
+#if canImport(Glibc)
 internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// Converts between dates and AMQP timestamps, which are whole seconds since 1970, unsigned, 64 bits.
 ///

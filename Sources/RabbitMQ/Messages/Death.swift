@@ -1,4 +1,8 @@
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
 public import Foundation
+#endif
 
 /// How often, why and where a message was dead-lettered: one entry of its `x-death` header.
 ///

@@ -1,4 +1,8 @@
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
 public import Foundation
+#endif
 
 /// A type of Swift's that field tables can hold: `Int` and the other integers, `Double`, `Float`, `Bool`, `String`, `Date`,
 /// `[UInt8]`, and arrays, dictionaries and optionals of these.

@@ -1,4 +1,8 @@
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
 public import Foundation
+#endif
 
 extension Message {
     /// Makes a message of any sequence of bytes, such as a `Data`, an `ArraySlice` or a `ByteBufferView`.

@@ -1,4 +1,8 @@
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
 public import Foundation
+#endif
 
 // Short strings hold at most 255 bytes; publishing refuses a message with a longer one.
 extension Message {

@@ -1,6 +1,10 @@
 internal import Dispatch
-internal import Glibc
 internal import Synchronization
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// Descriptors that must be free before a connection takes one, and be left when it has.
 ///

@@ -1,5 +1,9 @@
-internal import Glibc
 internal import Synchronization
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// Looks up host names, on threads of its own: the system's resolver blocks for as long as it wants to.
 final class NameLookup: Sendable {

@@ -1,4 +1,8 @@
+#if canImport(Glibc)
 internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 extension Socket {
     /// Connects, and with TLS does its handshake, until `deadline` at most. It holds up no thread while it waits: what

@@ -1,6 +1,10 @@
 internal import CRabbitMQ
-internal import Glibc
 internal import Synchronization
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// Says when sockets can be read and written: one thread of the process waits for all of them (epoll).
 ///

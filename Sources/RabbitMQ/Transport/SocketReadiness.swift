@@ -1,5 +1,9 @@
-internal import Glibc
 internal import Synchronization
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// Waits until a socket can be read or written while it is being connected, without holding up a thread.
 final class SocketReadiness: Sendable {

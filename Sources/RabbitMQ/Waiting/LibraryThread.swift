@@ -1,5 +1,9 @@
 internal import CRabbitMQ
+#if canImport(Glibc)
 internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// Threads of the library's own, for what no thread of Dispatch's may be held up with.
 enum LibraryThread {

@@ -1,5 +1,9 @@
 internal import CRabbitMQ
+#if canImport(Glibc)
 internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// A value under a lock, and a way to sleep until somebody has changed it.
 ///

@@ -1,6 +1,10 @@
 internal import Dispatch
-internal import Glibc
 internal import Synchronization
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// Runs an actor's work on one serial DispatchQueue. While the queue has nothing to do, another thread may do such work itself
 /// (``runIfIdle(_:)``): waking one of the queue's threads costs more than a small piece of work. Ping-pong, 9 interleaved runs

@@ -1,5 +1,9 @@
 #if SANITIZE_THREAD
+#if canImport(Glibc)
 internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// Takes the place of Synchronization's `Mutex` in builds for the thread sanitizer, which doesn't see that one's futex
 /// and would report every value under it. It sees POSIX's.

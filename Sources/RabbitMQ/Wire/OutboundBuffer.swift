@@ -1,4 +1,8 @@
+#if canImport(Glibc)
 internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// Encoded frames in the order of the wire: one growing block of bytes, into which large message bodies are spliced
 /// without being copied.

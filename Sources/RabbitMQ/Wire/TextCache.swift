@@ -1,4 +1,8 @@
+#if canImport(Glibc)
 internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// Makes text from bytes, and hands out the previous text again when the bytes are the same.
 ///

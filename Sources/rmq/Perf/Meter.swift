@@ -1,5 +1,9 @@
 #if Tool
+#if canImport(Glibc)
 internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// What a measured part took.
 struct Usage {

@@ -1,5 +1,9 @@
 internal import CRabbitMQ
+#if canImport(Glibc)
 internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// OpenSSL's queue of errors. Each thread has its own: it is read right after the call that failed.
 enum OpenSSLErrors {

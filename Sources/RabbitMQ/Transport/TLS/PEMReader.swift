@@ -1,5 +1,9 @@
 internal import CRabbitMQ
+#if canImport(Glibc)
 internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// Reads certificates and keys. It never asks on the terminal, as OpenSSL would for a passphrase.
 enum PEMReader {

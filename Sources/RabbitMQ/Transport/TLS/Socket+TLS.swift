@@ -1,5 +1,9 @@
 internal import CRabbitMQ
+#if canImport(Glibc)
 internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// The TLS of a connected socket.
 final class TLSSession {

@@ -1,6 +1,10 @@
 internal import CRabbitMQ
-internal import Glibc
 internal import Synchronization
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// The system's authorities, read once for all connections that trust them and nobody else: each would take ten
 /// milliseconds and more than a megabyte.

@@ -1,5 +1,9 @@
 internal import CRabbitMQ
+#if canImport(Glibc)
 internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// An SSL_CTX: what is trusted, and who we are.
 ///

@@ -1,5 +1,9 @@
 internal import CRabbitMQ
+#if canImport(Glibc)
 internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 extension TLSFailure {
     /// A server's certificate that OpenSSL refused, with the number of its reason.
