@@ -12,6 +12,8 @@ Checks, and lists on its output what is wrong (exit 1 if anything is):
   - the folders of Sources/RabbitMQ mention each other, and import CRabbitMQ, only as they may (scripts/layers.sh)
   - what the pages name in backticks is there (scripts/names.sh)
   - nothing else imports CRabbitMQ but the tests of what OpenSSL calls
+  - Sources imports Glibc only with Musl beside it, the library Foundation only where there is no FoundationEssentials
+    (scripts/imports.sh)
   - every @unchecked Sendable in Sources has a comment, on its line or the line before, that says why it holds
   - log lines take the keys of their metadata from Errors/LogKey.swift (scripts/log-keys.sh; not in all folders yet)
   - no path of somebody's home in Sources, Tests and scripts
@@ -73,6 +75,11 @@ report "only the layers of Sources/RabbitMQ, and their tests of TLS, may import 
         xargs -0 grep -nHE '^[^/"]*\bimport[[:space:]]+([a-z]+[[:space:]]+)?CRabbitMQ\b' |
         grep -vE '^(Sources/RabbitMQ|Tests/RabbitMQTests/Transport/TLS)/' || true
 )"
+
+if ! imports=$(scripts/imports.sh); then
+    report "imports that would link too much, or that not every C library has (scripts/imports.sh --help):" \
+        "${imports:-scripts/imports.sh failed}"
+fi
 
 report "@unchecked Sendable without a comment that says why it holds:" "$(
     # shellcheck disable=SC2016

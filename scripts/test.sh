@@ -90,10 +90,16 @@ fi
 echo "==> build"
 # SwiftPM leaves this flag out where it compiles other packages.
 swift build --build-tests -Xswiftc -warnings-as-errors "${options[@]}"
+products=$(swift build "${options[@]}" --show-bin-path)
+
+# A program that links the library and nothing else.
+if readelf -d "$products/DescriptorProbe" | grep -e 'libFoundation\.so' -e libFoundationInternationalization -e _FoundationICU; then
+    die "the library links the whole of Foundation, whose ICU alone takes 41 MB."
+fi
 
 if [[ -n $uri ]]; then
     # One error rather than hundreds.
-    "$(swift build "${options[@]}" --show-bin-path)/rmq" demo --uri "$uri" --messages 1 || die "--uri: no message comes back."
+    "$products/rmq" demo --uri "$uri" --messages 1 || die "--uri: no message comes back."
 fi
 
 echo "==> test"
