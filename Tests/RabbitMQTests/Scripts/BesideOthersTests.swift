@@ -1,0 +1,30 @@
+import Foundation
+import Testing
+
+@Suite("The article BesideOthers")
+struct BesideOthersTests {
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    private static func text(_ path: String) throws -> String {
+        try String(contentsOf: root.appending(path: path), encoding: .utf8)
+    }
+
+    /// `scripts/examples.sh` compiles that file.
+    @Test func `has its code, block for block, from the file that is compiled, and all of it`() throws {
+        let article = try Self.text("Sources/RabbitMQ/RabbitMQ.docc/BesideOthers.md")
+        let source = try Self.text("Tests/BesideOthers/Sources/BesideOthers.swift")
+        let blocks = article.components(separatedBy: "```swift\n").dropFirst()
+            .map { $0.components(separatedBy: "```")[0] }
+        var rest = source
+        for block in blocks {
+            let place = rest.range(of: block)
+            #expect(place != nil, "not compiled, or not in this order: \(block)")
+            guard let place else { continue }
+            rest = String(rest[place.upperBound...])
+        }
+        // Apart from the first line, which says what the file is.
+        let lines = source.split(separator: "\n").dropFirst()
+        #expect(blocks.joined().split(separator: "\n").count == lines.count, "the article leaves out some of the file")
+    }
+}
