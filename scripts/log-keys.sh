@@ -17,7 +17,7 @@ USAGE
 die() { echo "log-keys.sh: $*" >&2; exit 2; }
 
 # Whoever has taken the texts out of one takes it off this list.
-pending=(Handles Link RPC Session)
+pending=()
 
 directory=''
 while (($#)); do

@@ -277,10 +277,14 @@ exit
 # --- Names of others ---
 # Swift, its libraries, and the compiler:
 # Array AsyncSequence CancellationError Codable Deque DispatchSerialQueue Duration Mutex NonisolatedNonsendingByDefault
-# Process Sendable fatalError
+# FoundationEssentials Process Sendable fatalError
+# Packages beside which the library is shown:
+# ByteBuffer Hummingbird NIOCore TLSConfiguration
 # C:
 # abort()
 # Folders of which the pages say that they are not there:
-# Recovery Utils
+# Utils
+# Traits of Package.swift:
+# TextEncodings
 # The module:
 # RabbitMQ

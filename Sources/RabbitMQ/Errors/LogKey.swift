@@ -1,6 +1,7 @@
 /// The keys of what is logged. Who searches logs relies on them: one word for one thing, wherever it is logged.
 enum LogKey {
     static let age = "age"
+    static let attempt = "attempt"
     static let broker = "broker"
     static let bytes = "bytes"
     static let channel = "channel"
@@ -9,11 +10,15 @@ enum LogKey {
     static let correlationID = "correlation-id"
     static let deliveryTag = "delivery-tag"
     static let disposition = "disposition"
+    static let downFor = "down-for"
     static let endpoint = "endpoint"
+    static let entity = "entity"
     static let error = "error"
     static let nextTryIn = "next-try-in"
     static let queue = "queue"
     static let reason = "reason"
+    static let refused = "refused"
     static let replyTo = "reply-to"
+    static let took = "took"
     static let unsentBytes = "unsent-bytes"
 }

@@ -13,7 +13,7 @@ extension Link {
             guard case .closing = phase else { throw Self.unexpected(method) }
             end(AMQPError(.connectionClosed, "the connection was closed by the application"))
         case .connectionBlocked(let reason):
-            logger.warning("the broker blocks publishing", metadata: ["reason": "\(reason.printable())"])
+            logger.warning("the broker blocks publishing", metadata: [LogKey.reason: "\(reason.printable())"])
             if outbox.setBlocked(reason), !awaitsUnblocked {
                 awaitsUnblocked = true
                 gauge.callBegan()
@@ -138,8 +138,8 @@ extension Link {
         ended.set(error)
         // Whoever connects gets it thrown, and whoever closes wants it so. What else ends may wait for nothing.
         let isClean = error.code == .connectionClosed && error.replyCode == nil && unsent == 0
-        var metadata: Logger.Metadata = ["reason": "\(error)"]
-        if unsent > 0 { metadata["unsent bytes"] = "\(unsent)" }
+        var metadata: Logger.Metadata = [LogKey.reason: "\(error)"]
+        if unsent > 0 { metadata[LogKey.unsentBytes] = "\(unsent)" }
         let isTold = isClean || replaced
         logger.log(level: isTold ? .debug : .warning, "connection ended", metadata: metadata)
     }

@@ -59,7 +59,7 @@ public final class RPCClient: Sendable {
         channel.setReturnHandler { [pending] returned in
             let error = AMQPError(returned: returned)
             if !pending.resolve(returned.message.correlationID, .failure(error)) {
-                logger.debug("a request that nobody waits for came back", metadata: ["error": "\(error)"])
+                logger.debug("a request that nobody waits for came back", metadata: [LogKey.error: "\(error)"])
             }
         }
         channel.core.onInterruption { [pending] in pending.fail(Self.interrupted($0)) }
@@ -71,7 +71,7 @@ public final class RPCClient: Sendable {
                 where !pending.resolve(message.correlationID, .success(message.message)) {
                     logger.debug(
                         "a reply that nobody waits for was dropped",
-                        metadata: ["correlation-id": "\((message.correlationID ?? "").printable())"]
+                        metadata: [LogKey.correlationID: "\((message.correlationID ?? "").printable())"]
                     )
                 }
                 pending.end(AMQPError(.channelClosed, "the RPC client's consumer was cancelled"))

@@ -29,7 +29,7 @@ public final class RPCServer: Sendable {
                 desk.logger.log(
                     level: end.isAwaited || error.isConnectionFatal ? .debug : .warning,
                     "an RPC server ended",
-                    metadata: ["queue": "\(queue.name.printable())", "reason": "\(error)"]
+                    metadata: [LogKey.queue: "\(queue.name.printable())", LogKey.reason: "\(error)"]
                 )
                 end.set(.failed(error))
             } catch {

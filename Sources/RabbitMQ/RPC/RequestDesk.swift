@@ -24,13 +24,13 @@ struct RequestDesk: Sendable {
             try request.ack()
         } catch let error as AMQPError where error.code == .invalidMessage || error.code == .invalidArgument {
             // It would be the same the next time.
-            logger.error("a request can't be answered", metadata: ["error": "\(error)"])
+            logger.error("a request can't be answered", metadata: [LogKey.error: "\(error)"])
             drop(request)
         } catch {
             logger.log(
                 level: error.tellsOfAnEnd || error is CancellationError ? .debug : .error,
                 "a reply could not be sent",
-                metadata: ["error": "\(String(describing: error).printable())"]
+                metadata: [LogKey.error: "\(String(describing: error).printable())"]
             )
             request.giveBack()
         }
@@ -42,7 +42,7 @@ struct RequestDesk: Sendable {
             try ShortString.validateText(request.replyTo ?? "", name: "the request's reply-to")
             return true
         } catch {
-            logger.warning("a request that can't be answered is not run", metadata: ["reason": "\(error)"])
+            logger.warning("a request that can't be answered is not run", metadata: [LogKey.reason: "\(error)"])
             return false
         }
     }
@@ -53,7 +53,7 @@ struct RequestDesk: Sendable {
         guard DirectReplyAddress.isHarmless(replyTo) else {
             logger.warning(
                 "a request names an address that no reply can be sent to",
-                metadata: ["reply-to": "\(replyTo.printable())"]
+                metadata: [LogKey.replyTo: "\(replyTo.printable())"]
             )
             return
         }
@@ -79,7 +79,7 @@ struct RequestDesk: Sendable {
                 )
                 return
             } catch let error as AMQPError where error.code == .blockedTooLong {
-                logger.warning("a reply waits for the broker", metadata: ["reason": "\(error)"])
+                logger.warning("a reply waits for the broker", metadata: [LogKey.reason: "\(error)"])
             }
         }
     }

@@ -170,7 +170,7 @@ extension ChannelCore {
         guard begins else { return }
         connection.configuration.logger.warning(
             "a channel is opened anew",
-            metadata: ["channel": "\(number)", "reason": "\(reason)"]
+            metadata: [LogKey.channel: "\(number)", LogKey.reason: "\(reason)"]
         )
         Task { [weak self] in
             guard let connection = self?.connection else { return }
@@ -184,7 +184,7 @@ extension ChannelCore {
                     try await self.reopen(on: link)
                     connection.configuration.logger.notice(
                         "the channel is open again",
-                        metadata: ["channel": "\(self.number)"]
+                        metadata: [LogKey.channel: "\(self.number)"]
                     )
                     break
                 } catch let error as AMQPError {
@@ -211,7 +211,7 @@ extension ChannelCore {
         let consumer = subscription.consumer
         connection.configuration.logger.warning(
             "the broker cancelled a consumer, which is begun again while its queue exists",
-            metadata: ["consumer-tag": "\(consumer.tag.printable())"]
+            metadata: [LogKey.consumerTag: "\(consumer.tag.printable())"]
         )
         Task { [weak self] in
             guard let connection = self?.connection else { return }

@@ -34,7 +34,7 @@ extension ConnectionCore {
                 else { throw error }
                 configuration.logger.warning(
                     "could not connect yet",
-                    metadata: ["reason": "\(error)", "next try in": "\(delay)"]
+                    metadata: [LogKey.reason: "\(error)", LogKey.nextTryIn: "\(delay)"]
                 )
                 try await DeadlineTimer.shared.sleep(for: delay)
             }

@@ -13,7 +13,7 @@ extension ConnectionCore {
                 let error = error as? AMQPError ?? AMQPError(.connectionLost, "\(error)", underlying: error)
                 logger.debug(
                     "the connection could not be made again",
-                    metadata: ["attempt": "\(attempt)", "reason": "\(error)"]
+                    metadata: [LogKey.attempt: "\(attempt)", LogKey.reason: "\(error)"]
                 )
                 let goesOn = state.withLock { state in
                     state.lastError = error
@@ -53,7 +53,7 @@ extension ConnectionCore {
     }
 
     private func giveUp(_ error: AMQPError) {
-        logger.error("the connection could not be made again, and is given up", metadata: ["reason": "\(error)"])
+        logger.error("the connection could not be made again, and is given up", metadata: [LogKey.reason: "\(error)"])
         events.send(.gaveUp(error))
         finish(error)
     }
@@ -93,9 +93,9 @@ extension ConnectionCore {
         logger.notice(
             "the connection is there again",
             metadata: [
-                "down for": "\(duration)", "attempts": "\(outage.attempts)",
-                "restoring took": "\(Duration.nanoseconds(Int64(clamping: MonotonicTime.now &- start)))",
-                "refused": "\(report.refused.count)",
+                LogKey.downFor: "\(duration)", LogKey.attempt: "\(outage.attempts)",
+                LogKey.took: "\(Duration.nanoseconds(Int64(clamping: MonotonicTime.now &- start)))",
+                LogKey.refused: "\(report.refused.count)",
             ]
         )
         events.send(.recovered(report, after: duration))

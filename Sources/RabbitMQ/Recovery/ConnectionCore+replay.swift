@@ -122,7 +122,7 @@ extension ConnectionCore {
         logger.log(
             level: error.isRetryable ? .debug : .warning,
             "something that was declared was not brought back",
-            metadata: ["entity": "\(step.entity)", "reason": "\(error)"]
+            metadata: [LogKey.entity: "\(step.entity)", LogKey.reason: "\(error)"]
         )
     }
 

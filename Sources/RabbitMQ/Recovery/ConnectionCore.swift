@@ -84,7 +84,7 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
         guard isReplaced else { return finish(reason) }
         let sees = state.withLock { state in state.link === link && state.recovery.seeTo() }
         guard sees else { return }
-        logger.warning("the connection was lost, and is made again", metadata: ["reason": "\(reason)"])
+        logger.warning("the connection was lost, and is made again", metadata: [LogKey.reason: "\(reason)"])
         events.send(.lost(reason))
         Task { await self.recover() }
     }

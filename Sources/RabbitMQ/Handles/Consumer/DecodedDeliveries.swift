@@ -104,9 +104,9 @@ extension UndecodablePolicy {
             message.source.session.link.logger.warning(
                 "a message does not decode",
                 metadata: [
-                    "consumer-tag": "\((message.consumerTag ?? "").printable())",
-                    "delivery-tag": "\(message.deliveryTag)",
-                    "disposition": "\(disposition)", "error": "\(error)",
+                    LogKey.consumerTag: "\((message.consumerTag ?? "").printable())",
+                    LogKey.deliveryTag: "\(message.deliveryTag)",
+                    LogKey.disposition: "\(disposition)", LogKey.error: "\(error)",
                 ]
             )
             // One without acknowledgement, or of a channel that is gone, can't be settled.

@@ -77,7 +77,9 @@ extension Consumer {
             source.session.link.logger.log(
                 level: error.tellsOfAnEnd || error is CancellationError ? .debug : .error,
                 "a message was not processed",
-                metadata: ["consumer-tag": "\(tag.printable())", "error": "\(String(describing: error).printable())"]
+                metadata: [
+                    LogKey.consumerTag: "\(tag.printable())", LogKey.error: "\(String(describing: error).printable())",
+                ]
             )
         }
     }

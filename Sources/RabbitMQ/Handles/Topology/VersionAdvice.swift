@@ -18,26 +18,26 @@ final class VersionAdvice: Sendable {
     /// A queue is about to be declared.
     func declaring(_ queue: Topology.Queue) {
         guard let version else { return }
-        say(VersionRules.notes(declaring: queue, on: version), version, ["queue": "\(queue.name)"])
+        say(VersionRules.notes(declaring: queue, on: version), version, [LogKey.queue: "\(queue.name)"])
     }
 
     /// A consumer is about to begin.
     func consuming(_ queue: String, _ arguments: FieldTable) {
         guard let version else { return }
-        say(VersionRules.notes(consuming: arguments, on: version), version, ["queue": "\(queue)"])
+        say(VersionRules.notes(consuming: arguments, on: version), version, [LogKey.queue: "\(queue)"])
     }
 
     /// A channel's consumers are about to be limited together.
     func limitingTogether(channel: UInt16) {
         guard let version else { return }
-        say(VersionRules.notes(limitingTogether: version), version, ["channel": "\(channel)"])
+        say(VersionRules.notes(limitingTogether: version), version, [LogKey.channel: "\(channel)"])
     }
 
     private func say(_ notes: [VersionNote], _ version: ServerVersion, _ metadata: Logger.Metadata) {
         for note in notes where said.withLock({ $0.insert(note.feature).inserted }) {
             logger.warning(
                 "\(note.feature) \(note.text)",
-                metadata: metadata.merging(["broker": "RabbitMQ \(version)"]) { given, _ in given }
+                metadata: metadata.merging([LogKey.broker: "RabbitMQ \(version)"]) { given, _ in given }
             )
         }
     }

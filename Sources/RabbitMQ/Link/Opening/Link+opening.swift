@@ -47,7 +47,7 @@ extension Link {
             logger.log(
                 level: level,
                 "an endpoint could not be connected to",
-                metadata: ["endpoint": "\(endpoint)", "reason": "\(error)"]
+                metadata: [LogKey.endpoint: "\(endpoint)", LogKey.reason: "\(error)"]
             )
         }
     }

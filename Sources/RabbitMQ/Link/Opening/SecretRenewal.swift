@@ -66,7 +66,9 @@ enum SecretRenewal {
                 delay = schedule.delayAfterFailure(left: left(until: end))
                 link.logger.warning(
                     "the connection's secret was not renewed",
-                    metadata: ["reason": "\(String(describing: error).printable(1_200))", "next try in": "\(delay)"]
+                    metadata: [
+                        LogKey.reason: "\(String(describing: error).printable(1_200))", LogKey.nextTryIn: "\(delay)",
+                    ]
                 )
             }
         }

@@ -74,9 +74,9 @@ extension Link {
             logger.warning(
                 "nothing is read from the connection: messages wait for consumers that don't take them",
                 metadata: [
-                    "queue": "\(slow.prefix(5).map { $0.queue.printable() }.joined(separator: ", "))",
-                    "consumer-tag": "\(slow.prefix(5).map { $0.tag.printable() }.joined(separator: ", "))",
-                    "bytes": "\(waiting)",
+                    LogKey.queue: "\(slow.prefix(5).map { $0.queue.printable() }.joined(separator: ", "))",
+                    LogKey.consumerTag: "\(slow.prefix(5).map { $0.tag.printable() }.joined(separator: ", "))",
+                    LogKey.bytes: "\(waiting)",
                 ]
             )
         }

@@ -158,7 +158,11 @@ final class ChannelReceiver: ChannelInbox {
         // What has come can still be settled: the channel lives.
         if session.host?.takesUpAgain(consumer, reason) == true { return }
         let level: Logger.Level = consumer.hearsCancel ? .debug : .warning
-        logger.log(level: level, "the broker cancelled a consumer", metadata: ["consumer-tag": "\(tag.printable())"])
+        logger.log(
+            level: level,
+            "the broker cancelled a consumer",
+            metadata: [LogKey.consumerTag: "\(tag.printable())"]
+        )
         consumer.end(reason)
     }
 

@@ -207,7 +207,7 @@ final class ChannelSession: SettlementWriter, Sendable {
         link.logger.log(
             level: isHeard && hearing.all ? .debug : .warning,
             event,
-            metadata: ["channel": "\(number)", "reason": "\(error)"]
+            metadata: [LogKey.channel: "\(number)", LogKey.reason: "\(error)"]
         )
     }
 

@@ -97,10 +97,10 @@ final class UnsettledWatch: Sendable {
             logger.warning(
                 "a delivery is unsettled for so long that the broker will soon close its channel",
                 metadata: [
-                    "channel": "\(number)",
-                    "queue": "\(warning.queues.prefix(5).map { $0.printable() }.joined(separator: ", "))",
-                    "delivery-tag": "\(warning.tag)", "age": "\(Double(warning.age / 1_000_000) / 1000) s",
-                    "consumer-timeout": "\(timeout)",
+                    LogKey.channel: "\(number)",
+                    LogKey.queue: "\(warning.queues.prefix(5).map { $0.printable() }.joined(separator: ", "))",
+                    LogKey.deliveryTag: "\(warning.tag)", LogKey.age: "\(Double(warning.age / 1_000_000) / 1000) s",
+                    LogKey.consumerTimeout: "\(timeout)",
                 ]
             )
         }

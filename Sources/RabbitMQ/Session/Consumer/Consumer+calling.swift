@@ -23,7 +23,7 @@ extension Consumer {
             // Why is logged with the end of its channel or its connection, once for all that ends with it.
             source.session.link.logger.debug(
                 "a consumer ended",
-                metadata: ["consumer-tag": "\(tag.printable())", "reason": "\(error)"]
+                metadata: [LogKey.consumerTag: "\(tag.printable())", LogKey.reason: "\(error)"]
             )
             plan.onError?(error)
         } catch {
@@ -87,7 +87,9 @@ extension Consumer {
             source.session.link.logger.log(
                 level: error.tellsOfAnEnd ? .debug : .error,
                 "a consumer's callback threw",
-                metadata: ["consumer-tag": "\(tag.printable())", "error": "\(String(describing: error).printable())"]
+                metadata: [
+                    LogKey.consumerTag: "\(tag.printable())", LogKey.error: "\(String(describing: error).printable())",
+                ]
             )
             plan.onFailure(message, error)
         }

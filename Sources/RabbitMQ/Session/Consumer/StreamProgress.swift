@@ -1,6 +1,11 @@
 internal import DequeModule
-internal import Foundation
 internal import Synchronization
+
+#if canImport(FoundationEssentials)
+internal import FoundationEssentials
+#else
+internal import Foundation
+#endif
 
 /// How far a consumer has come in a stream, which keeps its messages whoever has settled them: so that a consumer that is
 /// begun again goes on behind the last message that was settled in order, and not where it began at first.

@@ -98,7 +98,7 @@ final class StreamQuestion: Sendable {
             guard session.isOpen.load(ordering: .relaxed) else { return }
             session.link.logger.warning(
                 "messages stay with their channel because their queue may be a stream: declare it with its x-queue-type",
-                metadata: ["queue": "\(queue.name)", "channel": "\(session.number)"]
+                metadata: [LogKey.queue: "\(queue.name)", LogKey.channel: "\(session.number)"]
             )
             return
         }

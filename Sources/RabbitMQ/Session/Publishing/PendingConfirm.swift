@@ -51,7 +51,7 @@ final class PendingConfirm: Sendable {
             logger.log(
                 level: isTold ? .debug : .error,
                 "a message that nobody waited for was not confirmed",
-                metadata: ["error": "\(unseen)"]
+                metadata: [LogKey.error: "\(unseen)"]
             )
         }
         // A slow log must not hold up the poller's thread.

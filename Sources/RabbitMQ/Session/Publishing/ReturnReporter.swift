@@ -115,6 +115,6 @@ final class ReturnReporter: Sendable {
             subscriber.continuation.yield(returned)
         }
         guard handler == nil, subscribers.isEmpty, !item.hasReceipt else { return }
-        logger.error("undeliverable message", metadata: ["error": "\(AMQPError(returned: returned))"])
+        logger.error("undeliverable message", metadata: [LogKey.error: "\(AMQPError(returned: returned))"])
     }
 }
