@@ -15,7 +15,7 @@ Checks, and lists on its output what is wrong (exit 1 if anything is):
   - Sources imports Glibc only with Musl beside it, the library Foundation only where there is no FoundationEssentials
     (scripts/imports.sh)
   - every @unchecked Sendable in Sources has a comment, on its line or the line before, that says why it holds
-  - log lines take the keys of their metadata from Errors/LogKey.swift (scripts/log-keys.sh; not in all folders yet)
+  - log lines take the keys of their metadata from Errors/LogKey.swift (scripts/log-keys.sh)
   - no path of somebody's home in Sources, Tests and scripts
   - the scripts parse
 USAGE

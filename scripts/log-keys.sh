@@ -4,26 +4,20 @@ set -euo pipefail
 
 usage() {
     cat <<'USAGE'
-usage: scripts/log-keys.sh [--all] [DIRECTORY]
+usage: scripts/log-keys.sh [DIRECTORY]
 
 Checks that no log line of DIRECTORY (Sources/RabbitMQ) has a text for a key of its metadata, but a constant of
 Errors/LogKey.swift, where each is of small letters, with a hyphen between words. Each place where it is not so is a line of
 output: file, line, the text of the line. Exit 1 if there is any.
-
-  --all   look also into the folders that have texts still, which this script names
 USAGE
 }
 
 die() { echo "log-keys.sh: $*" >&2; exit 2; }
 
-# Whoever has taken the texts out of one takes it off this list.
-pending=()
-
 directory=''
 while (($#)); do
     case $1 in
     --help | -h) usage; exit ;;
-    --all) pending=() ;;
     -*) die "unknown argument '$1'; see scripts/log-keys.sh --help." ;;
     *) [[ -z $directory ]] || die "one directory only, not '$directory' and '$1'."; directory=${1%/} ;;
     esac
@@ -35,9 +29,7 @@ if [[ -z $directory ]]; then
 fi
 keys=$directory/Errors/LogKey.swift
 [[ -r $keys ]] || die "there is no $keys."
-others=(-not -path "$keys")
-for folder in ${pending[@]+"${pending[@]}"}; do others+=(-not -path "$directory/$folder/*"); done
-mapfile -d '' -t sources < <(find "$directory" -name '*.swift' -type f "${others[@]}" -print0 | LC_ALL=C sort -z)
+mapfile -d '' -t sources < <(find "$directory" -name '*.swift' -type f -not -path "$keys" -print0 | LC_ALL=C sort -z)
 
 LC_ALL=C awk -v keys="$keys" '
 /^[ \t]*\/\// { next }

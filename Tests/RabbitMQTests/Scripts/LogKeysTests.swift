@@ -64,15 +64,6 @@ struct LogKeysTests {
     }
 
     @Test(arguments: [
-        "Handles/Planted.swift", "Link/Reading/Planted.swift", "RPC/Planted.swift", "Session/Planted.swift",
-    ])
-    func `looks into the folders that have texts still only when it is told to`(path: String) async throws {
-        let line = #"metadata["queue"] = "7""#
-        #expect(try await Self.check(line, in: path) == "")
-        #expect(try await Self.check(line, in: path, "--all") == "\(path):2: \(line)\nstatus 1\n")
-    }
-
-    @Test(arguments: [
         "unsent bytes", "unsentBytes", "unsent_bytes", "Unsent", "unsent-", "unsent--bytes", "", "bytes7",
     ])
     func `wants the keys to be spelt alike`(key: String) async throws {

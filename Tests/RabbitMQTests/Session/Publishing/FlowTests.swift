@@ -65,7 +65,7 @@ struct FlowTests {
             try await eventually("one is left") { connection.link.blocking.count == 2 }
             peer.hangUp()
             for await event in kept { Issue.record("\(event)") }
-            #expect(connection.link.blocking.count == 1)
+            #expect(connection.link.blocking.count == 0)
             for await event in connection.blockingEvents { Issue.record("\(event)") }
         }
     }
