@@ -57,8 +57,10 @@ final class DeliveryRun: @unchecked Sendable {
     /// Whose deliveries they are. The consumer may have another one since.
     var source: DeliverySource? { parts.source }
 
-    /// Begins to fill it.
-    func begin(_ source: DeliverySource) { parts.source = source }
+    /// Begins to fill it. Mostly for whom it was filled before, whose use two threads would count up and down with each run.
+    func begin(_ source: DeliverySource) {
+        if parts.source !== source { parts.source = source }
+    }
 
     /// Memory for copies of frames, while there are any.
     var copies: ReceiveChunk? { parts.copies }
@@ -172,7 +174,7 @@ final class DeliveryRun: @unchecked Sendable {
     func popFirst(_ decoder: DeliveryDecoder) throws(AMQPError) -> IncomingMessage? {
         guard let source = parts.source else { return nil }
         let message = try pop(source, decoder)
-        if let progress = source.progress, let message { progress.delivered(message) }
+        if source.mayBeStream, let message { source.noteProgress(message) }
         return message
     }
 
@@ -212,7 +214,6 @@ final class DeliveryRun: @unchecked Sendable {
             chunks.put(copies)
             parts.copies = nil
         }
-        parts.source = nil
         parts.position = 0
         parts.copied = 0
         parts.footprint = 0

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// Where deliveries come from and are settled. Keeps the channel open as long as one of them may be settled.
 ///
 /// It belongs to one session: when that ends, none of its deliveries can be settled any more.
@@ -21,6 +23,9 @@ final class DeliverySource: Sendable {
     let messagesLeft: Int?
     /// How far the consumer has come, if the queue is or may be a stream.
     let progress: StreamProgress?
+    /// Whether its messages may be a stream's, whose place is noted. Here, and not with what notes it: to count a use of that
+    /// for each message would cost a tenth of an acknowledgement.
+    private let hasProgress: Atomic<Bool>
 
     /// Whether the queue is a stream, which keeps its messages: it knows acknowledgements only. nil if that isn't known and
     /// matters.
@@ -52,6 +57,17 @@ final class DeliverySource: Sendable {
         self.hasDeadLetterExchange = hasDeadLetterExchange
         self.messagesLeft = messagesLeft
         self.progress = progress
+        hasProgress = Atomic(progress?.isOther == false)
+    }
+
+    @inline(__always)
+    var mayBeStream: Bool { hasProgress.load(ordering: .relaxed) }
+
+    /// Notes a message's place in the stream; or that it is none.
+    @inline(never)
+    func noteProgress(_ message: IncomingMessage) {
+        progress?.delivered(message)
+        if progress?.isOther != false { hasProgress.store(false, ordering: .relaxed) }
     }
 
     /// The same, with what came with the message that was asked for.
@@ -67,7 +83,8 @@ final class DeliverySource: Sendable {
             queueType: queueType,
             hasDeadLetterExchange: hasDeadLetterExchange,
             version: version,
-            messagesLeft: messagesLeft
+            messagesLeft: messagesLeft,
+            progress: progress
         )
     }
 }

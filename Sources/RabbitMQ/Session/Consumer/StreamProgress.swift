@@ -25,24 +25,20 @@ final class StreamProgress: Sendable {
         state = Mutex(StreamPosition(start: start, began: now))
     }
 
-    /// A message was taken by the application.
-    @inline(__always)
-    func delivered(_ message: borrowing IncomingMessage) {
-        if kind.load(ordering: .relaxed) == .other { return }
-        note(message.deliveryTag, message.message.streamOffset)
-    }
+    /// Whether a message has come that is no stream's.
+    var isOther: Bool { kind.load(ordering: .relaxed) == .other }
 
-    private func note(_ tag: UInt64, _ offset: UInt64?) {
-        guard let offset else {
+    /// A message was taken by the application.
+    func delivered(_ message: IncomingMessage) {
+        guard let offset = message.message.streamOffset else {
             _ = kind.compareExchange(expected: .unknown, desired: .other, ordering: .relaxed)
             return
         }
         kind.store(.stream, ordering: .relaxed)
-        state.withLock { $0.delivered(tag, offset: offset) }
+        state.withLock { $0.delivered(message.deliveryTag, offset: offset) }
     }
 
     /// A delivery was acknowledged.
-    @inline(__always)
     func settled(_ tag: UInt64, multiple: Bool) {
         guard kind.load(ordering: .relaxed) == .stream else { return }
         state.withLock { $0.settled(tag, multiple: multiple) }

@@ -76,7 +76,8 @@ final class PublishingPort: @unchecked Sendable {
         var receipt = PublishReceipt(confirm: nil)
         let isAppended = try outbox.publish(lastMeeting: lastMeeting) { outbox throws(AMQPError) -> Bool in
             let mode = mode.load(ordering: .relaxed)
-            guard mode == .plain || mode == .confirming && session?.hasRoom == true else { return false }
+            let session = mode == .confirming ? session : nil
+            guard mode == .plain || session?.hasRoom == true else { return false }
             // Looking costs a quarter of a publish: once for what is written together is enough.
             if outbox.buffer.isEmpty, Task.isCancelled { return false }
             try outbox.buffer.appendPublish(
@@ -89,9 +90,9 @@ final class PublishingPort: @unchecked Sendable {
                 pool: outbox.pool,
                 template: outbox.template
             )
-            if mode == .confirming {
+            if let session {
                 receipt = PublishReceipt(
-                    confirm: session?.number(message, exchange, routingKey, mandatory: mandatory, hasPlace: false)
+                    confirm: session.number(message, exchange, routingKey, mandatory: mandatory, hasPlace: false)
                 )
             }
             return true
