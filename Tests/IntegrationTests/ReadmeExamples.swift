@@ -150,6 +150,51 @@ struct ReadmeExamples {
         }
     }
 
+    func consumeForEver(_ configuration: ConnectionConfiguration, queue name: String) async throws {
+        try await Connection.withConnection(configuration) { connection in
+            let channel = try await connection.openChannel()
+            try await channel.setQos(prefetchCount: 100)
+            let queue = try await channel.declareQueue(name)
+            for try await message in try await queue.consume() {
+                try await handle(message)
+                try message.ack()
+            }
+        }
+    }
+
+    private static func listen(_ connection: Connection) async {
+        for await event in connection.events {
+            switch event {
+            case .lost(let reason): print("lost: \(reason)")
+            case .recovered(let report, let after): print("back after \(after), \(report.refused.count) refused")
+            default: break
+            }
+        }
+    }
+
+    @Test(
+        "the documentation's loop without a line of recovery goes on after the broker has closed the connection twice"
+    )
+    func recovering() async throws {
+        try await RecoveringClient.run { client in
+            let name = TestBroker.uniqueName("recovering")
+            let seen = Collected<[UInt8]>()
+            let examples = ReadmeExamples { seen.add($0.body) }
+            let channel = try await client.connection.openChannel()
+            let queue = try await channel.declareQueue(name)
+            let configuration = client.configuration
+            let consuming = Task { try await examples.consumeForEver(configuration, queue: name) }
+            for round in 1...3 {
+                try await queue.publish(Message(body: [UInt8(round)], deliveryMode: .persistent))
+                try await eventually("it is handled") { seen.all.last == [UInt8(round)] }
+                try await client.cutAndRecover()
+            }
+            consuming.cancel()
+            _ = try? await consuming.value
+            try await queue.delete(ifUnused: false, ifEmpty: false)
+        }
+    }
+
     /// The overview's example, which is compiled and not run: it needs a broker on the usual port.
     private static func overview() async throws {
         let connection = try await Connection.connect(host: "localhost")
@@ -182,7 +227,7 @@ struct ReadmeExamples {
         let here = URL(filePath: #filePath)
         let root = here.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let documentation = "Sources/RabbitMQ/RabbitMQ.docc"
-        let pages = try ["README.md", "\(documentation)/RabbitMQ.md", "\(documentation)/Reconnecting.md"].map {
+        let pages = try ["README.md", "\(documentation)/RabbitMQ.md", "\(documentation)/Recovery.md"].map {
             try String(contentsOf: root.appending(path: $0), encoding: .utf8)
         }
         let source = try String(contentsOf: here, encoding: .utf8)
@@ -190,7 +235,7 @@ struct ReadmeExamples {
         let examples = pages.joined().components(separatedBy: "```swift\n").dropFirst()
             .map { $0.components(separatedBy: "```")[0] }
             .filter { !$0.contains(".package(") && !$0.contains("import RabbitMQ") }
-        #expect(examples.count == 5)
+        #expect(examples.count == 7)
         for line in examples.joined().split(separator: "\n") {
             let line = line.trimmingCharacters(in: .whitespaces)
             let isCompiled = lines.contains(line)

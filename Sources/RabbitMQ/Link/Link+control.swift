@@ -126,6 +126,10 @@ extension Link {
             blocking.end()
         }
         forgetPause()
+        if awaitsUnblocked {
+            awaitsUnblocked = false
+            gauge.callEnded()
+        }
         for timer in [closeDeadline, heartbeatTimer, writing.end()] { timer.map(DeadlineTimer.shared.remove) }
         (closeDeadline, heartbeatTimer) = (nil, nil)
         reading.endNow()

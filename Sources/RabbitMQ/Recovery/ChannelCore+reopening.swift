@@ -91,6 +91,11 @@ extension ChannelCore {
         for (subscription, call) in reopening.consuming {
             do {
                 _ = try await reopening.session.answer(to: call)
+                // Cancelled on the session before, of which the broker knows nothing here.
+                let consumer = subscription.consumer
+                if consumer.isCancelling || consumer.cancelled {
+                    reopening.session.callInBackground(.basicCancel(consumerTag: consumer.tag, noWait: false))
+                }
             } catch let error as AMQPError {
                 failure = failure ?? error
                 if error.isOverAnotherCall { continue }

@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// A channel under its handles: it outlives the sessions that it has one after the other.
 ///
-/// Order of the locks: the outbox's, a session's, this one's; the connection's is never held with it.
+/// Order of the locks: the outbox's, this one's, a session's; the connection's is never held with it.
 final class ChannelCore: ChannelHost, Sendable {
     enum Phase {
         /// The session takes calls and messages.
@@ -79,15 +79,15 @@ final class ChannelCore: ChannelHost, Sendable {
 
     func survives(_ session: ChannelSession, _ reason: AMQPError) -> Bool {
         guard connection.configuration.recovery.isEnabled else { return false }
-        // The broker has closed the channel alone, perhaps.
         let isWithLink = connection.isLosing(session.link)
-        let mayPass = reason.isRetryable && !reason.isConnectionFatal && !reason.isOverAnotherCall && connection.isOpen
-        guard isWithLink || mayPass else { return false }
+        // The broker has closed the channel alone, perhaps for a reason that passes.
+        let mayPass = reason.isRetryable && !reason.isConnectionFatal && !reason.isOverAnotherCall
         return state.withLock { state in
             if case .ended = state.phase { return false }
             guard !state.isReleased else { return false }
-            // One that was to take its place may be left over.
-            guard state.session === session else { return true }
+            // One that is being set up, or was to be: whoever does so decides.
+            if state.session !== session || state.isWaiting { return true }
+            guard isWithLink || mayPass else { return false }
             state.phase = .waiting
             if state.setup.isTransactional { state.lostTransaction = reason }
             return true
@@ -110,7 +110,7 @@ final class ChannelCore: ChannelHost, Sendable {
         guard survives else { return end(reason) }
         state.withLock { $0.onInterruption }?(reason)
         // With its link, it is opened with the others.
-        if !connection.isLosing(session.link) { reopenAlone(after: reason) }
+        if connection.isOpen { reopenAlone(after: reason) }
     }
 
     func takesUpAgain(_ consumer: Consumer, _ reason: AMQPError) -> Bool {

@@ -79,7 +79,7 @@ extension ConnectionCore {
             return
         }
         if let reason = opened.link.ended.current { throw reason }
-        let (report, late) = try await restore(on: opened.link)
+        let report = try await restore(on: opened.link)
         let (waiters, outage) = try state.withLock {
             state throws(AMQPError) -> ([OneShot<Void>], RecoveryState.Outage?) in
             if state.lost === opened.link { throw opened.link.ended.current ?? state.lastError ?? Self.lostAgain }
@@ -99,7 +99,10 @@ extension ConnectionCore {
             ]
         )
         events.send(.recovered(report, after: duration))
-        for channel in late { channel.reopenAlone(after: outage.reason) }
+        // Those that need more time, or were opened while the connection was lost.
+        for channel in state.withLock({ $0.channels }) where channel.isWaiting {
+            channel.reopenAlone(after: outage.reason)
+        }
         retry(report.refused.filter(\.error.isRetryable).map(\.entity))
     }
 
@@ -108,14 +111,11 @@ extension ConnectionCore {
     /// Brings back what belonged to the connection: sessions with their settings, what was declared, consumers; then lets
     /// messages through.
     ///
-    /// - Returns: What came back, and the channels that need more time.
-    private func restore(on link: Link) async throws -> (RecoveryReport, late: [ChannelCore]) {
+    /// - Returns: What came back. Channels that need more time still wait.
+    private func restore(on link: Link) async throws -> RecoveryReport {
         var report = RecoveryReport()
-        var late: [ChannelCore] = []
         let channels = state.withLock { $0.channels }.filter { channel in
-            let isAlone = channel.state.withLock { $0.isReopening }
-            if isAlone { late.append(channel) }
-            return !isAlone && channel.isWaiting
+            channel.state.withLock { $0.isWaiting && !$0.isReopening }
         }
         var reopenings: [(ChannelCore, ChannelCore.Reopening)] = []
         for channel in channels {
@@ -143,15 +143,11 @@ extension ConnectionCore {
                 report.consumers += channel.state.withLock { $0.subscriptions.count }
             } catch let error as AMQPError {
                 try require(link)
-                if error.isRetryable {
-                    late.append(channel)
-                } else {
-                    channel.end(error)
-                }
+                if !error.isRetryable { channel.end(error) }
             }
         }
         try require(link)
-        return (report, late)
+        return report
     }
 
     private func require(_ link: Link) throws(AMQPError) {

@@ -65,7 +65,8 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
 
     var isOpen: Bool { state.withLock { $0.isOpen } }
 
-    func isLosing(_ link: Link) -> Bool { state.withLock { $0.lost === link } }
+    /// Whether another link takes the place of this one, or has taken it.
+    func isLosing(_ link: Link) -> Bool { state.withLock { $0.lost === link || $0.link !== link } }
 
     // MARK: What links tell
 

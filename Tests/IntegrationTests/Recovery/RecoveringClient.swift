@@ -5,6 +5,8 @@ import TestSupport
 struct RecoveringClient {
     let proxy: TCPProxy
     let connection: Connection
+    /// How it was connected, through the proxy.
+    let configuration: ConnectionConfiguration
     let events: Collected<ConnectionEvent>
 
     /// Runs `body` with a connection that recovers.
@@ -18,12 +20,19 @@ struct RecoveringClient {
             configuration.recovery = RecoveryPolicy()
             configuration.recovery.backOff = .milliseconds(50)
             configure(&configuration)
-            return try await Connection.withConnection(configuration) { connection in
+            return try await Connection.withConnection(configuration) { [configuration] connection in
                 let events = Collected<ConnectionEvent>()
                 let stream = connection.events
                 let listening = Task { for await event in stream { events.add(event) } }
                 defer { listening.cancel() }
-                return try await body(RecoveringClient(proxy: proxy, connection: connection, events: events))
+                return try await body(
+                    RecoveringClient(
+                        proxy: proxy,
+                        connection: connection,
+                        configuration: configuration,
+                        events: events
+                    )
+                )
             }
         }
     }
