@@ -16,6 +16,8 @@ extension ConnectionConfiguration {
         } catch {
             throw ValidationError("--uri: \(error.message)")
         }
+        // Who measures or shows something wants to know that the connection was lost, and not wait for the next.
+        recovery = .none
         guard let ca else { return }
         guard tls != nil else { throw ValidationError("--ca is for a URI that begins with amqps://.") }
         guard FileManager.default.isReadableFile(atPath: ca) else {

@@ -17,6 +17,8 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
         var waiters: [OneShot<Void>] = []
         var lastError: AMQPError?
         var blockedSince: UInt64?
+        /// Whether the application closes it, or nobody holds it any more: then no other link takes its link's place.
+        var isClosing = false
         /// Ends the wait for the next try.
         var pause: OneShot<Void>?
 
@@ -75,7 +77,7 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
         return state.withLock { state in
             guard state.link === link else { return true }
             state.lastError = reason
-            guard state.recovery.lost(reason, now: now) else { return false }
+            guard !state.isClosing, state.recovery.lost(reason, now: now) else { return false }
             state.lost = link
             return true
         }
@@ -165,13 +167,15 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
     }
 
     private func beginClosing() {
-        let link = state.withLock { $0.isOpen ? $0.link : nil }
+        let link = state.withLock { state in
+            state.isClosing = true
+            return state.isOpen ? state.link : nil
+        }
         if let link {
             link.onQueue { $0.beginClosing() }
-            // It may be lost just now.
-            guard link.ended.current != nil, isLosing(link) else { return }
+        } else {
+            finish(AMQPError(.connectionClosed, "the connection was closed by the application"))
         }
-        finish(AMQPError(.connectionClosed, "the connection was closed by the application"))
     }
 
     /// Ends everything, for good.
