@@ -31,7 +31,7 @@ struct Order: Codable, Sendable {
     var id: Int
 }
 
-/// Connects anew when the connection is lost, and closes it when the services shut down.
+/// Holds a connection until the services shut down. When it is lost it is made again, and publishing waits for that.
 actor Broker: Service {
     private let configuration: ConnectionConfiguration
     private var exchange: Exchange?
@@ -41,22 +41,12 @@ actor Broker: Service {
     }
 
     func run() async throws {
-        while !Task.isShuttingDownGracefully {
-            do {
-                try await connect()
-            } catch let error as AMQPError where error.isRecoverable {
-                try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(1)) }
-            }
-        }
-    }
-
-    private func connect() async throws {
         try await Connection.withConnection(configuration) { connection in
             let channel = try await connection.openChannel()
             try await channel.selectConfirms()
             exchange = try await channel.declareExchange("orders", type: .topic)
             defer { exchange = nil }
-            // Until it is lost: then there is a reason. Shutting down cancels the wait.
+            // Until the end for good, which has a reason. Shutting down cancels the wait.
             if let reason = try? await cancelWhenGracefulShutdown({ try await channel.closed }) { throw reason }
         }
     }
@@ -89,8 +79,11 @@ struct OrderDesk: Service {
 @main
 struct App {
     static func main() async throws {
-        let uri = Environment().get("RABBITMQ_URI") ?? "amqp://guest:guest@localhost:5672"
-        let configuration = try ConnectionConfiguration(uri: uri)
+        let environment = Environment()
+        let uri = environment.get("RABBITMQ_URI") ?? "amqp://guest:guest@localhost:5672"
+        var configuration = try ConnectionConfiguration(uri: uri)
+        configuration.recovery.retriesFirstConnect = true
+        configuration.recovery.unconfirmed = .resend
         let broker = Broker(configuration)
         let router = Router()
         router.post("orders") { request, context in
@@ -99,7 +92,9 @@ struct App {
         }
         let app = Application(
             router: router,
-            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 8080)),
+            configuration: ApplicationConfiguration(
+                address: .hostname("127.0.0.1", port: environment.get("PORT", as: Int.self) ?? 8080)
+            ),
             services: [broker, OrderDesk(configuration: configuration)]
         )
         try await app.runService()
