@@ -6,7 +6,7 @@ internal import Synchronization
 ///
 /// It reads on a thread of its own, so that nothing blocks a test's executor, and every wait has a deadline.
 public final class ScriptedPeer: Sendable {
-    /// The other end, for `ConnectionConfiguration.connectedSocket`.
+    /// The other end, for `ConnectionConfiguration.connectedSocket`; -1 if the client has connected by itself.
     public let clientSocket: Int32
 
     /// How long each wait may take.
@@ -56,6 +56,23 @@ public final class ScriptedPeer: Sendable {
             thread = try PollThread()
         } catch {
             for end in pair { close(end) }
+            throw error
+        }
+        watch()
+    }
+
+    /// - Parameter accepted: A connection that a listener has accepted, which this closes.
+    init(accepted: Int32, patience: Duration = .seconds(10)) throws {
+        _ = fcntl(accepted, F_SETFL, fcntl(accepted, F_GETFL) | O_NONBLOCK)
+        var on: Int32 = 1
+        setsockopt(accepted, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
+        self.patience = patience
+        clientSocket = -1
+        descriptor = accepted
+        do {
+            thread = try PollThread()
+        } catch {
+            close(accepted)
             throw error
         }
         watch()
