@@ -59,7 +59,7 @@ struct Subscription: Sendable {
     /// - Parameter isFirst: Whether it begins for the first time, so that a stream is read from where it was asked for.
     func method(of source: DeliverySource, isFirst: Bool = false) -> ClientMethod {
         var arguments = options.arguments
-        if !isFirst { source.progress?.resume(&arguments, isStream: source.isStream == true) }
+        if !isFirst { source.progress?.resume(&arguments, isStream: source.isStream == true, from: source) }
         return .basicConsume(
             ClientMethod.Consume(
                 queue: source.queue,

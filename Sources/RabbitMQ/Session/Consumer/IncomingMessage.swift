@@ -71,7 +71,7 @@ extension IncomingMessage {
             try passOver(error)
             return
         }
-        if source.mayBeStream { source.progress?.settled(deliveryTag, multiple: multiple) }
+        if source.mayBeStream { source.progress?.settled(deliveryTag, multiple: multiple, of: source) }
     }
 
     /// Refuses the message (AMQP 0-9-1, section 1.8.3.14).

@@ -15,14 +15,22 @@ final class StreamProgress: Sendable {
         case unknown, stream, other
     }
 
-    private let state: Mutex<StreamPosition>
+    private struct State {
+        var position: StreamPosition
+        /// What the consumer was begun anew with; nil before that. Deliveries of another one are void.
+        var source: ObjectIdentifier?
+
+        func isVoid(_ source: DeliverySource) -> Bool { self.source.map { $0 != ObjectIdentifier(source) } ?? false }
+    }
+
+    private let state: Mutex<State>
     private let kind = Atomic(Kind.unknown)
 
     /// - Parameters:
     ///   - start: Where the consumer began; nil if it doesn't say.
     ///   - now: When.
     init(start: FieldValue?, now: Date = Date()) {
-        state = Mutex(StreamPosition(start: start, began: now))
+        state = Mutex(State(position: StreamPosition(start: start, began: now)))
     }
 
     /// Whether a message has come that is no stream's.
@@ -35,19 +43,31 @@ final class StreamProgress: Sendable {
             return
         }
         kind.store(.stream, ordering: .relaxed)
-        state.withLock { $0.delivered(message.deliveryTag, offset: offset) }
+        state.withLock { state in
+            guard !state.isVoid(message.source) else { return }
+            state.position.delivered(message.deliveryTag, offset: offset)
+        }
     }
 
     /// A delivery was acknowledged.
-    func settled(_ tag: UInt64, multiple: Bool) {
+    func settled(_ tag: UInt64, multiple: Bool, of source: DeliverySource) {
         guard kind.load(ordering: .relaxed) == .stream else { return }
-        state.withLock { $0.settled(tag, multiple: multiple) }
+        state.withLock { state in
+            guard !state.isVoid(source) else { return }
+            state.position.settled(tag, multiple: multiple)
+        }
     }
 
     /// Changes basic.consume's arguments so that the consumer goes on where it was, whose deliveries are void.
-    func resume(_ arguments: inout FieldTable, isStream: Bool) {
+    ///
+    /// - Parameter source: Where it gets them from now on.
+    func resume(_ arguments: inout FieldTable, isStream: Bool, from source: DeliverySource) {
         let isStream = isStream || kind.load(ordering: .relaxed) == .stream
-        guard isStream, let start = state.withLock({ $0.restart() }) else { return }
+        let start = state.withLock { state -> FieldValue? in
+            state.source = ObjectIdentifier(source)
+            return isStream ? state.position.restart() : nil
+        }
+        guard let start else { return }
         arguments["x-stream-offset"] = start
     }
 }
