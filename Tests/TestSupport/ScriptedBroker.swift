@@ -192,6 +192,9 @@ extension ScriptedBroker {
             }
         }
 
+        /// Has it refuse something from now on, once.
+        public func refuse(_ refusals: Refusal...) { state.withLock { $0.refusals += refusals } }
+
         /// Breaks the connection.
         public func cut(resets: Bool = false) { resets ? peer.reset() : peer.hangUp() }
 

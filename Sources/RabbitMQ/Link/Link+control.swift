@@ -120,9 +120,9 @@ extension Link {
         if error.code == .protocolViolation { sayGoodbye(error) }
         if replaced {
             if outbox.blockedReason != nil { blocking.tell(nil) }
-            outbox.detach(error)
+            outbox.detach(error, from: sender)
         } else {
-            outbox.end(error)
+            outbox.end(error, from: sender)
             blocking.end()
         }
         forgetPause()

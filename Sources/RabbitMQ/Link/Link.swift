@@ -97,6 +97,9 @@ actor Link {
     /// Begins to use what links share.
     func attach() { epoch.store(base.attach(self), ordering: .relaxed) }
 
+    /// Why it has ended; nil if it has not. On the queue, where ends begin: one that has begun by then is over.
+    var endReason: AMQPError? { ended.current }
+
     /// Registers what receives a channel's frames. Frames that come in answer to what is sent after this call find it.
     ///
     /// - Parameter makeInbox: Is told whether the number was another channel's before, whose last frames may still come.

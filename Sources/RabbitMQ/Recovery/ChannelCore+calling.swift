@@ -43,7 +43,7 @@ extension ChannelCore {
             case .ended(let reason): throw reason.overAnotherCall
             case .waiting:
                 guard whileDown == .wait else {
-                    let reason = state.session.state.withLock { $0.closeReason }
+                    let reason = state.sessionEnd
                     throw AMQPError(
                         .connectionLost,
                         "there is no connection at present: \(reason?.message ?? "it is made again")",
@@ -138,7 +138,20 @@ extension ChannelCore {
 
     /// The messages that the broker has not confirmed, in order.
     var unconfirmed: [PendingConfirm] {
-        let (session, left) = state.withLock { ($0.session, $0.unconfirmed) }
-        return left.map(\.confirm) + session.state.withLock { $0.confirms?.pending ?? [] }
+        while true {
+            let session = session
+            // Both at once: they go from one to the other.
+            let found = session.state.withLock { ofSession in
+                state.withLock { state -> [PendingConfirm]? in
+                    guard state.session === session else { return nil }
+                    let sent = ofSession.confirms?.pending ?? []
+                    guard !state.resending.isEmpty || !state.unconfirmed.isEmpty else { return sent }
+                    let isSent = Set(sent.map { ObjectIdentifier($0) })
+                    let resending = state.resending.map(\.confirm).filter { !isSent.contains(ObjectIdentifier($0)) }
+                    return sent + resending + state.unconfirmed.map(\.confirm)
+                }
+            }
+            if let found { return found }
+        }
     }
 }

@@ -31,6 +31,7 @@ extension ChannelCore {
         let isWanted = state.withLock { state in
             guard state.isWaiting, !state.isReleased else { return false }
             state.session = session
+            state.sessionEnd = nil
             return true
         }
         guard isWanted else {
@@ -69,6 +70,8 @@ extension ChannelCore {
         let source = subscription.options.makeSource(session, queue)
         consumer.resume(from: source)
         let call = try session.begin(subscription.method(of: source), consumer: consumer)
+        // Whoever has cancelled it meanwhile has told another session, or this one too early.
+        if consumer.isCancelling { session.callInBackground(.basicCancel(consumerTag: consumer.tag, noWait: false)) }
         if !consumer.noAck { session.unsettled.begin(consumerTag: consumer.tag, queue: queue, session: session) }
         return call
     }
@@ -91,15 +94,12 @@ extension ChannelCore {
         for (subscription, call) in reopening.consuming {
             do {
                 _ = try await reopening.session.answer(to: call)
-                // Cancelled on the session before, of which the broker knows nothing here.
-                let consumer = subscription.consumer
-                if consumer.isCancelling || consumer.cancelled {
-                    reopening.session.callInBackground(.basicCancel(consumerTag: consumer.tag, noWait: false))
-                }
             } catch let error as AMQPError {
                 failure = failure ?? error
                 if error.isOverAnotherCall { continue }
                 guard !error.isConnectionFatal, !error.isRetryable else { throw error }
+                // It will be there, once it can be declared.
+                if connection.isDeclaring(subscription.queue.name) { throw error.overAnotherCall }
                 forget(subscription.consumer)
                 subscription.consumer.end(error)
                 return false
@@ -116,8 +116,9 @@ extension ChannelCore {
     func completeReopening(_ reopening: Reopening) throws(AMQPError) -> Int {
         let session = reopening.session
         let unconfirmed = state.withLock { state in
-            defer { state.unconfirmed = [] }
-            return state.unconfirmed
+            state.resending = state.unconfirmed
+            state.unconfirmed = []
+            return state.resending
         }
         var taken = 0
         do throws(AMQPError) {
@@ -126,25 +127,29 @@ extension ChannelCore {
             putBack(unconfirmed.dropFirst(taken))
             throw error
         }
-        let waiters = state.withLock { state -> [OneShot<Void>]? in
-            guard case .waiting = state.phase, !state.isReleased else { return nil }
-            state.session = session
-            // It may have ended meanwhile, and has said so.
-            guard session.isOpen.load(ordering: .relaxed) else { return [] }
+        let (waiters, reason) = state.withLock { state -> ([OneShot<Void>], AMQPError?) in
+            state.resending = []
+            guard state.isWaiting, !state.isReleased, state.session === session else {
+                return ([], AMQPError(.channelClosed, "the channel was closed by the application"))
+            }
+            // It may have ended meanwhile, or be about to.
+            if let reason = state.sessionEnd { return ([], reason) }
             state.phase = .ready
-            return state.takeWaiters()
+            state.readySince = MonotonicTime.now
+            return (state.takeWaiters(), nil)
         }
-        guard let waiters else {
-            session.closeInBackground()
-            throw AMQPError(.channelClosed, "the channel was closed by the application")
+        if let reason {
+            // One that ends by itself has its messages kept.
+            if !goesOn { session.closeInBackground() }
+            throw reason
         }
         for waiter in waiters { waiter.succeed(()) }
-        if let reason = session.state.withLock({ $0.closeReason }) { throw reason }
         return unconfirmed.count
     }
 
     private func putBack(_ messages: some Sequence<UnconfirmedMessage>) {
         let reason = state.withLock { state -> AMQPError? in
+            state.resending = []
             if case .ended(let reason) = state.phase { return reason }
             state.unconfirmed += messages
             return nil
@@ -154,13 +159,15 @@ extension ChannelCore {
     }
 
     /// All steps, for this channel alone. Consumers that the broker refuses end, and the others go on.
-    func reopen(on link: Link) async throws {
+    ///
+    /// - Returns: How many messages were published again.
+    @discardableResult
+    func reopen(on link: Link) async throws -> Int {
         while true {
             var reopening = try beginReopening(on: link)
             try beginConsuming(&reopening)
             guard try await finishReopening(reopening) else { continue }
-            try completeReopening(reopening)
-            return
+            return try completeReopening(reopening)
         }
     }
 
@@ -179,13 +186,12 @@ extension ChannelCore {
         )
         Task { [weak self] in
             guard let connection = self?.connection else { return }
-            var schedule = RecoverySchedule(connection.configuration.recovery)
-            schedule.skipFirst()
             var last = reason
             while let self {
-                try? await DeadlineTimer.shared.sleep(for: schedule.next(.random(in: 0...1)))
+                try? await DeadlineTimer.shared.sleep(for: self.nextDelay())
                 guard self.isWaiting, let link = connection.openLink else { break }
                 do {
+                    try await connection.declareAgain(self.state.withLock { $0.subscriptions.map(\.queue) }, on: link)
                     try await self.reopen(on: link)
                     connection.configuration.logger.notice(
                         "the channel is open again",
@@ -194,6 +200,7 @@ extension ChannelCore {
                     break
                 } catch let error as AMQPError {
                     last = error
+                    if error.isConnectionFatal { _ = await link.ended.wait(atMost: .seconds(1)) }
                     if link.ended.current != nil { break }
                     if !error.isRetryable {
                         self.end(error)
@@ -207,12 +214,28 @@ extension ChannelCore {
         }
     }
 
+    /// How long to wait before the next try. A channel that is closed again and again is opened no more often than one
+    /// that can't be opened.
+    private func nextDelay() -> Duration {
+        let now = MonotonicTime.now
+        return state.withLock { state in
+            if state.readySince > 0 {
+                state.schedule.ended(after: .nanoseconds(Int64(clamping: now &- state.readySince)))
+                state.readySince = 0
+            }
+            state.schedule.skipFirst()
+            return state.schedule.next(.random(in: 0...1))
+        }
+    }
+
     var isWaiting: Bool { state.withLock { $0.isWaiting } }
 
     // MARK: Consumers that the broker cancels
 
     /// Takes up a consumer that the broker has cancelled, while its queue exists.
-    func takeUpAgain(_ subscription: Subscription, _ reason: AMQPError) {
+    ///
+    /// - Parameter session: Where that was: with the one behind it, it is begun anew with the others.
+    func takeUpAgain(_ subscription: Subscription, on session: ChannelSession, _ reason: AMQPError) {
         let consumer = subscription.consumer
         connection.configuration.logger.warning(
             "the broker cancelled a consumer, which is begun again while its queue exists",
@@ -220,15 +243,16 @@ extension ChannelCore {
         )
         Task { [weak self] in
             guard let connection = self?.connection else { return }
-            var schedule = RecoverySchedule(connection.configuration.recovery)
+            var isFirst = true
             while let self, !consumer.isCancelling {
-                try? await DeadlineTimer.shared.sleep(for: schedule.next(.random(in: 0...1)))
-                let session = self.session
-                guard self.isReady(session), !consumer.isCancelling else { return }
+                try? await DeadlineTimer.shared.sleep(for: self.nextDelay(of: consumer.tag, isFirst: isFirst))
+                isFirst = false
+                guard self.isCurrent(session), !consumer.isCancelling else { return }
                 do {
                     if try await connection.hasQueue(subscription.queue.name) {
                         let call = try self.begin(subscription, on: session)
                         _ = try await session.answer(to: call)
+                        self.state.withLock { $0.takingUp[consumer.tag]?.last = MonotonicTime.now }
                         return
                     }
                     self.forget(consumer)
@@ -247,9 +271,23 @@ extension ChannelCore {
         }
     }
 
-    private func isReady(_ session: ChannelSession) -> Bool {
+    /// The same for a consumer that is cancelled again and again.
+    private func nextDelay(of tag: String, isFirst: Bool) -> Duration {
+        let now = MonotonicTime.now
+        return state.withLock { state in
+            var entry = state.takingUp[tag] ?? (RecoverySchedule(connection.configuration.recovery), now)
+            if isFirst { entry.schedule.ended(after: .nanoseconds(Int64(clamping: now &- entry.last))) }
+            let delay = entry.schedule.next(.random(in: 0...1))
+            state.takingUp[tag] = entry
+            return delay
+        }
+    }
+
+    /// Whether a session is the one at present, in use or being set up.
+    private func isCurrent(_ session: ChannelSession) -> Bool {
         state.withLock { state in
-            if case .ready = state.phase { state.session === session } else { false }
+            if case .ended = state.phase { return false }
+            return state.session === session && state.sessionEnd == nil
         }
     }
 }

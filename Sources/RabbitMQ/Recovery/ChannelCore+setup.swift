@@ -11,8 +11,9 @@ extension ChannelCore {
     /// Has the broker confirm what is published.
     func selectConfirms(limit: Int) async throws {
         if state.withLock({ $0.setup.confirmLimit }) != nil { return }
-        let (call, session) = try await send { session throws(AMQPError) in try session.beginConfirms(limit: limit) }
-        note(on: session) { if $0.confirmLimit == nil { $0.confirmLimit = limit } }
+        let (call, session) = try await send { session throws(AMQPError) in
+            try session.beginConfirms(limit: limit) { note { if $0.confirmLimit == nil { $0.confirmLimit = limit } } }
+        }
         _ = try await session.answer(to: call)
     }
 
@@ -20,15 +21,14 @@ extension ChannelCore {
     func selectTransactions() async throws { try await tell(.txSelect) { $0.isTransactional = true } }
 
     private func tell(_ method: ClientMethod, _ change: (inout ChannelSetup) -> Void) async throws {
-        let (call, session) = try await send { session throws(AMQPError) in try session.begin(method) }
-        // The broker has it, whether or not anybody waits for the answer.
-        note(on: session, change)
+        // Whether or not anybody waits for the answer, the broker has it, and every session that follows is told.
+        let (call, session) = try await send { session throws(AMQPError) in
+            try session.begin(method, register: { (_) throws(AMQPError) in note(change) })
+        }
         _ = try await session.answer(to: call)
     }
 
-    private func note(on session: ChannelSession, _ change: (inout ChannelSetup) -> Void) {
-        state.withLock { change(&$0.setup) }
-    }
+    private func note(_ change: (inout ChannelSetup) -> Void) { state.withLock { change(&$0.setup) } }
 
     /// Begins a consumer.
     func begin(_ subscription: Subscription) async throws {
@@ -40,7 +40,12 @@ extension ChannelCore {
                 source = subscription.options.makeSource(session, queue)
                 consumer.resume(from: source)
             }
-            return try session.begin(subscription.method(of: source, isFirst: true), consumer: consumer)
+            // From here on it is begun anew on every session that follows this one.
+            return try session.begin(
+                subscription.method(of: source, isFirst: true),
+                consumer: consumer,
+                register: { (_) throws(AMQPError) in state.withLock { $0.subscriptions.append(subscription) } }
+            )
         }
         if !consumer.noAck {
             session.unsettled.begin(consumerTag: tag, queue: subscription.queue.name, session: session)
@@ -49,22 +54,14 @@ extension ChannelCore {
             _ = try await session.answer(to: call)
         } catch {
             session.unsettled.end(consumerTag: tag)
+            // The queue has not lost a consumer.
+            state.withLock { state in state.subscriptions.removeAll { $0.consumer === consumer } }
+            // It may have been begun anew meanwhile.
+            consumer.cancelInBackground()
             throw error
         }
-        add(subscription)
     }
 
     /// A tag that no consumer of the channel has, whichever session began it.
     func nextConsumerTag() -> String { session.nextConsumerTag() }
-
-    /// Adds a consumer that has begun.
-    private func add(_ subscription: Subscription) {
-        let reason = state.withLock { state -> AMQPError? in
-            if case .ended(let reason) = state.phase { return reason }
-            // It may have ended by now.
-            if !subscription.consumer.isCancelling { state.subscriptions.append(subscription) }
-            return nil
-        }
-        if let reason { subscription.consumer.end(reason) }
-    }
 }

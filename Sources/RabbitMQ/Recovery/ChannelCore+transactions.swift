@@ -17,32 +17,62 @@ extension ChannelCore {
             _ = try await session.answer(to: try await session.sendRollback())
             throw ChannelSession.transactionLost(reason)
         }
-        return Commit(session: session, call: try await session.sendInTurn(.txCommit))
+        do {
+            return Commit(session: session, call: try await session.sendInTurn(.txCommit))
+        } catch let error as AMQPError {
+            throw await isLost(with: session, error) ? ChannelSession.transactionLost(error) : error
+        }
     }
 
     func answerToCommit(_ commit: Commit) async throws {
         do {
             _ = try await commit.session.answer(to: commit.call)
         } catch let error as AMQPError {
-            guard connection.configuration.recovery.isEnabled, error.isConnectionFatal else { throw error }
-            // This one is told, and nothing of the next is lost.
-            _ = await commit.session.closed.wait(atMost: .seconds(1))
-            _ = takeLostTransaction()
-            throw ChannelSession.transactionLost(error)
+            throw await isLost(with: commit.session, error) ? ChannelSession.transactionLost(error) : error
         }
     }
 
+    /// Drops what was published and settled in the transaction, which is dropped too if its session is lost meanwhile.
     func rollback() async throws {
         let session = try await ready()
         _ = takeLostTransaction()
-        _ = try await session.answer(to: try await session.sendRollback())
+        do {
+            _ = try await session.answer(to: try await session.sendRollback())
+        } catch let error as AMQPError {
+            guard await isLost(with: session, error) else { throw error }
+        }
     }
 
-    private func takeLostTransaction() -> AMQPError? {
-        state.withLock { state in
-            defer { state.lostTransaction = nil }
-            return state.lostTransaction
+    /// Whether a transaction has ended with its session, which whoever asks is told: the next one is clean.
+    private func isLost(with session: ChannelSession, _ error: AMQPError) async -> Bool {
+        guard connection.configuration.recovery.isEnabled else { return false }
+        if session.isOpen.load(ordering: .relaxed) {
+            // Its link has ended a moment ago, and it does at once.
+            guard error.isConnectionFatal else { return false }
         }
+        _ = await session.closed.wait(atMost: .seconds(1))
+        return takeLostTransaction(of: session) != nil || error.isConnectionFatal
+    }
+
+    private func takeLostTransaction(of session: ChannelSession? = nil) -> AMQPError? {
+        state.withLock { state in
+            guard let lost = state.lostTransaction, session.map({ lost.session == ObjectIdentifier($0) }) ?? true else {
+                return nil
+            }
+            state.lostTransaction = nil
+            return lost.reason
+        }
+    }
+}
+
+/// A transaction that ended with its session.
+struct LostTransaction: Sendable {
+    let session: ObjectIdentifier
+    let reason: AMQPError
+
+    init(_ session: ChannelSession, _ reason: AMQPError) {
+        self.session = ObjectIdentifier(session)
+        self.reason = reason
     }
 }
 

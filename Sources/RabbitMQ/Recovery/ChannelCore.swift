@@ -21,11 +21,22 @@ final class ChannelCore: ChannelHost, Sendable {
         var subscriptions: [Subscription] = []
         /// Messages that the sessions before left unconfirmed.
         var unconfirmed: [UnconfirmedMessage] = []
-        /// Why what was published and settled in the transaction under way is lost.
-        var lostTransaction: AMQPError?
+        /// Those of them that are just being published again.
+        var resending: [UnconfirmedMessage] = []
+        /// Why the session at present has ended, or is about to.
+        var sessionEnd: AMQPError?
+        /// A session that has ended while it was in use: not one that was being set up, whose end is heard by who does that.
+        var interrupted: ObjectIdentifier?
+        /// The transaction that ended with its session, and why: what was published and settled in it is lost.
+        var lostTransaction: LostTransaction?
         var waiters: [OneShot<Void>] = []
         /// Whether a task of its own opens it anew. Then the connection does not, nor the other way round.
         var isReopening = false
+        /// When such a task is to try next; and since when, in nanoseconds of ``MonotonicTime``, there has been a session.
+        var schedule: RecoverySchedule
+        var readySince: UInt64
+        /// When to take up consumers next that the broker cancels, by their tags, and when it was done the last time.
+        var takingUp: [String: (schedule: RecoverySchedule, last: UInt64)] = [:]
         /// Is told of the end of a session that another one follows.
         var onInterruption: (@Sendable (AMQPError) -> Void)?
         /// How many settlements came too late.
@@ -55,7 +66,13 @@ final class ChannelCore: ChannelHost, Sendable {
             outbox: session.outbox,
             maxMessageSize: configuration.maxMessageSize
         )
-        state = Mutex(State(session: session))
+        state = Mutex(
+            State(
+                session: session,
+                schedule: RecoverySchedule(configuration.recovery),
+                readySince: MonotonicTime.now
+            )
+        )
         session.host = self
         port.open(session)
     }
@@ -66,13 +83,14 @@ final class ChannelCore: ChannelHost, Sendable {
 
     /// Why it is closed; nil while it is open, or is opened anew.
     var closeReason: AMQPError? {
-        state.withLock { state in
+        let (reason, session) = state.withLock { state -> (AMQPError?, ChannelSession?) in
             switch state.phase {
-            case .ended(let reason): reason
-            case .waiting: nil
-            case .ready: state.session.state.withLock { $0.closeReason }
+            case .ended(let reason): (reason, nil)
+            case .waiting: (nil, nil)
+            case .ready: (nil, state.session)
             }
         }
+        return reason ?? session?.state.withLock { $0.closeReason }
     }
 
     // MARK: What sessions tell
@@ -80,35 +98,45 @@ final class ChannelCore: ChannelHost, Sendable {
     func survives(_ session: ChannelSession, _ reason: AMQPError) -> Bool {
         guard connection.configuration.recovery.isEnabled else { return false }
         let isWithLink = connection.isLosing(session.link)
-        // The broker has closed the channel alone, perhaps for a reason that passes.
-        let mayPass = reason.isRetryable && !reason.isConnectionFatal && !reason.isOverAnotherCall
+        let isAlone = !reason.isConnectionFatal && !reason.isOverAnotherCall
         return state.withLock { state in
-            if case .ended = state.phase { return false }
             guard !state.isReleased else { return false }
-            // One that is being set up, or was to be: whoever does so decides.
-            if state.session !== session || state.isWaiting { return true }
-            guard isWithLink || mayPass else { return false }
-            state.phase = .waiting
-            if state.setup.isTransactional { state.lostTransaction = reason }
+            switch state.phase {
+            case .ended: return false
+            // One that was to take its place may be left over.
+            case _ where state.session !== session: return true
+            // It is being set up: whoever does that hears why it has ended, and what to do.
+            case .waiting: guard isWithLink || isAlone else { return false }
+            case .ready:
+                guard isWithLink || isAlone && reason.isRetryable else { return false }
+                state.phase = .waiting
+                state.interrupted = ObjectIdentifier(session)
+                if state.setup.isTransactional { state.lostTransaction = LostTransaction(session, reason) }
+            }
+            state.sessionEnd = reason
             return true
         }
     }
 
     /// They come before what the session was still to get.
-    func keep(_ messages: [UnconfirmedMessage]) {
-        let refused = state.withLock { state -> AMQPError? in
+    func keep(_ messages: [UnconfirmedMessage]) -> AMQPError? {
+        state.withLock { state in
             if case .ended(let reason) = state.phase { return reason }
             state.unconfirmed.insert(contentsOf: messages, at: 0)
             return nil
         }
-        guard let refused else { return }
-        for message in messages { message.confirm.fail(ChannelSession.outcome(of: refused)) }
     }
 
     /// The session has ended for good, or is followed by another.
     func ended(_ session: ChannelSession, _ reason: AMQPError, survives: Bool) {
         guard survives else { return end(reason) }
-        state.withLock { $0.onInterruption }?(reason)
+        let (isInterrupted, observe) = state.withLock { state in
+            let isInterrupted = state.interrupted == ObjectIdentifier(session)
+            if isInterrupted { state.interrupted = nil }
+            return (isInterrupted, state.onInterruption)
+        }
+        guard isInterrupted else { return }
+        observe?(reason)
         // With its link, it is opened with the others.
         if connection.isOpen { reopenAlone(after: reason) }
     }
@@ -119,7 +147,7 @@ final class ChannelCore: ChannelHost, Sendable {
             state.subscriptions.first { $0.consumer === consumer && !consumer.isCancelling }
         }
         guard let subscription else { return false }
-        takeUpAgain(subscription, reason)
+        takeUpAgain(subscription, on: consumer.source.session, reason)
         return true
     }
 
@@ -139,6 +167,7 @@ final class ChannelCore: ChannelHost, Sendable {
 
     func forget(_ consumer: Consumer) {
         let left = state.withLock { state -> QueueIdentity? in
+            state.takingUp[consumer.tag] = nil
             guard let index = state.subscriptions.firstIndex(where: { $0.consumer === consumer }) else { return nil }
             return state.subscriptions.remove(at: index).queue
         }
@@ -176,6 +205,7 @@ final class ChannelCore: ChannelHost, Sendable {
             state.phase = .ended(reason)
             state.waiters = []
             state.unconfirmed = []
+            state.resending = []
             state.subscriptions = []
             state.onInterruption = nil
             return left

@@ -1,4 +1,5 @@
 internal import Logging
+internal import Synchronization
 
 /// A link that is open.
 struct OpenedLink: Sendable {
@@ -14,7 +15,6 @@ extension ConnectionCore {
         var configuration = configuration
         // Nobody can connect it again.
         if configuration.connectedSocket != nil { configuration.recovery = .none }
-        let base = LinkBase(configuration)
         let policy = configuration.recovery
         var tries = RecoveryState.connecting(
             policy,
@@ -22,11 +22,14 @@ extension ConnectionCore {
             now: MonotonicTime.now
         )
         while true {
+            let base = LinkBase(configuration)
             do {
                 let opened = try await openLink(configuration) { [configuration] in
                     Link(configuration: configuration, base: base)
                 }
-                return ConnectionCore(opened, configuration, base)
+                let core = ConnectionCore(opened, configuration, base)
+                await core.adopted(opened.link)
+                return core
             } catch let error as AMQPError {
                 guard policy.isEnabled, policy.retriesFirstConnect,
                     tries.failed(error),
@@ -41,9 +44,23 @@ extension ConnectionCore {
         }
     }
 
-    /// Opens a channel.
+    /// Opens a channel, on another link if one is lost meanwhile.
     func openChannel() async throws -> ChannelCore {
-        let link = try await readyLink()
+        let start = MonotonicTime.now
+        while true {
+            let link = try await readyLink(since: start)
+            do {
+                return try await openChannel(on: link)
+            } catch let error as AMQPError where error.isConnectionFatal {
+                // Nothing is left of it. What comes next says whether there is another link, and whether to wait for it.
+                guard configuration.recovery.isEnabled, await link.ended.wait(atMost: .seconds(1)) != nil,
+                    state.withLock({ $0.link !== link || $0.recovery.outage != nil })
+                else { throw error }
+            }
+        }
+    }
+
+    private func openChannel(on link: Link) async throws -> ChannelCore {
         let session = try await ChannelSession.open(
             on: link,
             publishesAgain: configuration.recovery.unconfirmed == .resend
@@ -54,6 +71,8 @@ extension ConnectionCore {
         if let reason = session.closed.current {
             channel.ended(session, reason, survives: channel.survives(session, reason))
         }
+        // The next link may have been there before the channel was among those that it brings back.
+        if let reason = channel.closeReason, reason.isConnectionFatal { throw reason }
         return channel
     }
 

@@ -15,11 +15,13 @@ extension ConnectionCore {
                     "the connection could not be made again",
                     metadata: [LogKey.attempt: "\(attempt)", LogKey.reason: "\(error)"]
                 )
-                let goesOn = state.withLock { state in
+                let givesUp = state.withLock { state in
+                    // It may have been closed meanwhile.
+                    guard state.recovery.outage != nil else { return false }
                     state.lastError = error
-                    return state.recovery.failed(error)
+                    return !state.recovery.failed(error)
                 }
-                if !goesOn { giveUp(error) }
+                if givesUp { giveUp(error) }
             }
         }
     }
@@ -72,14 +74,22 @@ extension ConnectionCore {
             state.parameters = opened.parameters
             state.endpoint = opened.endpoint
             state.lost = nil
+            state.undeclared = []
             return true
         }
         guard isWanted else {
             opened.link.onQueue { $0.beginClosing() }
             return
         }
-        if let reason = opened.link.ended.current { throw reason }
-        let report = try await restore(on: opened.link)
+        // It may have ended before it was known that it belongs to us.
+        if let reason = await opened.link.endReason { throw reason }
+        let report: RecoveryReport
+        do {
+            report = try await restore(on: opened.link)
+        } catch {
+            await discard(opened.link, error)
+            throw error
+        }
         let (waiters, outage) = try state.withLock {
             state throws(AMQPError) -> ([OneShot<Void>], RecoveryState.Outage?) in
             if state.lost === opened.link { throw opened.link.ended.current ?? state.lastError ?? Self.lostAgain }
@@ -99,34 +109,41 @@ extension ConnectionCore {
             ]
         )
         events.send(.recovered(report, after: duration))
-        // Those that need more time, or were opened while the connection was lost.
-        for channel in state.withLock({ $0.channels }) where channel.isWaiting {
-            channel.reopenAlone(after: outage.reason)
-        }
+        // Those that needed more time, or were closed again meanwhile.
+        for channel in state.withLock({ $0.channels }) { channel.reopenAlone(after: outage.reason) }
         retry(report.refused.filter(\.error.isRetryable).map(\.entity))
+    }
+
+    /// Ends a link on which not everything could be brought back: the next one has its place.
+    private func discard(_ link: Link, _ error: any Error) async {
+        let reason = AMQPError(.connectionLost, "what belonged to the connection could not be brought back: \(error)")
+        link.onQueue { $0.end(reason) }
+        _ = await link.ended.wait(atMost: .seconds(1))
     }
 
     private static var lostAgain: AMQPError { AMQPError(.connectionLost, "the connection was lost again") }
 
     /// Brings back what belonged to the connection: sessions with their settings, what was declared, consumers; then lets
-    /// messages through.
+    /// messages through. Channels that need more time stay without a session.
     ///
-    /// - Returns: What came back. Channels that need more time still wait.
+    /// - Returns: What came back.
     private func restore(on link: Link) async throws -> RecoveryReport {
         var report = RecoveryReport()
-        let channels = state.withLock { $0.channels }.filter { channel in
-            channel.state.withLock { $0.isWaiting && !$0.isReopening }
-        }
+        let (all, channelMax) = state.withLock { ($0.channels, Int($0.parameters.channelMax)) }
+        let channels = all.filter { $0.isWaiting && !$0.state.withLock { $0.isReopening } }
+        // What is declared needs a channel too, if only for a while.
+        let isTight = channels.count >= channelMax
+        if isTight { try await replay(topology.everything, on: link, &report, waitsForEnd: true) }
         var reopenings: [(ChannelCore, ChannelCore.Reopening)] = []
         for channel in channels {
             do throws(AMQPError) {
                 reopenings.append((channel, try channel.beginReopening(on: link)))
             } catch {
-                try require(link)
+                try await require(link, after: error)
                 channel.end(error)
             }
         }
-        try await replay(topology.everything, on: link, &report)
+        if !isTight { try await replay(topology.everything, on: link, &report) }
         try require(link)
         for index in reopenings.indices {
             // What ends a session meanwhile is heard with the answers.
@@ -134,20 +151,26 @@ extension ConnectionCore {
         }
         for (channel, reopening) in reopenings {
             do {
-                if try await !channel.finishReopening(reopening) {
-                    try await channel.reopen(on: link)
-                } else {
+                if try await channel.finishReopening(reopening) {
                     report.resent += try channel.completeReopening(reopening)
+                } else {
+                    report.resent += try await channel.reopen(on: link)
                 }
                 report.channels += 1
                 report.consumers += channel.state.withLock { $0.subscriptions.count }
             } catch let error as AMQPError {
-                try require(link)
+                try await require(link, after: error)
                 if !error.isRetryable { channel.end(error) }
             }
         }
         try require(link)
         return report
+    }
+
+    /// Throws if the link has ended, which is known a moment later than its calls fail.
+    private func require(_ link: Link, after error: AMQPError) async throws {
+        if error.isConnectionFatal { _ = await link.ended.wait(atMost: .seconds(1)) }
+        try require(link)
     }
 
     private func require(_ link: Link) throws(AMQPError) {

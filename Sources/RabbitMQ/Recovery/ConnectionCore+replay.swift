@@ -46,9 +46,17 @@ extension ConnectionCore {
         }
     }
 
-    func replay(_ declared: DeclaredTopology, on link: Link, _ report: inout RecoveryReport) async throws {
+    /// Declares again.
+    ///
+    /// - Parameter waitsForEnd: Whether to wait until the channels that it takes are free again.
+    func replay(
+        _ declared: DeclaredTopology,
+        on link: Link,
+        _ report: inout RecoveryReport,
+        waitsForEnd: Bool = false
+    ) async throws {
         for part in Self.steps(declared, configuration.recovery) {
-            try await replay(part, on: link, &report)
+            try await replay(part, on: link, &report, waitsForEnd)
         }
         // Exclusive queues are the old connection's until the broker has noticed that it is gone.
         var patience = 0
@@ -62,15 +70,22 @@ extension ConnectionCore {
                     if case .queue(let queue) = refusal.entity { QueueIdentity(queue) } else { nil }
                 }
             )
-            for part in Self.steps(again, configuration.recovery) { try await replay(part, on: link, &report) }
+            for part in Self.steps(again, configuration.recovery) {
+                try await replay(part, on: link, &report, waitsForEnd)
+            }
         }
         // By their names as they are now.
         let bindings = Self.bindingSteps(topology.everything.bindings, configuration.recovery)
-        try await replay(bindings, on: link, &report)
+        try await replay(bindings, on: link, &report, waitsForEnd)
     }
 
     /// Sends all steps, and hears the answers. After one that is refused the others go on, on another channel.
-    private func replay(_ steps: [ReplayStep], on link: Link, _ report: inout RecoveryReport) async throws {
+    private func replay(
+        _ steps: [ReplayStep],
+        on link: Link,
+        _ report: inout RecoveryReport,
+        _ waitsForEnd: Bool
+    ) async throws {
         var left = steps[...]
         while !left.isEmpty {
             let session = try await ChannelSession.open(on: link)
@@ -102,6 +117,17 @@ extension ConnectionCore {
                 done = 1
             }
             left = left.dropFirst(done)
+            if waitsForEnd { await session.close() }
+        }
+    }
+
+    /// Declares queues again that the broker has deleted with their last consumers, which are about to come back.
+    func declareAgain(_ queues: [QueueIdentity], on link: Link) async throws {
+        let names = Set(queues.filter(\.queue.autoDelete).map(\.name))
+        for identity in topology.everything.queues where names.contains(identity.name) {
+            if try await hasQueue(identity.name) { continue }
+            var report = RecoveryReport()
+            try await replay(DeclaredTopology(queues: [identity]), on: link, &report)
         }
     }
 
@@ -111,7 +137,9 @@ extension ConnectionCore {
         case .binding: report.bindings += 1
         case .queue(let queue):
             report.queues += 1
+            state.withLock { _ = $0.undeclared.remove(queue.name) }
             guard let identity = step.identity, case .method(.queueDeclareOk(let answer)) = reply else { return }
+            guard answer.name != queue.name else { return }
             report.renamed[queue.name] = answer.name
             topology.rename(identity, to: answer.name)
         }
@@ -119,11 +147,26 @@ extension ConnectionCore {
 
     private func refuse(_ step: ReplayStep, _ error: AMQPError, _ report: inout RecoveryReport) {
         report.refused.append(RecoveryReport.Refusal(entity: step.entity, error: error))
+        if case .queue(let queue) = step.entity {
+            state.withLock { state in
+                if error.isRetryable {
+                    state.undeclared.insert(queue.name)
+                } else {
+                    state.undeclared.remove(queue.name)
+                }
+            }
+        }
         logger.log(
             level: error.isRetryable ? .debug : .warning,
             "something that was declared was not brought back",
             metadata: [LogKey.entity: "\(step.entity)", LogKey.reason: "\(error)"]
         )
+    }
+
+    /// Whether a queue is still to be declared again.
+    func isDeclaring(_ queue: String) -> Bool {
+        state.withLock { $0.undeclared.contains(queue) }
+            && topology.everything.queues.contains { $0.name == queue }
     }
 
     /// Goes on declaring what was refused for a reason that passes, until it works, or the connection is lost again.

@@ -17,10 +17,12 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
         var waiters: [OneShot<Void>] = []
         var lastError: AMQPError?
         var blockedSince: UInt64?
-        /// Whether the application closes it, or nobody holds it any more: then no other link takes its link's place.
-        var isClosing = false
         /// Ends the wait for the next try.
         var pause: OneShot<Void>?
+        /// Queues that could not be declared again yet, for a reason that passes.
+        var undeclared: Set<String> = []
+        /// Whether the application has closed it, or nobody holds it any more: then no link is followed by another.
+        var isClosing = false
 
         var isOpen: Bool { if case .up = recovery.phase { true } else { false } }
     }
@@ -52,10 +54,18 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
         )
         base.host = self
         observeBlocking()
-        // It may have ended before anybody could say so.
-        if let reason = opened.link.ended.current {
-            ended(opened.link, reason, isReplaced: isReplaced(opened.link, reason))
+    }
+
+    /// Looks whether the first link has ended before it could say so.
+    func adopted(_ link: Link) async {
+        guard let reason = await link.endReason, isOpen else { return }
+        let isReplaced = isReplaced(link, reason)
+        if isReplaced {
+            // Without a host, it has ended what was to hear of the next one.
+            base.blocking.restart()
+            observeBlocking()
         }
+        ended(link, reason, isReplaced: isReplaced)
     }
 
     var link: Link { state.withLock { $0.link } }
@@ -84,12 +94,22 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
     }
 
     func ended(_ link: Link, _ reason: AMQPError, isReplaced: Bool) {
-        guard isReplaced else { return finish(reason) }
+        guard isReplaced else { return finish(overClosing(reason)) }
         let sees = state.withLock { state in state.link === link && state.recovery.seeTo() }
         guard sees else { return }
         logger.warning("the connection was lost, and is made again", metadata: [LogKey.reason: "\(reason)"])
         events.send(.lost(reason))
         Task { await self.recover() }
+    }
+
+    /// Who has closed it wants to hear no other reason.
+    private func overClosing(_ reason: AMQPError) -> AMQPError {
+        guard reason.code == .connectionLost, state.withLock({ $0.isClosing }) else { return reason }
+        return AMQPError(
+            .connectionClosed,
+            "the connection was closed by the application, and lost before the broker answered",
+            underlying: reason
+        )
     }
 
     // MARK: Channels
@@ -125,9 +145,10 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
     }
 
     /// The link, which is waited for as long as a call may take.
-    func readyLink() async throws -> Link {
+    ///
+    /// - Parameter start: When the call began, in nanoseconds of ``MonotonicTime``.
+    func readyLink(since start: UInt64 = MonotonicTime.now) async throws -> Link {
         let timeout = configuration.callTimeout
-        let start = MonotonicTime.now
         while true {
             let waiter = OneShot<Void>()
             let link = try state.withLock { state throws(AMQPError) -> Link? in
@@ -171,11 +192,9 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
             state.isClosing = true
             return state.isOpen ? state.link : nil
         }
-        if let link {
-            link.onQueue { $0.beginClosing() }
-        } else {
-            finish(AMQPError(.connectionClosed, "the connection was closed by the application"))
-        }
+        // If it is lost just now, that is the end.
+        if let link { return link.onQueue { $0.beginClosing() } }
+        finish(AMQPError(.connectionClosed, "the connection was closed by the application"))
     }
 
     /// Ends everything, for good.

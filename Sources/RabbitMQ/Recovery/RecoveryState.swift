@@ -28,6 +28,8 @@ struct RecoveryState: Sendable {
     private(set) var phase: Phase
     private let policy: RecoveryPolicy
     private let canChangeLogin: Bool
+    /// Whether the broker has let us in before.
+    private var wasUp = true
     private var schedule: RecoverySchedule
     /// Whether somebody sees to the outage.
     private var isSeenTo = false
@@ -45,6 +47,7 @@ struct RecoveryState: Sendable {
         var state = RecoveryState(policy, canChangeLogin: canChangeLogin, now: now)
         state.phase = .down(Outage(reason: AMQPError(.connectionFailed, "there was no connection yet"), since: now))
         state.isSeenTo = true
+        state.wasUp = false
         return state
     }
 
@@ -120,6 +123,9 @@ struct RecoveryState: Sendable {
     private func mayPass(_ error: AMQPError) -> Bool {
         if error.isRecoverable { return true }
         if let several = error.underlying as? any SeveralErrors { return several.errors.contains { mayPass($0) } }
+        // A peer that hangs up on the credentials without a word may have refused them; it may also go down just then.
+        let isGuess = error.code == .authenticationFailed && (error.underlying as? AMQPError)?.code == .connectionLost
+        if isGuess, wasUp { return true }
         // A certificate may be replaced while we try, as a broker that is down may be started.
         return error.code == .tlsFailed || canChangeLogin && error.code == .authenticationFailed
     }

@@ -11,7 +11,7 @@ final class FixedChannel: ChannelHost {
     var goesOn: Bool { false }
     func survives(_ session: ChannelSession, _ reason: AMQPError) -> Bool { false }
     func ended(_ session: ChannelSession, _ reason: AMQPError, survives: Bool) {}
-    func keep(_ messages: [UnconfirmedMessage]) {}
+    func keep(_ messages: [UnconfirmedMessage]) -> AMQPError? { AMQPError(.channelClosed, "it has one session") }
     func takesUpAgain(_ consumer: Consumer, _ reason: AMQPError) -> Bool { false }
     func forget(_ consumer: Consumer) {}
     func countStale() {}
@@ -90,4 +90,6 @@ extension Outbox {
     }
 
     func settleSoon(_ writer: any SettlementWriter) -> AMQPError? { settleSoon(writer, from: sender) }
+
+    func end(_ error: AMQPError) { end(error, from: sender) }
 }

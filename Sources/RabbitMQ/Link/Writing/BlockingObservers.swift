@@ -38,6 +38,9 @@ final class BlockingObservers: Sendable {
         for observer in observers { observer.ended() }
     }
 
+    /// There is another connection after the one that has ended.
+    func restart() { state.withLock { $0.isEnded = false } }
+
     /// Adds an observer.
     ///
     /// - Returns: Its number; nil after the end, of which it has been told then.

@@ -31,15 +31,16 @@ extension Outbox {
         }
     }
 
-    /// Ends what the link had that uses it, which has ended: takes no more until another one does.
-    func detach(_ reason: AMQPError) { end(reason, isFinal: false) }
+    /// Ends what the link had that uses it, which has ended: takes no more until another one does. If another one does
+    /// already, nothing happens.
+    func detach(_ reason: AMQPError, from sender: UInt32) { end(reason, from: sender, isFinal: false) }
 
-    /// Takes no more, and ends every wait for room.
-    func end(_ error: AMQPError) { end(error, isFinal: true) }
+    /// Takes no more, and ends every wait for room, unless another link uses it than the one that ends.
+    func end(_ error: AMQPError, from sender: UInt32) { end(error, from: sender, isFinal: true) }
 
-    private func end(_ error: AMQPError, isFinal: Bool) {
+    private func end(_ error: AMQPError, from sender: UInt32, isFinal: Bool) {
         let (heldBack, flushing) = state.withLock { state -> ([HeldBackPublishers.Publisher], [OneShot<Void>]) in
-            guard state.ended == nil else { return ([], []) }
+            guard state.ended == nil, sender == state.epoch else { return ([], []) }
             if isFinal { state.ended = error } else { state.down = error }
             state.refusal = nil
             state.blockedReason = nil

@@ -10,8 +10,11 @@ protocol ChannelHost: AnyObject, Sendable {
     /// A session has ended, and all that belongs to it.
     func ended(_ session: ChannelSession, _ reason: AMQPError, survives: Bool)
 
-    /// Takes the messages that the session leaves unconfirmed, in order, to publish them again.
-    func keep(_ messages: [UnconfirmedMessage])
+    /// Takes the messages that the session leaves unconfirmed, in order, to publish them again. Called under the session's
+    /// lock, so that they are nowhere twice or missing for whoever looks.
+    ///
+    /// - Returns: nil, or why it does not take them.
+    func keep(_ messages: [UnconfirmedMessage]) -> AMQPError?
 
     /// Says whether a consumer that the broker has cancelled is to go on. Called on the link's queue.
     func takesUpAgain(_ consumer: Consumer, _ reason: AMQPError) -> Bool

@@ -3,8 +3,11 @@ internal import Synchronization
 /// What the broker says about publishing.
 extension ChannelSession {
     /// Begins to confirm, with a wire order that both sides agree on.
-    func beginConfirms(limit: Int) throws(AMQPError) -> PendingCall {
+    ///
+    /// - Parameter register: Called when it is sure to be sent, in the order of the wire.
+    func beginConfirms(limit: Int, register: () -> Void = {}) throws(AMQPError) -> PendingCall {
         try begin(.confirmSelect) { state throws(AMQPError) in
+            register()
             guard state.confirms == nil else { return }
             state.confirms = ConfirmLedger(limit: limit)
             showMode(state)
@@ -77,13 +80,14 @@ extension ChannelSession {
     /// Gives every message that is not confirmed its outcome, but for those that are published again, and ends every wait
     /// to publish or to commit.
     func endPublishing(_ error: AMQPError, survives: Bool = false) {
-        let (kept, outcomes, waiters) = state.withLock {
-            state -> ([UnconfirmedMessage], ConfirmLedger.Outcomes, [OneShot<Void>]) in
-            let kept = survives && publishesAgain ? state.confirms?.takeKept() ?? [] : []
-            let (outcomes, places) = state.confirms?.end(Self.outcome(of: error), cause: error) ?? (.init(), [])
-            return (kept, outcomes, places + state.endWaits() + state.publishers.roomWaiters.values)
+        let host = survives && publishesAgain ? host : nil
+        let (outcomes, waiters) = state.withLock { state -> (ConfirmLedger.Outcomes, [OneShot<Void>]) in
+            let kept = host == nil ? [] : state.confirms?.takeKept() ?? []
+            let refused = kept.isEmpty ? nil : host?.keep(kept)
+            var (outcomes, places) = state.confirms?.end(Self.outcome(of: error), cause: error) ?? (.init(), [])
+            if let refused { outcomes.failed += kept.map { ($0.confirm, Self.outcome(of: refused)) } }
+            return (outcomes, places + state.endWaits() + state.publishers.roomWaiters.values)
         }
-        if !kept.isEmpty { host?.keep(kept) }
         outcomes.makeKnown()
         for waiter in waiters { waiter.fail(error.overAnotherCall) }
     }

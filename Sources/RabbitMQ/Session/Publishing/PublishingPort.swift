@@ -114,20 +114,27 @@ extension ChannelSession {
         _ message: UnconfirmedMessage,
         to outbox: inout Outbox.State
     ) throws(AMQPError) {
-        try state.withLock { state throws(AMQPError) in
+        let failure = try state.withLock { state throws(AMQPError) -> AMQPError? in
             // What it adopts before it ends has its outcome by it, or is kept again.
             if let refusal = state.refusal { throw refusal }
+            do throws(AMQPError) {
+                try outbox.buffer.appendPublish(
+                    message.kept.message,
+                    exchange: message.kept.exchange,
+                    routingKey: message.kept.routingKey,
+                    mandatory: message.kept.isMandatory,
+                    channel: number,
+                    frameMax: outbox.frameMax,
+                    pool: outbox.pool,
+                    template: outbox.template
+                )
+            } catch {
+                // Nothing was appended: this broker's frames are too small for it.
+                return error
+            }
             state.confirms?.adopt(message)
+            return nil
         }
-        try outbox.buffer.appendPublish(
-            message.kept.message,
-            exchange: message.kept.exchange,
-            routingKey: message.kept.routingKey,
-            mandatory: message.kept.isMandatory,
-            channel: number,
-            frameMax: outbox.frameMax,
-            pool: outbox.pool,
-            template: outbox.template
-        )
+        if let failure { message.confirm.fail(Self.outcome(of: failure)) }
     }
 }

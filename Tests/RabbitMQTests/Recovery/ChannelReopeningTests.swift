@@ -1,0 +1,340 @@
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import RabbitMQ
+
+/// A client of a scripted broker, with one channel.
+struct ScriptedClient {
+    let broker: ScriptedBroker
+    let connection: Connection
+    let channel: Channel
+
+    static func run<R>(
+        _ scripts: [ScriptedBroker.Script] = [],
+        _ configure: (inout ConnectionConfiguration) -> Void = { _ in },
+        _ body: (ScriptedClient) async throws -> R
+    ) async throws -> R {
+        var versioned = scripts.isEmpty ? [ScriptedBroker.Script()] : scripts
+        for index in versioned.indices { versioned[index].tune.version = "4.0.0" }
+        return try await ScriptedBroker.run(versioned) { broker in
+            var configuration = broker.configuration
+            configure(&configuration)
+            let connection = try await Connection.connect(configuration)
+            let channel = try await connection.openChannel()
+            let client = ScriptedClient(broker: broker, connection: connection, channel: channel)
+            let result: R
+            do {
+                result = try await body(client)
+            } catch {
+                await connection.close()
+                throw error
+            }
+            await connection.close()
+            return result
+        }
+    }
+
+    static func script(_ change: (inout ScriptedBroker.Script) -> Void) -> ScriptedBroker.Script {
+        var script = ScriptedBroker.Script()
+        change(&script)
+        return script
+    }
+
+    /// Has the broker close a channel.
+    func closeChannel(_ code: UInt16, _ text: String, number: UInt16 = 1) async throws {
+        try await broker.session.peer.sendClose(.channelClose, channel: number, code: code, text: text)
+    }
+
+    /// Waits until a session has so many consumers.
+    func waitForConsumers(_ count: Int, on session: ScriptedBroker.Session? = nil) async throws {
+        try await eventually("\(count) consume") {
+            try (session ?? broker.session).consumers.count == count
+        }
+    }
+
+    /// Waits until another session than those so far is up.
+    func waitForSession(_ count: Int) async throws {
+        try await eventually("it is there again") { broker.sessions.count >= count && connection.state == .up }
+    }
+}
+
+@Suite("Channels that are opened anew", .timeLimit(.minutes(1)))
+struct ChannelReopeningTests {
+    static let passing: [(UInt16, String)] = [
+        (406, "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: 60000 ms."),
+        (404, "NOT_FOUND - home node 'rabbit@a' of durable queue 'q' in vhost '/' is down or inaccessible"),
+        (403, "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use"),
+    ]
+
+    @Test(arguments: passing) func `one that is closed for a reason that passes comes back with its consumers`(
+        code: UInt16,
+        text: String
+    ) async throws {
+        try await ScriptedClient.run { client in
+            let session = try client.broker.session
+            try await client.channel.selectConfirms()
+            let queue = try await client.channel.declareQueue("q")
+            let deliveries = try await queue.consume()
+            var messages = deliveries.makeAsyncIterator()
+            try await session.deliver("1", tag: 1, consumer: deliveries.consumer.tag)
+            let first = try #require(try await messages.next())
+            try await client.closeChannel(code, text)
+            try await eventually("it is noticed") { first.isStale }
+            try first.ack()
+            try await eventually("it consumes again") { session.consumers.count == 2 }
+            #expect(client.broker.sessions.count == 1)
+            let receipt = try await queue.publish(Message("x"))
+            try await receipt.confirmed()
+            let number = UInt16(client.channel.number)
+            try await session.deliver("2", tag: 1, consumer: deliveries.consumer.tag, channel: number)
+            let second = try #require(try await messages.next())
+            #expect(second.body == Array("2".utf8))
+            try second.ack()
+            try await eventually("it is settled") { session.settled.count == 1 }
+            #expect(client.channel.core.state.withLock { $0.staleSettlements } == 1)
+        }
+    }
+
+    @Test func `one that is closed for a reason that lasts ends`() async throws {
+        try await ScriptedClient.run { client in
+            let deliveries = try await client.channel.declareQueue("q").consume()
+            try await client.closeChannel(404, "NOT_FOUND - no queue 'x' in vhost '/'")
+            let reason = try await within(.seconds(5), "its end") { [channel = client.channel] in
+                try await channel.closed
+            }
+            #expect(reason.code == .notFound)
+            await #expect(throws: AMQPError.self) { for try await _ in deliveries {} }
+            #expect(client.connection.state == .up)
+        }
+    }
+
+    @Test func `a consumer whose queue is gone ends, and the channel with its other consumers goes on`() async throws {
+        let scripts = [
+            ScriptedBroker.Script(),
+            ScriptedClient.script {
+                $0.refusals = [.init(.basicConsume, "gone", code: 404, "NOT_FOUND - no queue 'gone' in vhost '/'")]
+            },
+        ]
+        try await ScriptedClient.run(scripts, { $0.recovery.topology = { _ in .leave } }) { client in
+            let kept = try await client.channel.declareQueue("kept").consume()
+            let gone = try await client.channel.declareQueue("gone").consume()
+            let later = try await client.channel.declareQueue("later").consume()
+            try client.broker.session.cut()
+            try await client.waitForSession(2)
+            let session = try client.broker.session
+            try await eventually("two consume") { session.consumers.suffix(2).map(\.queue) == ["kept", "later"] }
+            let error = await #expect(throws: AMQPError.self) { for try await _ in gone {} }
+            #expect(error?.code == .notFound)
+            #expect(client.channel.isOpen && !kept.consumer.isCancelling && !later.consumer.isCancelling)
+            try await client.channel.setQos(prefetchCount: 1)
+            let number = UInt16(client.channel.number)
+            try await session.deliver("x", tag: 1, consumer: later.consumer.tag, channel: number)
+            var messages = later.makeAsyncIterator()
+            #expect(try await messages.next()?.body == Array("x".utf8))
+            // One that is set up anew is not set up twice.
+            try await Task.sleep(for: .milliseconds(50))
+            #expect(session.consumers.map(\.queue).filter { $0 == "later" }.count <= 2)
+            #expect(client.channel.core.session.number == number)
+        }
+    }
+
+    @Test func `a consumer that the broker cancels is taken up again while its queue exists`() async throws {
+        try await ScriptedClient.run { client in
+            let session = try client.broker.session
+            let deliveries = try await client.channel.declareQueue("q").consume()
+            var messages = deliveries.makeAsyncIterator()
+            try await session.deliver("1", tag: 1, consumer: deliveries.consumer.tag)
+            let first = try #require(try await messages.next())
+            try await session.cancel(consumer: deliveries.consumer.tag)
+            try await client.waitForConsumers(1)
+            try await session.deliver("2", tag: 2, consumer: deliveries.consumer.tag)
+            let second = try #require(try await messages.next())
+            try first.ack()
+            try second.ack()
+            try await eventually("they are settled") { !session.settled.isEmpty }
+            #expect(session.settled.last?.tag == 2)
+        }
+    }
+
+    @Test func `a consumer that the broker cancels ends when its queue is gone`() async throws {
+        let script = ScriptedClient.script {
+            // The first is the declaration.
+            $0.refusals = [.init(.queueDeclare, "gone", code: 404, "NOT_FOUND - no queue 'gone' in vhost '/'")]
+        }
+        try await ScriptedClient.run([script]) { client in
+            let queue = try client.channel.queue("gone")
+            let deliveries = try await queue.consume()
+            try await client.broker.session.cancel(consumer: deliveries.consumer.tag)
+            let error = await #expect(throws: AMQPError.self) { for try await _ in deliveries {} }
+            #expect(error?.code == .consumerCancelled)
+            #expect(client.channel.isOpen)
+            try await client.channel.setQos(prefetchCount: 1)
+        }
+    }
+
+    @Test func `a consumer that the broker cancels before the link is lost is begun once, with the rest`() async throws
+    {
+        let script = ScriptedClient.script {
+            $0.refusals = (0..<100).map { _ in
+                .init(
+                    .queueDeclare,
+                    "q",
+                    code: 404,
+                    "NOT_FOUND - home node 'a' of durable queue 'q' in vhost '/' is down"
+                )
+            }
+        }
+        try await ScriptedClient.run([script], { $0.recovery.backOff = .milliseconds(60) }) { client in
+            let deliveries = try await client.channel.queue("q").consume()
+            let session = try client.broker.session
+            try await session.cancel(consumer: deliveries.consumer.tag)
+            try await eventually("it is asked for") { session.methods.filter { $0 == .queueDeclare }.count >= 2 }
+            session.cut()
+            try await client.waitForSession(2)
+            try await client.waitForConsumers(1)
+            try await Task.sleep(for: .milliseconds(200))
+            #expect(deliveries.consumer.isCancelling == false)
+            #expect(try client.broker.session.consumers.count == 1)
+            try await client.broker.session.deliver("x", tag: 1, consumer: deliveries.consumer.tag)
+            let body = try await within(.seconds(5), "a message") {
+                var messages = deliveries.makeAsyncIterator()
+                return try await messages.next()?.body
+            }
+            #expect(body == Array("x".utf8))
+        }
+    }
+
+    @Test func `a consumer that is cancelled while there is no link does not come back`() async throws {
+        try await ScriptedClient.run([], { $0.recovery.firstDelay = .milliseconds(400) }) { client in
+            let deliveries = try await client.channel.declareQueue("q").consume()
+            let kept = try await client.channel.declareQueue("kept").consume()
+            try client.broker.session.cut()
+            try await eventually("it is noticed") { client.connection.state == .recovering }
+            try await within(.seconds(5), "it is cancelled") { try await deliveries.consumer.cancel() }
+            try await client.waitForSession(2)
+            try await client.waitForConsumers(1)
+            #expect(try client.broker.session.consumers.map(\.queue) == ["kept"])
+            withExtendedLifetime(kept) {}
+        }
+    }
+
+    @Test func `a consumer that is cancelled while it is begun anew is cancelled there`() async throws {
+        try await ScriptedClient.run { client in
+            let deliveries = try await client.channel.declareQueue("q").consume()
+            try client.broker.session.cut()
+            let core = client.channel.core
+            // Between the list's being read and the consumer's being begun.
+            let subscription = try #require(core.state.withLock { $0.subscriptions.first })
+            try await client.waitForSession(2)
+            try await client.waitForConsumers(1)
+            deliveries.consumer.cancelInBackground()
+            try await client.waitForConsumers(0)
+            var reopening = ChannelCore.Reopening(session: core.session)
+            core.state.withLock { $0.subscriptions = [subscription] }
+            try core.beginConsuming(&reopening)
+            let session = try client.broker.session
+            try await eventually("it is begun") { session.methods.filter { $0 == .basicConsume }.count == 2 }
+            try await client.waitForConsumers(0)
+            core.state.withLock { $0.subscriptions = [] }
+        }
+    }
+
+    @Test func `a queue that its old owner still has is waited for, and its consumer with it`() async throws {
+        let locked = "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'q' in vhost '/'"
+        let script = ScriptedClient.script {
+            $0.refusals = (0..<8).map { _ in .init(.queueDeclare, "q", code: 405, locked) }
+            // At last the owner has gone, and the queue with it, before it could be declared.
+            $0.refusals += [
+                .init(.basicConsume, "q", code: 405, locked),
+                .init(.basicConsume, "q", code: 404, "NOT_FOUND - no queue 'q' in vhost '/'"),
+            ]
+        }
+        try await ScriptedClient.run([ScriptedBroker.Script(), script]) { client in
+            let queue = try await client.channel.declareQueue("q", exclusive: true)
+            try await queue.bind(to: client.channel.topicExchange, routingKey: "k")
+            let deliveries = try await queue.consume()
+            try client.broker.session.cut()
+            try await client.waitForSession(2)
+            let session = try client.broker.session
+            try await eventually("it consumes") { !session.consumers.isEmpty && !client.channel.core.isWaiting }
+            try await eventually("it is declared and bound") {
+                session.methods.filter { $0 == .queueDeclare }.count == 9
+                    && session.methods.contains(.queueBind)
+            }
+            #expect(!deliveries.consumer.isCancelling)
+            #expect(client.broker.sessions.count == 2)
+        }
+    }
+
+    @Test func `a queue that went with its last consumer is declared again before that comes back`() async throws {
+        try await ScriptedClient.run { client in
+            let queue = try await client.channel.declareQueue("q", autoDelete: true)
+            try await queue.bind(to: client.channel.topicExchange, routingKey: "k")
+            let deliveries = try await queue.consume()
+            let session = try client.broker.session
+            session.refuse(.init(.queueDeclare, "q", code: 404, "NOT_FOUND - no queue 'q' in vhost '/'"))
+            try await client.closeChannel(Self.passing[0].0, Self.passing[0].1)
+            try await eventually("it consumes again") { session.consumers.count == 2 }
+            let methods = session.methods.filter {
+                [.queueDeclare, .queueBind, .basicConsume].contains($0)
+            }
+            // The second declaration is passive, and refused.
+            #expect(
+                methods == [
+                    .queueDeclare, .queueBind, .basicConsume, .queueDeclare, .queueDeclare, .queueBind, .basicConsume,
+                ]
+            )
+            withExtendedLifetime(deliveries) {}
+        }
+    }
+
+    @Test func `a channel that a replay can't bring back yet comes later, the others at once`() async throws {
+        let script = ScriptedClient.script {
+            $0.refusals = [
+                .init(.basicConsume, "q", code: 403, "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use")
+            ]
+        }
+        try await ScriptedClient.run([ScriptedBroker.Script(), script]) { client in
+            let other = try await client.connection.openChannel()
+            let kept = try await other.declareQueue("kept").consume()
+            let deliveries = try await client.channel.declareQueue("q").consume()
+            try client.broker.session.cut()
+            try await client.waitForSession(2)
+            let session = try client.broker.session
+            try await eventually("both consume") { Set(session.consumers.map(\.queue)) == ["kept", "q"] }
+            try await client.channel.setQos(prefetchCount: 1)
+            try await other.setQos(prefetchCount: 1)
+            #expect(client.broker.sessions.count == 2)
+            withExtendedLifetime((kept, deliveries)) {}
+        }
+    }
+
+    @Test func `a channel whose opening is lost is opened on the next link`() async throws {
+        let script = ScriptedClient.script { $0.cutAtFrame = 4 }
+        try await ScriptedBroker.run([script]) { broker in
+            let connection = try await Connection.connect(broker.configuration)
+            let channel = try await connection.openChannel()
+            #expect(channel.isOpen && broker.sessions.count == 2)
+            try await channel.setQos(prefetchCount: 1)
+            await connection.close()
+        }
+    }
+
+    @Test(arguments: 0..<30) func `closing just as the link is lost closes`(_: Int) async throws {
+        try await ScriptedBroker.run { broker in
+            let connection = try await Connection.connect(broker.configuration)
+            let channel = try await connection.openChannel()
+            let session = try broker.session
+            async let cut: Void = session.cut()
+            async let closed: Void = connection.close()
+            _ = await (cut, closed)
+            #expect(connection.state == .closed && !channel.isOpen)
+            let reason = try await within(.seconds(5), "the end") { try await connection.closed }
+            #expect(reason.kind == .closedByApplication)
+            let count = broker.sessions.count
+            try await Task.sleep(for: .milliseconds(30))
+            #expect(broker.sessions.count <= max(count, 2) && connection.state == .closed)
+        }
+    }
+}

@@ -1,0 +1,384 @@
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("A connection that is lost", .timeLimit(.minutes(1)))
+struct LossTests {
+    private func slow(_ configuration: inout ConnectionConfiguration) {
+        configuration.recovery.firstDelay = .seconds(100)
+    }
+
+    private func lose(_ client: ScriptedClient) async throws {
+        try client.broker.session.cut()
+        try await eventually("it is noticed") {
+            client.connection.state == .recovering && client.channel.core.isWaiting
+        }
+    }
+
+    // MARK: Transactions
+
+    @Test func `a transaction that was lost is told by its commit, and the next one is clean`() async throws {
+        try await ScriptedClient.run { client in
+            try await client.channel.selectTransactions()
+            try await client.channel.defaultExchange.publish(Message("lost"), routingKey: "k")
+            try client.broker.session.cut()
+            try await client.waitForSession(2)
+            try await client.channel.defaultExchange.publish(Message("rest"), routingKey: "k")
+            let error = await #expect(throws: AMQPError.self) { try await client.channel.commit() }
+            #expect(error?.code == .outcomeUnknown)
+            try await client.channel.defaultExchange.publish(Message("next"), routingKey: "k")
+            try await client.channel.commit()
+            let methods = try client.broker.session.methods.filter { $0.classID == 90 || $0 == .basicPublish }
+            #expect(methods.map(\.methodID) == [10, 40, 30, 40, 20])
+        }
+    }
+
+    @Test(arguments: [false, true]) func `a commit that is lost on its way says so, and the next one is clean`(
+        channelOnly: Bool
+    ) async throws {
+        let script = ScriptedClient.script { script in
+            script.silent = [PeerMethod(90, 20)]
+            script.tune.version = "4.0.0"
+        }
+        try await ScriptedClient.run([script]) { client in
+            try await client.channel.selectTransactions()
+            let committing = Task { try await client.channel.commit() }
+            let session = try client.broker.session
+            try await eventually("it is sent") { session.methods.last == PeerMethod(90, 20) }
+            if channelOnly {
+                try await client.closeChannel(
+                    406,
+                    "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out"
+                )
+            } else {
+                session.cut()
+            }
+            let error = try await thrownError { try await committing.value }
+            #expect(error.code == .outcomeUnknown)
+            try await eventually("it is there again") {
+                !client.channel.core.isWaiting && client.connection.state == .up
+            }
+            guard !channelOnly else {
+                #expect(client.channel.core.state.withLock { $0.lostTransaction == nil })
+                return
+            }
+            try await client.channel.commit()
+        }
+    }
+
+    @Test func `what a rollback was to drop is dropped with its session, and the next transaction is clean`()
+        async throws
+    {
+        let script = ScriptedClient.script { $0.silent = [PeerMethod(90, 30)] }
+        try await ScriptedClient.run([script]) { client in
+            try await client.channel.selectTransactions()
+            let rolling = Task { try await client.channel.rollback() }
+            let session = try client.broker.session
+            try await eventually("it is sent") { session.methods.last == PeerMethod(90, 30) }
+            session.cut()
+            _ = try? await rolling.value
+            try await client.waitForSession(2)
+            try await client.channel.commit()
+        }
+    }
+
+    // MARK: While it is down
+
+    @Test func `with .fail, publishes and calls throw at once`() async throws {
+        try await ScriptedClient.run(
+            [],
+            {
+                slow(&$0)
+                $0.recovery.whileDown = .fail
+            }
+        ) { client in
+            try await lose(client)
+            let start = ContinuousClock.now
+            for attempt in [
+                { @Sendable in _ = try await client.channel.defaultExchange.publish(Message("x"), routingKey: "k") },
+                { @Sendable in _ = try await client.channel.declareQueue("q") },
+                { @Sendable in _ = try await client.connection.openChannel() },
+            ] {
+                let error = try await thrownError { try await attempt() }
+                #expect(error.code == .connectionLost)
+            }
+            #expect(ContinuousClock.now - start < .seconds(2))
+        }
+    }
+
+    @Test func `what waits for a connection waits no longer than it may`() async throws {
+        try await ScriptedClient.run(
+            [],
+            {
+                slow(&$0)
+                $0.callTimeout = .milliseconds(100)
+                $0.publishTimeout = .milliseconds(100)
+            }
+        ) { client in
+            try await lose(client)
+            let publish = try await thrownError {
+                try await client.channel.defaultExchange.publish(Message("x"), routingKey: "k")
+            }
+            #expect(publish.code == .blockedTooLong)
+            let call = try await thrownError { try await client.channel.declareQueue("q") }
+            #expect(call.code == .timedOut)
+            let opening = try await thrownError { try await client.connection.openChannel() }
+            #expect(opening.code == .timedOut)
+            #expect(client.channel.core.state.withLock { $0.waiters.isEmpty })
+            #expect(client.connection.core.state.withLock { $0.waiters.isEmpty })
+        }
+    }
+
+    @Test func `a task that is cancelled while it waits leaves nobody behind`() async throws {
+        try await ScriptedClient.run([], { slow(&$0) }) { client in
+            try await lose(client)
+            let waiting = [
+                Task { _ = try await client.channel.defaultExchange.publish(Message("x"), routingKey: "k") },
+                Task { _ = try await client.channel.declareQueue("q") },
+                Task { _ = try await client.connection.openChannel() },
+            ]
+            try await eventually("they wait") {
+                client.channel.core.state.withLock { $0.waiters.count } == 2
+                    && client.connection.core.state.withLock { $0.waiters.count } == 1
+            }
+            for task in waiting {
+                task.cancel()
+                await #expect(throws: CancellationError.self) { try await task.value }
+            }
+            #expect(client.channel.core.state.withLock { $0.waiters.isEmpty })
+            #expect(client.connection.core.state.withLock { $0.waiters.isEmpty })
+        }
+    }
+
+    @Test func `a connection that was blocked is not when it is there again`() async throws {
+        try await ScriptedClient.run { client in
+            let events = Collected<String>()
+            let stream = client.connection.events
+            let listening = Task {
+                for await event in stream { events.add("\(event)".prefix { $0 != "(" }.description) }
+            }
+            defer { listening.cancel() }
+            try await client.broker.session.peer.send(.connectionBlocked, channel: 0) { $0.shortString("memory") }
+            try await eventually("it is blocked") { client.connection.blockedReason == "memory" }
+            #expect(!client.connection.health.isHealthy)
+            let publishing = Task { try await client.channel.defaultExchange.publish(Message("x"), routingKey: "k") }
+            try await eventually("it waits") {
+                client.connection.core.base.outbox.state.withLock { !$0.heldBack.isEmpty }
+            }
+            try client.broker.session.cut()
+            _ = try await within(.seconds(10), "the publish") { try await publishing.value }
+            #expect(client.connection.blockedReason == nil)
+            try await eventually("all is told") { events.count >= 5 }
+            #expect(events.all.filter { $0 != "trying" } == ["blocked", "unblocked", "lost", "recovered"])
+            try await eventually("it came") { try client.broker.session.published.map(\.text) == ["x"] }
+        }
+    }
+
+    @Test
+    func `without .resend what was not confirmed has an unknown outcome, and with it nothing is sent twice that was`()
+        async throws
+    {
+        let silent = ScriptedClient.script { $0.confirms = false }
+        try await ScriptedClient.run([silent]) { client in
+            try await client.channel.selectConfirms()
+            let receipts = [
+                try await client.channel.defaultExchange.publish(Message("1"), routingKey: "k"),
+                try await client.channel.defaultExchange.publish(Message("2"), routingKey: "k"),
+            ]
+            let session = try client.broker.session
+            try await eventually("they are there") { session.published.count == 2 }
+            session.cut()
+            for receipt in receipts {
+                let error = try await thrownError { try await receipt.confirmed() }
+                #expect(error.code == .outcomeUnknown)
+            }
+            try await client.waitForSession(2)
+            #expect(try client.broker.session.published.isEmpty)
+        }
+        try await ScriptedClient.run([silent, silent], { $0.recovery.unconfirmed = .resend }) { client in
+            try await client.channel.selectConfirms()
+            let session = try client.broker.session
+            let first = try await client.channel.defaultExchange.publish(Message("1"), routingKey: "k")
+            try await eventually("it is there") { session.published.count == 1 }
+            try await session.confirmAll()
+            try await first.confirmed()
+            let second = try await client.channel.defaultExchange.publish(Message("2"), routingKey: "k")
+            try await eventually("it is there") { session.published.count == 2 }
+            session.cut()
+            try await client.waitForSession(2)
+            let third = try await client.channel.defaultExchange.publish(Message("3"), routingKey: "k")
+            let again = try client.broker.session
+            try await eventually("they are there") { again.published.map(\.text) == ["2", "3"] }
+            let waiting = Task { try await client.channel.waitForConfirms() }
+            try await again.confirmAll()
+            try await waiting.value
+            try await second.confirmed()
+            try await third.confirmed()
+        }
+    }
+
+    // MARK: The end
+
+    @Test func `closing while it is down ends all at once`() async throws {
+        try await ScriptedClient.run([], { slow(&$0) }) { client in
+            let deliveries = try await client.channel.declareQueue("q").consume()
+            try await lose(client)
+            let waiting = [
+                Task { _ = try await client.channel.defaultExchange.publish(Message("x"), routingKey: "k") },
+                Task { _ = try await client.channel.declareQueue("q") },
+                Task { _ = try await client.connection.openChannel() },
+                Task { for try await _ in deliveries {} },
+            ]
+            try await eventually("they wait") { client.channel.core.state.withLock { $0.waiters.count } == 2 }
+            let start = ContinuousClock.now
+            await client.connection.close()
+            for task in waiting {
+                let error = try await thrownError { try await task.value }
+                #expect(error.code == .connectionClosed)
+            }
+            #expect(ContinuousClock.now - start < .seconds(2))
+            #expect(client.connection.state == .closed && client.channel.closeReason != nil)
+        }
+    }
+
+    @Test(arguments: 1...12) func `closing at each step of a replay ends all, and leaves no connection`(step: Int)
+        async throws
+    {
+        let script = ScriptedClient.script { script in
+            script.cutAtFrame = nil
+            // From here on nothing is answered.
+            script.stopsAtFrame = step
+        }
+        try await ScriptedClient.run([ScriptedBroker.Script(), script], { $0.closeTimeout = .milliseconds(200) }) {
+            client in
+            try await client.channel.setQos(prefetchCount: 1, global: true)
+            let deliveries = try await client.channel.declareQueue("q").consume()
+            try client.broker.session.cut()
+            try await eventually("it is there") { client.broker.sessions.count == 2 }
+            let session = try client.broker.session
+            try? await eventually("the step", within: .milliseconds(300)) { session.frames.count >= step }
+            try await within(.seconds(3), "closing") { [connection = client.connection] in await connection.close() }
+            let ended = try await within(.seconds(5), "the end") { [connection = client.connection] in
+                try await connection.closed
+            }
+            #expect(ended.kind == .closedByApplication)
+            _ = try await thrownError { for try await _ in deliveries {} }
+            try await eventually("no socket is left") { session.peer.isEnded }
+            #expect(client.broker.sessions.count == 2)
+        }
+    }
+
+    @Test(arguments: [false, true]) func `handles that are dropped stop recovery, and everything is freed`(isDown: Bool)
+        async throws
+    {
+        try await ScriptedBroker.run { broker in
+            weak var core: ConnectionCore?
+            weak var channelCore: ChannelCore?
+            weak var session: ChannelSession?
+            weak var consumer: Consumer?
+            weak var port: PublishingPort?
+            weak var lease: ChannelLease?
+            weak var link: Link?
+            do {
+                var configuration = broker.configuration
+                if isDown { configuration.recovery.firstDelay = .milliseconds(300) }
+                let connection = try await Connection.connect(configuration)
+                let channel = try await connection.openChannel()
+                try await channel.selectConfirms()
+                let deliveries = try await channel.declareQueue("q").consume()
+                var messages = deliveries.makeAsyncIterator()
+                let first = try broker.session
+                try await first.deliver("x", tag: 1, consumer: deliveries.consumer.tag)
+                _ = try await messages.next()
+                try await channel.defaultExchange.publish(Message("x"), routingKey: "k").confirmed()
+                link = connection.core.link
+                first.cut()
+                if isDown {
+                    try await eventually("it is noticed") { connection.state == .recovering }
+                } else {
+                    try await eventually("it is there") { broker.sessions.count == 2 && connection.state == .up }
+                    try await channel.defaultExchange.publish(Message("x"), routingKey: "k").confirmed()
+                }
+                (core, channelCore, session) = (connection.core, channel.core, channel.core.session)
+                (consumer, port, lease) = (deliveries.consumer, channel.core.port, channel.lease)
+            }
+            try await eventually("all is freed") {
+                core == nil && channelCore == nil && session == nil && consumer == nil && port == nil && lease == nil
+                    && link == nil
+            }
+            if isDown { #expect(broker.sessions.count == 1) }
+        }
+    }
+
+    @Test func `a replay that is not answered in time is tried again on another connection`() async throws {
+        let script = ScriptedClient.script { $0.silent = [.queueDeclare] }
+        try await ScriptedClient.run([ScriptedBroker.Script(), script], { $0.callTimeout = .seconds(1) }) {
+            client in
+            let deliveries = try await client.channel.declareQueue("q").consume()
+            try client.broker.session.cut()
+            try await client.waitForSession(3)
+            let session = client.broker.sessions[1]
+            try await eventually("the one before is closed") { session.peer.isEnded }
+            try await client.waitForConsumers(1)
+            try await client.broker.session.deliver("x", tag: 1, consumer: deliveries.consumer.tag)
+            var messages = deliveries.makeAsyncIterator()
+            #expect(try await messages.next()?.body == Array("x".utf8))
+            try await client.channel.setQos(prefetchCount: 1)
+            #expect(client.connection.state == .up)
+        }
+    }
+
+    @Test func `all channels that the broker allows come back, with what was declared`() async throws {
+        try await ScriptedBroker.run(
+            (0..<2).map { _ in ScriptedClient.script { $0.tune.channelMax = 2 } }
+        ) { broker in
+            let connection = try await Connection.connect(broker.configuration)
+            let channels = [try await connection.openChannel(), try await connection.openChannel()]
+            let queue = try await channels[0].declareQueue("q")
+            try await queue.bind(to: channels[0].topicExchange, routingKey: "k")
+            try broker.session.cut()
+            try await eventually("it is there again", within: .seconds(5)) {
+                broker.sessions.count == 2 && connection.state == .up
+            }
+            #expect(channels.allSatisfy { $0.isOpen })
+            #expect(try broker.session.methods.filter { $0 == .queueDeclare || $0 == .queueBind }.count == 2)
+            for channel in channels { try await channel.setQos(prefetchCount: 1) }
+            await connection.close()
+        }
+    }
+
+    @Test func `a link that ends before anybody has taken it over is lost like others`() async throws {
+        let base = LinkBase(ConnectionConfiguration())
+        let peer = try ScriptedPeer()
+        defer { peer.hangUp() }
+        let overSocket = peer.configuration
+        let opening = Task {
+            try await Link.open(
+                Link(configuration: overSocket, base: base),
+                wishes: Handshake.Wishes(
+                    mechanism: "PLAIN",
+                    response: [],
+                    virtualHost: "/",
+                    channelMax: 10,
+                    frameMax: 131_072,
+                    heartbeat: 0,
+                    clientProperties: [:]
+                )
+            )
+        }
+        try await peer.handshake()
+        let (link, parameters) = try await opening.value
+        peer.hangUp()
+        _ = try await within(.seconds(5), "its end") { try await link.ended.wait() }
+        var configuration = ConnectionConfiguration(host: "127.0.0.1", port: 1)
+        configuration.recovery.firstDelay = .seconds(100)
+        let core = ConnectionCore(OpenedLink(link: link, parameters: parameters, endpoint: 0), configuration, base)
+        await core.adopted(link)
+        #expect(core.health.state == .recovering)
+        // What tells of blocking goes on.
+        #expect(base.blocking.count == 1)
+        core.release()
+    }
+}
