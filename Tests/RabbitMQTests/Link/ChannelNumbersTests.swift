@@ -63,4 +63,20 @@ struct ChannelNumbersTests {
             }
         }
     }
+
+    @Test func `a number that is preferred is given if it was never taken`() {
+        var numbers = ChannelNumbers(max: 6)
+        #expect(numbers.take(preferring: 3) == 3)
+        #expect(numbers.take(preferring: 5) == 5)
+        #expect(numbers.take(preferring: 5) == 1)
+        // Beyond the agreed, and none.
+        #expect(numbers.take(preferring: 7) == 2)
+        #expect(numbers.take(preferring: 0) == 4)
+        #expect(numbers.take(preferring: 6) == 6)
+        #expect(numbers.take(preferring: 6) == nil)
+        numbers.release(3)
+        #expect(numbers.take(preferring: 3) == 3)
+        var none = ChannelNumbers(max: 0)
+        #expect(none.take(preferring: 1) == nil)
+    }
 }

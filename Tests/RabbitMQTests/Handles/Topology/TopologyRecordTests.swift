@@ -110,4 +110,77 @@ struct TopologyRecordTests {
         #expect(record.topology.bindings.count <= 2 * limit)
         #expect(record.topology.bindings.last?.destination.name == "e\(3 * limit - 1)")
     }
+
+    // MARK: What is made again
+
+    private func named(_ name: String, autoDelete: Bool = false) -> QueueIdentity {
+        QueueIdentity(Topology.Queue(name, exclusive: true, autoDelete: autoDelete), isServerNamed: true)
+    }
+
+    @Test func `a queue that the broker names anew takes its bindings with it, and is in no export`() {
+        let record = TopologyRecord()
+        let identity = named("amq.gen-1")
+        record.add(identity)
+        record.add(Topology.Queue("q"))
+        record.add(binding("amq.gen-1", "e", "1"))
+        record.add(binding("q", "e", "2"))
+        record.add(binding("amq.gen-1", "e", "3"))
+        record.rename(identity, to: "amq.gen-2")
+        #expect(identity.name == "amq.gen-2")
+        #expect(record.everything.queues.map(\.name) == ["amq.gen-2", "q"])
+        #expect(record.everything.queues.first === identity)
+        #expect(record.everything.bindings.map(\.destination.name) == ["amq.gen-2", "q", "amq.gen-2"])
+        #expect(record.everything.bindings.map(\.routingKey) == ["1", "2", "3"])
+        #expect(record.topology.queues.map(\.name) == ["q"])
+        #expect(record.topology.bindings.map(\.routingKey) == ["2"])
+        // To the same name, nothing changes.
+        record.rename(identity, to: "amq.gen-2")
+        #expect(record.everything.queues.count == 2 && record.everything.bindings.count == 3)
+        record.removeQueue("amq.gen-2")
+        #expect(record.everything.queues.map(\.name) == ["q"] && record.everything.bindings.count == 1)
+    }
+
+    @Test func `a queue that the broker named goes with whoever holds it`() {
+        let record = TopologyRecord()
+        var held = [named("amq.gen-0")]
+        record.add(held[0])
+        for index in 1...200 {
+            let identity = named("amq.gen-\(index)")
+            record.add(identity)
+            record.add(binding(identity.name, "e"))
+            if index % 100 == 0 { held.append(identity) }
+        }
+        #expect(record.everything.queues.map(\.name) == ["amq.gen-0", "amq.gen-100", "amq.gen-200"])
+        #expect(record.everything.bindings.count < 140)
+        held = []
+        #expect(record.everything.queues.isEmpty)
+    }
+
+    @Test func `a queue that deletes itself goes with its last consumer, others stay`() {
+        let record = TopologyRecord()
+        let identity = named("amq.gen-1", autoDelete: true)
+        record.add(identity)
+        record.add(Topology.Queue("deletes", autoDelete: true))
+        record.add(Topology.Queue("stays"))
+        for name in ["amq.gen-1", "deletes", "stays"] { record.add(binding(name, "e")) }
+        for name in ["amq.gen-1", "deletes", "stays", "unknown"] { record.consumersLeft(name) }
+        #expect(record.everything.queues.map(\.name) == ["stays"])
+        #expect(record.everything.bindings.map(\.destination.name) == ["stays"])
+    }
+
+    @Test func `an exchange that deletes itself goes with its last binding`() {
+        let record = TopologyRecord()
+        record.add(Topology.Exchange("deletes", type: .direct, autoDelete: true))
+        record.add(Topology.Exchange("stays", type: .direct))
+        for source in ["deletes", "stays"] {
+            record.add(binding("q", source, "1"))
+            record.add(binding("r", source, "2"))
+        }
+        record.remove(binding("q", "deletes", "1"))
+        #expect(record.everything.exchanges.map(\.name) == ["deletes", "stays"])
+        for source in ["deletes", "stays"] { record.remove(binding("r", source, "2")) }
+        record.remove(binding("q", "stays", "1"))
+        #expect(record.everything.exchanges.map(\.name) == ["stays"])
+        #expect(record.everything.bindings.isEmpty)
+    }
 }

@@ -192,4 +192,66 @@ struct OutboxTests {
         guard case .write(let buffer) = outbox.exchange(OutboundBuffer(), after: 0) else { return [] }
         return try drained(buffer)
     }
+
+    // MARK: One link after the other
+
+    @Test func `what an earlier link still sends is refused, and the next begins anew`() async throws {
+        let outbox = outbox()
+        let first = outbox.attach()
+        outbox.frameMax = 4096
+        try outbox.send(.channelOpen, channel: 1, from: first)
+        outbox.setBlocked("memory")
+        let waiting = try hold(outbox, size: 10)
+        outbox.detach(lost, from: first)
+        #expect(outbox.blockedReason == nil && outbox.pending == 0)
+        let error = try await thrownError { try await waiting.value() }
+        #expect(error.code == .connectionLost)
+        // Until then nothing is taken, and whoever publishes is not refused, but looks what to do.
+        #expect(throws: AMQPError.self) { try outbox.send(.channelOpen, channel: 1, from: first) }
+        let lastMeeting = Atomic<UInt64>(0)
+        let isAppended = try outbox.publish(lastMeeting: lastMeeting) { _ in true }
+        #expect(!isAppended)
+        #expect(throws: AMQPError.self) { _ = try outbox.publish(size: 1, isAdmitted: false) { _ in } }
+        #expect(throws: AMQPError.self) { _ = try outbox.flush() }
+        let second = outbox.attach()
+        #expect(outbox.frameMax == 131_072)
+        try outbox.send(.channelOpen, channel: 1, from: second)
+        let refused = #expect(throws: AMQPError.self) { try outbox.send(.channelOpen, channel: 1, from: first) }
+        #expect(refused?.code == .connectionLost)
+        #expect(throws: AMQPError.self) { try outbox.append(from: first) { _ in } }
+        let session = ChannelSession(link: Link(configuration: ConnectionConfiguration()), number: 1)
+        #expect(outbox.settleSoon(session, from: first)?.code == .connectionLost)
+        #expect(outbox.settleSoon(session, from: second) == nil)
+    }
+
+    @Test func `a link that ends late leaves its successor's outbox alone`() throws {
+        let outbox = outbox()
+        let old = outbox.attach()
+        let new = outbox.attach()
+        outbox.detach(lost, from: old)
+        outbox.end(lost, from: old)
+        try outbox.send(.channelOpen, channel: 1, from: new)
+        outbox.end(lost, from: new)
+        #expect(throws: AMQPError.self) { try outbox.send(.channelOpen, channel: 1, from: new) }
+    }
+
+    @Test func `room that was promised before a loss is not kept from those behind it`() throws {
+        let outbox = outbox()
+        let first = outbox.attach()
+        try outbox.append(from: first) { buffer throws(AMQPError) in
+            buffer.room(for: 1000).initializeMemory(as: UInt8.self, repeating: 0, count: 1000)
+            buffer.advance(1000)
+        }
+        let waiting = try hold(outbox, size: 600)
+        drain(outbox)
+        #expect(waiting.isSettled)
+        outbox.detach(lost, from: first)
+        _ = outbox.attach()
+        #expect(outbox.state.withLock { $0.committed } == 600)
+        // It was let through, and looks for its session, which is gone.
+        #expect(throws: AMQPError.self) {
+            _ = try outbox.publish(size: 600, isAdmitted: true) { _ throws(AMQPError) in throw lost }
+        }
+        #expect(outbox.state.withLock { $0.committed } == 0)
+    }
 }

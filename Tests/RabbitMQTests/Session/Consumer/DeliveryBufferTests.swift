@@ -100,6 +100,43 @@ struct DeliveryBufferTests {
         append(1_000_000, to: buffer)
         #expect(gauge.waitingBytes == max(0, 1_000_000 - (highWater > 1000 ? .max : 4 * highWater)))
     }
+
+    @Test func `an interruption drops what waits, counts it out, and voids what was taken before`() async throws {
+        let buffer = DeliveryBuffer(gauge: gauge)
+        append(1000, to: buffer)
+        let taken = try await buffer.take(returning: nil)
+        let (_, epoch) = try #require(taken)
+        append(500, to: buffer)
+        #expect(buffer.holds(epoch))
+        buffer.interrupt(drops: true)
+        #expect(!buffer.holds(epoch) && !buffer.isCutOff)
+        #expect(gauge.waitingBytes == 0 && buffer.waitingBytes == 0)
+        append(300, to: buffer)
+        let next = try await buffer.take(returning: nil)
+        let (run, later) = try #require(next)
+        #expect(run.footprint == 300 && buffer.holds(later))
+        _ = buffer.end(nil, cuts: true)
+        buffer.interrupt(drops: true)
+        #expect(buffer.isCutOff && !buffer.holds(later))
+    }
+
+    @Test func `an interruption leaves what needs no settling`() async throws {
+        let buffer = DeliveryBuffer(gauge: gauge)
+        append(1000, to: buffer)
+        let taken = try await buffer.take(returning: nil)
+        let (_, epoch) = try #require(taken)
+        append(500, to: buffer)
+        buffer.interrupt(drops: false)
+        #expect(buffer.holds(epoch) && buffer.waitingBytes == 500)
+    }
+
+    @Test func `who waits goes on waiting over an interruption`() async throws {
+        let buffer = DeliveryBuffer(gauge: gauge)
+        let taking = Task { try await buffer.take(returning: nil)?.run.footprint }
+        buffer.interrupt(drops: true)
+        append(700, to: buffer)
+        #expect(try await taking.value == 700)
+    }
 }
 
 extension DeliveryBuffer.Appended {

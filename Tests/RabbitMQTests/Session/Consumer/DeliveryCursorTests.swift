@@ -156,4 +156,41 @@ struct DeliveryCursorTests {
         let end = try await within(.seconds(10), "the end of the link") { try await link.ended.wait() }
         #expect(end.code == .protocolViolation)
     }
+
+    @Test func `after an interruption what it holds is dropped, not settled, and what comes then is seen`() async throws
+    {
+        let consumer = consumers.consumer("c")
+        let cursor = DeliveryCursor(consumer)
+        deliver(1...3, to: consumer)
+        #expect(try await cursor.next()?.deliveryTag == 1)
+        // As its session's end does: nothing can be sent on that any more.
+        consumers.session.finish(AMQPError(.connectionLost, "lost"), survives: true)
+        _ = try consumers.sent()
+        consumer.interrupt()
+        deliver(7...8, to: consumer)
+        #expect(try await cursor.next()?.deliveryTag == 7)
+        #expect(try cursor.nextAtHand()?.deliveryTag == 8)
+        #expect(try consumers.sent().isEmpty)
+        #expect(!consumer.isCancelling)
+    }
+
+    @Test func `before it has taken anything an interruption is nothing to it`() async throws {
+        let consumer = consumers.consumer("c")
+        let cursor = DeliveryCursor(consumer)
+        consumer.interrupt()
+        consumer.interrupt()
+        deliver(1...2, to: consumer)
+        #expect(try await cursor.next()?.deliveryTag == 1)
+        #expect(try cursor.nextAtHand()?.deliveryTag == 2)
+    }
+
+    @Test func `what needs no settling is still seen after an interruption`() async throws {
+        let consumer = consumers.consumer("c", noAck: true)
+        let cursor = DeliveryCursor(consumer)
+        deliver(1...3, to: consumer)
+        #expect(try await cursor.next()?.deliveryTag == 1)
+        consumer.interrupt()
+        #expect(try cursor.nextAtHand()?.deliveryTag == 2)
+        #expect(try cursor.nextAtHand()?.deliveryTag == 3)
+    }
 }
