@@ -52,7 +52,20 @@ final class TopologyRecord: Sendable {
         mutating func removeQueue(_ name: String) {
             queues[name] = nil
             named[name] = nil
-            bindings[.queue(name)] = nil
+            removeBindings(to: .queue(name))
+        }
+
+        private mutating func removeBindings(to end: Topology.Binding.Destination) {
+            guard let left = bindings.removeValue(forKey: end) else { return }
+            removeUnbound(Set(left.keys.map(\.source)))
+        }
+
+        /// Exchanges that delete themselves do so when their last binding goes.
+        mutating func removeUnbound(_ sources: Set<String>) {
+            let transient = sources.filter { exchanges[$0]?.value.autoDelete == true }
+            guard !transient.isEmpty else { return }
+            let bound = Set(bindings.values.joined().map(\.key.source))
+            removeExchanges(transient.subtracting(bound))
         }
 
         mutating func sweepNamed() {
@@ -67,14 +80,12 @@ final class TopologyRecord: Sendable {
 
         mutating func removeExchanges(_ names: Set<String>) {
             guard !names.isEmpty else { return }
-            for name in names {
-                exchanges[name] = nil
-                bindings[.exchange(name)] = nil
-            }
+            for name in names { exchanges[name] = nil }
             bindings = bindings.compactMapValues { bindings in
                 let left = bindings.filter { !names.contains($0.key.source) }
                 return left.isEmpty ? nil : left
             }
+            for name in names { removeBindings(to: .exchange(name)) }
         }
     }
 
@@ -112,6 +123,9 @@ final class TopologyRecord: Sendable {
             entries.named[name] = NamedQueue(order: entries.next(), identity: identity)
         }
     }
+
+    /// The queue that the broker has given this name, if somebody holds it.
+    func identity(named name: String) -> QueueIdentity? { entries.withLock { $0.named[name]?.identity } }
 
     /// The broker has given a queue another name: its bindings follow.
     func rename(_ identity: QueueIdentity, to name: String) {
@@ -151,11 +165,7 @@ final class TopologyRecord: Sendable {
         entries.withLock { entries in
             entries.bindings[end]?[binding] = nil
             if entries.bindings[end]?.isEmpty == true { entries.bindings[end] = nil }
-            // An exchange that deletes itself does so when its last binding goes.
-            guard entries.exchanges[binding.source]?.value.autoDelete == true,
-                !entries.bindings.values.contains(where: { $0.keys.contains { $0.source == binding.source } })
-            else { return }
-            entries.removeExchanges([binding.source])
+            entries.removeUnbound([binding.source])
         }
     }
 
