@@ -113,8 +113,9 @@ extension Channel {
         case nil: break
         default: throw ChannelSession.wrongAnswer
         }
-        let identity = QueueIdentity(declared, isServerNamed: name.isEmpty && !passive)
-        if identity.isServerNamed {
+        let known = passive ? connection.topology.identity(named: declared.name) : nil
+        let identity = known ?? QueueIdentity(declared, isServerNamed: name.isEmpty && !passive)
+        if known == nil, identity.isServerNamed {
             connection.topology.add(identity)
         } else if !passive {
             connection.topology.add(declared, isSure: !noWait)

@@ -24,13 +24,14 @@ extension Channel {
     ///
     /// For queues that somebody else declares. If the queue does not exist, the first call that needs it finds out.
     /// The handle's flags are the defaults, its arguments empty and its counts 0, whatever the broker has; to ask, use
-    /// a passive declaration.
+    /// a passive declaration. Of a queue that the broker has named for this connection it is another handle, which has its
+    /// flags, and its next name once the connection was lost and made again.
     ///
     /// - Parameter name: From 1 to 255 bytes of UTF-8, without NUL, line feed and carriage return.
     /// - Throws: ``AMQPError/Code/invalidName`` for a name that no queue can have.
     public func queue(_ name: String) throws(AMQPError) -> Queue {
         try EntityName.checkExisting(name, kind: "queue", code: .invalidName)
-        return Queue(channel: self, QueueIdentity(Topology.Queue(name)))
+        return Queue(channel: self, connection.topology.identity(named: name) ?? QueueIdentity(Topology.Queue(name)))
     }
 
     /// The default exchange, which routes to the queue whose name is the routing key (AMQP 0-9-1, section 3.1.3.3).
