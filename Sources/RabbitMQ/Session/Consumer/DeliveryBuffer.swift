@@ -238,6 +238,8 @@ final class DeliveryBuffer: Sendable {
             return (dropped, count(&state))
         }
         tell(change)
+        // A stream's consumer that has taken nothing yet begins again with it.
+        if let first = dropped.first, first.source?.mayBeStream == true { _ = try? first.popFirst(DeliveryDecoder()) }
         for run in dropped { run.clear() }
     }
 

@@ -36,7 +36,7 @@ final class StreamProgress: Sendable {
     /// Whether a message has come that is no stream's.
     var isOther: Bool { kind.load(ordering: .relaxed) == .other }
 
-    /// A message was taken by the application.
+    /// A message was taken by the application, or dropped as the first of those that it has not taken.
     func delivered(_ message: IncomingMessage) {
         guard let offset = message.message.streamOffset else {
             _ = kind.compareExchange(expected: .unknown, desired: .other, ordering: .relaxed)
@@ -124,7 +124,8 @@ struct StreamPosition: Sendable {
         entries = []
         if let next { return .int64(Int64(clamping: next)) }
         // Nothing has come yet. What was published since it began is meant, and not only what is published from now on.
-        let isNext = start == nil || start == .string("next")
+        // The last chunk would have come: there was none.
+        let isNext = start == nil || start == .string("next") || start == .string("last")
         return isNext ? .date(Date(timeIntervalSince1970: began.timeIntervalSince1970.rounded(.down))) : nil
     }
 }
