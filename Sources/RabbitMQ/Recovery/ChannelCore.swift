@@ -43,6 +43,12 @@ final class ChannelCore: ChannelHost, Sendable {
         var staleSettlements = 0
         /// Whether the application has closed it, or nobody holds it any more.
         var isReleased = false
+        /// What takes the messages that come back, until the channel ends.
+        var returns: ReturnReporter
+        /// What is called with them.
+        var returnHandler: ReturnReporter.Handler?
+        /// Says that the channel has ended: another one, once it was opened again.
+        var closed = Broadcast<AMQPError>()
 
         var isWaiting: Bool { if case .waiting = phase { true } else { false } }
 
@@ -54,13 +60,10 @@ final class ChannelCore: ChannelHost, Sendable {
 
     let connection: ConnectionCore
     let port: PublishingPort
-    let returns: ReturnReporter
-    let closed = Broadcast<AMQPError>()
     let state: Mutex<State>
 
     init(_ session: ChannelSession, of connection: ConnectionCore) {
         self.connection = connection
-        returns = session.returns
         let configuration = connection.configuration
         port = PublishingPort(
             outbox: session.outbox,
@@ -70,7 +73,8 @@ final class ChannelCore: ChannelHost, Sendable {
             State(
                 session: session,
                 schedule: RecoverySchedule(configuration.recovery),
-                readySince: MonotonicTime.now
+                readySince: MonotonicTime.now,
+                returns: session.returns
             )
         )
         session.host = self
@@ -80,6 +84,10 @@ final class ChannelCore: ChannelHost, Sendable {
     var session: ChannelSession { state.withLock { $0.session } }
 
     var number: UInt16 { session.number }
+
+    var returns: ReturnReporter { state.withLock { $0.returns } }
+
+    var closed: Broadcast<AMQPError> { state.withLock { $0.closed } }
 
     /// Why it is closed; nil while it is open, or is opened anew.
     var closeReason: AMQPError? {
@@ -187,9 +195,12 @@ final class ChannelCore: ChannelHost, Sendable {
 
     /// - Returns: The session that is to be closed, which ends everything; nil if there is none.
     private func releaseSession() -> ChannelSession? {
-        let (session, isWaiting) = state.withLock { state in
+        let (session, isWaiting, _) = state.withLock { state -> (ChannelSession, Bool, ReturnReporter.Handler?) in
             state.isReleased = true
-            return (state.session, state.isWaiting)
+            guard case .ended = state.phase else { return (state.session, state.isWaiting, nil) }
+            // Freed without the lock.
+            defer { state.returnHandler = nil }
+            return (state.session, false, state.returnHandler)
         }
         guard isWaiting else { return session }
         end(AMQPError(.channelClosed, "the channel was closed by the application"))
@@ -208,6 +219,8 @@ final class ChannelCore: ChannelHost, Sendable {
             state.resending = []
             state.subscriptions = []
             state.onInterruption = nil
+            // It may hold the channel, which can't be opened again.
+            if state.isReleased || reason.isConnectionFatal { state.returnHandler = nil }
             return left
         }
         guard let left else { return }
@@ -219,7 +232,7 @@ final class ChannelCore: ChannelHost, Sendable {
             subscription.consumer.end(reason.method == nil ? reason : reason.overAnotherCall)
             connection.consumerLeft(subscription.queue)
         }
-        returns.end()
-        closed.set(reason)
+        left.returns.end()
+        left.closed.set(reason)
     }
 }

@@ -36,33 +36,17 @@ struct OAuthTests {
 
     /// Starts a broker whose only backend is OAuth 2, lends its configuration, and stops it.
     private static func withBroker(_ body: (ConnectionConfiguration) async throws -> Void) async throws {
-        let script = try TestBroker.variable("RABBITMQ_TEST_BROKER")
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-        try Data("auth_backends.1 = rabbit_auth_backend_oauth2\nauth_oauth2.resource_server_id = rabbitmq\n".utf8)
-            .write(to: file)
-        defer { try? FileManager.default.removeItem(at: file) }
-        // A letter that no test of clusters takes.
-        let node = ["--node", "i"]
-        let start = ["start"] + node + ["--plugin", "rabbitmq_auth_backend_oauth2", "--config", file.path, "--fresh"]
-        // The node must inherit neither the pipes nor the descriptor by whose end Foundation sees a process end.
-        let alone = #"for fd in /proc/$$/fd/*; do n=${fd##*/}; if ((n > 2)); then eval "exec $n>&-"; fi; done; "#
-        let quietly = ["bash", "-c", alone + #""$0" "$@" </dev/null >/dev/null 2>&1"#, script]
-        _ = try await Subprocess.run("/usr/bin/env", quietly + start)
-        do {
+        let broker = try OwnBroker("i")
+        let settings = "auth_backends.1 = rabbit_auth_backend_oauth2\nauth_oauth2.resource_server_id = rabbitmq\n"
+        try await broker.run(plugins: ["rabbitmq_auth_backend_oauth2"], settings: settings) {
             let secret = base64URL(try #require(Data(hexadecimal: key)))
             let json = #"{"kty":"oct","alg":"HS256","k":"\#(secret)"}"#
-            _ = try await Subprocess.run(script, ["ctl"] + node + ["add_uaa_key", "test", "--json", json])
-            let variables = try await Subprocess.run(script, ["env"] + node)
-            let port = try #require(variables.firstMatch(of: #/RABBITMQ_TEST_PORT=(\d+)/#)).output.1
-            var configuration = ConnectionConfiguration(host: "127.0.0.1", port: Int(port))
-            configuration.connectTimeout = .seconds(10)
+            try await broker.rabbitmqctl("add_uaa_key", "test", "--json", json)
+            var configuration = try await broker.configuration
             configuration.callTimeout = .seconds(10)
+            configuration.recovery = .none
             try await body(configuration)
-        } catch {
-            _ = try? await Subprocess.run(script, ["stop"] + node)
-            throw error
         }
-        _ = try await Subprocess.run(script, ["stop"] + node)
     }
 
     @Test("let in, are renewed before they end, and are refused when they are bad or over", .timeLimit(.minutes(5)))

@@ -61,9 +61,36 @@ public final class Channel: Sendable {
     /// Sets what is called with each mandatory message that comes back because it reached no queue.
     ///
     /// - Parameter handler: Called in order, one at a time. nil restores the default, which logs an error. It is kept
-    ///   until the channel has ended: one that holds the channel keeps it open until it is closed.
+    ///   until the channel is closed, or the connection has ended, so that it is there again after ``reopen()``: one that
+    ///   holds the channel keeps it open until it is closed.
     public func setReturnHandler(_ handler: (@Sendable (ReturnedMessage) -> Void)?) {
-        core.returns.setHandler(handler)
+        core.setReturnHandler(handler)
+    }
+
+    /// Opens the channel again after the broker has closed it for a reason that does not pass by itself: what was declared
+    /// otherwise than it exists, a queue or an exchange that is missing, a permission that lacks.
+    ///
+    /// Its handles can be used again then: queues, exchanges, bindings. It has its prefetch limits again, its confirms or
+    /// transactions, what ``setReturnHandler(_:)`` was given; ``closed`` waits for the next end. Consumers that ended with it
+    /// stay ended, and so do ``returnedMessages``; what was delivered before can't be settled.
+    ///
+    /// ```swift
+    /// do {
+    ///     try await channel.declareQueue("orders", passive: true)
+    /// } catch AMQPError.Code.notFound {
+    ///     try await channel.reopen()
+    ///     try await channel.declareQueue("orders")
+    /// }
+    /// ```
+    ///
+    /// A channel that is open stays as it is: this does nothing, and where the channel is opened anew after a lost connection
+    /// it waits for that. One that the application has closed stays closed: others may rely on it.
+    ///
+    /// - Throws: ``AMQPError/Code/channelClosed`` if ``close()`` was called; the reason, if the connection has ended;
+    ///   ``AMQPError/Code/tooManyChannels``; ``AMQPError/Code/timedOut``; other ``AMQPError``s; `CancellationError`.
+    public func reopen() async throws {
+        try Task.checkCancellation()
+        try await core.revive()
     }
 
     /// Closes the channel with a handshake.
