@@ -10,6 +10,8 @@ public final class TCPProxy: Sendable {
     private struct Orders {
         var isPaused = false
         var cuts = false
+        var abandons = false
+        var cutsAbandoned = false
         var stops = false
         var hasEnded = false
         var connectionCount = 0
@@ -61,6 +63,12 @@ public final class TCPProxy: Sendable {
     /// Ends the connections that there are with a reset, to both sides.
     public func cut() { order { $0.cuts = true } }
 
+    /// Cuts the connections that there are on the client's side only, so that the broker believes in them.
+    public func abandon() { order { $0.abandons = true } }
+
+    /// Has the broker notice that the clients of abandoned connections are gone.
+    public func cutAbandoned() { order { $0.cutsAbandoned = true } }
+
     /// Cuts every connection and accepts no more.
     public func stop() { order { $0.stops = true } }
 
@@ -74,14 +82,16 @@ public final class TCPProxy: Sendable {
 
     private func run(_ relay: Relay) {
         while true {
-            let (isPaused, cuts, stops) = orders.withLock { orders in
-                defer { orders.cuts = false }
-                return (orders.isPaused, orders.cuts, orders.stops)
+            let order = orders.withLock { orders in
+                defer { (orders.cuts, orders.abandons, orders.cutsAbandoned) = (false, false, false) }
+                return orders
             }
-            if cuts || stops { relay.cutAll() }
+            if order.abandons { relay.abandonAll() }
+            if order.cuts || order.stops { relay.cutAll() }
+            if order.cutsAbandoned || order.stops { relay.cutAbandoned() }
             orders.withLock { $0.connectionCount = relay.pairs.count }
-            if stops { break }
-            relay.step(isPaused: isPaused)
+            if order.stops { break }
+            relay.step(isPaused: order.isPaused)
             orders.withLock {
                 $0.connectionCount = relay.pairs.count
                 $0.bytesToClient = relay.bytesToClient
@@ -147,6 +157,8 @@ private final class Relay: @unchecked Sendable {
     let target: SocketAddress
     var pairs: [Pair] = []
     var bytesToClient = 0
+    /// The broker's ends of connections whose clients are gone.
+    private var abandoned: [CInt] = []
     private var buffer = [UInt8](repeating: 0, count: 65536)
 
     init(listener: CInt, wakeUp: CInt, target: SocketAddress) {
@@ -181,6 +193,19 @@ private final class Relay: @unchecked Sendable {
     func cutAll() {
         for pair in pairs { cut(pair) }
         pairs = []
+    }
+
+    func abandonAll() {
+        for pair in pairs {
+            reset(pair.client)
+            abandoned.append(pair.broker)
+        }
+        pairs = []
+    }
+
+    func cutAbandoned() {
+        for descriptor in abandoned { reset(descriptor) }
+        abandoned = []
     }
 
     private func entry(_ descriptor: CInt, reads: Bool, writes: Bool) -> pollfd {
@@ -232,11 +257,13 @@ private final class Relay: @unchecked Sendable {
 
     /// Closes both ends with a reset.
     private func cut(_ pair: Pair) {
-        for descriptor in [pair.client, pair.broker] {
-            var hard = linger(l_onoff: 1, l_linger: 0)
-            setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &hard, socklen_t(MemoryLayout<linger>.size))
-            close(descriptor)
-        }
+        for descriptor in [pair.client, pair.broker] { reset(descriptor) }
+    }
+
+    private func reset(_ descriptor: CInt) {
+        var hard = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &hard, socklen_t(MemoryLayout<linger>.size))
+        close(descriptor)
     }
 }
 
