@@ -77,6 +77,12 @@ let package = Package(
             path: "Tests/DescriptorProbe",
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "ChaosProbe",
+            dependencies: ["RabbitMQ", .product(name: "Logging", package: "swift-log")],
+            path: "Tests/ChaosProbe",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "RabbitMQTests",
             dependencies: ["CRabbitMQ", "RabbitMQ", "TestSupport"],
