@@ -48,8 +48,13 @@ Printed for each client:
   publisher_recovery_s, consumer_recovery_s
                  from a fault to the first confirm of a message that was published after it; to the first delivery
                  of a message that was published after it, or is marked as redelivered: median, p95, max in seconds. A
-                 fault's moment is when the kernel or the proxy was told; for close the broker's log has it; for restart
+                 fault's moment is when the kernel or the proxy was told; for close the broker's log has it,
+                 of the last connection of those that it closes one after the other; for restart
                  and kill it is when the broker's port answers again, for nobody can be back before
+  on the way back
+                 medians, in milliseconds, of how long a publisher's connection took from a fault until
+                 `connection.events` said so, for the delay of the first try, to be made again with all that belongs to
+                 it, and to a confirm; of those faults after which the first try was the one
   memory         how much more memory and descriptors the process had at the end than after a tenth of the run
 
 --topology N     N queues, bindings and consumers: the time from the loss until they are recovered (five times), and that of

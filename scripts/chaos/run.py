@@ -220,7 +220,8 @@ class Client:
         for index, (moment, kind) in enumerate(self.faults):
             if kind == "close":
                 start, end = moment
-                found = min((each for each in times if start <= each <= end), default=None)
+                # It closes one after the other.
+                found = max((each for each in times if start <= each <= end), default=None)
                 if found is None:
                     say(f"chaos: the broker's log doesn't say when it closed {self.name}'s connections")
                 self.faults[index] = (found or end, kind)
@@ -295,9 +296,26 @@ class Client:
             result["rss_mb"] = round(medians[1][0] / 1e6, 1)
             result["rss_growth_mb"] = round((medians[1][0] - medians[0][0]) / 1e6, 1)
             result["descriptor_growth"] = round(medians[1][1] - medians[0][1])
+        timeline = self.timeline()
+        if timeline:
+            result["timeline_ms"] = timeline
         if unannounced:
             result["unannounced_examples"] = unannounced[:5]
         return result
+
+    def timeline(self):
+        """Medians of what the publishers' way back takes, in ms, where the first try was the one: from a fault until the
+        application hears of it, the delay, connecting and replaying, and the confirm."""
+        steps = []
+        for moment, _, (publisher, _) in self.recoveries():
+            later = [(at, *text.split()[1:3], text.split()) for at, text in self.events
+                     if text.startswith("publishers") and at >= moment - 2000][:3]
+            if publisher and [each[1] for each in later] == ["lost", "trying", "recovered"]:
+                delay = float(later[1][3][3]) * 1e6
+                steps.append((later[0][0] - moment, delay, later[2][0] - later[1][0] - delay,
+                              moment + publisher * 1e6 - later[2][0]))
+        names = ("heard", "delay", "made_again", "confirm")
+        return {name: round(statistics.median(column) / 1e3, 1) for name, column in zip(names, zip(*steps))}
 
     def recoveries(self):
         if not hasattr(self, "recovered"):
@@ -461,6 +479,7 @@ def print_figures(figures):
   hangs                {figures['hangs']}
   publisher back       {times('publisher_recovery_s')} (s; a confirm otherwise: {figures['confirm_median_s']})
   consumer back        {times('consumer_recovery_s')} (s)
+  on the way back      {figures.get('timeline_ms', 'not told')} (ms, medians)
   memory, descriptors  {figures.get('rss_growth_mb')} MB more, to {figures.get('rss_mb')}; {figures.get('descriptor_growth')} more""")
     for kind, each in figures["kinds"].items():
         say(f"  {kind:19}  publisher {each['publisher']}, consumer {each['consumer']}")

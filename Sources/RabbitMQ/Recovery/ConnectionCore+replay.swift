@@ -88,11 +88,14 @@ extension ConnectionCore {
     ) async throws {
         var left = steps[...]
         while !left.isEmpty {
-            let session = try await ChannelSession.open(on: link)
+            let session = try ChannelSession.make(on: link)
             defer { session.closeInBackground() }
+            // The steps don't wait for the channel: that would be one more way there and back.
+            let opening = try session.beginOpening()
             let calls = left.map { step in
                 Result<PendingCall, AMQPError> { () throws(AMQPError) in try session.begin(step.method) }
             }
+            _ = try await session.answer(to: opening)
             var done = 0
             for (step, call) in zip(left, calls) {
                 do {

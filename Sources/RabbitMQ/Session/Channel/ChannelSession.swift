@@ -51,11 +51,7 @@ final class ChannelSession: SettlementWriter, Sendable {
 
     /// Opens a channel. A task that is cancelled meanwhile leaves no channel behind.
     static func open(on link: Link, publishesAgain: Bool = false) async throws -> ChannelSession {
-        if let ended = link.ended.current { throw ended }
-        guard let number = link.numbers.withLock({ $0.take() }) else {
-            throw AMQPError(.tooManyChannels, "all channels that the broker allows are in use")
-        }
-        let session = ChannelSession(link: link, number: number, publishesAgain: publishesAgain)
+        let session = try make(on: link, publishesAgain: publishesAgain)
         do {
             _ = try await session.answer(to: try session.beginOpening())
             return session
@@ -63,6 +59,15 @@ final class ChannelSession: SettlementWriter, Sendable {
             session.closeInBackground()
             throw error
         }
+    }
+
+    /// One that is to be opened, on a number that is free.
+    static func make(on link: Link, publishesAgain: Bool = false) throws(AMQPError) -> ChannelSession {
+        if let ended = link.ended.current { throw ended }
+        guard let number = link.numbers.withLock({ $0.take() }) else {
+            throw AMQPError(.tooManyChannels, "all channels that the broker allows are in use")
+        }
+        return ChannelSession(link: link, number: number, publishesAgain: publishesAgain)
     }
 
     /// Has the link know it, and sends channel.open.
