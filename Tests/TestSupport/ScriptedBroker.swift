@@ -35,11 +35,12 @@ public final class ScriptedBroker: Sendable {
         let text: String
         let closesConnection: Bool
 
+        /// - Parameter code: 0 to leave it unanswered.
         public init(
             _ method: PeerMethod,
             _ name: String = "",
             code: UInt16,
-            _ text: String,
+            _ text: String = "",
             closesConnection: Bool = false
         ) {
             self.method = method
@@ -202,6 +203,7 @@ extension ScriptedBroker {
             if frame.type != PeerFrame.Kind.method { return try await receiveContent(frame) }
             guard let method = frame.method else { return }
             if let refusal = takeRefusal(of: frame, method) {
+                if refusal.code == 0 { return }
                 let close = refusal.closesConnection ? PeerMethod.connectionClose : .channelClose
                 try await peer.sendClose(
                     close,

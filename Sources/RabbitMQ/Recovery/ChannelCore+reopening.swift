@@ -82,6 +82,17 @@ extension ChannelCore {
     ///   which has ended with it: then the channel can be opened without it.
     /// - Throws: Another error that ended the session.
     func finishReopening(_ reopening: Reopening) async throws -> Bool {
+        do {
+            return try await hearAnswers(to: reopening)
+        } catch {
+            // It may be open, and answer too late.
+            reopening.session.abandon()
+            for (subscription, _) in reopening.consuming { subscription.consumer.interrupt() }
+            throw error
+        }
+    }
+
+    private func hearAnswers(to reopening: Reopening) async throws -> Bool {
         var failure: AMQPError?
         for call in reopening.calls {
             do {

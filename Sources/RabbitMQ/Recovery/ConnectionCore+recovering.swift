@@ -117,7 +117,8 @@ extension ConnectionCore {
     /// Ends a link on which not everything could be brought back: the next one has its place.
     private func discard(_ link: Link, _ error: any Error) async {
         let reason = AMQPError(.connectionLost, "what belonged to the connection could not be brought back: \(error)")
-        link.onQueue { $0.end(reason) }
+        // One that is being closed says goodbye first.
+        link.onQueue { if case .open = $0.phase { $0.end(reason) } }
         _ = await link.ended.wait(atMost: .seconds(1))
     }
 

@@ -19,6 +19,8 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
         var blockedSince: UInt64?
         /// Ends the wait for the next try.
         var pause: OneShot<Void>?
+        /// Sees to an outage.
+        var recovering: Task<Void, Never>?
         /// Queues that could not be declared again yet, for a reason that passes.
         var undeclared: Set<String> = []
         /// Whether the application has closed it, or nobody holds it any more: then no link is followed by another.
@@ -99,7 +101,13 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
         guard sees else { return }
         logger.warning("the connection was lost, and is made again", metadata: [LogKey.reason: "\(reason)"])
         events.send(.lost(reason))
-        Task { await self.recover() }
+        let task = Task { await self.recover() }
+        let isClosed = state.withLock { state in
+            if case .closed = state.recovery.phase { return true }
+            if state.recovery.outage != nil { state.recovering = task }
+            return false
+        }
+        if isClosed { task.cancel() }
     }
 
     /// Who has closed it wants to hear no other reason.
@@ -204,6 +212,7 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
             let left = state
             state.waiters = []
             state.pause = nil
+            state.recovering = nil
             state.lastError = reason
             return left
         }
@@ -214,6 +223,8 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
         base.blocking.end()
         // One that is being set up.
         left.link.onQueue { $0.beginClosing() }
+        // One that is being connected.
+        left.recovering?.cancel()
         ended.set(reason)
         events.finish()
     }

@@ -310,6 +310,31 @@ struct ChannelReopeningTests {
         }
     }
 
+    @Test func `an answer that comes too late for a session that was given up ends nothing`() async throws {
+        let script = ScriptedClient.script { $0.refusals = [.init(.basicConsume, "late", code: 0)] }
+        try await ScriptedClient.run([ScriptedBroker.Script(), script], { $0.callTimeout = .seconds(1) }) { client in
+            let kept = try await client.channel.declareQueue("kept").consume()
+            let late = try await client.channel.declareQueue("late").consume()
+            try client.broker.session.cut()
+            try await client.waitForSession(2)
+            let session = try client.broker.session
+            try await eventually("they consume") { session.consumers.suffix(2).map(\.queue) == ["kept", "late"] }
+            // Behind what was given up: the channel is closed there, and this is for nobody.
+            #expect(session.methods.contains(.channelClose))
+            try await client.channel.setQos(prefetchCount: 1)
+            #expect(!kept.consumer.isCancelling && !late.consumer.isCancelling && client.channel.isOpen)
+            let number = UInt16(client.channel.number)
+            try await session.deliver("x", tag: 1, consumer: kept.consumer.tag, channel: number)
+            var messages = kept.makeAsyncIterator()
+            let message = try #require(try await messages.next())
+            #expect(message.body == Array("x".utf8) && !message.isStale)
+            try message.ack()
+            try await eventually("it is settled") { session.settled.map(\.channel) == [number] }
+            #expect(client.broker.sessions.count == 2)
+            withExtendedLifetime(late) {}
+        }
+    }
+
     @Test func `a channel whose opening is lost is opened on the next link`() async throws {
         let script = ScriptedClient.script { $0.cutAtFrame = 4 }
         try await ScriptedBroker.run([script]) { broker in

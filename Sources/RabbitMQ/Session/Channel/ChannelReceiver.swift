@@ -70,8 +70,9 @@ final class ChannelReceiver: ChannelInbox {
         case .channelCloseOk:
             guard isDiscarding else { throw AMQPError(.protocolViolation, "the peer sent a channel.close-ok unasked") }
             handOver()
-            session.finish(AMQPError(.channelClosed, "the channel was closed")) { reason in
-                endConsumers(reason)
+            let survives = session.isAbandoned.load(ordering: .relaxed)
+            session.finish(AMQPError(.channelClosed, "the channel was closed"), survives: survives) { reason in
+                endConsumers(reason, survives: survives)
                 releaseNumber()
             }
             return true
@@ -243,7 +244,8 @@ final class ChannelReceiver: ChannelInbox {
 
     /// Whether another session takes the place of this one.
     private func survives(_ reason: AMQPError) -> Bool {
-        !isDiscarding && session.host?.survives(session, reason) == true
+        if session.isAbandoned.load(ordering: .relaxed) { return true }
+        return !isDiscarding && session.host?.survives(session, reason) == true
     }
 
     private func endConsumers(_ error: AMQPError, survives: Bool = false) {
@@ -251,7 +253,11 @@ final class ChannelReceiver: ChannelInbox {
         // No method of theirs: one that could not begin has its error by its call.
         let reason = error.method == nil ? error : error.overAnotherCall
         for consumer in consumers.removeAll() {
-            if survives { consumer.interrupt() } else { consumer.end(reason) }
+            if !survives {
+                consumer.end(reason)
+            } else if consumer.source.session === session {
+                consumer.interrupt()
+            }
         }
         if !survives { session.returns.end() }
         endRetiring()

@@ -18,6 +18,8 @@ final class ChannelSession: SettlementWriter, Sendable {
     let modeObserver = Mutex<(@Sendable (PublishingMode) -> Void)?>(nil)
     /// Whether messages are kept until they are confirmed, to be published again on the session after this one.
     let publishesAgain: Bool
+    /// Whether another session has taken its place before it came into use: it is closed, and nothing ends with it.
+    let isAbandoned = Atomic<Bool>(false)
     let closed = Broadcast<AMQPError>()
     let returns: ReturnReporter
     let unsettled: UnsettledWatch
@@ -172,6 +174,12 @@ final class ChannelSession: SettlementWriter, Sendable {
             guard let receiver = link.receiver(of: self) else { return self.beginClosing(error) }
             receiver.close(error)
         }
+    }
+
+    /// Closes it while what belongs to it goes on with another one.
+    func abandon() {
+        isAbandoned.store(true, ordering: .relaxed)
+        beginClosing(AMQPError(.channelClosed, "another session has taken the place of this one"))
     }
 
     /// Sends channel.close, unless the channel is closing or closed.
