@@ -386,7 +386,7 @@ def traffic():
     share = GAP if not options.peers else max(GAP, 0.8 * (1 + len(options.peers)))
     rate = options.rate
     if not rate:
-        cost = {"close": 2.5, "freeze": 2, "restart": 12, "kill": 16}
+        cost = {"close": 3, "freeze": 2, "restart": 12, "kill": 16}
         count = 1 + len(options.peers)
         seconds = 3 + sum(share + (cost[kind] - 0.5) * (count if kind in KILLS else 1) if kind in cost else share
                           for kind in kinds)

@@ -71,6 +71,7 @@ public struct RecoveryPolicy: Sendable {
 
     /// The second try comes after a random part of this, each later one of twice as much as the one before; 0.5 s by
     /// default. They begin anew once a connection has lived longer than the last delay, and no less than this.
+    /// After one that has lived less than the last delay, but no less than this, they go on with twice its life at the most.
     public var backOff: Duration = .milliseconds(500)
 
     /// The longest delay; 30 s by default.

@@ -33,6 +33,12 @@ struct RecoverySchedule: Sendable {
     ///
     /// - Parameter lived: For how long there was one.
     mutating func ended(after lived: Duration) {
-        if lived > max(lastDelay, backOff) { tries = 0 }
+        if lived > max(lastDelay, backOff) {
+            tries = 0
+            return
+        }
+        // As far as it has proven itself: who was in for some seconds is not kept out for half a minute.
+        guard lived >= backOff else { return }
+        while tries > 1, backOff * (1 << min(tries - 1, 16)) > lived * 2 { tries -= 1 }
     }
 }

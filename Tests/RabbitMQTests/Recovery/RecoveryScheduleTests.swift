@@ -92,4 +92,16 @@ struct RecoveryScheduleTests {
         #expect(counts.filter { $0.key >= 10 }.values.allSatisfy { $0 <= 80 })
         #expect(counts.filter { $0.key >= 100 }.values.allSatisfy { $0 <= 30 })
     }
-}
+
+
+    @Test(arguments: [(500, 1), (1000, 2), (2500, 4), (15_999, 16)])
+    func `a session that has lived for a while has them go on with twice its life at the most`(
+        lived: Int,
+        seconds: Int
+    ) {
+        var schedule = schedule()
+        _ = longest(7, &schedule)
+        schedule.ended(after: .milliseconds(lived))
+        #expect(schedule.next(1) == .seconds(seconds))
+        #expect(schedule.next(1) == min(.seconds(30), .seconds(2 * seconds)))
+    }}
