@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
     cat <<'USAGE'
-usage: scripts/broker.sh [--release 4.0|4.3] COMMAND [--node NAME] ...
+usage: scripts/broker.sh [--release 4.0|4.3] [--cluster] COMMAND [--node NAME] ...
 
   start [--node NAME] [--plugin P]... [--config FILE]... [--fresh]
                         start the node and wait until it serves; nothing to do if it runs already.
@@ -12,6 +12,7 @@ usage: scripts/broker.sh [--release 4.0|4.3] COMMAND [--node NAME] ...
                         --fresh drops what the node stored before, unless it runs.
   stop [--node NAME]    stop the node, and the port mapper (epmd) with the last one; --all stops every node
                         (of that release)
+  kill [--node NAME]    end the node at once, without a word, as a machine does whose power fails; it can be started again
   restart ...           stop, then start
   status [--node NAME]  say whether it runs: exit 0 if it does, 3 if not
   env [--node NAME]     print what `eval` needs: RABBITMQ_URI and RABBITMQ_TEST_* (see below)
@@ -24,16 +25,22 @@ root (and the right to mount), debootstrap from apt (only unpacked), a mirror of
 250 MB each and a minute or two; it stays in ~/.cache/rabbitmq-swift (XDG_CACHE_HOME, if set, in place of ~/.cache).
 The exit status is 69 where that can't be had. Nodes of several releases may run at once; each release has its own.
 
-NAME is a letter from a to i (default a). Nodes share a cookie, so they can form a cluster:
-  broker.sh ctl --node b stop_app
-  broker.sh ctl --node b join_cluster rabbitmq-swift-a@localhost
-  broker.sh ctl --node b start_app
+NAME is a letter from a to i (default a).
 
-Everything is under .build/broker (.build/broker-4.0, .build/broker-4.3) and on loopback. Ports count from
-RABBITMQ_SWIFT_PORT_BASE (default 5700):
+With --cluster, before or after the command, it is about nodes that form a cluster, and about no others: they have a
+folder and ports of their own. Start, stop and kill without --node take a, b and c one after the other; with it, one of
+them. A node that is started for the first time joins a, which must run then. After all were stopped or killed, start
+those first that went last, which have the latest of what is stored; or all anew, with --fresh.
+  broker.sh --cluster start
+  broker.sh --cluster kill --node b
+  broker.sh --cluster ctl --node a cluster_status
+  broker.sh --cluster start --node b
+
+Everything is under .build/broker (.build/broker-4.0, .build/broker-4.3; with -cluster behind it for those) and on
+loopback. Ports count from RABBITMQ_SWIFT_PORT_BASE (default 5700):
   base          epmd
   base + 10*n   AMQP of the n-th node (a: 5710, b: 5720, ...); + 1 AMQP over TLS; + 2 distribution
-Release 4.0 adds 400 to each of them (a: 6110), 4.3 adds 500 (a: 6210).
+Release 4.0 adds 400 to each of them (a: 6110), 4.3 adds 500 (a: 6210); --cluster adds 200 more.
 
 env prints RABBITMQ_URI and RABBITMQ_TEST_HOST, _PORT, _TLS_PORT, _CA (file), _CERTS (folder), _NODE, _CTL (rabbitmqctl
 for that node), _BROKER (this script for that release).
@@ -185,12 +192,12 @@ make_folders() {
     cat >"$node_dir/ctl" <<CTL
 #!/usr/bin/env bash
 # rabbitmqctl for this node; written by scripts/broker.sh
-exec env -u RABBITMQ_SWIFT_PORT_BASE $(printf '%q' "$root/scripts/broker.sh") ${release:+--release $release} ctl --node $letter "\$@"
+exec env -u RABBITMQ_SWIFT_PORT_BASE $(printf '%q' "$root/scripts/broker.sh") ${release:+--release $release} ${cluster:+--cluster} ctl --node $letter "\$@"
 CTL
     cat >"$base_dir/broker" <<BROKER
 #!/usr/bin/env bash
 # scripts/broker.sh for the release of this folder; written by it
-exec $(printf '%q' "$root/scripts/broker.sh") ${release:+--release $release} "\$@"
+exec $(printf '%q' "$root/scripts/broker.sh") ${release:+--release $release} ${cluster:+--cluster} "\$@"
 BROKER
     chmod 700 "$node_dir/ctl" "$base_dir/broker"
 }
@@ -333,7 +340,7 @@ start_epmd() {
 stop_process() { # pid file, seconds until it is killed
     local pid try
     pid=$(<"$1")
-    kill -TERM "$pid" 2>/dev/null || true
+    if (($2 > 0)); then kill -TERM "$pid" 2>/dev/null || true; fi
     for ((try = 0; try < $2 * 10; try++)); do
         if ! kill -0 "$pid" 2>/dev/null; then
             rm -f "$1"
@@ -385,7 +392,7 @@ start() {
     start_epmd
 
     rm -f "$pid_file"
-    if [[ -n $fresh ]]; then rm -rf "${node_dir:?}/data"; mkdir -p "$node_dir/data"; fi
+    if [[ -n $fresh ]]; then rm -rf "${node_dir:?}/data" "$node_dir/joined"; mkdir -p "$node_dir/data"; fi
     (
         server_environment
         # Enough for thousands of connections; but Erlang gives memory to each number that it may use.
@@ -400,6 +407,7 @@ start() {
         exec setsid bash -c 'echo $$ >"$1"; shift; exec "$@"' - "$pid_file" "${enter[@]}" "$sbin/rabbitmq-server"
     ) </dev/null >"$node_dir/log/startup.log" 2>&1 9>&- &
     wait_until_serving $!
+    if [[ -n $cluster ]]; then join; fi
     echo "node $letter serves: amqp://127.0.0.1:$amqp_port, amqps://127.0.0.1:$tls_port (process $(cat "$pid_file"))"
 }
 
@@ -415,6 +423,18 @@ wait_until_serving() { # the process that is, or becomes, the node
         fail_start "node $letter answers, but didn't finish its start: $(tail -n 1 "$node_dir/log/await.log")"
 }
 
+# Once for each node of the cluster but the first, which the others join.
+join() {
+    local founder=rabbitmq-swift-a@localhost step
+    if [[ $letter == a || -e $node_dir/joined ]]; then return 0; fi
+    for step in stop_app reset "join_cluster $founder" start_app; do
+        # shellcheck disable=SC2086 # a word, or two
+        ctl $step >"$node_dir/log/join.log" 2>&1 ||
+            fail_start "node $letter could not join the cluster ($step): $(tail -n 1 "$node_dir/log/join.log")"
+    done
+    touch "$node_dir/joined"
+}
+
 ctl() {
     (
         server_environment
@@ -427,14 +447,14 @@ stop_idle_epmd() {
     if epmd_runs; then stop_process "$epmd_pid_file" 5; fi
 }
 
-stop() {
+stop() { # seconds until it is killed, 60 if not given
     if [[ -d $base_dir ]]; then
         [[ -O $base_dir ]] || die "$base_dir belongs to another user, who must stop that broker."
         exec 9>"$base_dir/lock"
         flock -w "$deadline" 9 || die "another start or stop is under way in $base_dir."
     fi
     if node_runs; then
-        stop_process "$pid_file" 60
+        stop_process "$pid_file" "${1:-60}"
         echo "node $letter stopped"
     else
         echo "node $letter does not run"
@@ -470,11 +490,11 @@ print_environment() {
 # --- the command line
 
 (($#)) || { usage >&2; exit 2; }
-command='' letter=a every='' fresh=''
+command='' letter='' every='' fresh='' cluster=''
 extra_plugins=() extra_config=()
 while (($#)); do
     # The rest of `ctl` is rabbitmqctl's; so is its own `--node other@host`.
-    if [[ $command == ctl && $1 != --release && ($1 != --node || ${2:-} == *@*) ]]; then break; fi
+    if [[ $command == ctl && $1 != --release && $1 != --cluster && ($1 != --node || ${2:-} == *@*) ]]; then break; fi
     case $1 in
     --help | -h) usage; exit ;;
     --release)
@@ -487,6 +507,7 @@ while (($#)); do
     --node) (($# > 1)) || die "--node needs a letter."; letter=$2; shift ;;
     --plugin) (($# > 1)) || die "--plugin needs a name."; extra_plugins+=("$2"); shift ;;
     --config) (($# > 1)) || die "--config needs a file."; extra_config+=("$2"); shift ;;
+    --cluster) cluster=1 ;;
     --all) every=1 ;;
     --fresh) fresh=1 ;;
     *)
@@ -496,13 +517,36 @@ while (($#)); do
     esac
     shift
 done
-self="scripts/broker.sh${release:+ --release $release}"
+self="scripts/broker.sh${release:+ --release $release}${cluster:+ --cluster}"
+nodes=("${letter:-a}")
+if [[ -n $cluster ]]; then
+    base_dir+=-cluster
+    port_offset=$((port_offset + 200))
+    if [[ -n $release ]]; then enter[2]=$base_dir; fi
+    if [[ -z $letter ]]; then nodes=(a b c); fi
+fi
+letter=${nodes[0]}
 tls_dir=$base_dir/tls
 epmd_pid_file=$base_dir/epmd.pid
 choose_ports
 
+each() { # command, and in which order: the first to start is the last to stop
+    local list=("${nodes[@]}") node
+    if [[ $1 != start ]]; then mapfile -t list < <(printf '%s\n' "${nodes[@]}" | sort -r); fi
+    for node in "${list[@]}"; do
+        use_node "$node"
+        "$@"
+    done
+}
+
 case $command in
-start) start ;;
+start)
+    # Nodes that run remember those that would know nothing any more.
+    if [[ -n $fresh && -n $cluster ]] && { ((${#nodes[@]} == 1)) || any_node_runs; }; then
+        die "--fresh is for the whole cluster, and for one that doesn't run: $self stop comes first."
+    fi
+    each start
+    ;;
 stop)
     if [[ -n $every ]]; then
         for letter in a b c d e f g h i; do
@@ -511,10 +555,11 @@ stop)
         done
         stop_idle_epmd
     else
-        stop
+        each stop
     fi
     ;;
-restart) stop; start ;;
+kill) each stop 0 ;;
+restart) each stop; each start ;;
 status) status ;;
 env) print_environment ;;
 ctl)

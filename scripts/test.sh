@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
     cat <<'USAGE'
-usage: scripts/test.sh [FILTER] [--broker 4.0|4.3 | --uri URI] [--sanitize thread|address] [--tls] [--no-lint]
+usage: scripts/test.sh [FILTER] [--broker 4.0|4.3 | --uri URI] [--cluster] [--sanitize thread|address] [--tls] [--no-lint]
 
   FILTER       only tests whose name matches this regular expression (swift test --filter)
   --broker     against RabbitMQ 4.0 or 4.3 rather than the one that is installed: scripts/broker.sh --release sets it
@@ -12,6 +12,7 @@ usage: scripts/test.sh [FILTER] [--broker 4.0|4.3 | --uri URI] [--sanitize threa
   --uri        against a broker that runs already, anywhere: amqp://USER:PASSWORD@HOST:PORT/VHOST, or amqps://. Tests
                make queues and exchanges there, with names that begin with 'test.', and take them away.
                What needs rabbitmqctl, or the private broker's certificates and users, is left out
+  --cluster    with the tests that need three nodes (scripts/broker.sh --cluster), which are started for them
   --sanitize   build with that sanitizer, in a build folder of its own, and run the tests under it
   --tls        integration tests connect over TLS (RABBITMQ_TEST_TLS=1)
   --no-lint    leave out scripts/lint.sh
@@ -24,7 +25,7 @@ USAGE
 exec 2>&1 # one stream, in order
 die() { echo "test.sh: $*"; exit 1; }
 
-filter='' sanitizer='' lint=1 uri='' broker=(scripts/broker.sh)
+filter='' sanitizer='' lint=1 uri='' cluster='' broker=(scripts/broker.sh)
 while (($#)); do
     case $1 in
     --help | -h) usage; exit ;;
@@ -34,6 +35,7 @@ while (($#)); do
     --uri=*) uri=${1#*=} ;;
     --sanitize) (($# > 1)) || die "--sanitize needs thread or address."; sanitizer=$2; shift ;;
     --sanitize=*) sanitizer=${1#*=} ;;
+    --cluster) cluster=1 ;;
     --tls) export RABBITMQ_TEST_TLS=1 ;;
     --no-lint) lint= ;;
     -*) die "unknown argument '$1'; see scripts/test.sh --help." ;;
@@ -57,6 +59,7 @@ esac
 if [[ -n $uri ]]; then
     ((${#broker[@]} == 1)) || die "--broker starts a broker, --uri takes one that runs: not both."
     [[ -z ${RABBITMQ_TEST_TLS:-} ]] || die "with --uri it is an amqps:// URI that asks for TLS."
+    [[ -z $cluster ]] || die "--cluster starts nodes, --uri takes a broker that runs: not both."
     [[ $uri =~ ^amqps?:// ]] || die "--uri needs a URI that begins with amqp:// or amqps://."
 fi
 "${broker[@]}" --help >/dev/null # refuses a release that is none
@@ -73,12 +76,23 @@ if [[ -n $uri ]]; then
     echo "the one that --uri gives"
 else
     if [[ -n $tls ]]; then export RABBITMQ_TEST_TLS=$tls; fi
-    if ! "${broker[@]}" status >/dev/null; then
-        trap '"${broker[@]}" stop >/dev/null' EXIT
-    fi
+    started=()
+    # shellcheck disable=SC2317,SC2329 # called at the end
+    stop_started() { if ((${#started[@]})); then eval "${started[*]}" >/dev/null; fi; }
+    trap stop_started EXIT
+    if ! "${broker[@]}" status >/dev/null; then started+=("${broker[*]} stop;"); fi
     "${broker[@]}" start
     settings=$("${broker[@]}" env)
     eval "$settings"
+    if [[ -n $cluster ]]; then
+        # Tests end nodes: it begins anew each time.
+        "${broker[@]}" --cluster stop >/dev/null
+        started+=("${broker[*]} --cluster stop;")
+        "${broker[@]}" --cluster start --fresh
+        settings=$("${broker[@]}" --cluster env)
+        RABBITMQ_TEST_CLUSTER=$(sed -n 's/^export RABBITMQ_TEST_BROKER=//p' <<<"$settings")
+        export RABBITMQ_TEST_CLUSTER
+    fi
 fi
 export RABBITMQ_TEST_PYTHON=$PWD/.build/venv/bin/python
 

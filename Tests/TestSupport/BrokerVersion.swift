@@ -80,6 +80,11 @@ extension Trait where Self == ConditionTrait {
         .enabled("needs scripts/broker.sh") { offers("RABBITMQ_TEST_CERTS") }
     }
 
+    /// Leaves the test out unless a cluster was started for it.
+    public static var needsCluster: Self {
+        .enabled("needs scripts/test.sh --cluster") { offers("RABBITMQ_TEST_CLUSTER") }
+    }
+
     /// Leaves the test out where the broker is only known to take TLS.
     public static var needsPlainPort: Self {
         .enabled("needs a port without TLS") { (try? TestBroker.uri)?.hasPrefix("amqps:") != true }
