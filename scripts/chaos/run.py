@@ -74,7 +74,7 @@ class Client:
         elif options.tls:
             authority = ["--ca", os.environ["RABBITMQ_TEST_CA"]]
         self.record = f"{OUT}/{name}.record"
-        if os.path.exists(self.record):
+        if mode == "traffic" and os.path.exists(self.record):
             os.remove(self.record)
         # What each fault's moment is, in microseconds, with its kind.
         self.faults, self.samples, self.pending = [], [], b""
