@@ -93,7 +93,6 @@ struct RecoveryScheduleTests {
         #expect(counts.filter { $0.key >= 100 }.values.allSatisfy { $0 <= 30 })
     }
 
-
     @Test(arguments: [(500, 1), (1000, 2), (2500, 4), (15_999, 16)])
     func `a session that has lived for a while has them go on with twice its life at the most`(
         lived: Int,
@@ -104,4 +103,5 @@ struct RecoveryScheduleTests {
         schedule.ended(after: .milliseconds(lived))
         #expect(schedule.next(1) == .seconds(seconds))
         #expect(schedule.next(1) == min(.seconds(30), .seconds(2 * seconds)))
-    }}
+    }
+}
