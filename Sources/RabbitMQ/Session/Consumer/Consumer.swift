@@ -12,6 +12,8 @@ public final class Consumer: Sendable {
     private struct State {
         var isCancelling = false
         var isCancelled = false
+        /// Why it has ended; the first reason counts.
+        var reason: AMQPError??
     }
 
     /// The tag that names the consumer on its channel.
@@ -155,6 +157,12 @@ public final class Consumer: Sendable {
 
     /// Ends the consumer: cancelled by us if there is no error, else by the broker or with its channel.
     func end(_ error: AMQPError?) {
+        // Whoever takes its messages hears of the end first, and then lets go of it, which ends it once more.
+        let error = state.withLock { state in
+            let reason = state.reason ?? error
+            state.reason = .some(reason)
+            return reason
+        }
         let isServerCancel = error?.code == .consumerCancelled
         let source = source
         source.lease.host.forget(self)
