@@ -25,6 +25,8 @@ final class TopologyRecord: Sendable {
         var nextSweep = 64
         /// By what they lead to, so that a queue takes its bindings with it cheaply.
         var bindings: [Topology.Binding.Destination: [Topology.Binding: Int]] = [:]
+        /// The same by where they lead from, so that an exchange takes its own with it as cheaply.
+        private var bySource: [String: Set<Topology.Binding>] = [:]
         private var count = 0
         /// How many of what may vanish were added since the last pruning.
         private var fresh = 0
@@ -55,17 +57,28 @@ final class TopologyRecord: Sendable {
             removeBindings(to: .queue(name))
         }
 
+        mutating func add(_ binding: Topology.Binding, order: Int? = nil) {
+            guard bindings[binding.destination]?[binding] == nil else { return }
+            bindings[binding.destination, default: [:]][binding] = order ?? next()
+            bySource[binding.source, default: []].insert(binding)
+        }
+
+        mutating func remove(_ binding: Topology.Binding) {
+            bindings[binding.destination]?[binding] = nil
+            if bindings[binding.destination]?.isEmpty == true { bindings[binding.destination] = nil }
+            bySource[binding.source]?.remove(binding)
+            if bySource[binding.source]?.isEmpty == true { bySource[binding.source] = nil }
+        }
+
         private mutating func removeBindings(to end: Topology.Binding.Destination) {
-            guard let left = bindings.removeValue(forKey: end) else { return }
+            guard let left = bindings[end] else { return }
+            for binding in left.keys { remove(binding) }
             removeUnbound(Set(left.keys.map(\.source)))
         }
 
         /// Exchanges that delete themselves do so when their last binding goes.
         mutating func removeUnbound(_ sources: Set<String>) {
-            let transient = sources.filter { exchanges[$0]?.value.autoDelete == true }
-            guard !transient.isEmpty else { return }
-            let bound = Set(bindings.values.joined().map(\.key.source))
-            removeExchanges(transient.subtracting(bound))
+            removeExchanges(sources.filter { bySource[$0] == nil && exchanges[$0]?.value.autoDelete == true })
         }
 
         mutating func sweepNamed() {
@@ -80,10 +93,9 @@ final class TopologyRecord: Sendable {
 
         mutating func removeExchanges(_ names: Set<String>) {
             guard !names.isEmpty else { return }
-            for name in names { exchanges[name] = nil }
-            bindings = bindings.compactMapValues { bindings in
-                let left = bindings.filter { !names.contains($0.key.source) }
-                return left.isEmpty ? nil : left
+            for name in names {
+                exchanges[name] = nil
+                for binding in bySource[name] ?? [] { remove(binding) }
             }
             for name in names { removeBindings(to: .exchange(name)) }
         }
@@ -133,14 +145,12 @@ final class TopologyRecord: Sendable {
         identity.rename(name)
         entries.withLock { entries in
             entries.named[name] = entries.named.removeValue(forKey: old)
-            guard let bindings = entries.bindings.removeValue(forKey: .queue(old)) else { return }
-            var renamed: [Topology.Binding: Int] = [:]
-            for (binding, order) in bindings {
+            for (binding, order) in entries.bindings[.queue(old)] ?? [:] {
+                entries.remove(binding)
                 var binding = binding
                 binding.destination = .queue(name)
-                renamed[binding] = order
+                entries.add(binding, order: order)
             }
-            entries.bindings[.queue(name)] = renamed
         }
     }
 
@@ -153,18 +163,12 @@ final class TopologyRecord: Sendable {
     }
 
     func add(_ binding: Topology.Binding) {
-        let end = binding.destination
-        entries.withLock { entries in
-            guard entries.bindings[end]?[binding] == nil else { return }
-            entries.bindings[end, default: [:]][binding] = entries.next()
-        }
+        entries.withLock { $0.add(binding) }
     }
 
     func remove(_ binding: Topology.Binding) {
-        let end = binding.destination
         entries.withLock { entries in
-            entries.bindings[end]?[binding] = nil
-            if entries.bindings[end]?.isEmpty == true { entries.bindings[end] = nil }
+            entries.remove(binding)
             entries.removeUnbound([binding.source])
         }
     }
