@@ -348,7 +348,12 @@ stop_process() { # pid file, seconds until it is killed
         fi
         sleep 0.1
     done
-    kill -KILL "$pid" 2>/dev/null || true
+    # With all that it has started: in a chroot the node is a child of it.
+    kill -KILL -- "-$pid" 2>/dev/null || kill -KILL "$pid" 2>/dev/null || true
+    for ((try = 0; try < 50; try++)); do
+        kill -0 -- "-$pid" 2>/dev/null || break
+        sleep 0.1
+    done
     rm -f "$1"
 }
 
