@@ -44,7 +44,12 @@ struct ClusterRecoveryTests {
                     receipts.append(try await queue.publish(Message("\(receipts.count)")))
                     try await Task.sleep(for: .milliseconds(1))
                 }
-                for receipt in receipts { try await receipt.confirmed(timeout: .seconds(60)) }
+                for number in receipts.indices {
+                    var receipt = receipts[number]
+                    // The broker says so of what it could not hand to a leader that has gone.
+                    while await Self.isNacked(receipt) { receipt = try await queue.publish(Message("\(number)")) }
+                    try await receipt.confirmed(timeout: .seconds(60))
+                }
                 return receipts.count
             }
             func more(_ count: Int) async throws {
@@ -64,6 +69,15 @@ struct ClusterRecoveryTests {
             try await eventually("all have come", within: .seconds(60)) { seen.withLock { $0.count } == count }
             #expect(connection.state == .up && channel.isOpen && consuming.isOpen && !consumer.cancelled)
             try await queue.delete(ifUnused: false, ifEmpty: false)
+        }
+    }
+
+    private static func isNacked(_ receipt: PublishReceipt) async -> Bool {
+        do {
+            try await receipt.confirmed(timeout: .seconds(60))
+            return false
+        } catch {
+            return (error as? AMQPError)?.code == .nacked
         }
     }
 
