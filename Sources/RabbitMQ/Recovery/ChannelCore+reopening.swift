@@ -78,8 +78,8 @@ extension ChannelCore {
 
     /// Waits for the answers.
     ///
-    /// - Returns: Whether the session is open. If not, the broker has refused a consumer for a reason that does not pass,
-    ///   which has ended with it: then the channel can be opened without it.
+    /// - Returns: Whether the session is open. If not, the broker has refused a consumer for a reason that does not pass:
+    ///   the only one has ended with it; of several they are to be begun one by one, to see which it is.
     /// - Throws: Another error that ended the session.
     func finishReopening(_ reopening: Reopening) async throws -> Bool {
         do {
@@ -111,6 +111,8 @@ extension ChannelCore {
                 guard !error.isConnectionFatal, !error.isRetryable else { throw error }
                 // It will be there, once it can be declared.
                 if connection.isDeclaring(subscription.queue.name) { throw error.overAnotherCall }
+                // A queue answers in its own time, the broker's refusal may overtake it: of several, any may be meant.
+                if reopening.consuming.count > 1 { return false }
                 forget(subscription.consumer)
                 subscription.consumer.end(error)
                 return false
@@ -174,12 +176,38 @@ extension ChannelCore {
     /// - Returns: How many messages were published again.
     @discardableResult
     func reopen(on link: Link) async throws -> Int {
+        var isOneByOne = false
         while true {
             var reopening = try beginReopening(on: link)
-            try beginConsuming(&reopening)
-            guard try await finishReopening(reopening) else { continue }
+            if isOneByOne {
+                guard try await consumeOneByOne(&reopening) else { continue }
+            } else {
+                try beginConsuming(&reopening)
+                isOneByOne = true
+                guard try await finishReopening(reopening) else { continue }
+            }
             return try completeReopening(reopening)
         }
+    }
+
+    /// - Returns: Whether the session is open. If not, a consumer was refused, and has ended.
+    private func consumeOneByOne(_ reopening: inout Reopening) async throws -> Bool {
+        guard try await finishReopening(reopening) else { return false }
+        reopening.calls = []
+        let session = reopening.session
+        let (subscriptions, each) = state.withLock { ($0.subscriptions, $0.setup.each) }
+        var prefetch = ChannelSetup.Prefetch()
+        for subscription in subscriptions where !subscription.consumer.isCancelling {
+            var one = Reopening(session: session)
+            if subscription.prefetch != prefetch {
+                prefetch = subscription.prefetch
+                one.calls.append(try session.begin(ChannelSetup.method(prefetch, global: false)))
+            }
+            one.consuming.append((subscription, try begin(subscription, on: session)))
+            guard try await finishReopening(one) else { return false }
+        }
+        if prefetch != each { reopening.calls.append(try session.begin(ChannelSetup.method(each, global: false))) }
+        return try await finishReopening(reopening)
     }
 
     /// Opens a channel anew that the broker has closed while the connection goes on, or that could not be opened with the
