@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// A channel under its handles: it outlives the sessions that it has one after the other.
 ///
-/// Order of the locks: the outbox's, this one's, a session's; the connection's is never held with it.
+/// Order of the locks: the outbox's, a session's, this one's; the connection's is never held with it.
 final class ChannelCore: ChannelHost, Sendable {
     enum Phase {
         /// The session takes calls and messages.

@@ -155,7 +155,7 @@ extension ConnectionCore {
                 if try await channel.finishReopening(reopening) {
                     report.resent += try channel.completeReopening(reopening)
                 } else {
-                    report.resent += try await channel.reopen(on: link)
+                    report.resent += try await channel.reopen(on: link, isOneByOne: true)
                 }
                 report.channels += 1
                 report.consumers += channel.state.withLock { $0.subscriptions.count }

@@ -113,7 +113,14 @@ struct ChannelReopeningTests {
         let scripts = [
             ScriptedBroker.Script(),
             ScriptedClient.script {
-                $0.refusals = [.init(.basicConsume, "gone", code: 404, "NOT_FOUND - no queue 'gone' in vhost '/'")]
+                // Once with the others, once when they are begun one by one, to see which it is.
+                let refusal = ScriptedBroker.Refusal(
+                    .basicConsume,
+                    "gone",
+                    code: 404,
+                    "NOT_FOUND - no queue 'gone' in vhost '/'"
+                )
+                $0.refusals = [refusal, refusal]
             },
         ]
         try await ScriptedClient.run(scripts, { $0.recovery.topology = { _ in .leave } }) { client in

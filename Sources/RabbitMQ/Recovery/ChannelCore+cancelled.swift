@@ -1,0 +1,64 @@
+internal import Logging
+internal import Synchronization
+
+/// Consumers that the broker cancels.
+extension ChannelCore {
+    /// Takes up a consumer that the broker has cancelled, while its queue exists.
+    ///
+    /// - Parameter session: Where that was: with the one behind it, it is begun anew with the others.
+    func takeUpAgain(_ subscription: Subscription, on session: ChannelSession, _ reason: AMQPError) {
+        let consumer = subscription.consumer
+        connection.configuration.logger.warning(
+            "the broker cancelled a consumer, which is begun again while its queue exists",
+            metadata: [LogKey.consumerTag: "\(consumer.tag.printable())"]
+        )
+        Task { [weak self] in
+            guard let connection = self?.connection else { return }
+            var isFirst = true
+            while let self, !consumer.isCancelling {
+                try? await DeadlineTimer.shared.sleep(for: self.nextDelay(of: consumer.tag, isFirst: isFirst))
+                isFirst = false
+                guard self.isCurrent(session), !consumer.isCancelling else { return }
+                do {
+                    if try await connection.hasQueue(subscription.queue.name) {
+                        let call = try self.begin(subscription, on: session)
+                        _ = try await session.answer(to: call)
+                        self.state.withLock { $0.takingUp[consumer.tag]?.last = MonotonicTime.now }
+                        return
+                    }
+                    self.forget(consumer)
+                    connection.topology.removeQueue(subscription.queue.name)
+                    consumer.end(reason)
+                    return
+                } catch let error as AMQPError {
+                    // With its session, it is begun anew with the next.
+                    guard session.isOpen.load(ordering: .relaxed) else { return }
+                    if error.isRetryable { continue }
+                    self.forget(consumer)
+                    consumer.end(reason)
+                    return
+                } catch { return }
+            }
+        }
+    }
+
+    /// The same for a consumer that is cancelled again and again.
+    private func nextDelay(of tag: String, isFirst: Bool) -> Duration {
+        let now = MonotonicTime.now
+        return state.withLock { state in
+            var entry = state.takingUp[tag] ?? (RecoverySchedule(connection.configuration.recovery), now)
+            if isFirst { entry.schedule.ended(after: .nanoseconds(Int64(clamping: now &- entry.last))) }
+            let delay = entry.schedule.next(.random(in: 0...1))
+            state.takingUp[tag] = entry
+            return delay
+        }
+    }
+
+    /// Whether a session is the one at present, in use or being set up.
+    private func isCurrent(_ session: ChannelSession) -> Bool {
+        state.withLock { state in
+            if case .ended = state.phase { return false }
+            return state.session === session && state.sessionEnd == nil
+        }
+    }
+}
