@@ -70,6 +70,11 @@ extension Trait where Self == ConditionTrait {
         .enabled("needs RabbitMQ \(version)") { try await BrokerVersion.current >= version }
     }
 
+    /// Leaves the test out if the broker is of this version, or later.
+    public static func needsBroker(before version: BrokerVersion) -> Self {
+        .enabled("needs a RabbitMQ before \(version)") { try await BrokerVersion.current < version }
+    }
+
     /// Leaves the test out where the broker is somebody else's, and `rabbitmqctl` can't be asked.
     public static var needsRabbitmqctl: Self {
         .enabled("needs rabbitmqctl") { offers("RABBITMQ_TEST_CTL") }

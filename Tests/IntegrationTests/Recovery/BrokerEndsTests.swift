@@ -138,7 +138,10 @@ struct BrokerEndsTests {
         }
     }
 
-    @Test func `a message that is kept for too long comes again, and its consumer goes on`() async throws {
+    /// From 4.3 on the broker cancels a quorum queue's consumer instead, which is begun again but was not seen to get the
+    /// message while it keeps the first delivery.
+    @Test(.needsBroker(before: .v4_3))
+    func `a message that is kept for too long comes again, and its consumer goes on`() async throws {
         let broker = try broker()
         // Channels take both when they are opened.
         for setting in ["consumer_timeout, 1000", "channel_tick_interval, 500"] {
@@ -147,20 +150,15 @@ struct BrokerEndsTests {
         try await RecoveringClient.run(on: broker) { client in
             let channel = try await client.connection.openChannel()
             try await channel.setQos(prefetchCount: 1)
-            let isNewer = try BrokerVersion(of: client.connection) >= .v4_3
-            // Before 4.3 the broker closes the channel; later it cancels a quorum queue's consumer.
-            let queue = try await channel.declareQueue(
-                TestBroker.uniqueName("recovery"),
-                arguments: isNewer ? QueueArguments(type: .quorum, consumerTimeout: .seconds(1)) : [:]
-            )
+            let queue = try await channel.declareQueue(TestBroker.uniqueName("recovery"))
             let given = Collected<IncomingMessage>()
             let consumer = try await queue.consume { given.add($0) }
             try await queue.publish(Message("slow"))
             try await eventually("it comes again", within: .seconds(60)) { given.count == 2 }
             let (first, again) = (given.all[0], given.all[1])
             #expect(again.redelivered && !again.isStale)
-            #expect(isNewer || first.isStale)
-            try? first.ack()
+            #expect(first.isStale)
+            try first.ack()
             try again.ack()
             try await queue.publish(Message("next"))
             try await eventually("the next one comes", within: .seconds(20)) { given.count == 3 }

@@ -79,9 +79,10 @@ struct ServerNamedRecoveryTests {
     }
 
     @Test func `a call that begins while there is no connection is answered`() async throws {
-        try await RecoveringClient.run { client in
+        try await RecoveringClient.use { client, scratch, _ in
             let channel = try await client.connection.openChannel()
-            let queue = try await channel.declareQueue(TestBroker.uniqueName("rpc"), exclusive: true)
+            // An exclusive one goes with the old connection, with a request that reached it just before.
+            let queue = try await channel.declareQueue(scratch.queue())
             let server = try await queue.serveMessages { request in try Message(request.text().uppercased()) }
             let rpc = try await client.connection.openRPCClient(routingKey: queue.name)
             let (call, _) = try await client.whileDown {

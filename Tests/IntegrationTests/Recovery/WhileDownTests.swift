@@ -85,9 +85,9 @@ struct WhileDownTests {
     }
 
     @Test func `calls and messages fail at once if the policy says so`() async throws {
-        try await RecoveringClient.run({ $0.recovery.whileDown = .fail }) { client in
+        try await RecoveringClient.use({ $0.recovery.whileDown = .fail }) { client, scratch, _ in
             let channel = try await client.connection.openChannel()
-            let queue = try await channel.declareQueue(TestBroker.uniqueName("recovery"), exclusive: true)
+            let queue = try await channel.declareQueue(scratch.queue())
             let connection = client.connection
             try await client.whileDown {
                 for call in [
