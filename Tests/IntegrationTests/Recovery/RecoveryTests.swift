@@ -116,7 +116,7 @@ struct RecoveryTests {
         try await RecoveringClient.run { client in
             let channel = try await client.connection.openChannel()
             try await channel.setQos(prefetchCount: 3)
-            let queue = try await channel.declareQueue(TestBroker.uniqueName("recovery"), exclusive: true)
+            let queue = try await channel.declareQueue(TestBroker.uniqueName("recovery"))
             let seen = Collected<String>()
             let consumer = try await queue.consume { message in
                 seen.add(message.words)
@@ -130,6 +130,7 @@ struct RecoveryTests {
             }
             try await consumer.cancel()
             #expect(try await consumer.ended == nil)
+            try await queue.delete(ifUnused: false, ifEmpty: false)
         }
     }
 
