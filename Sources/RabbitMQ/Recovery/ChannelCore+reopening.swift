@@ -52,17 +52,32 @@ extension ChannelCore {
 
     /// Begins the consumers anew; does not wait.
     func beginConsuming(_ reopening: inout Reopening) throws(AMQPError) {
-        let (subscriptions, each) = state.withLock { ($0.subscriptions, $0.setup.each) }
-        let session = reopening.session
+        let (subscriptions, setup) = state.withLock { ($0.subscriptions, $0.setup) }
         var prefetch = ChannelSetup.Prefetch()
-        for subscription in subscriptions {
-            if subscription.prefetch != prefetch {
-                prefetch = subscription.prefetch
-                reopening.calls.append(try session.begin(ChannelSetup.method(prefetch, global: false)))
-            }
-            reopening.consuming.append((subscription, try begin(subscription, on: session)))
-        }
-        if prefetch != each { reopening.calls.append(try session.begin(ChannelSetup.method(each, global: false))) }
+        for subscription in subscriptions { try begin(subscription, setup, &prefetch, &reopening) }
+        try limit(setup.each, setup, &prefetch, &reopening)
+    }
+
+    private func begin(
+        _ subscription: Subscription,
+        _ setup: ChannelSetup,
+        _ prefetch: inout ChannelSetup.Prefetch,
+        _ reopening: inout Reopening
+    ) throws(AMQPError) {
+        try limit(subscription.prefetch, setup, &prefetch, &reopening)
+        reopening.consuming.append((subscription, try begin(subscription, on: reopening.session)))
+    }
+
+    /// Sets the limit for each consumer that begins from now on, unless it is so.
+    private func limit(
+        _ wanted: ChannelSetup.Prefetch,
+        _ setup: ChannelSetup,
+        _ prefetch: inout ChannelSetup.Prefetch,
+        _ reopening: inout Reopening
+    ) throws(AMQPError) {
+        guard wanted != prefetch else { return }
+        prefetch = wanted
+        for method in setup.limiting(each: wanted) { reopening.calls.append(try reopening.session.begin(method)) }
     }
 
     func begin(_ subscription: Subscription, on session: ChannelSession) throws(AMQPError) -> PendingCall {
@@ -181,7 +196,7 @@ extension ChannelCore {
         while true {
             var reopening = try beginReopening(on: link)
             if isOneByOne {
-                guard try await consumeOneByOne(&reopening) else { continue }
+                guard try await consumeOneByOne(reopening) else { continue }
             } else {
                 try beginConsuming(&reopening)
                 isOneByOne = true
@@ -192,23 +207,18 @@ extension ChannelCore {
     }
 
     /// - Returns: Whether the session is open. If not, a consumer was refused, and has ended.
-    private func consumeOneByOne(_ reopening: inout Reopening) async throws -> Bool {
+    private func consumeOneByOne(_ reopening: Reopening) async throws -> Bool {
         guard try await finishReopening(reopening) else { return false }
-        reopening.calls = []
-        let session = reopening.session
-        let (subscriptions, each) = state.withLock { ($0.subscriptions, $0.setup.each) }
+        let (subscriptions, setup) = state.withLock { ($0.subscriptions, $0.setup) }
         var prefetch = ChannelSetup.Prefetch()
         for subscription in subscriptions where !subscription.consumer.isCancelling {
-            var one = Reopening(session: session)
-            if subscription.prefetch != prefetch {
-                prefetch = subscription.prefetch
-                one.calls.append(try session.begin(ChannelSetup.method(prefetch, global: false)))
-            }
-            one.consuming.append((subscription, try begin(subscription, on: session)))
+            var one = Reopening(session: reopening.session)
+            try begin(subscription, setup, &prefetch, &one)
             guard try await finishReopening(one) else { return false }
         }
-        if prefetch != each { reopening.calls.append(try session.begin(ChannelSetup.method(each, global: false))) }
-        return try await finishReopening(reopening)
+        var last = Reopening(session: reopening.session)
+        try limit(setup.each, setup, &prefetch, &last)
+        return try await finishReopening(last)
     }
 
     /// Opens a channel anew that the broker has closed while the connection goes on, or that could not be opened with the

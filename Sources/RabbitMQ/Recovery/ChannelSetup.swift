@@ -18,8 +18,8 @@ struct ChannelSetup: Sendable {
         if global {
             shared = prefetch
         } else {
-            // As RabbitMQ does (`rabbit_channel:handle_method/3` for `basic.qos`).
-            (each, shared) = (prefetch, prefetch.count > 0 ? Prefetch() : shared)
+            // As RabbitMQ does, whatever the limit for each is: see ``PrefetchLimits``.
+            (each, shared) = (prefetch, Prefetch())
         }
     }
 
@@ -28,9 +28,16 @@ struct ChannelSetup: Sendable {
         var methods: [ClientMethod] = []
         if confirmLimit != nil { methods.append(.confirmSelect) }
         if isTransactional { methods.append(.txSelect) }
-        if shared != Prefetch() { methods.append(Self.method(shared, global: true)) }
-        return methods
+        return methods + sharedLimit
     }
+
+    /// What to send before consumers with another limit begin: that lifts the limit for all of them together, which is
+    /// therefore set again.
+    func limiting(each prefetch: Prefetch) -> [ClientMethod] {
+        [Self.method(prefetch, global: false)] + sharedLimit
+    }
+
+    private var sharedLimit: [ClientMethod] { shared == Prefetch() ? [] : [Self.method(shared, global: true)] }
 
     static func method(_ prefetch: Prefetch, global: Bool) -> ClientMethod {
         .basicQos(prefetchSize: prefetch.size, prefetchCount: prefetch.count, global: global)

@@ -44,6 +44,27 @@ struct ChannelSettingsTests {
         }
     }
 
+    /// From 4.3 on there is no limit for all.
+    @Test(.needsBroker(before: .v4_3)) func `a limit for all holds beside one for each that was set before it`()
+        async throws
+    {
+        try await RecoveringClient.use { client, scratch, other in
+            let names = [scratch.queue(), scratch.queue()]
+            for name in names { try await other.declareQueue(name) }
+            let channel = try await client.connection.openChannel()
+            try await channel.setQos(prefetchCount: 4)
+            try await channel.setQos(prefetchCount: 5, global: true)
+            let given = Collected<String>()
+            for name in names { try await channel.queue(name).consume { _ in given.add(name) } }
+            try await client.cutAndRecover()
+            for name in names { for _ in 0..<20 { try await other.send("x", to: name) } }
+            try await eventually("as many as may be are given") { given.count == 5 }
+            // Whatever is to be delivered stands before the answer.
+            try await channel.declareQueue(names[0], passive: true)
+            #expect(given.count == 5)
+        }
+    }
+
     @Test func `each consumer has the limit with which it began, and the next one the latest`() async throws {
         try await RecoveringClient.use { client, scratch, other in
             let names = (0..<3).map { _ in scratch.queue() }

@@ -18,11 +18,12 @@ struct ChannelSetupTests {
         )
     }
 
-    @Test func `a limit for each is for those that begin later, and lifts the shared one if it is one`() {
+    @Test func `a limit for each is for those that begin later, and lifts the shared one, whatever it is`() {
         var setup = ChannelSetup()
         setup.limit(.init(count: 10), global: true)
         setup.limit(.init(), global: false)
-        #expect(setup.shared.count == 10)
+        #expect(setup.shared == .init())
+        setup.limit(.init(count: 10), global: true)
         setup.limit(.init(count: 2), global: false)
         #expect(setup.shared == .init() && setup.each.count == 2)
         #expect(setup.methods.isEmpty)
@@ -30,5 +31,18 @@ struct ChannelSetupTests {
         #expect(setup.each.count == 2 && setup.shared.count == 4)
         setup.limit(.init(), global: true)
         #expect(setup.methods.isEmpty)
+    }
+
+    @Test func `the shared limit is set again behind each that lifts it`() {
+        var setup = ChannelSetup()
+        setup.limit(.init(count: 2), global: false)
+        #expect(setup.limiting(each: .init(count: 2)) == [.basicQos(prefetchSize: 0, prefetchCount: 2, global: false)])
+        setup.limit(.init(count: 4), global: true)
+        #expect(
+            setup.limiting(each: .init(count: 2)) == [
+                .basicQos(prefetchSize: 0, prefetchCount: 2, global: false),
+                .basicQos(prefetchSize: 0, prefetchCount: 4, global: true),
+            ]
+        )
     }
 }
