@@ -1,0 +1,106 @@
+internal import Synchronization
+
+/// Messages go out while there is room, and while the broker takes them; else their publishers wait.
+extension Outbox {
+    /// Appends a message, if there is room.
+    ///
+    /// - Parameters:
+    ///   - lastMeeting: When last the publisher found the lock taken.
+    ///   - append: Called under the lock, appends it; or doesn't, and says so.
+    /// - Returns: Whether it was appended.
+    @inline(__always)
+    func publish(lastMeeting: borrowing Atomic<UInt64>, append: (inout State) throws(AMQPError) -> Bool)
+        throws(AMQPError) -> Bool
+    {
+        var wakes = false
+        let isAppended = try withUncontendedState(lastMeeting: lastMeeting) { state throws(AMQPError) -> Bool in
+            if let ended = state.ended ?? state.refusal { throw ended }
+            guard !isFull(state), try append(&state) else { return false }
+            wakes = state.requestFlush(isUrgent: false)
+            return true
+        }
+        if wakes { scheduleFlush() }
+        return isAppended
+    }
+
+    /// Appends a message, or says what to wait for.
+    ///
+    /// - Parameters:
+    ///   - size: The size of its body.
+    ///   - isAdmitted: Whether it was held back before and is let through now.
+    ///   - append: Called under the lock, appends it; or doesn't, and the room that was kept for it goes to the next.
+    /// - Returns: nil, or what to wait for before trying again: too much is waiting, or the broker takes nothing.
+    func publish(
+        size: Int,
+        isAdmitted: Bool,
+        append: (inout State) throws(AMQPError) -> Void
+    ) throws(AMQPError) -> OneShot<Void>? {
+        var isAppended = false
+        var wakes = false
+        defer { if isAdmitted, !isAppended { admit() } }
+        let heldBack = try state.withLock { state throws(AMQPError) -> OneShot<Void>? in
+            if isAdmitted { state.heldBack.redeem(size) }
+            if let ended = state.ended ?? state.down ?? state.refusal { throw ended }
+            if !isAdmitted, isFull(state) { return state.heldBack.hold(size) }
+            let before = state.buffer.byteCount
+            try append(&state)
+            isAppended = state.buffer.byteCount > before
+            wakes = isAppended && state.requestFlush(isUrgent: false)
+            return nil
+        }
+        if wakes { scheduleFlush() }
+        return heldBack
+    }
+
+    /// Appends messages that were published before on a link that has ended, in front of all others.
+    func publishAgain(_ append: (inout State) throws(AMQPError) -> Void) throws(AMQPError) {
+        let wakes = try state.withLock { state throws(AMQPError) in
+            if let ended = state.ended ?? state.down ?? state.refusal { throw ended }
+            try append(&state)
+            return !state.buffer.isEmpty && state.requestFlush(isUrgent: false)
+        }
+        if wakes { scheduleFlush() }
+    }
+
+    @inline(__always)
+    private func isFull(_ state: borrowing State) -> Bool {
+        state.committed >= limits.highWater || state.blockedReason != nil || !state.heldBack.isEmpty || state.isDown
+    }
+
+    /// Lets publishers through, first come first served, as far as there is room.
+    func admit() {
+        var given = 0
+        repeat {
+            let admitted = state.withLock { state -> [HeldBackPublishers.Publisher] in
+                state.heldBack.redeem(given)
+                guard state.blockedReason == nil, state.committed <= limits.lowWater else { return [] }
+                return state.heldBack.admit(pending: state.pending, upTo: limits.highWater)
+            }
+            // What was given to those who don't wait any more goes to the next.
+            given = 0
+            var isGivenBack = false
+            for publisher in admitted where !publisher.turn.succeed(()) {
+                given += publisher.wish
+                isGivenBack = true
+            }
+            guard isGivenBack else { return }
+        } while true
+    }
+
+    /// A publisher that was held back has given up.
+    func withdraw() { state.withLock { $0.heldBack.withdraw() } }
+
+    /// Why the broker takes no messages now, or nil.
+    var blockedReason: String? { state.withLock { $0.blockedReason } }
+
+    /// - Returns: Whether publishers wait who were held back before, and now for the end of it.
+    @discardableResult
+    func setBlocked(_ reason: String?) -> Bool {
+        let isAwaited = state.withLock { state in
+            state.blockedReason = reason
+            return reason != nil && !state.heldBack.isEmpty
+        }
+        admit()
+        return isAwaited
+    }
+}
