@@ -34,6 +34,8 @@ actor Link {
     nonisolated let retries = Mutex(RetryMemories())
     /// Whether the broker counts what a channel's end returns towards queues' delivery limits, and a basic.nack not.
     nonisolated let nackSparesLimit = Atomic(false)
+    /// Whether the broker cancels a consumer for what it keeps too long, where those before it close the channel.
+    nonisolated let cancelsLateConsumers = Atomic(false)
     private struct Registration: Sendable {
         let number: UInt16
         let makeInbox: @Sendable (_ hasPredecessor: Bool) -> any ChannelInbox

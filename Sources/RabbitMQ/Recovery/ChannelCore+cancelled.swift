@@ -21,6 +21,7 @@ extension ChannelCore {
                 guard self.isCurrent(session), !consumer.isCancelling else { return }
                 do {
                     if try await connection.hasQueue(subscription.queue.name) {
+                        guard !session.keepsBack(consumer) else { return self.replace(session, for: consumer, reason) }
                         let call = try self.begin(subscription, on: session)
                         _ = try await session.answer(to: call)
                         self.state.withLock { $0.takingUp[consumer.tag]?.last = MonotonicTime.now }
@@ -42,7 +43,14 @@ extension ChannelCore {
         }
     }
 
-    /// The same for a consumer that is cancelled again and again.
+    /// Has the channel opened anew, as if the broker had closed it for what a consumer keeps.
+    private func replace(_ session: ChannelSession, for consumer: Consumer, _ reason: AMQPError) {
+        guard survives(session, reason) else { return }
+        session.abandon(reason)
+        consumer.interrupt()
+    }
+
+    /// How long to wait before the next try, which comes later for a consumer that is cancelled again and again.
     private func nextDelay(of tag: String, isFirst: Bool) -> Duration {
         let now = MonotonicTime.now
         return state.withLock { state in
@@ -60,5 +68,18 @@ extension ChannelCore {
             if case .ended = state.phase { return false }
             return state.session === session && state.sessionEnd == nil
         }
+    }
+}
+
+extension ChannelSession {
+    /// Whether the broker may have cancelled the consumer for what it has kept too long, and gives it nothing before all of
+    /// that is settled, under whatever tag. Which deliveries are meant it does not tell: the channel is opened anew, as it is
+    /// for this reason with brokers before 4.3.
+    fileprivate func keepsBack(_ consumer: Consumer) -> Bool {
+        guard link.cancelsLateConsumers.load(ordering: .relaxed), !consumer.noAck, consumer.source.isStream != true
+        else {
+            return false
+        }
+        return state.withLock { $0.settlements.unsettledCount > 0 }
     }
 }

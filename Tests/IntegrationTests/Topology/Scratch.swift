@@ -28,15 +28,31 @@ final class Scratch: Sendable {
         } catch {
             result = .failure(error)
         }
-        try await TestBroker.withChannel { _, channel in
-            for name in scratch.queues.withLock({ $0 }) {
-                try await channel.queue(name).delete(ifUnused: false, ifEmpty: false)
-            }
-            for name in scratch.exchanges.withLock({ $0 }) {
-                try await channel.exchange(name).delete(ifUnused: false)
-            }
+        try await TestBroker.withConnection { connection in
+            try await scratch.deleteAll(on: connection)
         }
         return try result.get()
+    }
+
+    private func deleteAll(on connection: Connection) async throws {
+        for name in queues.withLock({ $0 }) {
+            // A busy RabbitMQ 4.3 lets go of a closed connection's own queues only after a while.
+            try await eventually("\(name) to be deleted", within: .seconds(60)) {
+                let channel = try await connection.openChannel()
+                do {
+                    try await channel.queue(name).delete(ifUnused: false, ifEmpty: false)
+                } catch let error as AMQPError where error.code == .resourceLocked {
+                    return false
+                }
+                await channel.close()
+                return true
+            }
+        }
+        let channel = try await connection.openChannel()
+        for name in exchanges.withLock({ $0 }) {
+            try await channel.exchange(name).delete(ifUnused: false)
+        }
+        await channel.close()
     }
 }
 

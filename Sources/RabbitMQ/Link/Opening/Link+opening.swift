@@ -154,6 +154,7 @@ extension Link {
             self.parameters = parameters
             let version = ServerVersion(parameters.serverProperties)
             nackSparesLimit.store(version?.isAtLeast(4, 3) ?? false, ordering: .relaxed)
+            cancelsLateConsumers.store(version?.isAtLeast(4, 3) ?? false, ordering: .relaxed)
             for method in methods { try outbox.send(method, channel: 0, from: sender) }
             frames.scanner.frameMax = parameters.frameMax
             outbox.frameMax = parameters.frameMax

@@ -177,9 +177,11 @@ final class ChannelSession: SettlementWriter, Sendable {
     }
 
     /// Closes it while what belongs to it goes on with another one.
-    func abandon() {
+    func abandon(
+        _ reason: AMQPError = AMQPError(.channelClosed, "another session has taken the place of this one")
+    ) {
         isAbandoned.store(true, ordering: .relaxed)
-        beginClosing(AMQPError(.channelClosed, "another session has taken the place of this one"))
+        beginClosing(reason)
     }
 
     /// Sends channel.close, unless the channel is closing or closed.

@@ -57,13 +57,14 @@ final class DeliveryCursor {
         do {
             let emptied = putDown()
             guard let (run, epoch) = try await buffer.take(returning: emptied) else { return nil }
-            let shelf = (run.source ?? consumer.source).session.link.decoders
+            let origin = run.source ?? consumer.source
+            let shelf = origin.session.link.decoders
             let source = Source(run: run, decoder: shelf.take(), shelf: shelf)
             self.source = source
             self.epoch = epoch
             let message = try pop(source)
             // Mostly that answers it, so that what is left in the end goes back at once.
-            if let message, let question = message.source.question { question.consider(message) }
+            if let question = origin.question, let message { question.consider(message) }
             return message
         } catch {
             if error is CancellationError { consumer.cancelInBackground() }
