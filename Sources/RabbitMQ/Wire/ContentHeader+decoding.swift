@@ -14,12 +14,18 @@ struct HeaderDecoder {
 
     private static let basicClass: UInt16 = 60
     /// class, weight, body size
-    private static let prefix = 12
+    static let prefix = 12
 
     /// The size that a header says the body has; nil if there is none to be read.
     @inline(__always)
     static func bodySize(_ bytes: UnsafeRawBufferPointer, _ payload: Range<Int>) -> UInt64? {
         payload.count >= prefix ? bytes.bigEndian(UInt64.self, at: payload.lowerBound + 4) : nil
+    }
+
+    /// Whether a header, which is long enough, is that of a message.
+    @inline(__always)
+    static func isOfClass(_ payload: UnsafeRawBufferPointer) -> Bool {
+        payload.bigEndian(UInt16.self, at: 0) == basicClass
     }
 
     @inline(__always)
@@ -34,7 +40,7 @@ struct HeaderDecoder {
     /// The properties in a header, valid until the next are decoded.
     @inline(__always)
     func properties(_ payload: UnsafeRawBufferPointer) throws(AMQPError) -> UnsafePointer<amqp_basic_properties_t> {
-        guard payload.count >= Self.prefix + 2, payload.bigEndian(UInt16.self, at: 0) == Self.basicClass else {
+        guard payload.count >= Self.prefix + 2, Self.isOfClass(payload) else {
             throw AMQPError(.protocolViolation, "a content header that is not of the class basic")
         }
         let flags = UInt32(payload.bigEndian(UInt16.self, at: Self.prefix))

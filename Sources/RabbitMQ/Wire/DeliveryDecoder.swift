@@ -4,7 +4,8 @@
 /// `@unchecked Sendable` is safe because one consumer at a time has it, from the shelf where it lies meanwhile. So nothing is
 /// gained either by checking its memory's exclusivity at run time, which takes longer than what they are for.
 final class DeliveryDecoder: @unchecked Sendable {
-    private struct Memory {
+    private struct Memory: ~Copyable {
+        var template = DeliveryTemplate()
         var headers = HeaderDecoder()
         var exchanges = TextCache()
         var routingKeys = TextCache()
@@ -27,15 +28,26 @@ final class DeliveryDecoder: @unchecked Sendable {
         let method = Self.payload(frame)
         let header = Self.payload(frame + method.count + FrameScanner.overhead)
         let body = Self.payload(frame + method.count + header.count + 2 * FrameScanner.overhead)
+        if let delivery = memory.template.delivery(method: method, header: header, body: body) { return delivery }
+        return try decode(method: method, header: header, body: body)
+    }
+
+    private func decode(
+        method: UnsafeRawBufferPointer,
+        header: UnsafeRawBufferPointer,
+        body: UnsafeRawBufferPointer
+    ) throws(AMQPError) -> DecodedDelivery {
         let delivery = try methods.deliver(method)
         let properties = try memory.headers.properties(header)
-        return DecodedDelivery(
+        let decoded = DecodedDelivery(
             message: memory.headers.message(properties, body: body),
             deliveryTag: delivery.deliveryTag,
             redelivered: delivery.redelivered,
             exchangeName: memory.exchanges.text(delivery.exchange),
             routingKey: memory.routingKeys.text(delivery.routingKey)
         )
+        memory.template.keep(decoded, method: method, header: header)
+        return decoded
     }
 
     /// How many bytes the three frames at `frame` take.
