@@ -10,6 +10,9 @@ extension OutboundBuffer {
     private static let end = UInt8(AMQP_FRAME_END)
     private static let basicClass = UInt16(60)
 
+    /// What most content headers take, with the rarer properties.
+    private static let commonHeader = 1024
+
     /// A body of this many bytes or more is spliced in; a shorter one is copied, which costs less than keeping it.
     private static let spliceThreshold = 32 * 1024
 
@@ -72,7 +75,7 @@ extension OutboundBuffer {
         pool: Pool,
         template: PublishTemplate
     ) throws(AMQPError) {
-        let target = room(for: PublishTemplate.capacity)
+        let target = room(for: template.capacity)
         fetchAhead(of: target)
         let count = template.write(
             to: target,
@@ -157,11 +160,14 @@ extension OutboundBuffer {
     ) throws(AMQPError) {
         let hasExtras = message.extras != nil
         // Without the rarer properties: flags, content type, delivery mode, priority, timestamp.
-        let space = hasExtras ? frameMax - FrameScanner.overhead - 12 : 2 + 256 + 1 + 1 + 8
-        let frame = room(for: space + 20)
+        let most = hasExtras ? frameMax - FrameScanner.overhead - 12 : 2 + 256 + 1 + 1 + 8
         var properties = try pool.properties(of: message)
-        let size = unsafe(&properties) {
-            amqp_encode_properties(Self.basicClass, $0, amqp_bytes_t(len: space, bytes: frame + 19))
+        // Mostly they are short: to make room for a whole frame at once would have the block grow to a frame's size.
+        var space = min(most, max(spareRoom, Self.commonHeader) - 20)
+        var (frame, size) = encode(&properties, within: space)
+        if size < 0, space < most {
+            space = most
+            (frame, size) = encode(&properties, within: space)
         }
         guard size >= 0, Int(size) + 12 + FrameScanner.overhead <= frameMax else {
             throw AMQPError(.invalidMessage, "the message's properties don't fit into a frame of \(frameMax) bytes")
@@ -172,6 +178,17 @@ extension OutboundBuffer {
         frame.storeBytes(of: UInt64(message.body.count).bigEndian, toByteOffset: 11, as: UInt64.self)
         frame.storeBytes(of: Self.end, toByteOffset: 19 + Int(size), as: UInt8.self)
         advance(Int(size) + 20)
+    }
+
+    private func encode(
+        _ properties: inout amqp_basic_properties_t,
+        within space: Int
+    ) -> (frame: UnsafeMutableRawPointer, size: CInt) {
+        let frame = room(for: space + 20)
+        let size = unsafe(&properties) {
+            amqp_encode_properties(Self.basicClass, $0, amqp_bytes_t(len: space, bytes: frame + 19))
+        }
+        return (frame, size)
     }
 
     @inline(__always)

@@ -57,6 +57,9 @@ final class OutboundBuffer: @unchecked Sendable {
         return block + filled
     }
 
+    /// How much room there is without growing.
+    var spareRoom: Int { capacity - filled }
+
     private func grow(by count: Int) {
         capacity = max(capacity * 2, filled + count)
         let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)

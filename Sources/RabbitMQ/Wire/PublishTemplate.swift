@@ -1,9 +1,10 @@
 /// The method and header frames of the last message, as rabbitmq-c encoded them, to be used again for a message that
 /// differs in its body and its channel only.
 ///
-/// Most messages of a publisher do. Not Sendable: the outbox holds it under its lock.
+/// Most messages of a publisher do. The rarer properties are the same if they are the same object, as those of a message are
+/// that is published again and again, with other bodies: to compare them would take longer than to encode them. Not Sendable: the outbox holds it under its lock.
 final class PublishTemplate {
-    private let block: UnsafeMutableRawPointer
+    private var block: UnsafeMutableRawPointer
     private var methodSize = 0
     private var size = 0
 
@@ -14,11 +15,17 @@ final class PublishTemplate {
     private var deliveryMode: DeliveryMode?
     private var priority: UInt8?
     private var timestampSeconds: UInt64?
+    private var extras: MessageExtras?
+    /// Those of the last message, if they are not the kept ones: only what comes twice is worth being kept.
+    private var lastExtras: MessageExtras?
 
-    /// Both frames without the rarer properties: two names of 255 bytes and a content type of 255 in their envelopes.
-    static let capacity = 1024
+    /// How many bytes it writes at most: both frames without the rarer properties, two names of 255 bytes and a content type
+    /// of 255 in their envelopes; or what the rarer ones took.
+    private(set) var capacity = 1024
+    /// The smallest limit of frames there may be: what is kept fits into a frame of whatever link.
+    private static let mostKept = 4096
 
-    init() { block = .allocate(byteCount: Self.capacity, alignment: 16) }
+    init() { block = .allocate(byteCount: capacity, alignment: 16) }
 
     deinit { block.deallocate() }
 
@@ -27,7 +34,7 @@ final class PublishTemplate {
     {
         message.timestampSeconds == timestampSeconds && message.deliveryMode == deliveryMode
             && message.priority == priority && mandatory == self.mandatory && Self.isSame(routingKey, self.routingKey)
-            && Self.isSame(exchange, self.exchange) && isSameType(message.contentType)
+            && message.extras === extras && Self.isSame(exchange, self.exchange) && isSameType(message.contentType)
     }
 
     /// Whether a text is the kept one, byte for byte.
@@ -58,12 +65,21 @@ final class PublishTemplate {
         mandatory: Bool,
         channel: UInt16
     ) -> Int {
-        guard message.extras == nil, size > 0, fits(message, exchange, routingKey, mandatory) else { return 0 }
+        guard size > 0, fits(message, exchange, routingKey, mandatory) else { return 0 }
         target.copyMemory(from: block, byteCount: size)
         target.storeBytes(of: channel.bigEndian, toByteOffset: 1, as: UInt16.self)
         target.storeBytes(of: channel.bigEndian, toByteOffset: methodSize + 1, as: UInt16.self)
         target.storeBytes(of: UInt64(message.body.count).bigEndian, toByteOffset: methodSize + 11, as: UInt64.self)
         return size
+    }
+
+    private func isWorthKeeping(_ extras: MessageExtras?) -> Bool {
+        guard let extras, extras !== lastExtras else {
+            lastExtras = nil
+            return true
+        }
+        lastExtras = extras
+        return false
     }
 
     /// Keeps the frames of a message that was just encoded.
@@ -76,10 +92,16 @@ final class PublishTemplate {
         routingKey: String,
         mandatory: Bool
     ) {
-        guard message.extras == nil, size <= Self.capacity, exchange.isASCII, routingKey.isASCII,
+        guard isWorthKeeping(message.extras), size <= Self.mostKept, exchange.isASCII, routingKey.isASCII,
             message.contentType?.isASCII ?? true
         else { return }
+        if size > capacity {
+            block.deallocate()
+            capacity = size
+            block = .allocate(byteCount: capacity, alignment: 16)
+        }
         block.copyMemory(from: frames, byteCount: size)
+        extras = message.extras
         self.size = size
         self.methodSize = methodSize
         self.exchange = exchange
