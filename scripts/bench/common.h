@@ -25,7 +25,7 @@ enum { EXIT_UNSUPPORTED = 3, EXIT_BAD_USAGE = 64, FRAME_MAX = 131072 };
 
 typedef struct {
     const char *mode, *uri, *queue, *exchange, *routingKey, *ca;
-    long messages, size, channels, connections, consumers, window, prefetch, warmup;
+    long messages, size, channels, connections, consumers, window, prefetch, warmup, work, tasks;
     bool json, persistent;
 } Options;
 
@@ -41,7 +41,7 @@ static void quit(int status, const char *format, ...) {
 
 static Options parseOptions(int argc, char **argv) {
     Options o = {.uri = "amqp://guest:guest@localhost:5672", .queue = "bench", .exchange = "", .messages = 100000,
-                 .size = 100, .channels = 1, .connections = 1, .consumers = 1, .window = 1000, .prefetch = 1000};
+                 .size = 100, .channels = 1, .connections = 1, .consumers = 1, .window = 1000, .prefetch = 1000, .tasks = 1};
     const struct { const char *name; const char **text; long *number, least; } known[] = {
         {"--uri", &o.uri, 0, 0},
         {"--queue", &o.queue, 0, 0},
@@ -56,6 +56,8 @@ static Options parseOptions(int argc, char **argv) {
         {"--window", 0, &o.window, 1},
         {"--prefetch", 0, &o.prefetch, 0},
         {"--warmup", 0, &o.warmup, 0},
+        {"--work", 0, &o.work, 0},
+        {"--tasks", 0, &o.tasks, 1},
     };
     const size_t count = sizeof known / sizeof *known;
     if (argc < 2 || argv[1][0] == '-') quit(EXIT_BAD_USAGE, "usage: %s MODE [options], see README.md", argv[0]);
@@ -170,6 +172,50 @@ static double cpuSeconds(const struct rusage *u) {
     return (double)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) + 1e-6 * (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec);
 }
 
+// What a program computes between two messages: always the same number of steps, so that what others do to the processor
+// meanwhile does not count as its own work.
+
+static volatile uint64_t workSink;
+static long workSteps;
+
+__attribute__((noinline)) static void compute(long steps) {
+    uint64_t value = workSink;
+    for (long i = 0; i < steps; i++) {
+        value = value * 6364136223846793005ULL + 1442695040888963407ULL;
+        __asm__ volatile("" : "+r"(value));
+    }
+    workSink = value;
+}
+
+static double threadSeconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// Finds how many steps take so many microseconds.
+static void prepareWork(const Options *o) {
+    if (o->work <= 0) return;
+    compute(2000000);
+    double start = threadSeconds();
+    compute(2000000);
+    workSteps = (long)(2e6 * (double)o->work / (1e6 * (threadSeconds() - start)));
+    if (workSteps < 1) workSteps = 1;
+}
+
+static void work(void) {
+    if (workSteps > 0) compute(workSteps);
+}
+
+// How much CPU time it takes, as measured now.
+static double workSeconds(void) {
+    if (workSteps == 0) return 0;
+    long count = 20000000 / workSteps + 1;
+    double start = threadSeconds();
+    for (long i = 0; i < count; i++) work();
+    return (threadSeconds() - start) / (double)count;
+}
+
 static Reading readClocks(void) {
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
@@ -186,7 +232,8 @@ static void report(const char *client, const Options *o, Reading start, double *
     Reading end = readClocks();
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
-    double seconds = end.seconds - start.seconds, cpu = end.cpu - start.cpu, n = (double)o->messages;
+    double seconds = end.seconds - start.seconds, n = (double)o->messages;
+    double cpu = end.cpu - start.cpu - n * workSeconds();
     if (!o->json) {
         printf("%s %s: %ld x %ld bytes, %.0f/s, %.3f us CPU each", client, o->mode, o->messages, o->size, n / seconds,
                1e6 * cpu / n);

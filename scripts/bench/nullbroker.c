@@ -147,6 +147,25 @@ static void takeShort(Arguments *a, char into[256]) {
     a->at += n;
 }
 
+// The header and the body frames of a message.
+static void putContent(Connection *c, Buffer *m, uint16_t channel) {
+    size_t start = beginFrame(m, 2, channel);
+    put(m, 60, 2);
+    put(m, 0, 2);
+    put(m, bodySize, 8);
+    put(m, 1 << 15 | 1 << 12 | 1 << 6, 2); // content type, delivery mode, timestamp
+    putShort(m, "application/octet-stream");
+    put(m, 1, 1);
+    put(m, 1700000000, 8);
+    endFrame(m, start);
+    for (size_t left = bodySize, most = c->frameMax - 8, n; left > 0; left -= n) {
+        n = left < most ? left : most;
+        start = beginFrame(m, 3, channel);
+        memset(grow(m, n), 'x', n);
+        endFrame(m, start);
+    }
+}
+
 static void addConsumer(Connection *c, uint16_t channel, bool acks, const char *queue, const char *tag) {
     c->consumers = realloc(c->consumers, (c->consumerCount + 1) * sizeof *c->consumers);
     if (!c->consumers) abort();
@@ -164,21 +183,7 @@ static void addConsumer(Connection *c, uint16_t channel, bool acks, const char *
     putShort(m, "");
     putShort(m, queue);
     endFrame(m, start);
-    start = beginFrame(m, 2, channel);
-    put(m, 60, 2);
-    put(m, 0, 2);
-    put(m, bodySize, 8);
-    put(m, 1 << 15 | 1 << 12 | 1 << 6, 2); // content type, delivery mode, timestamp
-    putShort(m, "application/octet-stream");
-    put(m, 1, 1);
-    put(m, 1700000000, 8);
-    endFrame(m, start);
-    for (size_t left = bodySize, most = c->frameMax - 8, n; left > 0; left -= n) {
-        n = left < most ? left : most;
-        start = beginFrame(m, 3, channel);
-        memset(grow(m, n), 'x', n);
-        endFrame(m, start);
-    }
+    putContent(c, m, channel);
 }
 
 // Removes the consumer of that tag, or every one if `tag` is null, on the channel, or on every one if it is 0.
@@ -345,6 +350,20 @@ static bool handleMethod(Connection *c, uint16_t channel, const uint8_t *payload
         }
         addConsumer(c, channel, !(flags & 2), other, name);
         c->settling = true;
+        return true;
+    case METHOD(60, 70): // basic.get
+        take(&a, 2);
+        takeShort(&a, name);
+        if (a.bad) return refuse("bad basic.get", size);
+        if (take(&a, 1) & 1) ch->settled++;
+        start = beginMethod(b, channel, METHOD(60, 71));
+        put(b, ++ch->delivered, 8);
+        put(b, 0, 1); // not redelivered
+        putShort(b, "");
+        putShort(b, name);
+        put(b, 1, 4);
+        endFrame(b, start);
+        putContent(c, b, channel);
         return true;
     case METHOD(60, 30): // basic.cancel
         takeShort(&a, name);

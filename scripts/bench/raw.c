@@ -69,6 +69,7 @@ static void runPublish(bool confirms) {
                 }
             }
             publish(&channels[c], &properties, body);
+            work();
         }
         for (long c = 0; c < total; c++) {
             if (!confirms) declareQueue(channels[c].connection, channels[c].number, &options, true);
@@ -118,6 +119,7 @@ static void runConsume(bool acks) {
         amqp_maybe_release_buffers(connection);
         checkReply(amqp_consume_message(connection, &envelope, NULL, 0), "consume");
         if (envelope.message.body.len != (size_t)options.size) quit(1, "a body of %zu bytes", envelope.message.body.len);
+        work();
         if (acks) check(amqp_basic_ack(connection, envelope.channel, envelope.delivery_tag, false), "basic.ack");
         amqp_destroy_envelope(&envelope);
     }
@@ -152,6 +154,68 @@ static void runPingPong(void) {
     free(latencies);
 }
 
+// Publishes, and waits for the confirm before the next.
+static void runConfirm(void) {
+    if (options.tasks > 1) quit(EXIT_UNSUPPORTED, "publishes from one task only");
+    Channel channel = {.connection = connectTo(&options), .number = 1, .done = calloc((size_t)options.window, sizeof(bool))};
+    openChannel(channel.connection, 1);
+    amqp_confirm_select(channel.connection, 1);
+    checkReply(amqp_get_rpc_reply(channel.connection), "confirm.select");
+    declareQueue(channel.connection, 1, &options, false);
+    amqp_basic_properties_t properties = messageProperties(&options);
+    amqp_bytes_t body = messageBody(&options);
+    double *latencies = calloc((size_t)options.messages, sizeof *latencies);
+    Reading start = readClocks();
+    for (long i = -options.warmup; i < options.messages; i++) {
+        if (i == 0) start = readClocks();
+        double sent = now();
+        publish(&channel, &properties, body);
+        while (channel.settled < channel.published) waitForConfirm(&channel, channel.connection);
+        if (i >= 0) latencies[i] = now() - sent;
+    }
+    report(client, &options, start, latencies);
+    deleteQueue(channel.connection, &options);
+    closeConnection(channel.connection);
+    amqp_bytes_free(body);
+    free(channel.done);
+    free(latencies);
+}
+
+// Asks for a message, acknowledges it, and asks for the next.
+static void runGet(void) {
+    amqp_connection_state_t connection = connectTo(&options);
+    openChannel(connection, 1);
+    long needed = options.warmup + options.messages, there = declareQueue(connection, 1, &options, false);
+    amqp_basic_properties_t properties = messageProperties(&options);
+    amqp_bytes_t body = messageBody(&options);
+    Channel filler = {.connection = connection, .number = 1};
+    options.exchange = "";
+    options.routingKey = options.queue;
+    for (; there < needed; there++) publish(&filler, &properties, body);
+    declareQueue(connection, 1, &options, true);
+    double *latencies = calloc((size_t)options.messages, sizeof *latencies);
+    Reading start = readClocks();
+    for (long i = -options.warmup; i < options.messages; i++) {
+        if (i == 0) start = readClocks();
+        double asked = now();
+        amqp_maybe_release_buffers(connection);
+        amqp_rpc_reply_t reply = amqp_basic_get(connection, 1, amqp_cstring_bytes(options.queue), false);
+        checkReply(reply, "basic.get");
+        if (reply.reply.id != AMQP_BASIC_GET_OK_METHOD) quit(1, "the queue is empty too early");
+        uint64_t tag = ((amqp_basic_get_ok_t *)reply.reply.decoded)->delivery_tag;
+        amqp_message_t message;
+        checkReply(amqp_read_message(connection, 1, &message, 0), "message");
+        check(amqp_basic_ack(connection, 1, tag, false), "basic.ack");
+        amqp_destroy_message(&message);
+        if (i >= 0) latencies[i] = now() - asked;
+    }
+    report(client, &options, start, latencies);
+    deleteQueue(connection, &options);
+    closeConnection(connection);
+    amqp_bytes_free(body);
+    free(latencies);
+}
+
 static void runConnect(void) {
     double *latencies = calloc((size_t)options.messages, sizeof *latencies);
     Reading start = readClocks();
@@ -171,12 +235,15 @@ static void runConnect(void) {
 
 int main(int argc, char **argv) {
     options = parseOptions(argc, argv);
+    prepareWork(&options);
     if (strcmp(options.mode, "publish") == 0) runPublish(false);
     else if (strcmp(options.mode, "publish-confirm") == 0) runPublish(true);
     else if (strcmp(options.mode, "consume") == 0) runConsume(false);
     else if (strcmp(options.mode, "consume-ack") == 0) runConsume(true);
     else if (strcmp(options.mode, "ping-pong") == 0) runPingPong();
     else if (strcmp(options.mode, "connect") == 0) runConnect();
+    else if (strcmp(options.mode, "confirm") == 0) runConfirm();
+    else if (strcmp(options.mode, "get") == 0) runGet();
     else quit(EXIT_UNSUPPORTED, "no mode %s here", options.mode);
     return 0;
 }

@@ -29,11 +29,12 @@ struct ConsumeMode {
         try await session.queue.fill(with: options.messages + options.warmup, options: options, on: channels[0])
         for channel in channels where acknowledges { try await channel.setQos(prefetchCount: options.prefetch) }
         let span = Span()
+        let work = Work(microseconds: options.work)
         if options.warmup == 0 { span.meter.withLock { $0 = Meter() } }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for index in 0..<options.consumers {
                 let queue = try channels[index % channels.count].queue(session.queue.queue.name)
-                group.addTask { try await consume(from: queue, span) }
+                group.addTask { try await consume(from: queue, span, work) }
             }
             // The first to see the last message ends it for all.
             try await group.next()
@@ -43,13 +44,14 @@ struct ConsumeMode {
             }
         }
         guard let usage = span.usage.withLock({ $0 }) else { throw CancellationError() }
-        return PerfResult(usage: usage)
+        return PerfResult(usage: usage, work: work)
     }
 
-    private func consume(from queue: Queue, _ span: Span) async throws {
+    private func consume(from queue: Queue, _ span: Span, _ work: Work) async throws {
         let last = options.warmup + options.messages
         let first = options.warmup
         for try await message in try await queue.consume(ConsumerOptions(noAck: !acknowledges)) {
+            work.run()
             if acknowledges { try message.ack() }
             let count = span.count.add(1, ordering: .relaxed).newValue
             if count == first { span.meter.withLock { $0 = Meter() } }

@@ -26,6 +26,13 @@ struct Meter {
         return seconds(usage.ru_utime) + seconds(usage.ru_stime)
     }
 
+    /// User and system time of the thread.
+    static var threadSeconds: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
     /// The most memory that the process had, in MiB.
     static var peakMegabytes: Double { Double(usage().ru_maxrss) / 1024 }
 

@@ -21,6 +21,8 @@ struct Perf: AsyncParsableCommand {
         case consumeAck = "consume-ack"
         case pingPong = "ping-pong"
         case connect
+        case confirm
+        case get
     }
 
     @Argument(help: "What to measure.")
@@ -51,6 +53,8 @@ struct Perf: AsyncParsableCommand {
         case .consume: try await ConsumeMode(options: options, progress: progress, acknowledges: false).run()
         case .consumeAck: try await ConsumeMode(options: options, progress: progress, acknowledges: true).run()
         case .pingPong: try await PingPongMode(options: options, progress: progress).run()
+        case .confirm: try await ConfirmMode(options: options, progress: progress).run()
+        case .get: try await GetMode(options: options, progress: progress).run()
         case .connect: try await ConnectMode(options: options, progress: progress).run()
         }
     }

@@ -11,9 +11,12 @@ extension PerfOptions {
             ("messages", messages, 1...1_000_000_000_000), ("size", size, 0...Self.largestMessage),
             ("channels", channels, 1...65_535), ("connections", connections, 1...10_000),
             ("consumers", consumers, 1...100_000), ("window", window, 1...1_000_000_000),
-            ("warmup", warmup, 0...1_000_000_000_000),
+            ("tasks", tasks, 1...100_000), ("warmup", warmup, 0...1_000_000_000_000),
         ] where !range.contains(value) {
             throw ValidationError("--\(name) is \(value); it must be from \(range.lowerBound) to \(range.upperBound).")
+        }
+        guard (0...1_000_000).contains(work) else {
+            throw ValidationError("--work is \(work); it must be from 0 to 1000000.")
         }
         guard channels * connections <= 1_000_000 else {
             throw ValidationError("--connections and --channels make \(channels * connections) channels: too many.")
@@ -33,7 +36,7 @@ extension PerfOptions {
 
     /// Refuses what a mode can't do, and what would touch others' queues without being asked for twice.
     func validate(for mode: Perf.Mode) throws {
-        let isPublishing = mode == .publish || mode == .publishConfirm
+        let isPublishing = [.publish, .publishConfirm, .confirm].contains(mode)
         guard isPublishing || (exchange.isEmpty && routingKey == nil) else {
             throw ValidationError(
                 "--exchange and --routing-key are for publishing; \(mode.rawValue) uses its queue's name."

@@ -48,6 +48,15 @@ struct PerfOptions: ParsableArguments {
     @Option(help: "Messages before the measured part.")
     var warmup = 10_000
 
+    @Option(help: "With confirm: tasks, each of which waits for the confirm of its message before the next.")
+    var tasks = 1
+
+    @Option(
+        help:
+            "With publish, consume and consume-ack: how long to compute after each message, in microseconds; not counted as CPU."
+    )
+    var work = 0.0
+
     @Option(help: "A file with the certificate authorities to trust, for amqps.")
     var ca: String?
 

@@ -6,6 +6,8 @@ internal import Histogram
 struct PerfResult {
     var usage: Usage
     var latencies: Histogram<UInt64>?
+    /// What the program computed itself, for each message.
+    var work: Work?
 }
 
 /// A result as it is printed.
@@ -34,8 +36,8 @@ struct PerfReport: Encodable {
         size = options.size
         seconds = result.usage.seconds
         rate = Double(options.messages) / result.usage.seconds
-        cpuSeconds = result.usage.cpuSeconds
-        cpuUsPerMessage = result.usage.cpuSeconds * 1e6 / Double(options.messages)
+        cpuSeconds = result.usage.cpuSeconds - (result.work?.cpuSeconds ?? 0) * Double(options.messages)
+        cpuUsPerMessage = cpuSeconds * 1e6 / Double(options.messages)
         peakRssMb = Meter.peakMegabytes
         latencyUs = result.latencies.map { histogram in
             func microseconds(_ percentile: Double) -> Double {

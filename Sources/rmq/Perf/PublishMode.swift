@@ -11,12 +11,13 @@ struct PublishMode {
         try await PerfSession.use(options, connections: options.connections, channels: options.channels) { session in
             let channels = session.channels
             for channel in channels where confirms { try await channel.selectConfirms(maxUnconfirmed: options.window) }
+            let work = Work(microseconds: options.work)
             let key = try await session.queue.routingKey(options)
             do {
-                try await publish(options.warmup, on: channels, key: key)
+                try await publish(options.warmup, on: channels, key: key, work)
                 let meter = Meter()
-                try await publish(options.messages, on: channels, key: key)
-                return PerfResult(usage: meter.read())
+                try await publish(options.messages, on: channels, key: key, work)
+                return PerfResult(usage: meter.read(), work: work)
             } catch {
                 if confirms { await settle(channels) }
                 throw error
@@ -34,22 +35,23 @@ struct PublishMode {
         }.value
     }
 
-    private func publish(_ count: Int, on channels: [Channel], key: String) async throws {
+    private func publish(_ count: Int, on channels: [Channel], key: String, _ work: Work) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (index, channel) in channels.enumerated() {
                 let share = PerfOptions.share(of: count, index: index, count: channels.count)
-                group.addTask { try await publish(share, on: channel, key: key) }
+                group.addTask { try await publish(share, on: channel, key: key, work) }
             }
             try await group.waitForAll()
         }
     }
 
-    private func publish(_ count: Int, on channel: Channel, key: String) async throws {
+    private func publish(_ count: Int, on channel: Channel, key: String, _ work: Work) async throws {
         let exchange = try await channel.declareExchange(options.exchange, passive: true)
         let body = [UInt8](repeating: 0x78, count: options.size)
         for number in 0..<count {
             let message = Message(body: body, deliveryMode: .transient)
             try await exchange.publish(message, routingKey: key, mandatory: false)
+            work.run()
             if number % 1000 == 999 { progress.add(1000) }
         }
         if confirms { try await channel.waitForConfirms() }
