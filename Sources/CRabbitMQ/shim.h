@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -67,6 +68,11 @@ static inline void shim_sleep_precisely(void) { (void)prctl(PR_SET_TIMERSLACK, 1
 static inline int shim_cond_wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, uint64_t nanoseconds) {
     struct timespec end = {.tv_sec = (time_t)(nanoseconds / 1000000000), .tv_nsec = (long)(nanoseconds % 1000000000)};
     return pthread_cond_timedwait(condition, lock, &end);
+}
+static inline uint64_t shim_monotonic_time(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 static inline int64_t shim_modification_time(const struct stat *status) {
     return (int64_t)status->st_mtim.tv_sec * 1000000000 + status->st_mtim.tv_nsec;

@@ -23,6 +23,8 @@ protocol ChannelInbox: AnyObject {
     var recipients: Int { get }
     /// The consumers for which messages wait.
     var slowConsumers: [SlowConsumer] { get }
+    /// How many messages were published whose outcome the broker has not told.
+    var unconfirmed: Int { get }
     /// Whether it got something since the last ``endBatch(isForMany:)``.
     var isInBatch: Bool { get set }
     /// Everything that was received at once has been handed over: hand on what was put together.

@@ -8,6 +8,7 @@ final class LateFrames: ChannelInbox {
     }
     var recipients: Int { 0 }
     var slowConsumers: [SlowConsumer] { [] }
+    var unconfirmed: Int { 0 }
 
     func receive(_ method: ServerMethod) -> Bool { false }
     func receive(_ delivery: DeliveryView) {}

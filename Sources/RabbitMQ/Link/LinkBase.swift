@@ -26,6 +26,14 @@ final class LinkBase: Sendable {
         self.executor = executor
         self.reference = reference
         outbox = Outbox(limits: Outbox.Limits(highWater: outboundHighWater, lowWater: outboundHighWater / 2)) {
+            flusher in
+            switch flusher {
+            case .nobody: return
+            case .caller:
+                guard let link = reference.link else { return }
+                if executor.runIfIdle({ link.assumeIsolated { $0.flush(on: .other) } }) { return }
+            case .queue: break
+            }
             executor.async { reference.link?.assumeIsolated { $0.flush() } }
         }
         gauge = InboundGauge(highWater: inboundHighWater) {

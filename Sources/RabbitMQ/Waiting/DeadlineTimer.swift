@@ -1,5 +1,4 @@
 internal import CRabbitMQ
-internal import Dispatch
 
 /// The one timer behind all deadlines of the process: a thread of the library's own, which sleeps until the earliest.
 ///
@@ -10,7 +9,7 @@ final class DeadlineTimer: Sendable {
 
     /// How late deadlines may be that come in a row, in nanoseconds. To wake the thread for each costs a connection that
     /// publishes all the time 4 % of its CPU (`rmq perf publish`).
-    private static let leeway: UInt64 = 100_000
+    private static let leeway: UInt64 = 15_000
 
     private struct State {
         var deadlines = Deadlines()
@@ -113,8 +112,8 @@ func withDeadline<T>(
 }
 
 enum MonotonicTime {
-    /// Nanoseconds of the clock that Dispatch's deadlines use.
-    static var now: UInt64 { DispatchTime.now().uptimeNanoseconds }
+    /// Nanoseconds of the clock that stands still for nobody who sets the time (CLOCK_MONOTONIC).
+    static var now: UInt64 { shim_monotonic_time() }
 }
 
 extension Duration {

@@ -40,7 +40,8 @@ final class QueueExecutor: SerialExecutor {
     ///
     /// - Returns: Whether it did.
     func runIfIdle(_ work: () -> Void) -> Bool {
-        guard pending.load(ordering: .acquiring) == 0 else { return false }
+        // To try for a lock that is taken is a system call.
+        guard pending.load(ordering: .acquiring) == 0, holder.load(ordering: .relaxed) == 0 else { return false }
         return gate.withLockIfAvailable { _ in hold(work, isLent: true) } != nil
     }
 

@@ -57,17 +57,6 @@ struct SpareMemoryTests {
         }
         try await eventually("the link is freed") { weakLink == nil }
     }
-
-    @Test func `of what is written at once, nothing is left`() throws {
-        let pair = try SocketPair()
-        let outbox = Outbox(limits: Outbox.Limits(highWater: 1000, lowWater: 500)) {}
-        outbox.allowDirectWrites(to: pair.client)
-        try outbox.append { buffer in
-            buffer.room(for: 16_000).initializeMemory(as: UInt8.self, repeating: 0, count: 16_000)
-            buffer.advance(16_000)
-        }
-        #expect(outbox.state.withLock { $0.buffer.isEmpty && !$0.buffer.hasSpareMemory })
-    }
 }
 
 extension Link {

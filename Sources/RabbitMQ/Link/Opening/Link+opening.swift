@@ -128,7 +128,6 @@ extension Link {
         outbox.frameMax = Int(configuration.frameMax)
         do throws(AMQPError) {
             try watch(socket)
-            if !socket.isTLS { outbox.allowDirectWrites(to: socket.descriptor) }
             try outbox.append(from: sender) { buffer throws(AMQPError) in
                 let header = Handshake.protocolHeader
                 buffer.room(for: header.count).copyMemory(from: header, byteCount: header.count)

@@ -19,10 +19,7 @@ extension Link {
             }
         } catch {
             endBatch()
-            switch thread {
-            case .queue: end(lost(error))
-            case .poller: endSoon(error)
-            }
+            if thread.isPoller { endSoon(error) } else { end(lost(error)) }
             return
         }
         noteSpareMemory()
@@ -56,7 +53,7 @@ extension Link {
                 endBatch()
                 batch = 0
                 // What comes later is told.
-                if thread == .poller, count < room.count, !socket.isTLS, !reading.holdsFrames { return sum }
+                if count < room.count, !socket.isTLS, !reading.holdsFrames { return sum }
             case .nothingNow:
                 endBatch()
                 return sum
@@ -98,6 +95,7 @@ extension Link {
         let (chunk, start, bytes) = (frames.received.chunk, frames.received.start, frames.received.bytes)
         var offset = 0
         defer { frames.received.consume(offset) }
+        var thread = thread
         scan: while !reading.isOver {
             switch frames.scanner.next(in: bytes, from: offset) {
             case .frame(let frame, let next):
@@ -110,7 +108,8 @@ extension Link {
                         continue
                     }
                 }
-                guard thread.takes(frame, payload, after: offset) else {
+                guard thread.takes(frame, payload, after: offset, unconfirmed: { unconfirmed(on: frame.channel) })
+                else {
                     reading.holdsFrames = true
                     break scan
                 }
@@ -125,6 +124,8 @@ extension Link {
             }
         }
     }
+
+    private func unconfirmed(on channel: UInt16) -> Int { inboxes[channel]?.unconfirmed ?? 0 }
 
     /// What receives the frames of a channel, which then has its part in the batch at hand.
     @inline(__always)

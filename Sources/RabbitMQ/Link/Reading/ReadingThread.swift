@@ -7,32 +7,49 @@ enum ReadingThread {
     /// application's code, such as a log that is slow; but for the executor of whoever waits for a message, which is told to go
     /// on. The rest is left to the queue.
     case poller
+    /// There as well, behind a basic.get-ok on this channel, whose message comes next.
+    case pollerGetting(channel: UInt16)
+
+    var isPoller: Bool { if case .queue = self { false } else { true } }
 
     /// How many times to read before the queue gets to do something else. After a record of TLS one has to look whether
     /// there is more.
-    var mostReads: Int {
-        switch self {
-        case .queue: 24
-        case .poller: 2
-        }
-    }
+    var mostReads: Int { isPoller ? 2 : 24 }
 
     /// So many bytes at once are little: a few messages, on which the queue would spend less time than on waking up.
     static let little = 4096
 
+    /// So many messages are soon told that the broker has them.
+    private static let fewUnconfirmed = 64
+
     /// Whether a frame that is no delivery, which is always taken, may be handled here.
     ///
-    /// - Parameter count: How many bytes were handled before it.
-    func takes(_ frame: FrameScanner.Frame, _ payload: UnsafeRawBufferPointer, after count: Int) -> Bool {
+    /// - Parameters:
+    ///   - count: How many bytes were handled before it.
+    ///   - unconfirmed: How many messages of its channel wait for their outcome.
+    mutating func takes(
+        _ frame: FrameScanner.Frame,
+        _ payload: UnsafeRawBufferPointer,
+        after count: Int,
+        unconfirmed: () -> Int
+    ) -> Bool {
         switch (self, frame.kind) {
-        case (.queue, _), (.poller, .heartbeat): true
-        case (.poller, .method): count <= Self.little && Self.settlesOneMessage(payload)
-        case (.poller, .header), (.poller, .body): false
+        case (.queue, _), (_, .heartbeat): return true
+        case (_, .method):
+            guard count <= Self.little, payload.count >= 4 else { return false }
+            let method = payload.bigEndian(UInt32.self, at: 0)
+            if method == MethodDecoder.getOk { self = .pollerGetting(channel: frame.channel) }
+            return MethodDecoder.isSilentAnswer(method)
+                || method == MethodDecoder.ack && Self.settlesFew(payload, unconfirmed)
+        case (.pollerGetting(let channel), .header), (.pollerGetting(let channel), .body):
+            return channel == frame.channel && count <= Self.little
+        case (.poller, _): return false
         }
     }
 
-    /// Whether it is a basic.ack without `multiple` (AMQP 0-9-1, basic.ack).
-    private static func settlesOneMessage(_ payload: UnsafeRawBufferPointer) -> Bool {
-        payload.count == 13 && payload.bigEndian(UInt32.self, at: 0) == MethodDecoder.ack && payload[12] & 1 == 0
+    /// Whether a basic.ack is about few messages (AMQP 0-9-1, basic.ack).
+    private static func settlesFew(_ payload: UnsafeRawBufferPointer, _ unconfirmed: () -> Int) -> Bool {
+        guard payload.count == 13 else { return false }
+        return payload[12] & 1 == 0 || unconfirmed() <= fewUnconfirmed
     }
 }

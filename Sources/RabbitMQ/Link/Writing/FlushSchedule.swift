@@ -1,13 +1,25 @@
-/// When to wake the queue for a flush. A value.
+/// When, and by whom, what was appended is flushed. A value without a clock: times are nanoseconds of a monotonic clock.
 ///
-/// The first bytes after a pause are flushed at once. While much is flowing, a flush for each few messages would cost
-/// more than the messages: then the next one comes when a good batch has gathered, or after a moment.
+/// What comes after a pause is flushed at once, by whoever appended it: to wake the queue for it costs more than to write it.
+/// What comes close behind it the queue flushes, as more may come by then. While much is flowing, a flush for each few
+/// messages would cost more than the messages: then the next one comes when a good batch has gathered, or after a moment.
 struct FlushSchedule {
     private enum State {
         case idle
+        /// Acknowledgements alone wait: for more of them, for whatever else is sent, or for a timer.
+        case deferring
         case scheduled
         /// The last flush was a large one; a timer brings the next.
         case cooling
+    }
+
+    /// Who is to flush.
+    enum Flusher {
+        /// Somebody does anyway, or will in a moment.
+        case nobody
+        case queue
+        /// Whoever appended it, unless the queue is busy.
+        case caller
     }
 
     /// A flush of this many bytes or more is a large one.
@@ -17,31 +29,31 @@ struct FlushSchedule {
     static let largestBatch = 512 * 1024
 
     /// How long what was put off waits at the most, in microseconds.
-    static let coolingTime = 200
+    static let coolingTime = 30
+
+    /// How long after a flush something comes that is taken to come alone, in nanoseconds: about what a write takes, so that
+    /// who is wrong about what comes next has paid twice at the most.
+    static let pause: UInt64 = 5_000
 
     enum Next {
         case flush, cool, rest
+        /// There is more, but not for whoever asks.
+        case leave
     }
 
     /// So many bytes are flushed without waiting for the timer.
     private let batch: Int
     private var state = State.idle
     private var hasUrgent = false
-    /// Whether something was received since the last direct write.
+    /// Whether something was received since a caller's last flush.
     private var hasReceived = true
+    private var lastFlush: UInt64 = 0
+    /// Since when acknowledgements wait.
+    private var deferredSince: UInt64 = 0
 
     /// - Parameter lowWater: Bytes waiting to be written below which held-back publishers go on: they are not to wait for
     ///   the timer.
     init(lowWater: Int) { batch = max(Self.largeFlush, min(Self.largestBatch, lowWater)) }
-
-    /// Whether what was appended may be written at once by whoever appended it.
-    @inline(__always)
-    func mayWriteDirectly(pending: Int) -> Bool {
-        hasReceived && state == .idle && pending <= Self.largeFlush
-    }
-
-    /// Notes that it is written so: the next has to wait until something was received.
-    mutating func writeDirectly() { hasReceived = false }
 
     mutating func noteReceived() { hasReceived = true }
 
@@ -50,17 +62,63 @@ struct FlushSchedule {
     /// - Parameters:
     ///   - pending: How many bytes wait.
     ///   - isUrgent: Whether somebody waits for the answer to what was appended.
-    /// - Returns: Whether the queue is to be woken.
+    ///   - now: The time; asked for only where it matters.
     @inline(__always)
-    mutating func request(pending: Int, isUrgent: Bool) -> Bool {
+    mutating func request(pending: Int, isUrgent: Bool, now: () -> UInt64) -> Flusher {
         if isUrgent { hasUrgent = true }
         switch state {
-        case .scheduled: return false
-        case .idle: break
-        case .cooling: guard isUrgent || pending >= batch else { return false }
+        case .scheduled: return .nobody
+        case .idle, .deferring:
+            state = .scheduled
+            return begin(pending: pending, isUrgent: isUrgent, now: now())
+        case .cooling:
+            guard isUrgent || pending >= batch else { return .nobody }
+            state = .scheduled
+            return .queue
         }
+    }
+
+    private mutating func begin(pending: Int, isUrgent: Bool, now: UInt64) -> Flusher {
+        guard pending <= Self.largeFlush, now &- lastFlush >= Self.pause || isUrgent && hasReceived else {
+            return .queue
+        }
+        hasReceived = false
+        return .caller
+    }
+
+    /// Takes in acknowledgements that may wait.
+    ///
+    /// - Parameter now: The time; asked for only where it matters.
+    mutating func settle(now: () -> UInt64) {
+        guard state == .idle else { return }
+        state = .deferring
+        deferredSince = now()
+    }
+
+    /// Asks for a flush of acknowledgements that waited.
+    mutating func hurrySettlements() -> Flusher {
+        guard state == .deferring else { return .nobody }
         state = .scheduled
-        return true
+        hasUrgent = true
+        return .caller
+    }
+
+    /// What to do when the time is over that acknowledgements wait.
+    enum Due {
+        case flush
+        /// They wait for less long.
+        case later(UInt64)
+        /// None wait.
+        case never
+    }
+
+    /// - Returns: Whether to flush; then it is scheduled.
+    mutating func due(after time: UInt64, now: UInt64) -> Due {
+        guard state == .deferring else { return .never }
+        guard now &- deferredSince >= time else { return .later(deferredSince + time) }
+        state = .scheduled
+        hasUrgent = true
+        return .flush
     }
 
     /// Decides how a flush goes on.
@@ -68,14 +126,18 @@ struct FlushSchedule {
     /// - Parameters:
     ///   - pending: How many bytes wait.
     ///   - count: How many it has written.
-    mutating func next(pending: Int, wrote count: Int) -> Next {
+    ///   - isLast: Whether whoever flushes has done enough.
+    ///   - now: The time.
+    mutating func next(pending: Int, wrote count: Int, isLast: Bool, now: UInt64) -> Next {
+        lastFlush = now
         let isLarge = count >= Self.largeFlush
         guard pending > 0, !isLarge || hasUrgent || pending >= batch else {
             state = isLarge ? .cooling : .idle
             return isLarge ? .cool : .rest
         }
-        hasUrgent = false
         state = .scheduled
+        if isLast { return .leave }
+        hasUrgent = false
         return .flush
     }
 }

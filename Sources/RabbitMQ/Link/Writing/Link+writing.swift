@@ -1,28 +1,47 @@
 internal import Synchronization
 
 extension Link {
-    /// How many buffers to write before the queue gets to do something else.
-    private static let buffersPerFlush = 8
+    /// Who writes.
+    enum WritingThread {
+        case queue
+        /// A thread that does so in its stead, such as a publisher's. It has something else to do, and must not be kept for
+        /// long, nor find itself in the application's code, such as a log.
+        case other
+
+        /// How many buffers to write before somebody else gets to do something.
+        fileprivate var mostBuffers: Int {
+            switch self {
+            case .queue: 8
+            case .other: 1
+            }
+        }
+    }
 
     /// Writes what the outbox holds, as far as the socket takes it.
-    func flush() {
+    func flush(on thread: WritingThread = .queue) {
         do throws(AMQPError) {
-            try writeOut()
+            try writeOut(on: thread)
         } catch {
-            end(hearLastWords() ?? lost(error))
+            switch thread {
+            case .queue: end(hearLastWords() ?? lost(error))
+            case .other: onQueue { $0.end($0.hearLastWords() ?? $0.lost(error)) }
+            }
         }
     }
 
     /// Writes the answer to a peer that closes the connection. What it said counts, not whether it still listens.
-    func flushFarewell() { try? writeOut() }
+    func flushFarewell() { try? writeOut(on: .queue) }
 
-    private func writeOut() throws(AMQPError) {
+    private func writeOut(on thread: WritingThread) throws(AMQPError) {
         guard let socket, !writing.isAwaitingRoom else { return }
         var written = 0
-        for _ in 0..<Self.buffersPerFlush {
+        for count in 0...thread.mostBuffers {
             if writing.isFlightEmpty {
-                switch outbox.exchange(flight, after: written) {
+                switch outbox.exchange(flight, after: written, isLast: count == thread.mostBuffers) {
                 case .write(let filled): flight = filled
+                case .leave:
+                    onQueue { $0.flush() }
+                    return
                 case .cool:
                     coolDown()
                     return
@@ -40,7 +59,6 @@ extension Link {
             flight.clear()
             noteSpareMemory()
         }
-        onQueue { $0.flush() }
     }
 
     /// Has the next flush come in a moment.
@@ -49,12 +67,15 @@ extension Link {
         isQuiet.store(false, ordering: .relaxed)
         let time = UInt64(FlushSchedule.coolingTime) * 1000
         let timer = DeadlineTimer.shared.add(at: MonotonicTime.now + time, period: time) {
-            self.onQueue { link in
-                link.writing.cooled()
-                link.flush()
-            }
+            let isDone = self.executor.runIfIdle { self.assumeIsolated { $0.flushCooled(on: .other) } }
+            if !isDone { self.onQueue { $0.flushCooled(on: .queue) } }
         }
         writing.cool(until: timer)
+    }
+
+    private func flushCooled(on thread: WritingThread) {
+        writing.cooled()
+        flush(on: thread)
     }
 
     private func write(_ buffer: OutboundBuffer, to socket: Socket) throws(AMQPError) -> Bool {

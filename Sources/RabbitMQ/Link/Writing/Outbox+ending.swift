@@ -4,15 +4,15 @@ extension Outbox {
     /// Appends connection.close behind all that is held back; takes nothing more than close-ok then, and ends every wait
     /// for room.
     func conclude(_ method: ClientMethod, _ error: AMQPError) throws(AMQPError) {
-        let (heldBack, wakes) = try state.withLock {
-            state throws(AMQPError) -> ([HeldBackPublishers.Publisher], Bool) in
+        let (heldBack, flusher) = try state.withLock {
+            state throws(AMQPError) -> ([HeldBackPublishers.Publisher], FlushSchedule.Flusher) in
             if let ended = state.ended ?? state.down { throw ended }
             state.writeSettlements()
             try state.buffer.append(method, channel: 0, frameMax: state.frameMax, pool: state.pool)
             state.refusal = error
             return (state.heldBack.removeAll(), state.requestFlush(isUrgent: true))
         }
-        if wakes { scheduleFlush() }
+        scheduleFlush(flusher)
         for publisher in heldBack { publisher.turn.fail(error) }
     }
 
@@ -44,7 +44,6 @@ extension Outbox {
             if isFinal { state.ended = error } else { state.down = error }
             state.refusal = nil
             state.blockedReason = nil
-            state.directDescriptor = nil
             state.buffer.clear()
             state.settling = []
             return (state.heldBack.removeAll(), state.flushWaiters.removeAll())

@@ -6,15 +6,16 @@ extension Outbox {
     ///
     /// - Returns: What to wait for; nil if everything is written.
     func flush() throws(AMQPError) -> OneShot<Void>? {
-        let (written, wakes) = try state.withLock { state throws(AMQPError) -> (OneShot<Void>?, Bool) in
+        let (written, flusher) = try state.withLock {
+            state throws(AMQPError) -> (OneShot<Void>?, FlushSchedule.Flusher) in
             if let ended = state.ended ?? state.down { throw ended }
             state.writeSettlements()
             let position = state.taken + state.buffer.unwrittenCount
-            guard position > state.written else { return (nil, false) }
+            guard position > state.written else { return (nil, .nobody) }
             let written = state.flushWaiters.wait(for: position)
-            return (written, state.flush.request(pending: state.buffer.byteCount, isUrgent: true))
+            return (written, state.requestFlush(isUrgent: true))
         }
-        if wakes { scheduleFlush() }
+        scheduleFlush(flusher)
         return written
     }
 

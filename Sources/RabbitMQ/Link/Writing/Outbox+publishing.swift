@@ -12,14 +12,14 @@ extension Outbox {
     func publish(lastMeeting: borrowing Atomic<UInt64>, append: (inout State) throws(AMQPError) -> Bool)
         throws(AMQPError) -> Bool
     {
-        var wakes = false
+        var flusher = FlushSchedule.Flusher.nobody
         let isAppended = try withUncontendedState(lastMeeting: lastMeeting) { state throws(AMQPError) -> Bool in
             if let ended = state.ended ?? state.refusal { throw ended }
             guard !isFull(state), try append(&state) else { return false }
-            wakes = state.requestFlush(isUrgent: false)
+            flusher = state.requestFlush(isUrgent: false)
             return true
         }
-        if wakes { scheduleFlush() }
+        if flusher != .nobody { scheduleFlush(flusher) }
         return isAppended
     }
 
@@ -36,7 +36,7 @@ extension Outbox {
         append: (inout State) throws(AMQPError) -> Void
     ) throws(AMQPError) -> OneShot<Void>? {
         var isAppended = false
-        var wakes = false
+        var flusher = FlushSchedule.Flusher.nobody
         defer { if isAdmitted, !isAppended { admit() } }
         let heldBack = try state.withLock { state throws(AMQPError) -> OneShot<Void>? in
             if isAdmitted { state.heldBack.redeem(size) }
@@ -45,21 +45,21 @@ extension Outbox {
             let before = state.buffer.byteCount
             try append(&state)
             isAppended = state.buffer.byteCount > before
-            wakes = isAppended && state.requestFlush(isUrgent: false)
+            if isAppended { flusher = state.requestFlush(isUrgent: false) }
             return nil
         }
-        if wakes { scheduleFlush() }
+        scheduleFlush(flusher)
         return heldBack
     }
 
     /// Appends messages that were published before on a link that has ended, in front of all others.
     func publishAgain(_ append: (inout State) throws(AMQPError) -> Void) throws(AMQPError) {
-        let wakes = try state.withLock { state throws(AMQPError) in
+        let flusher = try state.withLock { state throws(AMQPError) -> FlushSchedule.Flusher in
             if let ended = state.ended ?? state.down ?? state.refusal { throw ended }
             try append(&state)
-            return !state.buffer.isEmpty && state.requestFlush(isUrgent: false)
+            return state.buffer.isEmpty ? .nobody : state.requestFlush(isUrgent: false)
         }
-        if wakes { scheduleFlush() }
+        scheduleFlush(flusher)
     }
 
     @inline(__always)

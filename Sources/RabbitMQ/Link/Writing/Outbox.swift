@@ -31,12 +31,12 @@ final class Outbox: Sendable {
         var taken = 0
         var flushWaiters = FlushWaiters()
         var flush: FlushSchedule
-        /// Where whoever appends may write at once; nil over TLS, whose session is the queue's, and before and after.
-        var directDescriptor: CInt?
         var heldBack = HeldBackPublishers()
         /// Why the broker takes no messages now (connection.blocked). Nobody else keeps it.
         var blockedReason: String?
         var settling: [any SettlementWriter] = []
+        /// Whether a timer comes for what is settled.
+        var hasSettlingTimer = false
         /// Why only the closing handshake may still be sent.
         var refusal: AMQPError?
         /// Why nothing may be. ``Link/ended`` tells those who wait for the end, when everything has ended.
@@ -71,14 +71,21 @@ final class Outbox: Sendable {
             for writer in settling { writer.writeSettlements(to: buffer) }
             settling.removeAll(keepingCapacity: true)
         }
+
+        /// Says who is to flush what was appended.
+        @inline(__always)
+        mutating func requestFlush(isUrgent: Bool) -> FlushSchedule.Flusher {
+            flush.request(pending: buffer.byteCount, isUrgent: isUrgent) { MonotonicTime.now }
+        }
     }
 
     let state: Mutex<State>
     let limits: Limits
-    let scheduleFlush: @Sendable () -> Void
+    /// Has a flush begun by whoever it says.
+    let scheduleFlush: @Sendable (FlushSchedule.Flusher) -> Void
 
-    /// - Parameter scheduleFlush: Has ``exchange(_:after:)`` called on the queue soon.
-    init(limits: Limits, scheduleFlush: @escaping @Sendable () -> Void) {
+    /// - Parameter scheduleFlush: Has ``exchange(_:after:isLast:)`` called, by whoever it says. Called without the lock.
+    init(limits: Limits, scheduleFlush: @escaping @Sendable (FlushSchedule.Flusher) -> Void) {
         self.limits = limits
         state = Mutex(State(flush: FlushSchedule(lowWater: limits.lowWater)))
         self.scheduleFlush = scheduleFlush
@@ -116,7 +123,7 @@ final class Outbox: Sendable {
         register: () throws(AMQPError) -> Encoded = { .keep }
     ) throws(AMQPError) {
         try method.validate()
-        let wakes = try state.withLock { state throws(AMQPError) in
+        let flusher = try state.withLock { state throws(AMQPError) -> FlushSchedule.Flusher in
             if let refusal = state.refusal(to: sender, isFarewell: isFarewell) { throw refusal }
             settling?.writeSettlements(to: state.buffer)
             let mark = state.buffer.mark
@@ -128,34 +135,21 @@ final class Outbox: Sendable {
                 throw error
             }
             state.buffer.rewind(to: mark)
-            return false
+            return .nobody
         }
-        if wakes { scheduleFlush() }
+        scheduleFlush(flusher)
     }
 
     /// Appends something that is not a method of ``ClientMethod``: the protocol header, heartbeats, settlements.
     ///
     /// - Parameter sender: The number of the link whose it is: see ``attach()``.
     func append(from sender: UInt32, _ encode: (OutboundBuffer) throws(AMQPError) -> Void) throws(AMQPError) {
-        let wakes = try state.withLock { state throws(AMQPError) in
+        let flusher = try state.withLock { state throws(AMQPError) in
             if let refusal = state.refusal(to: sender) { throw refusal }
             try encode(state.buffer)
             return state.requestFlush(isUrgent: true)
         }
-        if wakes { scheduleFlush() }
-    }
-
-    /// Has the writer's held-back acknowledgements written with the next flush.
-    ///
-    /// - Returns: nil, or why they never will be.
-    func settleSoon(_ writer: any SettlementWriter, from sender: UInt32) -> AMQPError? {
-        let (refused, wakes) = state.withLock { state -> (AMQPError?, Bool) in
-            if let refusal = state.refusal(to: sender) { return (refusal, false) }
-            state.settling.append(writer)
-            return (nil, state.requestFlush(isUrgent: true))
-        }
-        if wakes { scheduleFlush() }
-        return refused
+        scheduleFlush(flusher)
     }
 
     /// How many bytes wait to be written.
@@ -168,6 +162,8 @@ final class Outbox: Sendable {
         case write(OutboundBuffer)
         /// Nothing for now; come again after ``FlushSchedule/coolingTime``.
         case cool
+        /// There is more, which is left to the queue.
+        case leave
         /// Nothing; whoever appends next schedules the next flush.
         case rest
     }
@@ -177,10 +173,12 @@ final class Outbox: Sendable {
     /// - Parameters:
     ///   - emptied: To be filled next, if it is exchanged.
     ///   - count: How many bytes the flush that asks has written before.
-    func exchange(_ emptied: OutboundBuffer, after count: Int) -> NextFlush {
-        state.withLock { state in
+    ///   - isLast: Whether it has done enough, and more is left to the queue.
+    func exchange(_ emptied: OutboundBuffer, after count: Int, isLast: Bool = false) -> NextFlush {
+        let now = MonotonicTime.now
+        return state.withLock { state in
             state.writeSettlements()
-            switch state.flush.next(pending: state.buffer.byteCount, wrote: count) {
+            switch state.flush.next(pending: state.buffer.byteCount, wrote: count, isLast: isLast, now: now) {
             case .flush:
                 let filled = state.buffer
                 state.buffer = emptied
@@ -188,6 +186,7 @@ final class Outbox: Sendable {
                 state.taken += state.inFlight
                 return .write(filled)
             case .cool: return .cool
+            case .leave: return .leave
             case .rest: return .rest
             }
         }
@@ -195,11 +194,14 @@ final class Outbox: Sendable {
 
     /// Has what waits written now, if a flush was put off.
     func expedite() {
-        let wakes = state.withLock { state in
-            !state.buffer.isEmpty && state.flush.request(pending: 0, isUrgent: true)
+        let flusher = state.withLock { state -> FlushSchedule.Flusher in
+            state.buffer.isEmpty ? .nobody : state.requestFlush(isUrgent: true)
         }
-        if wakes { scheduleFlush() }
+        scheduleFlush(flusher)
     }
+
+    /// Notes that something was received.
+    func noteReceived() { state.withLock { $0.flush.noteReceived() } }
 
     /// Gives back memory that a busy time has left.
     func trim() { state.withLock { $0.buffer.trim() } }

@@ -52,6 +52,8 @@ final class ChannelReceiver: ChannelInbox {
         set { batch.isOpen = newValue }
     }
 
+    var unconfirmed: Int { session.state.withLock { $0.confirms?.unconfirmed ?? 0 } }
+
     var logger: Logger { session.link.logger }
 
     /// Whether we have sent channel.close, so that all but its answer is late.

@@ -3,15 +3,24 @@ internal import Synchronization
 /// Settling deliveries.
 extension ChannelSession {
     /// Acknowledges a delivery with the next flush, merged with others.
+    ///
+    /// - Parameter source: Where it came from: whether somebody waits there for the next, which the broker may keep back until
+    ///   then.
     @inline(__always)
-    func acknowledge(_ tag: UInt64, multiple: Bool) throws(AMQPError) {
-        let wakes = try state.withLock { state throws(AMQPError) in
+    func acknowledge(_ tag: UInt64, multiple: Bool, from source: DeliverySource? = nil) throws(AMQPError) {
+        let (isFirst, isEnough) = try state.withLock { state throws(AMQPError) in
             if let reason = state.closeReason { throw Self.stale(reason) }
-            let wakes = !state.settlements.hasUnwritten
+            let isFirst = !state.settlements.hasUnwritten
             try Self.check(state.settlements.acknowledge(tag, multiple: multiple), tag)
-            return wakes
+            return (isFirst, state.settlements.unwrittenCount >= state.prefetch.mostUnwritten)
         }
-        if wakes, let refused = outbox.settleSoon(self, from: link.sender) { throw discardAcknowledgements(refused) }
+        if isFirst, let refused = outbox.settleSoon(self, from: link.sender) { throw discardAcknowledgements(refused) }
+        if isEnough || source?.isAwaited.load(ordering: .relaxed) == true { outbox.settleNow() }
+    }
+
+    /// Has the broker told what is acknowledged, before somebody waits for what it may send then.
+    func settleNow() {
+        if state.withLock({ $0.settlements.hasUnwritten }) { outbox.settleNow() }
     }
 
     /// Drops acknowledgements that can't be written any more, so that each later one is refused too.

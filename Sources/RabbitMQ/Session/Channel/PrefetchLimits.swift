@@ -7,6 +7,12 @@ struct PrefetchLimits: Sendable {
     /// Whether the limit for all was lifted last: RabbitMQ 4.3, which knows none, takes that for the limit of each.
     private(set) var isSharedLifted = false
 
+    /// How many acknowledgements may wait for each other: few enough for the broker to go on delivering meanwhile.
+    var mostUnwritten: Int {
+        let limit = min(each == 0 ? .max : each, shared == 0 ? .max : shared)
+        return max(1, min(256, Int(limit) / 8))
+    }
+
     /// RabbitMQ lifts the shared limit with a limit for each (`rabbit_channel:handle_method/3`).
     mutating func set(_ count: UInt16, global: Bool) {
         shared = global ? count : 0

@@ -38,6 +38,9 @@ struct SettlementLedger {
 
     var hasUnwritten: Bool { !unwritten.isEmpty }
 
+    /// How many deliveries are acknowledged that the broker has not been told of.
+    var unwrittenCount: Int { unwritten.count }
+
     /// The tag behind the last that was counted in.
     var end: UInt64 { far.lastTag.map { $0 &+ 1 } ?? base &+ UInt64(entries.count) }
 

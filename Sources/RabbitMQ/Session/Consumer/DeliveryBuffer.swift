@@ -144,18 +144,25 @@ final class DeliveryBuffer: Sendable {
 
     /// Takes what came together, waiting for it if need be.
     ///
-    /// - Parameter emptied: A run that was taken before and is empty now, to be filled again.
+    /// - Parameters:
+    ///   - emptied: A run that was taken before and is empty now, to be filled again.
+    ///   - beforeWaiting: Called if it has to be waited for.
     /// - Returns: A run that is not empty, and when it was taken (``holds(_:)``); or nil if the consumer has ended as it
     ///   should.
     /// - Throws: The reason for another end, or `CancellationError`.
-    func take(returning emptied: DeliveryRun?) async throws -> (run: DeliveryRun, epoch: UInt32)? {
+    func take(
+        returning emptied: DeliveryRun?,
+        beforeWaiting: () -> Void = {}
+    ) async throws -> (run: DeliveryRun, epoch: UInt32)? {
         var emptied = emptied
         while true {
             switch tryTake(emptied) {
             case .run(let run, let epoch): return (run, epoch)
             case .end(.finished): return nil
             case .end(.failed(let error)): throw error
-            case .wait(let waiter): try await waiter.value()
+            case .wait(let waiter):
+                beforeWaiting()
+                try await waiter.value()
             }
             emptied = nil
         }

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// One iteration over a consumer's messages. Its end, for whatever reason, is the end of the consumer.
 @usableFromInline
 final class DeliveryCursor {
@@ -56,7 +58,10 @@ final class DeliveryCursor {
     func nextOfNextRun() async throws -> IncomingMessage? {
         do {
             let emptied = putDown()
-            guard let (run, epoch) = try await buffer.take(returning: emptied) else { return nil }
+            var awaited: DeliverySource?
+            defer { awaited?.isAwaited.store(false, ordering: .relaxed) }
+            let taken = try await buffer.take(returning: emptied) { awaited = settleBeforeWaiting() }
+            guard let (run, epoch) = taken else { return nil }
             let origin = run.source ?? consumer.source
             let shelf = origin.session.link.decoders
             let source = Source(run: run, decoder: shelf.take(), shelf: shelf)
@@ -80,7 +85,17 @@ final class DeliveryCursor {
     /// - Returns: Whether ``next()`` need not wait.
     func isReady(before deadline: UInt64, holding messages: [IncomingMessage]) async -> Bool {
         if let source, !source.run.isEmpty { return true }
+        if !consumer.noAck { consumer.source.session.settleNow() }
         return await buffer.isReady(before: deadline, holding: messages)
+    }
+
+    /// Has the broker told what is acknowledged, and from now on at once what is: it may wait for that before it delivers more.
+    private func settleBeforeWaiting() -> DeliverySource? {
+        guard !consumer.noAck else { return nil }
+        let source = consumer.source
+        source.isAwaited.store(true, ordering: .relaxed)
+        source.session.settleNow()
+        return source
     }
 
     private func stop() throws(CancellationError) {

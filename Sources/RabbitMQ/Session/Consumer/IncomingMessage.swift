@@ -55,8 +55,10 @@ extension IncomingMessage {
 
     /// Tells the broker that the message is done with.
     ///
-    /// Returns at once: acknowledgements go out together with what else is sent, merged as far as possible.
-    /// AMQP 0-9-1, section 1.8.3.13.
+    /// Returns at once: acknowledgements go out together with what else is sent, merged as far as possible; by themselves
+    /// before the consumer waits for the next message, when an eighth of the prefetch limit has come together, or after 4 ms.
+    /// A process that ends without closing its connection may leave these to be delivered again: ``Connection/flush(timeout:)``
+    /// has them sent. AMQP 0-9-1, section 1.8.3.13.
     ///
     /// - Parameter multiple: Whether all earlier deliveries on the channel that are not settled are meant too.
     /// - Throws: ``AMQPError/Code/alreadySettled`` if it is settled already or needs no acknowledgement, and
@@ -66,7 +68,7 @@ extension IncomingMessage {
     public func ack(multiple: Bool = false) throws(AMQPError) {
         try requireAcknowledgement()
         do throws(AMQPError) {
-            try source.session.acknowledge(deliveryTag, multiple: multiple)
+            try source.session.acknowledge(deliveryTag, multiple: multiple, from: source)
         } catch {
             try passOver(error)
             return

@@ -2,84 +2,162 @@ import Testing
 
 @testable import RabbitMQ
 
-@Suite("when to flush")
+@Suite("when to flush, and who does it")
 struct FlushScheduleTests {
-    /// A schedule that an expectation may change.
+    /// A schedule that an expectation may change, and a clock.
     private final class Subject {
         private var schedule: FlushSchedule
+        var now: UInt64 = 1_000_000
+        private(set) var looks = 0
 
         init(lowWater: Int = 1 << 20) { schedule = FlushSchedule(lowWater: lowWater) }
 
-        func wakes(pending: Int, isUrgent: Bool = false) -> Bool {
-            schedule.request(pending: pending, isUrgent: isUrgent)
+        private func look() -> UInt64 {
+            looks += 1
+            return now
         }
 
-        func next(pending: Int, wrote count: Int) -> FlushSchedule.Next {
-            schedule.next(pending: pending, wrote: count)
+        func request(pending: Int, isUrgent: Bool = false, after pause: UInt64 = 0) -> FlushSchedule.Flusher {
+            now += pause
+            return schedule.request(pending: pending, isUrgent: isUrgent, now: look)
         }
 
-        func mayWriteDirectly(pending: Int) -> Bool { schedule.mayWriteDirectly(pending: pending) }
-
-        func writeDirectly() { schedule.writeDirectly() }
+        func next(pending: Int, wrote count: Int, isLast: Bool = false) -> FlushSchedule.Next {
+            schedule.next(pending: pending, wrote: count, isLast: isLast, now: now)
+        }
 
         func noteReceived() { schedule.noteReceived() }
+
+        func settle() { schedule.settle(now: look) }
+
+        func hurrySettlements() -> FlushSchedule.Flusher { schedule.hurrySettlements() }
+
+        func due(after time: UInt64) -> FlushSchedule.Due { schedule.due(after: time, now: now) }
+
+        /// Has what was asked for written.
+        func flush(_ count: Int = 100) {
+            #expect(next(pending: count, wrote: 0) == .flush)
+            #expect(next(pending: 0, wrote: count) == (count < FlushSchedule.largeFlush ? .rest : .cool))
+        }
     }
+
+    private static let pause = FlushSchedule.pause
 
     /// After a large flush, behind which nothing waits.
     private func cooling(lowWater: Int = 1 << 20) -> Subject {
         let schedule = Subject(lowWater: lowWater)
-        #expect(schedule.wakes(pending: 100))
-        #expect(schedule.next(pending: 20_000, wrote: 0) == .flush)
-        #expect(schedule.next(pending: 0, wrote: 20_000) == .cool)
+        #expect(schedule.request(pending: 100) == .caller)
+        schedule.flush(20_000)
         return schedule
     }
 
-    @Test func `the first bytes wake the queue, those behind them don't`() {
+    @Test func `what comes after a pause is flushed by whoever appends it, what comes close behind by the queue`() {
         let schedule = Subject()
-        #expect(schedule.wakes(pending: 100))
-        #expect(!schedule.wakes(pending: 200))
-        #expect(!schedule.wakes(pending: 300, isUrgent: true))
-        #expect(schedule.next(pending: 300, wrote: 0) == .flush)
-        #expect(schedule.next(pending: 0, wrote: 300) == .rest)
-        #expect(schedule.wakes(pending: 100))
+        #expect(schedule.request(pending: 100) == .caller)
+        #expect(schedule.request(pending: 200) == .nobody)
+        #expect(schedule.request(pending: 300, isUrgent: true) == .nobody)
+        schedule.flush(300)
+        #expect(schedule.request(pending: 100, after: Self.pause - 1) == .queue)
+        schedule.flush()
+        #expect(schedule.request(pending: 100, after: Self.pause) == .caller)
+        schedule.flush()
+        // As often as it comes.
+        for _ in 1...3 {
+            #expect(schedule.request(pending: 100, after: Self.pause) == .caller)
+            schedule.flush()
+        }
+        #expect(schedule.request(pending: 20_000, after: Self.pause) == .queue)
+    }
+
+    @Test func `an urgent answer to what was received waits for no pause, once`() {
+        let schedule = Subject()
+        #expect(schedule.request(pending: 100) == .caller)
+        schedule.flush()
+        #expect(schedule.request(pending: 100, isUrgent: true) == .queue)
+        schedule.flush()
+        schedule.noteReceived()
+        #expect(schedule.request(pending: 100) == .queue)
+        schedule.flush()
+        #expect(schedule.request(pending: 100, isUrgent: true) == .caller)
+        schedule.flush()
+        #expect(schedule.request(pending: 100, isUrgent: true) == .queue)
+    }
+
+    @Test func `who appends while a flush is on its way doesn't look at the clock`() {
+        let schedule = cooling()
+        let before = schedule.looks
+        for pending in 1...1000 { #expect(schedule.request(pending: pending) == .nobody) }
+        #expect(schedule.looks == before)
     }
 
     @Test func `after a large flush little waits for the timer, which brings it`() {
         let schedule = cooling()
-        #expect(!schedule.wakes(pending: 100))
+        #expect(schedule.request(pending: 100, after: Self.pause) == .nobody)
         #expect(schedule.next(pending: 100, wrote: 0) == .flush)
         #expect(schedule.next(pending: 0, wrote: 100) == .rest)
     }
 
     @Test func `what somebody waits for the answer to waits for no timer`() {
         let schedule = cooling()
-        #expect(schedule.wakes(pending: 100, isUrgent: true))
+        #expect(schedule.request(pending: 100, isUrgent: true) == .queue)
         // Nor what is appended during a large flush.
         #expect(schedule.next(pending: 30_000, wrote: 0) == .flush)
-        #expect(!schedule.wakes(pending: 100, isUrgent: true))
+        #expect(schedule.request(pending: 100, isUrgent: true) == .nobody)
         #expect(schedule.next(pending: 100, wrote: 30_000) == .flush)
     }
 
     @Test(arguments: [(1 << 20, 512 * 1024), (200_000, 200_000), (1000, 16 * 1024)])
     func `a batch waits for no timer, nor do publishers who are held back`(lowWater: Int, batch: Int) {
         let schedule = cooling(lowWater: lowWater)
-        #expect(!schedule.wakes(pending: batch - 1))
-        #expect(schedule.wakes(pending: batch))
+        #expect(schedule.request(pending: batch - 1) == .nobody)
+        #expect(schedule.request(pending: batch) == .queue)
         #expect(schedule.next(pending: batch, wrote: 0) == .flush)
         #expect(schedule.next(pending: batch, wrote: batch) == .flush)
         #expect(schedule.next(pending: batch - 1, wrote: batch) == .cool)
     }
 
-    @Test func `whoever appends may write once for each time that something was received, if little waits`() {
+    @Test func `whoever has done enough leaves the rest, which stays urgent, to the queue`() {
         let schedule = Subject()
-        // Asking alone changes nothing.
-        for _ in 1...2 { #expect(schedule.mayWriteDirectly(pending: 100)) }
-        schedule.writeDirectly()
-        #expect(!schedule.mayWriteDirectly(pending: 100))
-        schedule.noteReceived()
-        #expect(!schedule.mayWriteDirectly(pending: 20_000))
-        #expect(schedule.mayWriteDirectly(pending: 100))
-        #expect(schedule.wakes(pending: 100))
-        #expect(!schedule.mayWriteDirectly(pending: 100))
+        #expect(schedule.request(pending: 100) == .caller)
+        #expect(schedule.next(pending: 100, wrote: 0) == .flush)
+        #expect(schedule.request(pending: 50, isUrgent: true) == .nobody)
+        #expect(schedule.next(pending: 50, wrote: 20_000, isLast: true) == .leave)
+        #expect(schedule.request(pending: 60) == .nobody)
+        #expect(schedule.next(pending: 60, wrote: 20_000) == .flush)
+        #expect(schedule.next(pending: 0, wrote: 60, isLast: true) == .rest)
+    }
+
+    @Test func `acknowledgements wait for more, for whatever else is sent, or until somebody is in a hurry`() {
+        let schedule = Subject()
+        schedule.settle()
+        let looks = schedule.looks
+        for _ in 1...100 { schedule.settle() }
+        #expect(schedule.looks == looks)
+        #expect(schedule.request(pending: 100, after: Self.pause) == .caller)
+        // They go with it.
+        schedule.settle()
+        #expect(schedule.hurrySettlements() == .nobody)
+        schedule.flush()
+        #expect(schedule.hurrySettlements() == .nobody)
+        schedule.settle()
+        #expect(schedule.hurrySettlements() == .caller)
+        #expect(schedule.hurrySettlements() == .nobody)
+        schedule.flush()
+    }
+
+    @Test func `acknowledgements wait no longer than they may`() {
+        let schedule = Subject()
+        guard case .never = schedule.due(after: 1000) else { return #expect(Bool(false), "nothing waits") }
+        schedule.settle()
+        let start = schedule.now
+        schedule.now += 400
+        schedule.settle()
+        guard case .later(let time) = schedule.due(after: 1000) else { return #expect(Bool(false), "it is too early") }
+        #expect(time == start + 1000)
+        schedule.now = time
+        guard case .flush = schedule.due(after: 1000) else { return #expect(Bool(false), "they are due") }
+        guard case .never = schedule.due(after: 1000) else { return #expect(Bool(false), "the flush is on its way") }
+        schedule.flush()
+        guard case .never = schedule.due(after: 1000) else { return #expect(Bool(false), "nothing waits any more") }
     }
 }

@@ -10,7 +10,7 @@ struct OutboxTests {
     private let lost = AMQPError(.connectionLost, "lost")
 
     private func outbox(highWater: Int = 1000) -> Outbox {
-        let outbox = Outbox(limits: Outbox.Limits(highWater: highWater, lowWater: highWater / 2)) {}
+        let outbox = Outbox(limits: Outbox.Limits(highWater: highWater, lowWater: highWater / 2)) { _ in }
         outbox.frameMax = 131_072
         return outbox
     }
@@ -86,26 +86,6 @@ struct OutboxTests {
         #expect(outbox.state.withLock { $0.heldBack.count } < 200)
         outbox.setBlocked(nil)
         #expect(stays.isSettled)
-    }
-
-    @Test func `who is held back goes on after what others write at once`() throws {
-        var pair: [CInt] = [-1, -1]
-        try #require(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &pair) == 0)
-        defer { for descriptor in pair { close(descriptor) } }
-        let outbox = outbox(highWater: 100)
-        try fill(outbox, 100)
-        let first = try hold(outbox, size: 120)
-        let second = try hold(outbox, size: 10)
-        for _ in 0..<2 { drain(outbox) }
-        #expect(first.isSettled && !second.isSettled)
-        outbox.allowDirectWrites(to: pair[0])
-        outbox.noteReceived()
-        _ = try outbox.publish(size: 120, isAdmitted: true) { state in
-            state.buffer.room(for: 120).initializeMemory(as: UInt8.self, repeating: 0, count: 120)
-            state.buffer.advance(120)
-        }
-        drain(outbox)
-        #expect(second.isSettled)
     }
 
     @Test func `while the broker blocks nobody is let through, however much is written`() throws {
