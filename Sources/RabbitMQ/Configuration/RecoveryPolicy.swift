@@ -66,13 +66,13 @@ public struct RecoveryPolicy: Sendable {
     /// How long; unlimited (nil) by default.
     public var maxDuration: Duration?
 
-    /// The first try comes after a random part of this; 20 ms by default.
-    public var firstDelay: Duration = .milliseconds(20)
+    /// The first try comes after a random part of this; 10 ms by default.
+    public var firstDelay: Duration = .milliseconds(10)
 
-    /// The second try comes after a random part of this, each later one of twice as much as the one before; 0.5 s by
+    /// The second try comes after a random part of this, each later one of twice as much as the one before; 0.1 s by
     /// default. They begin anew once a connection has lived longer than the last delay, and no less than this.
     /// After one that has lived less than the last delay, but no less than this, they go on with twice its life at the most.
-    public var backOff: Duration = .milliseconds(500)
+    public var backOff: Duration = .milliseconds(100)
 
     /// The longest delay; 30 s by default.
     public var maxDelay: Duration = .seconds(30)

@@ -39,11 +39,12 @@ extension Consumer {
         limit: Int,
         _ body: @escaping @Sendable (IncomingMessage) async throws -> Void
     ) async throws {
-        let cursor = DeliveryCursor(self)
         guard limit > 1 else {
+            let cursor = DeliveryCursor(self)
             while let message = try await cursor.next() { try await body(message) }
             return
         }
+        let cursor = SharedCursor(self)
         try await withThrowingTaskGroup(of: Void.self) { group in
             var running = 0
             var end: (any Error)?
@@ -57,7 +58,11 @@ extension Consumer {
                         running -= 1
                     }
                     guard let message = try await cursor.next() else { break }
-                    group.addTask { try await body(message) }
+                    // It goes on with what is at hand: a task for each message costs more than most calls.
+                    group.addTask {
+                        try await body(message)
+                        while let next = try cursor.nextAtHand() { try await body(next) }
+                    }
                     running += 1
                 }
             } catch {

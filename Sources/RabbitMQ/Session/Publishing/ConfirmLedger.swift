@@ -83,10 +83,19 @@ struct ConfirmLedger: Sendable {
     /// Gives a place back that is not needed.
     mutating func release() { promised -= 1 }
 
-    /// Gives free places to those who wait. The caller resolves what is returned, and ``release()``s the places of those
+    /// Whether enough places are free to let those in who wait. A broker confirms a few at a time: to wake a publisher for
+    /// each, and to send its message by itself, costs more than all else, and with three fourths of the places taken the broker
+    /// has enough to do.
+    private var isWorthAdmitting: Bool {
+        let taken = unconfirmed + promised
+        return taken == 0 || limit - taken >= max(1, limit / 4)
+    }
+
+    /// Gives free places to those who wait, once there are a few. The caller resolves what is returned, and ``release()``s the places of those
     /// who have stopped waiting.
     mutating func admit() -> [OneShot<Void>] {
         var admitted: [OneShot<Void>] = []
+        guard isWorthAdmitting else { return [] }
         while unconfirmed + promised < limit, let waiter = waiters.popFirst() {
             promised += 1
             admitted.append(waiter)

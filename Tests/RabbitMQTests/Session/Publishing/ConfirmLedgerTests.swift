@@ -83,6 +83,25 @@ struct ConfirmLedgerTests {
         #expect(next != nil)
     }
 
+    @Test func `those who wait are let in once a fourth of the places is free, or nothing is unconfirmed`() throws {
+        var (ledger, _) = ledger(publishing: 100, limit: 100)
+        var waiters: [OneShot<Void>] = []
+        for _ in 1...30 {
+            let reserved = ledger.reserve()
+            waiters.append(try #require(reserved))
+        }
+        _ = ledger.settle(24, multiple: true, error: nil)
+        let tooEarly = ledger.admit()
+        #expect(tooEarly.isEmpty)
+        _ = ledger.settle(25, multiple: false, error: nil)
+        let admitted = ledger.admit()
+        #expect(admitted.count == 25 && admitted.first === waiters[0])
+        // Those who give their places back let others in as soon as nothing is on its way.
+        _ = ledger.settle(100, multiple: true, error: nil)
+        let rest = ledger.admit()
+        #expect(rest.count == 5)
+    }
+
     /// A ledger with mandatory messages, published to `e` with the key `k`.
     private func ledger(mandatory messages: [Message]) -> (ConfirmLedger, [PendingConfirm]) {
         var ledger = ConfirmLedger(limit: 10)
