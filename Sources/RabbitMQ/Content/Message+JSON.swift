@@ -103,7 +103,7 @@ extension Message {
         appID: String? = nil
     ) throws(AMQPError) {
         self.init(
-            body: try JSONBody.encode(value, with: encoder, as: contentEncoding),
+            bytes: try JSONBody.encode(value, with: encoder, as: contentEncoding),
             headers: headers,
             contentType: contentType ?? "application/json",
             contentEncoding: contentEncoding,

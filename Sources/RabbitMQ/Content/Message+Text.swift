@@ -43,7 +43,7 @@ extension Message {
         appID: String? = nil
     ) throws(AMQPError) {
         self.init(
-            body: try TextEncoding.encode(text, as: contentEncoding),
+            bytes: try TextEncoding.encode(text, as: contentEncoding),
             headers: headers,
             contentType: contentType,
             contentEncoding: contentEncoding,

@@ -28,5 +28,6 @@ enum AMQPTimestamp {
 
 extension Message {
     /// Now, in whole seconds, which is all that a message's time stamp can say; cheaper than asking for all of it.
-    public static var currentSecond: Date { Date(timeIntervalSince1970: Double(time(nil))) }
+    @usableFromInline
+    static var currentSecond: Date { Date(timeIntervalSince1970: Double(time(nil))) }
 }

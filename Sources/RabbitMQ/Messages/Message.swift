@@ -53,10 +53,11 @@ public struct Message: Sendable, Hashable {
 // In an extension, so that all end in the initializer that the compiler makes: one written by hand copies the whole message
 // once more when it is done.
 extension Message {
-    /// Makes a message of bytes.
+    /// Makes a message of bytes: of an array, or of any other sequence of them, such as a `Data`, an `ArraySlice` or a
+    /// `ByteBufferView`.
     ///
     /// - Parameters:
-    ///   - body: The content.
+    ///   - body: The content. An array is shared, anything else is copied.
     ///   - headers: Headers, by which a headers exchange routes and which applications may define.
     ///   - contentType: The MIME type of the body; `application/octet-stream` by default.
     ///   - contentEncoding: The MIME encoding of the body, such as `utf-8` or `gzip`.
@@ -70,8 +71,9 @@ extension Message {
     ///   - type: The type of the message, for applications.
     ///   - userID: The user who publishes; RabbitMQ refuses a name other than the connection's.
     ///   - appID: The application that publishes, for applications.
+    @inlinable
     public init(
-        body: [UInt8],
+        body: some Sequence<UInt8>,
         headers: FieldTable? = nil,
         contentType: String? = nil,
         contentEncoding: String? = nil,
@@ -85,6 +87,42 @@ extension Message {
         type: String? = nil,
         userID: String? = nil,
         appID: String? = nil
+    ) {
+        // In the caller's module: an array costs no generic call there.
+        self.init(
+            bytes: Array(body),
+            headers: headers,
+            contentType: contentType,
+            contentEncoding: contentEncoding,
+            deliveryMode: deliveryMode,
+            priority: priority,
+            correlationID: correlationID,
+            replyTo: replyTo,
+            expiration: expiration,
+            messageID: messageID,
+            timestamp: timestamp,
+            type: type,
+            userID: userID,
+            appID: appID
+        )
+    }
+
+    @usableFromInline
+    init(
+        bytes: [UInt8],
+        headers: FieldTable?,
+        contentType: String?,
+        contentEncoding: String?,
+        deliveryMode: DeliveryMode?,
+        priority: UInt8?,
+        correlationID: String?,
+        replyTo: String?,
+        expiration: String?,
+        messageID: String?,
+        timestamp: Date?,
+        type: String?,
+        userID: String?,
+        appID: String?
     ) {
         // Most messages have none of these, and are made without looking at each.
         let hasExtras =
@@ -106,7 +144,7 @@ extension Message {
                 )
             ) : nil
         self.init(
-            body: body,
+            body: bytes,
             contentType: contentType ?? "application/octet-stream",
             deliveryMode: deliveryMode,
             priority: priority,
