@@ -44,7 +44,8 @@ public struct ConnectionConfiguration: Sendable {
 
     /// How long a call waits for the broker's answer before it throws ``AMQPError/Code/timedOut``; 30 s by default.
     ///
-    /// The call may still take effect: its answer is discarded when it comes.
+    /// The call may still take effect: its answer is discarded when it comes. ``withCallTimeout(_:isolation:_:)`` gives some
+    /// calls another time.
     public var callTimeout: Duration = .seconds(30)
 
     /// How long closing a connection or a channel waits for the broker's answer before it goes on without; 5 s by default.
@@ -53,7 +54,7 @@ public struct ConnectionConfiguration: Sendable {
     /// How long a publish waits before it throws ``AMQPError/Code/blockedTooLong``; 30 s by default.
     ///
     /// That is for all that it may wait for together: the broker's flow and its `connection.blocked`, a place among the
-    /// unconfirmed messages, room on the connection.
+    /// unconfirmed messages, room on the connection. ``withCallTimeout(_:isolation:_:)`` gives some publishes another time.
     public var publishTimeout: Duration = .seconds(30)
 
     /// How long the broker lets a delivery be unsettled before it closes the channel: its `consumer_timeout`; 30 minutes

@@ -5,7 +5,8 @@ extension RPCClient {
     ///   - request: The request.
     ///   - type: The type of the reply, which is decoded from JSON.
     ///   - routingKey: By what the exchange routes the request; the client's ``routingKey`` if nil.
-    ///   - timeout: How long the call may take; the client's ``timeout`` if nil.
+    ///   - timeout: How long the call may take; if nil, what ``withCallTimeout(_:isolation:_:)`` gives, or else the
+    ///     client's ``timeout``.
     /// - Returns: The reply.
     /// - Throws: What ``call(_:routingKey:timeout:)`` throws; ``AMQPError/Code/encodingFailed`` and
     ///   ``AMQPError/Code/decodingFailed``.
@@ -25,7 +26,8 @@ extension RPCClient {
     ///   - request: The request. Its `replyTo`, `correlationID` and `expiration` are replaced on the way; the reply has
     ///     the correlation id that this has.
     ///   - routingKey: By what the exchange routes the request; the client's ``routingKey`` if nil.
-    ///   - timeout: How long the call may take; the client's ``timeout`` if nil.
+    ///   - timeout: How long the call may take; if nil, what ``withCallTimeout(_:isolation:_:)`` gives, or else the
+    ///     client's ``timeout``.
     /// - Returns: The reply.
     /// - Throws: An ``RPCFailure`` that the server gave; ``AMQPError/Code/undeliverable`` if the request reached no queue;
     ///   ``AMQPError/Code/timedOut`` after the timeout, when the server may have run it all the same; the reason, if
@@ -36,7 +38,7 @@ extension RPCClient {
         timeout: Duration? = nil
     ) async throws -> Message {
         try Task.checkCancellation()
-        let timeout = timeout ?? self.timeout
+        let timeout = timeout ?? CallTimeout.current ?? self.timeout
         guard timeout > .zero else { throw Self.timedOut(timeout) }
         let reply = OneShot<Message>()
         let id = try pending.add(reply)

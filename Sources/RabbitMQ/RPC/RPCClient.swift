@@ -30,7 +30,7 @@ public final class RPCClient: Sendable {
     /// The routing key of requests for which none is given: with the default exchange, the name of the server's queue.
     public let routingKey: String
 
-    /// How long a call for which no other time is given may take.
+    /// How long a call may take for which no other time is given, by its `timeout:` or by ``withCallTimeout(_:isolation:_:)``.
     public let timeout: Duration
 
     let encoder: JSONEncoder

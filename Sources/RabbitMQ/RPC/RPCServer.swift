@@ -20,20 +20,23 @@ public final class RPCServer: Sendable {
         self.channel = channel
         let deliveries = try await queue.consumeRequests(options: options)
         consumer = deliveries.consumer
-        requests = Task { [end] in
-            do {
-                try await deliveries.consumer.forEachMessage(limit: maxConcurrency) { await desk.answer($0) }
-                end.set(.stopped)
-            } catch let error as AMQPError {
-                // Whoever waits for the end is told, and the end of a connection is logged once for all that ends with it.
-                desk.logger.log(
-                    level: end.isAwaited || error.isConnectionFatal ? .debug : .warning,
-                    "an RPC server ended",
-                    metadata: [LogKey.queue: "\(queue.name.printable())", LogKey.reason: "\(error)"]
-                )
-                end.set(.failed(error))
-            } catch {
-                end.set(.stopped)
+        let end = end
+        requests = CallTimeout.withNone {
+            Task {
+                do {
+                    try await deliveries.consumer.forEachMessage(limit: maxConcurrency) { await desk.answer($0) }
+                    end.set(.stopped)
+                } catch let error as AMQPError {
+                    // Whoever waits for the end is told, and the end of a connection is logged once for all that ends with it.
+                    desk.logger.log(
+                        level: end.isAwaited || error.isConnectionFatal ? .debug : .warning,
+                        "an RPC server ended",
+                        metadata: [LogKey.queue: "\(queue.name.printable())", LogKey.reason: "\(error)"]
+                    )
+                    end.set(.failed(error))
+                } catch {
+                    end.set(.stopped)
+                }
             }
         }
     }

@@ -59,7 +59,7 @@ extension ChannelCore {
 
     /// The session that takes calls, which is waited for as long as a call may take.
     func ready(timeout: Duration? = nil) async throws -> ChannelSession {
-        let timeout = timeout ?? connection.configuration.callTimeout
+        let timeout = timeout ?? connection.configuration.timeoutOfCall
         return try await ready(
             atMost: timeout,
             expired: AMQPError(.timedOut, "the connection was lost, and not there again within \(timeout)")
@@ -70,7 +70,7 @@ extension ChannelCore {
     func send<Sent>(timeout: Duration? = nil, _ body: (ChannelSession) throws(AMQPError) -> Sent) async throws -> (
         Sent, ChannelSession
     ) {
-        let timeout = timeout ?? connection.configuration.callTimeout
+        let timeout = timeout ?? connection.configuration.timeoutOfCall
         let start = MonotonicTime.now
         while true {
             let session = try await ready(timeout: timeout.left(since: start))
@@ -90,8 +90,7 @@ extension ChannelCore {
         let (call, session) = try await send(timeout: timeout) { session throws(AMQPError) in
             try session.begin(method)
         }
-        let timeout = timeout ?? connection.configuration.callTimeout
-        return try await session.answer(to: call, timeout: timeout.left(since: start))
+        return try await session.answer(to: call, timeout: timeout, since: start)
     }
 
     /// Whether what a session did not take is for another one, which takes its place.
@@ -118,7 +117,7 @@ extension ChannelCore {
     /// `publishTimeout`.
     func publish(_ publish: Publish) async throws -> PublishReceipt {
         let start = MonotonicTime.now
-        let timeout = connection.configuration.publishTimeout
+        let timeout = connection.configuration.timeoutOfPublish
         while true {
             let session = try await ready(
                 atMost: timeout.left(since: start),

@@ -64,7 +64,7 @@ extension ChannelCore {
                 end(error)
                 throw error
             }
-            if connection.openLink != nil { reopenAlone(after: error) }
+            if connection.openLink != nil { CallTimeout.withNone { reopenAlone(after: error) } }
             _ = try await ready()
         } catch {
             // Cancelled: it is closed as it was.

@@ -101,7 +101,7 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
         guard sees else { return }
         logger.warning("the connection was lost, and is made again", metadata: [LogKey.reason: "\(reason)"])
         events.send(.lost(reason))
-        let task = Task { await self.recover() }
+        let task = CallTimeout.withNone { Task { await self.recover() } }
         let isClosed = state.withLock { state in
             if case .closed = state.recovery.phase { return true }
             if state.recovery.outage != nil { state.recovering = task }
@@ -156,7 +156,7 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
     ///
     /// - Parameter start: When the call began, in nanoseconds of ``MonotonicTime``.
     func readyLink(since start: UInt64 = MonotonicTime.now) async throws -> Link {
-        let timeout = configuration.callTimeout
+        let timeout = configuration.timeoutOfCall
         while true {
             let waiter = OneShot<Void>()
             let link = try state.withLock { state throws(AMQPError) -> Link? in

@@ -16,7 +16,7 @@ extension Connection {
         try Task.checkCancellation()
         let outbox = core.base.outbox
         guard let written = try outbox.flush() else { return }
-        let timeout = timeout ?? core.configuration.callTimeout
+        let timeout = timeout ?? core.configuration.timeoutOfCall
         do {
             try await withDeadline(after: timeout) {
                 written.fail(

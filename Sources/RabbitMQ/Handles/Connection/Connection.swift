@@ -156,9 +156,11 @@ public final class Connection: Sendable {
 extension ConnectionCore {
     /// Calls a handler when the connection ends otherwise than by the application, away from the queue.
     fileprivate func reportEnd(to handler: @escaping @Sendable (AMQPError) -> Void) {
-        Task { [ended] in
-            let reason = ConnectionCloseReason(try await ended.wait())
-            if reason.kind != .closedByApplication { handler(reason.error) }
+        CallTimeout.withNone {
+            _ = Task { [ended] in
+                let reason = ConnectionCloseReason(try await ended.wait())
+                if reason.kind != .closedByApplication { handler(reason.error) }
+            }
         }
     }
 }

@@ -59,7 +59,7 @@ extension Queue {
             onError: onError
         )
         let consumer = try await startConsumer(options, callback: callback, plan)
-        Task { await consumer.callBack(plan) }
+        CallTimeout.withNone { _ = Task { await consumer.callBack(plan) } }
         return consumer
     }
 

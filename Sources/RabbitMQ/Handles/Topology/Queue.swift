@@ -59,6 +59,7 @@ public final class Queue: Sendable {
     public func get(noAck: Bool = false) async throws -> IncomingMessage? {
         try requireNotDeleted()
         try StreamRules.checkGet(type: type, queue: name)
+        let start = MonotonicTime.now
         let (call, session) = try await channel.core.send { session throws(AMQPError) in
             let source = DeliverySource(
                 session: session,
@@ -72,7 +73,7 @@ public final class Queue: Sendable {
             )
             return try session.begin(.basicGet(queue: name, noAck: noAck), source: source)
         }
-        switch try await session.answer(to: call) {
+        switch try await session.answer(to: call, since: start) {
         case .message(let message):
             if !noAck { session.unsettled.begin(queue: name, session: session) }
             return message

@@ -5,7 +5,7 @@ extension ChannelSession {
     /// Sends a call when it has the turn, for which it waits no longer than the configuration's `callTimeout`.
     func sendInTurn(_ method: ClientMethod) async throws -> PendingCall {
         if let turn = try joinTurns() {
-            let timeout = link.configuration.callTimeout
+            let timeout = link.configuration.timeoutOfCall
             do {
                 try await link.waitForPeer(atMost: timeout) {
                     turn.fail(Self.notSent(method, within: timeout))
@@ -33,7 +33,7 @@ extension ChannelSession {
                 sent.fail(error)
             }
         }
-        let timeout = link.configuration.callTimeout
+        let timeout = link.configuration.timeoutOfCall
         // A task of its own, because the one that waits for it may be cancelled.
         return try await Task {
             try await link.waitForPeer(atMost: timeout) {

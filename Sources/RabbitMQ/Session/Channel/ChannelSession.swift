@@ -90,9 +90,11 @@ final class ChannelSession: SettlementWriter, Sendable {
     }
 
     /// Waits for the answer to a call that was sent.
-    func answer(to call: PendingCall, timeout: Duration? = nil) async throws -> Reply {
-        let timeout = timeout ?? link.configuration.callTimeout
-        return try await link.waitForPeer(atMost: timeout) {
+    ///
+    /// - Parameter start: When the time began, in nanoseconds of ``MonotonicTime``; now by default.
+    func answer(to call: PendingCall, timeout: Duration? = nil, since start: UInt64? = nil) async throws -> Reply {
+        let timeout = timeout ?? link.configuration.timeoutOfCall
+        return try await link.waitForPeer(atMost: timeout.left(since: start)) {
             call.reply.fail(AMQPError(.timedOut, "\(call.method.name) was not answered within \(timeout)"))
         } _: {
             try await call.reply.value()

@@ -72,7 +72,7 @@ final class StreamQuestion: Sendable {
             state.asked += 1
             return true
         }
-        if asks { Task { await ask() } }
+        if asks { CallTimeout.withNone { _ = Task { await ask() } } }
         settle()
     }
 

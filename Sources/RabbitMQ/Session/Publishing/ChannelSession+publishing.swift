@@ -186,7 +186,7 @@ extension ChannelSession {
         hears: Bool = true,
         why: @escaping @Sendable () -> String
     ) async throws {
-        let timeout = link.configuration.publishTimeout
+        let timeout = link.configuration.timeoutOfPublish
         let left = timeout.left(since: start)
         let expire = { @Sendable () -> Void in
             waiter.fail(AMQPError(.blockedTooLong, "\(why()), and publishing took longer than \(timeout)"))

@@ -130,7 +130,7 @@ final class PendingConfirm: Sendable {
             try outcome?.get()
             return
         }
-        let timeout = timeout ?? session.link.configuration.callTimeout
+        let timeout = timeout ?? session.link.configuration.timeoutOfCall
         do {
             try await session.link.waitForPeer(atMost: timeout.left(since: start)) {
                 waiter.fail(AMQPError(.timedOut, "the broker did not confirm the message within \(timeout)"))
