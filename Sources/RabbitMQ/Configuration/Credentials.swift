@@ -87,25 +87,12 @@ public struct ExpiringSecret: Sendable {
     }
 }
 
-extension ConnectionConfiguration.Credentials: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable
-{
+extension ConnectionConfiguration.Credentials: CustomStringConvertible {
     /// The mechanism, and nothing secret.
     public var description: String { "Credentials(\(mechanism))" }
-
-    /// The same as ``description``.
-    public var debugDescription: String { description }
-
-    /// Empty: dumping credentials shows nothing.
-    public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
-extension ExpiringSecret: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+extension ExpiringSecret: CustomStringConvertible {
     /// How long it is good for, and nothing secret.
     public var description: String { "ExpiringSecret(validFor: \(validFor.map(String.init(describing:)) ?? "ever"))" }
-
-    /// The same as ``description``.
-    public var debugDescription: String { description }
-
-    /// Empty: dumping it shows nothing.
-    public var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -2,10 +2,10 @@ extension ConnectionConfiguration.TLS {
     /// Certificates or a key in the PEM format (RFC 7468): where they are, or what they are.
     ///
     /// Its description never shows the content.
-    public struct PEM: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public struct PEM: Sendable, CustomStringConvertible {
         enum Source: Sendable {
             case file(String)
-            case bytes([UInt8])
+            case bytes(SecretBytes)
         }
 
         let source: Source
@@ -14,7 +14,7 @@ extension ConnectionConfiguration.TLS {
         public static func file(_ path: String) -> PEM { PEM(source: .file(path)) }
 
         /// The content of such a file.
-        public static func bytes(_ bytes: [UInt8]) -> PEM { PEM(source: .bytes(bytes)) }
+        public static func bytes(_ bytes: [UInt8]) -> PEM { PEM(source: .bytes(SecretBytes(bytes))) }
 
         /// The content of such a file, as text.
         public static func text(_ text: String) -> PEM { .bytes(Array(text.utf8)) }
@@ -23,15 +23,9 @@ extension ConnectionConfiguration.TLS {
         public var description: String {
             switch source {
             case .file(let path): "PEM(file: \(path))"
-            case .bytes(let bytes): "PEM(\(bytes.count) bytes)"
+            case .bytes(let content): "PEM(\(content.bytes.count) bytes)"
             }
         }
-
-        /// The same as ``description``.
-        public var debugDescription: String { description }
-
-        /// Empty: dumping it shows nothing.
-        public var customMirror: Mirror { Mirror(self, children: []) }
     }
 
     /// Authorities, or single certificates, that are trusted.
@@ -70,7 +64,7 @@ extension ConnectionConfiguration.TLS {
     /// The client's certificate and its private key. Its description never shows the key or the passphrase.
     ///
     /// With ``ConnectionConfiguration/Credentials/external`` it also says who connects.
-    public struct ClientIdentity: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public struct ClientIdentity: Sendable, CustomStringConvertible {
         /// The certificate, followed by those between it and the authority, if there are any.
         public var certificate: PEM
 
@@ -99,11 +93,5 @@ extension ConnectionConfiguration.TLS {
 
         /// Where the certificate and the key come from.
         public var description: String { "ClientIdentity(certificate: \(certificate), key: \(key))" }
-
-        /// The same as ``description``.
-        public var debugDescription: String { description }
-
-        /// Empty: dumping it shows nothing.
-        public var customMirror: Mirror { Mirror(self, children: []) }
     }
 }

@@ -57,56 +57,41 @@ extension FieldValueConvertible where Self: BinaryInteger {
         default: return nil
         }
     }
+
+    /// An ``FieldValue/int32(_:)`` or ``FieldValue/int16(_:)`` of a number of that type. Of any other an ``FieldValue/int64(_:)``,
+    /// which all brokers and clients read, and a ``FieldValue/uint64(_:)`` if it does not fit one.
+    public var fieldValue: FieldValue {
+        switch self {
+        case let number as Int32: .int32(number)
+        case let number as Int16: .int16(number)
+        default: Int64(exactly: self).map { .int64($0) } ?? .uint64(UInt64(clamping: self))
+        }
+    }
 }
 
-extension Int: FieldValueConvertible {
-    /// An ``FieldValue/int64(_:)``.
-    public var fieldValue: FieldValue { .int64(Int64(self)) }
-}
+extension Int: FieldValueConvertible {}
+extension Int64: FieldValueConvertible {}
+extension Int32: FieldValueConvertible {}
+extension Int16: FieldValueConvertible {}
+extension UInt64: FieldValueConvertible {}
+extension UInt32: FieldValueConvertible {}
+// An array of these is a ``FieldValue/bytes(_:)``.
+extension UInt8: FieldValueConvertible {}
 
-extension Int64: FieldValueConvertible {
-    /// An ``FieldValue/int64(_:)``.
-    public var fieldValue: FieldValue { .int64(self) }
-}
-
-extension Int32: FieldValueConvertible {
-    /// An ``FieldValue/int32(_:)``.
-    public var fieldValue: FieldValue { .int32(self) }
-}
-
-extension Int16: FieldValueConvertible {
-    /// An ``FieldValue/int16(_:)``.
-    public var fieldValue: FieldValue { .int16(self) }
-}
-
-extension UInt64: FieldValueConvertible {
-    /// An ``FieldValue/int64(_:)`` if it fits one, which all brokers and clients read; else a ``FieldValue/uint64(_:)``.
-    public var fieldValue: FieldValue { Int64(exactly: self).map { .int64($0) } ?? .uint64(self) }
-}
-
-extension UInt32: FieldValueConvertible {
-    /// An ``FieldValue/int64(_:)``, which all brokers and clients read.
-    public var fieldValue: FieldValue { .int64(Int64(self)) }
-}
-
-extension Double: FieldValueConvertible {
+extension FieldValueConvertible where Self: BinaryFloatingPoint {
     /// Makes one of a floating-point or decimal number, or of an integer.
     public init?(_ value: FieldValue) {
         guard let number = value.doubleValue ?? value.intValue.map(Double.init) else { return nil }
-        self = number
+        self.init(number)
     }
+}
 
+extension Double: FieldValueConvertible {
     /// A ``FieldValue/double(_:)``.
     public var fieldValue: FieldValue { .double(self) }
 }
 
 extension Float: FieldValueConvertible {
-    /// Makes one of a floating-point or decimal number, or of an integer.
-    public init?(_ value: FieldValue) {
-        guard let number = Double(value) else { return nil }
-        self = Float(number)
-    }
-
     /// A ``FieldValue/float(_:)``.
     public var fieldValue: FieldValue { .float(self) }
 }
@@ -142,11 +127,6 @@ extension Date: FieldValueConvertible {
 
     /// A ``FieldValue/timestamp(_:)``, in whole seconds.
     public var fieldValue: FieldValue { .date(self) }
-}
-
-extension UInt8: FieldValueConvertible {
-    /// A ``FieldValue/int64(_:)``, which all brokers and clients read. An array of these is a ``FieldValue/bytes(_:)``.
-    public var fieldValue: FieldValue { .int64(Int64(self)) }
 }
 
 extension Array: FieldValueConvertible where Element: FieldValueConvertible {

@@ -66,7 +66,7 @@ enum PEMReader {
     static func name(_ pem: ConnectionConfiguration.TLS.PEM) -> String {
         switch pem.source {
         case .file(let path): "the file \(path)"
-        case .bytes(let bytes): "the given PEM of \(bytes.count) bytes"
+        case .bytes(let content): "the given PEM of \(content.bytes.count) bytes"
         }
     }
 
@@ -80,7 +80,8 @@ enum PEMReader {
             }
             // Closed in programs that another thread starts meanwhile: it may be a private key.
             bio = BIO_new_file(path, "re")
-        case .bytes(let bytes):
+        case .bytes(let content):
+            let bytes = content.bytes
             guard let memory = BIO_new(BIO_s_mem()) else { return try outOfMemory() }
             // An empty source stays an empty BIO.
             if !bytes.isEmpty, BIO_write(memory, bytes, CInt(clamping: bytes.count)) != CInt(clamping: bytes.count) {
