@@ -31,31 +31,8 @@ private struct Encoding {
 
     private func bit(_ value: Bool) -> amqp_boolean_t { value ? 1 : 0 }
 
+    /// One switch for all of them: of a method that is missing in it, the compiler says so.
     func append(_ method: ClientMethod) throws(AMQPError) {
-        switch method {
-        case .connectionStartOk, .connectionSecureOk, .connectionTuneOk, .connectionOpen, .connectionClose,
-            .connectionCloseOk, .connectionUpdateSecret:
-            try connection(method)
-        case .channelOpen: try put(AMQP_CHANNEL_OPEN_METHOD, amqp_channel_open_t())
-        case .channelFlowOk(let active):
-            try put(AMQP_CHANNEL_FLOW_OK_METHOD, amqp_channel_flow_ok_t(active: bit(active)))
-        case .channelClose(let code, let text):
-            try put(
-                AMQP_CHANNEL_CLOSE_METHOD,
-                amqp_channel_close_t(reply_code: code, reply_text: try pool.bytes(text), class_id: 0, method_id: 0)
-            )
-        case .channelCloseOk: try put(AMQP_CHANNEL_CLOSE_OK_METHOD, amqp_channel_close_ok_t())
-        case .exchangeDeclare, .exchangeDelete, .exchangeBind, .exchangeUnbind: try exchange(method)
-        case .queueDeclare, .queueBind, .queueUnbind, .queuePurge, .queueDelete: try queue(method)
-        case .basicQos, .basicConsume, .basicCancel, .basicGet, .basicRecover: try basic(method)
-        case .confirmSelect: try put(AMQP_CONFIRM_SELECT_METHOD, amqp_confirm_select_t(nowait: 0))
-        case .txSelect: try put(AMQP_TX_SELECT_METHOD, amqp_tx_select_t())
-        case .txCommit: try put(AMQP_TX_COMMIT_METHOD, amqp_tx_commit_t())
-        case .txRollback: try put(AMQP_TX_ROLLBACK_METHOD, amqp_tx_rollback_t())
-        }
-    }
-
-    private func connection(_ method: ClientMethod) throws(AMQPError) {
         switch method {
         case .connectionStartOk(let start):
             try put(
@@ -92,35 +69,16 @@ private struct Encoding {
                 amqp_connection_close_t(reply_code: code, reply_text: try pool.bytes(text), class_id: 0, method_id: 0)
             )
         case .connectionUpdateSecret(let secret, let reason): try updateSecret(secret, reason)
-        default: try put(AMQP_CONNECTION_CLOSE_OK_METHOD, amqp_connection_close_ok_t())
-        }
-    }
-
-    /// connection.update-secret (10, 70), which rabbitmq-c 0.11 doesn't know. Its fields, a long string and a short one,
-    /// are those of connection.secure-ok and the reply text of nothing in between; they are written here.
-    private func updateSecret(_ secret: [UInt8], _ reason: String) throws(AMQPError) {
-        let reason = Array(reason.utf8)
-        let size = 4 + 4 + secret.count + 1 + reason.count
-        guard size + FrameScanner.overhead <= frameMax else {
-            throw AMQPError(.invalidArgument, "the secret doesn't fit into a frame of \(frameMax) bytes")
-        }
-        var frame: [UInt8] = [1, UInt8(channel >> 8), UInt8(channel & 0xFF)]
-        frame += withUnsafeBytes(of: UInt32(size).bigEndian, Array.init)
-        frame += [0, 10, 0, 70]
-        frame += withUnsafeBytes(of: UInt32(secret.count).bigEndian, Array.init)
-        frame += secret
-        frame.append(UInt8(truncatingIfNeeded: reason.count))
-        frame += reason
-        frame.append(UInt8(AMQP_FRAME_END))
-        frame.withUnsafeBytes { bytes in
-            guard let base = bytes.baseAddress else { return }
-            buffer.room(for: bytes.count).copyMemory(from: base, byteCount: bytes.count)
-        }
-        buffer.advance(frame.count)
-    }
-
-    private func exchange(_ method: ClientMethod) throws(AMQPError) {
-        switch method {
+        case .connectionCloseOk: try put(AMQP_CONNECTION_CLOSE_OK_METHOD, amqp_connection_close_ok_t())
+        case .channelOpen: try put(AMQP_CHANNEL_OPEN_METHOD, amqp_channel_open_t())
+        case .channelFlowOk(let active):
+            try put(AMQP_CHANNEL_FLOW_OK_METHOD, amqp_channel_flow_ok_t(active: bit(active)))
+        case .channelClose(let code, let text):
+            try put(
+                AMQP_CHANNEL_CLOSE_METHOD,
+                amqp_channel_close_t(reply_code: code, reply_text: try pool.bytes(text), class_id: 0, method_id: 0)
+            )
+        case .channelCloseOk: try put(AMQP_CHANNEL_CLOSE_OK_METHOD, amqp_channel_close_ok_t())
         case .exchangeDeclare(let exchange):
             try put(
                 AMQP_EXCHANGE_DECLARE_METHOD,
@@ -170,12 +128,6 @@ private struct Encoding {
                     arguments: try pool.table(binding.arguments)
                 )
             )
-        default: break
-        }
-    }
-
-    private func queue(_ method: ClientMethod) throws(AMQPError) {
-        switch method {
         case .queueDeclare(let queue):
             try put(
                 AMQP_QUEUE_DECLARE_METHOD,
@@ -226,12 +178,6 @@ private struct Encoding {
                     nowait: bit(noWait)
                 )
             )
-        default: break
-        }
-    }
-
-    private func basic(_ method: ClientMethod) throws(AMQPError) {
-        switch method {
         case .basicQos(let size, let count, let global):
             try put(
                 AMQP_BASIC_QOS_METHOD,
@@ -263,7 +209,33 @@ private struct Encoding {
             )
         case .basicRecover(let requeue):
             try put(AMQP_BASIC_RECOVER_METHOD, amqp_basic_recover_t(requeue: bit(requeue)))
-        default: break
+        case .confirmSelect: try put(AMQP_CONFIRM_SELECT_METHOD, amqp_confirm_select_t(nowait: 0))
+        case .txSelect: try put(AMQP_TX_SELECT_METHOD, amqp_tx_select_t())
+        case .txCommit: try put(AMQP_TX_COMMIT_METHOD, amqp_tx_commit_t())
+        case .txRollback: try put(AMQP_TX_ROLLBACK_METHOD, amqp_tx_rollback_t())
         }
+    }
+
+    /// connection.update-secret (10, 70), which rabbitmq-c 0.11 doesn't know. Its fields, a long string and a short one,
+    /// are those of connection.secure-ok and the reply text of nothing in between; they are written here.
+    private func updateSecret(_ secret: [UInt8], _ reason: String) throws(AMQPError) {
+        let reason = Array(reason.utf8)
+        let size = 4 + 4 + secret.count + 1 + reason.count
+        guard size + FrameScanner.overhead <= frameMax else {
+            throw AMQPError(.invalidArgument, "the secret doesn't fit into a frame of \(frameMax) bytes")
+        }
+        var frame: [UInt8] = [1, UInt8(channel >> 8), UInt8(channel & 0xFF)]
+        frame += withUnsafeBytes(of: UInt32(size).bigEndian, Array.init)
+        frame += [0, 10, 0, 70]
+        frame += withUnsafeBytes(of: UInt32(secret.count).bigEndian, Array.init)
+        frame += secret
+        frame.append(UInt8(truncatingIfNeeded: reason.count))
+        frame += reason
+        frame.append(UInt8(AMQP_FRAME_END))
+        frame.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return }
+            buffer.room(for: bytes.count).copyMemory(from: base, byteCount: bytes.count)
+        }
+        buffer.advance(frame.count)
     }
 }

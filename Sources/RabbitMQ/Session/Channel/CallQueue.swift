@@ -9,16 +9,13 @@ struct CallQueue: Sendable {
     mutating func append(_ call: PendingCall) { calls.append(call) }
 
     /// The call that the channel itself answers next.
-    var next: PendingCall? { calls.first { !$0.isAnsweredApart } }
+    var next: PendingCall? { calls.first { !$0.method.isAnsweredApart } }
 
     /// Takes the call that a method answers, if there is one.
     mutating func take(answeredBy method: ServerMethod) -> PendingCall? {
         let index =
-            switch method {
-            case .basicConsumeOk, .basicCancelOk:
-                calls.firstIndex { $0.method.isAnswered(by: method) }
-            default: calls.firstIndex { !$0.isAnsweredApart }
-            }
+            calls.firstIndex { $0.method.isAnsweredApart && $0.method.isAnswered(by: method) }
+            ?? calls.firstIndex { !$0.method.isAnsweredApart }
         guard let index, calls[index].method.isAnswered(by: method) else { return nil }
         return calls.remove(at: index)
     }

@@ -15,13 +15,4 @@ struct PendingCall: Sendable {
     var source: DeliverySource?
     /// Whether somebody waits for the answer, or will.
     var isAwaited = true
-
-    /// Whether the answers to later calls may overtake its own: those of consume and cancel come from the queue, the
-    /// channel's other answers come at once.
-    var isAnsweredApart: Bool {
-        switch method {
-        case .basicConsume, .basicCancel: true
-        default: false
-        }
-    }
 }
