@@ -18,11 +18,11 @@ extension Link {
                 awaitsUnblocked = true
                 gauge.callBegan()
             }
-            blocking.tell(reason)
+            host?.blocked(reason)
         case .connectionUnblocked:
             logger.info("the broker takes messages again")
             outbox.setBlocked(nil)
-            blocking.tell(nil)
+            host?.blocked(nil)
             if awaitsUnblocked {
                 awaitsUnblocked = false
                 gauge.callEnded()
@@ -119,11 +119,10 @@ extension Link {
         phase = .ended
         if error.code == .protocolViolation { sayGoodbye(error) }
         if replaced {
-            if outbox.blockedReason != nil { blocking.tell(nil) }
+            if outbox.blockedReason != nil { host?.blocked(nil) }
             outbox.detach(error, from: sender)
         } else {
             outbox.end(error, from: sender)
-            blocking.end()
         }
         forgetPause()
         if awaitsUnblocked {

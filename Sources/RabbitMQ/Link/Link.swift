@@ -21,7 +21,6 @@ actor Link {
     nonisolated let configuration: ConnectionConfiguration
     nonisolated let outbox: Outbox
     nonisolated let gauge: InboundGauge
-    nonisolated var blocking: BlockingObservers { base.blocking }
     nonisolated let ended = Broadcast<AMQPError>()
     private nonisolated let epoch = Atomic<UInt32>(0)
     /// Its number with the outbox, which takes nothing more from it once another link uses that.

@@ -6,7 +6,6 @@ final class LinkBase: Sendable {
     let executor: QueueExecutor
     let outbox: Outbox
     let gauge: InboundGauge
-    let blocking = BlockingObservers()
     private let reference: WeakLink
     private struct Host: Sendable { weak var host: (any LinkHost)? }
     private let weakHost = Mutex(Host())

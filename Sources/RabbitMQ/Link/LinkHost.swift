@@ -6,4 +6,8 @@ protocol LinkHost: AnyObject, Sendable {
 
     /// A link that was open has ended, and all that belongs to it.
     func ended(_ link: Link, _ reason: AMQPError, isReplaced: Bool)
+
+    /// The broker takes no messages, and says why; nil if it takes them again, or if the link that it had blocked has ended.
+    /// Called on the link's queue.
+    func blocked(_ reason: String?)
 }

@@ -25,16 +25,8 @@ extension ConnectionCore {
         }
     }
 
-    /// Has whoever looks hear when the broker takes no messages, and when it takes them again.
-    func observeBlocking() {
-        let observer = BlockingObservers.Observer(
-            changed: { [weak self] reason in
-                guard let self else { return }
-                self.state.withLock { $0.blockedSince = reason == nil ? nil : $0.blockedSince ?? MonotonicTime.now }
-                self.events.send(reason.map(ConnectionEvent.blocked) ?? .unblocked)
-            },
-            ended: {}
-        )
-        _ = base.blocking.observe(observer)
+    func blocked(_ reason: String?) {
+        state.withLock { $0.blockedSince = reason == nil ? nil : $0.blockedSince ?? MonotonicTime.now }
+        events.send(reason.map(ConnectionEvent.blocked) ?? .unblocked)
     }
 }

@@ -55,19 +55,12 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
             )
         )
         base.host = self
-        observeBlocking()
     }
 
     /// Looks whether the first link has ended before it could say so.
     func adopted(_ link: Link) async {
         guard let reason = await link.endReason, isOpen else { return }
-        let isReplaced = isReplaced(link, reason)
-        if isReplaced {
-            // Without a host, it has ended what was to hear of the next one.
-            base.blocking.restart()
-            observeBlocking()
-        }
-        ended(link, reason, isReplaced: isReplaced)
+        ended(link, reason, isReplaced: isReplaced(link, reason))
     }
 
     var link: Link { state.withLock { $0.link } }
@@ -220,7 +213,6 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
         left.pause?.succeed(())
         for channel in left.channels { channel.end(reason) }
         for waiter in left.waiters { waiter.fail(reason.overAnotherCall) }
-        base.blocking.end()
         // One that is being set up.
         left.link.onQueue { $0.beginClosing() }
         // One that is being connected.

@@ -13,6 +13,9 @@ final class EventBroadcast: Sendable {
 
     private let state = Mutex(State())
 
+    /// How many look.
+    var count: Int { state.withLock { $0.continuations.count } }
+
     func send(_ event: ConnectionEvent) {
         let continuations = state.withLock { Array($0.continuations.values) }
         for continuation in continuations { continuation.yield(event) }

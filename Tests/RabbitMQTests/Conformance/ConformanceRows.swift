@@ -229,7 +229,7 @@ enum ConformanceRows {
         ConformanceRow(
             .rabbitMQ,
             "connection.blocked, connection.unblocked",
-            "`blockedReason`, `blockingEvents`",
+            "`blockedReason`, `events`",
             "connection.blocked stops publishers"
         ),
         ConformanceRow(

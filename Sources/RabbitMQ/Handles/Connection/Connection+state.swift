@@ -3,7 +3,10 @@ extension Connection {
     public var state: ConnectionState { core.health.state }
 
     /// What happens to the connection from now on: losses, tries, recoveries with what they brought back, the broker that
-    /// takes no messages.
+    /// stops taking messages or takes them again (`connection.blocked`, `connection.unblocked`).
+    ///
+    /// While it takes none, publishing waits, for the configuration's `publishTimeout` at the most; everything else goes on.
+    /// RabbitMQ: [Blocked connections](https://www.rabbitmq.com/docs/connection-blocked).
     ///
     /// Ends with the connection. The last 64 events are kept for a slow reader.
     public var events: AsyncStream<ConnectionEvent> { core.events.subscribe() }

@@ -33,10 +33,10 @@ struct FlowTests {
     func blocked() async throws {
         try await ScriptedPeer.withChannel { peer, connection, channel in
             let exchange = try await channel.declareExchange("")
-            var events = connection.blockingEvents.makeAsyncIterator()
+            var events = connection.events.makeAsyncIterator()
             try await peer.send(.connectionBlocked, channel: 0) { $0.shortString("low on memory") }
             let event = await events.next()
-            #expect(event?.reason == "low on memory")
+            if case .blocked("low on memory") = event {} else { Issue.record("\(String(describing: event))") }
             #expect(connection.blockedReason == "low on memory")
             let publishing = Task { try await exchange.publish(Message(body: [1]), routingKey: "k") }
             let outbox = connection.link.outbox
@@ -45,28 +45,28 @@ struct FlowTests {
             #expect(peer.pendingFrames.isEmpty)
             try await peer.send(.connectionUnblocked, channel: 0)
             let next = await events.next()
-            #expect(next?.isBlocked == false)
+            if case .unblocked = next {} else { Issue.record("\(String(describing: next))") }
             #expect(try await peer.expectPublish().body == [1])
             _ = try await publishing.value
             #expect(connection.blockedReason == nil)
         }
     }
 
-    @Test("who looks at blocking no more leaves nothing behind; who does sees the end of the connection")
+    @Test("who looks at events no more leaves nothing behind; who does sees the end of the connection")
     func observers() async throws {
         try await ScriptedPeer.withConnection { peer, connection in
-            let kept = connection.blockingEvents
-            for _ in 0..<10 { _ = connection.blockingEvents }
+            let kept = connection.events
+            for _ in 0..<10 { _ = connection.events }
             for _ in 0..<10 {
-                let looking = Task { for await _ in connection.blockingEvents {} }
+                let looking = Task { for await _ in connection.events {} }
                 looking.cancel()
                 await looking.value
             }
-            try await eventually("one is left") { connection.link.blocking.count == 2 }
+            try await eventually("one is left") { connection.core.events.count == 1 }
             peer.hangUp()
             for await event in kept { Issue.record("\(event)") }
-            #expect(connection.link.blocking.count == 0)
-            for await event in connection.blockingEvents { Issue.record("\(event)") }
+            #expect(connection.core.events.count == 0)
+            for await event in connection.events { Issue.record("\(event)") }
         }
     }
 
