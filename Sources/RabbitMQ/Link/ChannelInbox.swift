@@ -19,7 +19,7 @@ protocol ChannelInbox: AnyObject {
     ) throws(AMQPError) -> Int
     func receive(_ header: consuming ContentHeader) throws(AMQPError)
     func receive(body: UnsafeRawBufferPointer) throws(AMQPError)
-    /// How many consumers got something in the batch at hand.
+    /// How many consumers got something in the current batch.
     var recipients: Int { get }
     /// The consumers for which messages wait.
     var slowConsumers: [SlowConsumer] { get }

@@ -3,7 +3,7 @@ struct Inboxes {
     private var inboxes: [(any ChannelInbox)?] = []
     /// The numbers of channels that have ended, for which frames may still come.
     private var formerNumbers: Set<UInt16> = []
-    /// Channels that got something in the batch at hand.
+    /// Channels that got something in the current batch.
     private(set) var touched: [UInt16] = []
 
     var all: [any ChannelInbox] { inboxes.compactMap { $0 } }
@@ -38,7 +38,7 @@ struct Inboxes {
 
     // MARK: Batches
 
-    /// Notes that an inbox has its part in the batch at hand.
+    /// Notes that an inbox got something in the current batch, and is to be told of its end.
     @inline(__always)
     mutating func touch(_ inbox: any ChannelInbox, _ number: UInt16) {
         guard !inbox.isInBatch else { return }
@@ -46,7 +46,7 @@ struct Inboxes {
         touched.append(number)
     }
 
-    /// How many consumers got something in the batch at hand.
+    /// How many consumers got something in the current batch.
     var recipients: Int {
         var recipients = 0
         for number in touched { recipients += self[number]?.recipients ?? 0 }

@@ -70,7 +70,8 @@ final class InboundGauge: Sendable {
 
     private func noteRemoval() {
         guard isWatched.load(ordering: .sequentiallyConsistent) else { return }
-        // Who waits for the broker must not wait for half of it.
+        // For those who wait for the broker reading goes on as soon as it may: if it waited until half of the mark is left,
+        // as it does else, they would wait for slow consumers.
         let goesOn = isPaused.load(ordering: .sequentiallyConsistent) && isAwaited && !isBeyondMargin
         if bytesToDecide <= highWater / 2 || goesOn { onChange() }
     }
@@ -102,10 +103,11 @@ final class InboundGauge: Sendable {
         return max(0, bytes - max(least, highWater.saturatingProduct(4) / max(1, sharers.load(ordering: .relaxed))))
     }
 
-    /// Somebody begins to wait for the broker.
+    /// Somebody begins to wait for the broker: `callMargin` more bytes may be read than wait now.
     ///
-    /// The margin counts from what waits now. From the mark it would be used up by those who waited before, and nobody
-    /// would be answered any more. Answers come in the order of the calls, about, so that the last one counts.
+    /// Counted from the mark instead, the first waits would use up the margin for good, and reading would pause before the
+    /// answer to a later call has come: that call would time out. The latest call moves the limit for all of them, because the
+    /// broker answers about in the order of the calls, so that its answer is the one furthest behind.
     func callBegan() {
         let bytes = max(highWater, waiting.load(ordering: .relaxed))
         callMark.store(bytes.saturatingSum(callMargin), ordering: .relaxed)
@@ -121,7 +123,8 @@ final class InboundGauge: Sendable {
     func decide() -> Bool {
         let paused = isPaused.load(ordering: .relaxed)
         if !paused, waitingBytes < highWater { return false }
-        // Set first: whoever takes bytes out after this sees it and has the decision made again.
+        // Set before the bytes are looked at. A consumer that takes some after that look sees it, and has the decision made
+        // again; otherwise reading could stay paused with nothing left to take, for ever.
         isPaused.store(true, ordering: .sequentiallyConsistent)
         isWatched.store(true, ordering: .sequentiallyConsistent)
         let bytes = bytesToDecide

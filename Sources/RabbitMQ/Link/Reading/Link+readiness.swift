@@ -23,15 +23,18 @@ extension Link {
         arm()
     }
 
-    /// Notes how much there was to read, for where to read what comes next.
+    /// Notes how much there was to read, which decides on which thread what comes next is read.
     func noteRead(_ count: Int) {
         let isOpen = if case .open = phase { true } else { false }
         let quiet = isOpen && reading.isQuiet(after: count) && !writing.isBusy
         if quiet != isQuiet.load(ordering: .relaxed) { isQuiet.store(quiet, ordering: .relaxed) }
     }
 
-    /// Asks for what the link waits for. Reading goes on while writing waits: a peer that waits for us to read would never
-    /// take anything otherwise.
+    /// Has the poller tell when the socket can be read or written again, as far as the link waits for that.
+    ///
+    /// The poller tells once and then not again until it is armed: without this call behind each event, and behind each
+    /// change of what is wanted, the connection would stand still. While the socket takes nothing, reading is still asked
+    /// for: a broker that waits for us to read does not take anything before.
     func arm() {
         guard let watch else { return }
         let wanted = reading.wanted.union(writing.wanted)

@@ -48,8 +48,11 @@ struct ChannelState: Sendable {
 
     // MARK: Deliveries
 
-    /// Counts in deliveries that need to be settled. What comes before the answer to a recover is not among them: the
-    /// broker takes it back.
+    /// Notes deliveries that need to be settled.
+    ///
+    /// Not those that come between basic.recover and its answer: the broker takes back, and delivers again under new tags,
+    /// what it sent before it got the recover. If they were noted, acknowledging one would name a tag that the broker has
+    /// forgotten, for which it closes the channel (406).
     mutating func delivered(_ tags: some Sequence<UInt64>) {
         if calls.isRecovering { return }
         for tag in tags { settlements.delivered(tag) }
@@ -99,8 +102,8 @@ struct ChannelState: Sendable {
 
     // MARK: Publishers
 
-    /// What is special about publishing at present. Publishers wait behind the calls that wait for a commit's answer, lest
-    /// a rollback drop what is published after it.
+    /// What is special about publishing at present. Publishers wait behind the calls that wait for a commit's answer: one of
+    /// these may be a rollback, which would drop a message that was published after it and sent before it.
     var publishing: PublishingMode {
         var mode: PublishingMode = confirms == nil ? .plain : .confirming
         if publishers.isStopped { mode.insert(.stopped) }

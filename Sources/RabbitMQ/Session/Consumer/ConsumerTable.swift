@@ -3,12 +3,14 @@ struct ConsumerTable {
     var lanes = DeliveryLanes()
     private(set) var ended = EndedConsumers()
     private var numbers: [String: Int] = [:]
-    /// Those found before, each where its tag's last bytes say so, which spares making a text and hashing it.
+    /// A cache of what `numbers` gave, indexed by a tag's last three bytes: without it each delivery would make a String of
+    /// its tag and hash it. Two tags of one index push each other out, which costs time and nothing else; tags that we
+    /// make up end in a number (``MadeUpTags``), so that up to a thousand of them have an index each.
     private var found: ContiguousArray<Slot> = []
 
     private struct Slot {
         var lane = -1
-        /// Its tag, if that is one of the usual length.
+        /// Its tag, if that has sixteen bytes at most; else the consumer's own is compared.
         var tag: ShortTag?
     }
 
@@ -77,13 +79,15 @@ struct ConsumerTable {
 
     @inline(never)
     private mutating func remember(_ lane: Int, _ number: Int, _ tag: ShortTag?) {
-        // A power of two.
+        // Powers of two, so that a mask finds the index. 64 slots take 2 KiB; 1024 only where many consumers would push each
+        // other out.
         let size = numbers.count > 8 ? 1024 : 64
         if found.count < size { found = ContiguousArray(repeating: Slot(), count: size) }
         found[number & (found.count - 1)] = Slot(lane: lane, tag: tag)
     }
 
-    /// Tags mostly end in a number: its last three digits make another one for each.
+    /// What the last three bytes are as decimal digits, but for a constant: tags that end in different digits have different
+    /// ones.
     @inline(__always)
     private static func number(_ tag: UnsafeBufferPointer<UInt8>) -> Int {
         let count = tag.count
@@ -92,8 +96,10 @@ struct ConsumerTable {
     }
 }
 
-/// A tag of up to sixteen bytes, as those made up are: its first and its last eight, or all of fewer. Compared in the table,
-/// it spares looking for the consumer's own, which among hundreds of consumers no processor has at hand.
+/// A tag of up to sixteen bytes, as those made up are: its first and its last eight bytes, which may overlap.
+///
+/// It lies in the table, so that finding a consumer does not read the consumer: with hundreds of them that object is not in the
+/// processor's cache (consume 0.335 -> 0.325 us, 500 consumers 0.465 -> 0.457 us; `rmq perf consume`).
 private struct ShortTag: Equatable {
     private let first: UInt64
     private let last: UInt64

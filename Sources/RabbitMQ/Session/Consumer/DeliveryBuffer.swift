@@ -23,7 +23,7 @@ final class DeliveryBuffer: Sendable {
         var counted = 0
         /// How often what waited here was dropped.
         var epoch: UInt32 = 0
-        /// Whether shares are smaller for its being one of those that have one.
+        /// Whether it counts among the consumers that the shares are divided by.
         var isSharing = false
 
         mutating func takeWaiters() -> [OneShot<Void>] {

@@ -1,13 +1,13 @@
 /// What the consumers of one channel get in one batch, on the link's queue: a lane for each.
 ///
-/// Where hundreds of consumers get a few messages each, the objects of none of them are at the processor's hand. So
-/// deliveries are copied then to where the lanes say, which lie side by side, and the consumers' own objects are touched
-/// once a batch.
+/// Where hundreds of consumers get a few messages each, none of their objects is in the processor's cache. Deliveries are
+/// then copied to where the lanes say, which lie side by side in one array, and a consumer's own objects are touched once a
+/// batch (500 consumers: 0.447 -> 0.368 us a message, `rmq perf consume`).
 struct DeliveryLanes {
-    /// Without references, which would be counted up and down with every delivery.
+    /// Without references: their counts would go up and down with every delivery.
     private struct Lane {
         var noAck = false
-        /// Whether its consumer got something in the batch at hand.
+        /// Whether its consumer got something in the current batch.
         var isTouched = false
         /// Whether nothing is copied until the batch ends: what came otherwise stands behind the copies.
         var isClosed = false
@@ -23,12 +23,12 @@ struct DeliveryLanes {
     /// Whose they are; nil while a lane is free.
     private var intakes: ContiguousArray<ConsumerIntake?> = []
     private var free: [Int] = []
-    /// Lanes of consumers that got something in the batch at hand.
+    /// Lanes of consumers that got something in the current batch.
     private var touched: [Int] = []
     /// Whether deliveries are copied as they come.
     var isGathering = false
 
-    /// How many consumers got something in the batch at hand.
+    /// How many consumers got something in the current batch.
     var recipients: Int { touched.count }
 
     mutating func add(_ consumer: Consumer) -> Int {

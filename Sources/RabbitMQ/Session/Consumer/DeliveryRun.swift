@@ -24,7 +24,8 @@ final class DeliveryRun: @unchecked Sendable {
         var copied = 0
         /// What the offsets count in.
         var chunk: ReceiveChunk?
-        /// Where that begins: both threads would else count their use of the same chunk up and down with every message.
+        /// Where that begins. To ask the chunk itself would change its reference count with every message, on both threads
+        /// (consume 0.370 -> 0.335 us with the like of it in ``ConsumerIntake``; `rmq perf consume`).
         var base: UnsafeRawPointer?
         var offsets: ContiguousArray<Int32> = []
         var index = 0
@@ -39,7 +40,8 @@ final class DeliveryRun: @unchecked Sendable {
 
     private let chunks: ChunkShelf
     @exclusivity(unchecked) private var parts = Parts()
-    /// How many messages were taken. Written by one thread, so that it costs no more than a plain variable.
+    /// How many messages were taken. Only one thread writes it, with plain loads and stores: it costs no more than a variable
+    /// without atomics.
     private let taken = Atomic(0)
 
     /// Frames of fewer bytes are copied: they would keep a whole chunk for little.
@@ -57,7 +59,8 @@ final class DeliveryRun: @unchecked Sendable {
     /// Whose deliveries they are. The consumer may have another one since.
     var source: DeliverySource? { parts.source }
 
-    /// Begins to fill it. Mostly for whom it was filled before, whose use two threads would count up and down with each run.
+    /// Begins to fill it. It is mostly filled for the same source as before, and then nothing is stored: that would change the
+    /// source's reference count, which the queue's thread and the consumer's take from each other.
     func begin(_ source: DeliverySource) {
         if parts.source !== source { parts.source = source }
     }
@@ -130,8 +133,8 @@ final class DeliveryRun: @unchecked Sendable {
         parts.offsets.removeAll(keepingCapacity: parts.offsets.count < 4096)
     }
 
-    /// Takes the messages of another run in, if neither keeps a chunk. What is taken together is not counted any more by who
-    /// bounds the memory: so not too much.
+    /// Takes the messages of another run in, if neither keeps a chunk. Up to 256 KiB: a consumer takes a whole run, and what it
+    /// has taken is not counted by the gauge any more, so that runs without limit would be memory without limit.
     func absorb(_ other: DeliveryRun) -> Bool {
         guard parts.base == nil, other.parts.base == nil, footprint + other.footprint <= Self.mostAbsorbed,
             parts.source === other.parts.source
