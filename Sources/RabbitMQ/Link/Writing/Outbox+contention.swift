@@ -5,17 +5,24 @@ internal import Glibc
 internal import Musl
 #endif
 
-/// Threads that publish at the same time take the lock from each other for every message, and with it the memory behind
-/// it, which costs each more than the message does. It is better for one to go on alone for a while.
+/// Threads that publish on one connection at the same time take the lock from each other for every message. With the lock the
+/// lines of the outbox's memory go from one processor to the other, which takes longer than encoding a message. So one of them
+/// goes on alone for a while, and the others sleep.
 extension Outbox {
-    /// A publisher that finds the lock taken twice within this time, in nanoseconds, is one of a crowd.
+    /// A publisher that finds the lock taken twice within this time, in nanoseconds, is one of several that publish all the time.
+    /// Who publishes now and then finds it taken less often than that, and never sleeps.
     private static let crowd: UInt64 = 20_000
-    /// For how long, in microseconds, one of a crowd leaves the lock to the others.
+    /// For how long, in microseconds, such a publisher leaves the lock to the others. It sleeps on a thread of Swift's pool, which
+    /// has as many as there are processors: so no longer.
+    ///
+    /// Two channels that publish on one connection, without the sleep and with it (medians of 21 interleaved runs on two
+    /// busy processors, `rmq perf publish-confirm --channels 2`): 1.13 -> 0.98 us a message, CPU 1.04 -> 0.88 us. Without
+    /// confirms 0.46 -> 0.42 us, CPU 0.215 -> 0.210 us.
     private static let pause: UInt32 = 50
 
     /// Calls `body` with the state, under the lock.
     ///
-    /// - Parameter lastMeeting: When last the publisher found the lock taken. Who publishes now and then waits for nobody.
+    /// - Parameter lastMeeting: When the publisher last found the lock taken.
     @inline(__always)
     func withUncontendedState<Result>(
         lastMeeting: borrowing Atomic<UInt64>,
