@@ -26,12 +26,14 @@ struct RenewalSchedule {
 enum SecretRenewal {
     static func start(on link: Link, credentials: ConnectionConfiguration.Credentials, login: Login) {
         guard case .expiring(let provider) = credentials.kind, let validity = login.validity else { return }
-        Task {
-            await withTaskGroup { group in
-                group.addTask { try? await renew(on: link, validity, provider) }
-                group.addTask { _ = try? await link.ended.wait() }
-                await group.next()
-                group.cancelAll()
+        CallTimeout.withNone {
+            _ = Task {
+                await withTaskGroup { group in
+                    group.addTask { try? await renew(on: link, validity, provider) }
+                    group.addTask { _ = try? await link.ended.wait() }
+                    await group.next()
+                    group.cancelAll()
+                }
             }
         }
     }

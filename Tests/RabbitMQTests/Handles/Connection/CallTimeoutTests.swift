@@ -98,6 +98,32 @@ struct CallTimeoutTests {
         }
     }
 
+    @Test func `limits a call through an RPC client`() async throws {
+        try await ScriptedPeer.withConnection { peer, connection in
+            async let opening = connection.openRPCClient(routingKey: "q")
+            try await peer.openChannel()
+            _ = try await peer.startConsumer()
+            let client = try await opening
+            #expect(try await failure { _ = try await client.call(Message("x")) }.code == .timedOut)
+            #expect(client.closeReason == nil)
+        }
+    }
+
+    @Test func `limits the wait for a connection that is lost`() async throws {
+        try await ScriptedClient.run([], { $0.recovery.firstDelay = .seconds(100) }) { client in
+            try client.broker.session.cut()
+            try await eventually("it is noticed") {
+                client.connection.state == .recovering && client.channel.core.isWaiting
+            }
+            #expect(try await failure { _ = try await client.channel.declareQueue("q") }.code == .timedOut)
+            #expect(try await failure { _ = try await client.connection.openChannel() }.code == .timedOut)
+            let publish = try await failure {
+                _ = try await client.channel.defaultExchange.publish(Message("x"), routingKey: "q")
+            }
+            #expect(publish.code == .blockedTooLong)
+        }
+    }
+
     @Test func `the innermost counts, be it shorter or longer`() async throws {
         try await ScriptedPeer.withChannel { peer, _, channel in
             let queue = try await peer.declareQueue(on: channel)
