@@ -183,6 +183,7 @@ struct RecoveryStateTests {
         var state = state {
             $0.maxDuration = .seconds(10)
             $0.firstDelay = .seconds(60)
+            $0.backOff = .milliseconds(500)
         }
         _ = state.lost(lost, now: 0)
         guard case .tryAfter(.seconds(60), attempt: 1) = state.next(now: 0, random: 1) else {
