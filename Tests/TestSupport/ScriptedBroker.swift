@@ -199,6 +199,16 @@ extension ScriptedBroker {
         /// Breaks the connection.
         public func cut(resets: Bool = false) { resets ? peer.reset() : peer.hangUp() }
 
+        /// Closes the connection with a reason that passes, as a node does that is stopped.
+        public func close() async throws {
+            try await peer.send(.connectionClose, channel: 0) {
+                $0.short(320)
+                $0.shortString("CONNECTION_FORCED - the node is stopped")
+                $0.short(0)
+                $0.short(0)
+            }
+        }
+
         private func answer(_ frame: PeerFrame) async throws {
             if frame.type != PeerFrame.Kind.method { return try await receiveContent(frame) }
             guard let method = frame.method else { return }

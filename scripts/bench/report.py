@@ -72,7 +72,7 @@ def rss(record):
 
 def measure_for(target, scenario):
     """What a scenario is about."""
-    if scenario in ("ping-pong", "connect"):
+    if scenario in ("ping-pong", "connect") or target != "null" and "one at a time" in scenario:
         return p50, "median, us"
     if "MiB" in scenario:
         return bandwidth, "MB/s"

@@ -26,6 +26,11 @@ NULL = [
     ("publish-confirm", "publish-confirm", {}),
     ("consume", "consume", {}),
     ("consume-ack", "consume-ack", {}),
+    *((f"publish, {work} us of work", "publish", {"work": work}) for work in (2, 10, 50, 1000)),
+    *((f"consume-ack, {work} us of work", "consume-ack", {"work": work}) for work in (2, 10, 50, 1000)),
+    ("confirm, one at a time", "confirm", {}),
+    ("confirm, 100 tasks", "confirm", {"tasks": 100}),
+    ("get, one at a time", "get", {}),
     ("publish, 100 channels", "publish", {"channels": 100}),
     ("consume, 500 consumers", "consume", {"consumers": 500}),
     ("publish, 1 MiB", "publish", {"size": MIB}),
@@ -39,6 +44,8 @@ REAL = [
     ("consume", "consume", {}),
     ("consume-ack", "consume-ack", {}),
     ("ping-pong", "ping-pong", {}),
+    ("confirm, one at a time", "confirm", {}),
+    ("get, one at a time", "get", {}),
     ("connect", "connect", {}),
 ]
 
@@ -143,10 +150,10 @@ class Runner:
     def choose_count(self, command, mode, target, uri, arguments):
         """How many messages make a run of the time wanted, found by running: also warms everything up."""
         large = arguments.get("size", 0) >= MIB
-        queued = target != "null" and mode in ("publish-confirm", "consume", "consume-ack")
+        queued = target != "null" and mode in ("publish-confirm", "consume", "consume-ack", "confirm", "get")
         least = 20 if mode == "connect" or large else 200
         most = 500 if mode == "connect" else 2000 if large else 200_000 if queued else 10_000_000
-        count = least if mode in ("connect", "ping-pong") or large else 2000
+        count = least if mode in ("connect", "ping-pong", "confirm", "get") or large else 2000
         for _ in range(3):
             result = self.run(command, mode, uri, arguments, count)
             if not isinstance(result, dict):

@@ -42,14 +42,7 @@ extension ChannelCore {
             case .ready: return .session(state.session)
             case .ended(let reason): throw reason.overAnotherCall
             case .waiting:
-                guard whileDown == .wait else {
-                    let reason = state.sessionEnd
-                    throw AMQPError(
-                        .connectionLost,
-                        "there is no connection at present: \(reason?.message ?? "it is made again")",
-                        underlying: reason
-                    )
-                }
+                guard whileDown == .wait else { throw .noConnection(after: state.sessionEnd) }
                 let waiter = OneShot<Void>()
                 state.waiters.append(waiter)
                 return .wait(waiter)
@@ -152,5 +145,16 @@ extension ChannelCore {
             }
             if let found { return found }
         }
+    }
+}
+
+extension AMQPError {
+    /// What is thrown to whoever doesn't wait for a connection that is made again, whatever it ended with.
+    static func noConnection(after reason: AMQPError?) -> AMQPError {
+        AMQPError(
+            .connectionLost,
+            "there is no connection at present: \(reason?.message ?? "it is made again")",
+            underlying: reason
+        )
     }
 }

@@ -76,10 +76,11 @@ extension ChannelSession {
     /// that is settled, under whatever tag. Which deliveries are meant it does not tell: the channel is opened anew, as it is
     /// for this reason with brokers before 4.3.
     fileprivate func keepsBack(_ consumer: Consumer) -> Bool {
-        guard link.cancelsLateConsumers.load(ordering: .relaxed), !consumer.noAck, consumer.source.isStream != true
-        else {
-            return false
-        }
+        let source = consumer.source
+        // It is quorum queues that look for how long deliveries are kept.
+        guard link.cancelsLateConsumers.load(ordering: .relaxed), !consumer.noAck, source.isStream != true,
+            source.queueType != .classic
+        else { return false }
         return state.withLock { $0.settlements.unsettledCount > 0 }
     }
 }

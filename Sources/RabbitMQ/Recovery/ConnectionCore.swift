@@ -157,7 +157,7 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
                 case .up: return state.link
                 case .closed(let reason): throw reason.overAnotherCall
                 case .down(let outage):
-                    guard configuration.recovery.whileDown == .wait else { throw outage.reason.overAnotherCall }
+                    guard configuration.recovery.whileDown == .wait else { throw .noConnection(after: outage.reason) }
                     state.waiters.append(waiter)
                     return nil
                 }

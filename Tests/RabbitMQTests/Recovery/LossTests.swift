@@ -10,8 +10,9 @@ struct LossTests {
         configuration.recovery.firstDelay = .seconds(100)
     }
 
-    private func lose(_ client: ScriptedClient) async throws {
-        try client.broker.session.cut()
+    private func lose(_ client: ScriptedClient, byClosing: Bool = false) async throws {
+        let session = try client.broker.session
+        if byClosing { try await session.close() } else { session.cut() }
         try await eventually("it is noticed") {
             client.connection.state == .recovering && client.channel.core.isWaiting
         }
@@ -86,7 +87,7 @@ struct LossTests {
 
     // MARK: While it is down
 
-    @Test func `with .fail, publishes and calls throw at once`() async throws {
+    @Test(arguments: [false, true]) func `with .fail, publishes and calls throw at once`(isClosed: Bool) async throws {
         try await ScriptedClient.run(
             [],
             {
@@ -94,7 +95,7 @@ struct LossTests {
                 $0.recovery.whileDown = .fail
             }
         ) { client in
-            try await lose(client)
+            try await lose(client, byClosing: isClosed)
             let start = ContinuousClock.now
             for attempt in [
                 { @Sendable in _ = try await client.channel.defaultExchange.publish(Message("x"), routingKey: "k") },

@@ -41,8 +41,12 @@ enum ReadingThread {
             if method == MethodDecoder.getOk { self = .pollerGetting(channel: frame.channel) }
             return MethodDecoder.isSilentAnswer(method)
                 || method == MethodDecoder.ack && Self.settlesFew(payload, unconfirmed)
-        case (.pollerGetting(let channel), .header), (.pollerGetting(let channel), .body):
-            return channel == frame.channel && count <= Self.little
+        // One that is too large is logged.
+        case (.pollerGetting(let channel), .header):
+            let size = HeaderDecoder.bodySize(payload, 0..<payload.count)
+            return channel == frame.channel && count <= Self.little && size ?? .max <= UInt64(Self.little)
+        case (.pollerGetting(let channel), .body):
+            return channel == frame.channel && count <= Self.little && payload.count <= Self.little
         case (.poller, _): return false
         }
     }

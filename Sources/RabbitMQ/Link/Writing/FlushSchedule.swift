@@ -126,9 +126,9 @@ struct FlushSchedule {
     /// - Parameters:
     ///   - pending: How many bytes wait.
     ///   - count: How many it has written.
-    ///   - isLast: Whether whoever flushes has done enough.
+    ///   - most: How many whoever flushes writes at the most.
     ///   - now: The time.
-    mutating func next(pending: Int, wrote count: Int, isLast: Bool, now: UInt64) -> Next {
+    mutating func next(pending: Int, wrote count: Int, most: Int, now: UInt64) -> Next {
         lastFlush = now
         let isLarge = count >= Self.largeFlush
         guard pending > 0, !isLarge || hasUrgent || pending >= batch else {
@@ -136,7 +136,7 @@ struct FlushSchedule {
             return isLarge ? .cool : .rest
         }
         state = .scheduled
-        if isLast { return .leave }
+        if pending > most { return .leave }
         hasUrgent = false
         return .flush
     }

@@ -8,6 +8,14 @@ extension Link {
         /// long, nor find itself in the application's code, such as a log.
         case other
 
+        /// How many bytes to write at once: the timer's thread is everybody's, and a publisher has something else to do.
+        fileprivate func mostBytes(isTLS: Bool) -> Int {
+            switch self {
+            case .queue: .max
+            case .other: isTLS ? 32 * 1024 : 128 * 1024
+            }
+        }
+
         /// How many buffers to write before somebody else gets to do something.
         fileprivate var mostBuffers: Int {
             switch self {
@@ -37,7 +45,8 @@ extension Link {
         var written = 0
         for count in 0...thread.mostBuffers {
             if writing.isFlightEmpty {
-                switch outbox.exchange(flight, after: written, isLast: count == thread.mostBuffers) {
+                let most = count == thread.mostBuffers ? 0 : thread.mostBytes(isTLS: socket.isTLS)
+                switch outbox.exchange(flight, after: written, most: most) {
                 case .write(let filled): flight = filled
                 case .leave:
                     onQueue { $0.flush() }

@@ -84,7 +84,7 @@ final class Outbox: Sendable {
     /// Has a flush begun by whoever it says.
     let scheduleFlush: @Sendable (FlushSchedule.Flusher) -> Void
 
-    /// - Parameter scheduleFlush: Has ``exchange(_:after:isLast:)`` called, by whoever it says. Called without the lock.
+    /// - Parameter scheduleFlush: Has ``exchange(_:after:most:)`` called, by whoever it says. Called without the lock.
     init(limits: Limits, scheduleFlush: @escaping @Sendable (FlushSchedule.Flusher) -> Void) {
         self.limits = limits
         state = Mutex(State(flush: FlushSchedule(lowWater: limits.lowWater)))
@@ -173,12 +173,12 @@ final class Outbox: Sendable {
     /// - Parameters:
     ///   - emptied: To be filled next, if it is exchanged.
     ///   - count: How many bytes the flush that asks has written before.
-    ///   - isLast: Whether it has done enough, and more is left to the queue.
-    func exchange(_ emptied: OutboundBuffer, after count: Int, isLast: Bool = false) -> NextFlush {
+    ///   - most: How many it writes at the most; more is left to the queue.
+    func exchange(_ emptied: OutboundBuffer, after count: Int, most: Int = .max) -> NextFlush {
         let now = MonotonicTime.now
         return state.withLock { state in
             state.writeSettlements()
-            switch state.flush.next(pending: state.buffer.byteCount, wrote: count, isLast: isLast, now: now) {
+            switch state.flush.next(pending: state.buffer.byteCount, wrote: count, most: most, now: now) {
             case .flush:
                 let filled = state.buffer
                 state.buffer = emptied

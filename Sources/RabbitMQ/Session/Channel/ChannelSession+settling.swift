@@ -14,13 +14,21 @@ extension ChannelSession {
             try Self.check(state.settlements.acknowledge(tag, multiple: multiple), tag)
             return (isFirst, state.settlements.unwrittenCount >= state.prefetch.mostUnwritten)
         }
-        if isFirst, let refused = outbox.settleSoon(self, from: link.sender) { throw discardAcknowledgements(refused) }
-        if isEnough || source?.isAwaited.load(ordering: .relaxed) == true { outbox.settleNow() }
+        if isFirst {
+            if let refused = outbox.settleSoon(self, from: link.sender) { throw discardAcknowledgements(refused) }
+            // Who has come behind it meanwhile found nothing to hurry.
+            if !isEnough, state.withLock({ $0.settlements.unwrittenCount >= $0.prefetch.mostUnwritten }) {
+                return outbox.settleNow()
+            }
+        }
+        if isEnough || source.map({ $0.awaiting.load(ordering: .relaxed) > 0 }) == true { outbox.settleNow() }
     }
 
     /// Has the broker told what is acknowledged, before somebody waits for what it may send then.
     func settleNow() {
-        if state.withLock({ $0.settlements.hasUnwritten }) { outbox.settleNow() }
+        // Whoever acknowledges behind this knows that it is waited for.
+        state.withLock { _ in }
+        outbox.settleNow()
     }
 
     /// Drops acknowledgements that can't be written any more, so that each later one is refused too.

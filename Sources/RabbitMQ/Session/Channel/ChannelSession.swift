@@ -203,8 +203,9 @@ final class ChannelSession: SettlementWriter, Sendable {
             }
             return .keep
         }
-        for call in unanswered { call.reply.fail(error) }
-        if !isOpen.load(ordering: .relaxed) { endPublishing(error) }
+        let survives = isAbandoned.load(ordering: .relaxed)
+        for call in unanswered { call.reply.fail(survives ? error.overAnotherCall : error) }
+        if !isOpen.load(ordering: .relaxed) { endPublishing(error, survives: survives) }
     }
 
     /// Ends without the broker's answer. The number stays taken until it comes.

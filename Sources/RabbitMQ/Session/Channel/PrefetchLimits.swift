@@ -9,8 +9,9 @@ struct PrefetchLimits: Sendable {
 
     /// How many acknowledgements may wait for each other: few enough for the broker to go on delivering meanwhile.
     var mostUnwritten: Int {
-        let limit = min(each == 0 ? .max : each, shared == 0 ? .max : shared)
-        return max(1, min(256, Int(limit) / 8))
+        let limit = Int(min(each == 0 ? .max : each, shared == 0 ? .max : shared))
+        // Of few, half: with an eighth each would be sent by itself.
+        return max(1, min(256, max(limit / 8, min(8, limit / 2))))
     }
 
     /// RabbitMQ lifts the shared limit with a limit for each (`rabbit_channel:handle_method/3`).

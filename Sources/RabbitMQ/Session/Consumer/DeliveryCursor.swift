@@ -59,8 +59,11 @@ final class DeliveryCursor {
         do {
             let emptied = putDown()
             var awaited: DeliverySource?
-            defer { awaited?.isAwaited.store(false, ordering: .relaxed) }
-            let taken = try await buffer.take(returning: emptied) { awaited = settleBeforeWaiting() }
+            defer { awaited?.awaiting.subtract(1, ordering: .relaxed) }
+            let taken = try await buffer.take(returning: emptied) {
+                awaited?.awaiting.subtract(1, ordering: .relaxed)
+                awaited = settleBeforeWaiting()
+            }
             guard let (run, epoch) = taken else { return nil }
             let origin = run.source ?? consumer.source
             let shelf = origin.session.link.decoders
@@ -93,7 +96,7 @@ final class DeliveryCursor {
     private func settleBeforeWaiting() -> DeliverySource? {
         guard !consumer.noAck else { return nil }
         let source = consumer.source
-        source.isAwaited.store(true, ordering: .relaxed)
+        source.awaiting.add(1, ordering: .relaxed)
         source.session.settleNow()
         return source
     }

@@ -10,9 +10,9 @@ final class DeliverySource: Sendable {
     /// Whether its messages may be a stream's, whose place is noted. Here, and not with what notes it: to count a use of that
     /// for each message would cost a tenth of an acknowledgement.
     private let hasProgress: Atomic<Bool>
-    /// Whether its consumer waits for the next delivery, so that an acknowledgement had better not wait for others. So it is
-    /// for what was asked for one by one.
-    let isAwaited: Atomic<Bool>
+    /// How many wait for its next delivery, so that an acknowledgement had better not wait for others. So it is for what was
+    /// asked for one by one.
+    let awaiting: Atomic<Int>
     let noAck: Bool
     /// What answers whether the queue is a stream, where that isn't known and matters.
     let question: StreamQuestion?
@@ -64,7 +64,7 @@ final class DeliverySource: Sendable {
         self.messagesLeft = messagesLeft
         self.progress = progress
         hasProgress = Atomic(progress?.isOther == false)
-        isAwaited = Atomic(consumerTag == nil)
+        awaiting = Atomic(consumerTag == nil ? 1 : 0)
     }
 
     @inline(__always)

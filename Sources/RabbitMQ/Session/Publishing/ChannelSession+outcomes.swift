@@ -45,12 +45,24 @@ extension ChannelSession {
 
     /// The broker acks or nacks what was published.
     func settlePublished(_ number: UInt64, multiple: Bool, error: AMQPError?) {
-        let (outcomes, admitted) = state.withLock { state -> (ConfirmLedger.Outcomes, [OneShot<Void>]) in
+        let (outcomes, admitted, setsTimer) = state.withLock { state in
             let outcomes = state.confirms?.settle(number, multiple: multiple, error: error) ?? .init()
-            return (outcomes, state.confirms?.admit() ?? [])
+            let admitted = state.confirms?.admit() ?? []
+            return (outcomes, admitted, state.confirms?.beginsTimer() == true)
         }
         outcomes.makeKnown()
         giveOut(admitted)
+        if setsTimer { admitLater() }
+    }
+
+    /// How long publishers wait at the most for more places than are free.
+    private static let longestWait = Duration.milliseconds(2)
+
+    private func admitLater() {
+        _ = DeadlineTimer.shared.add(after: Self.longestWait) { [weak self] in
+            guard let self else { return }
+            self.giveOut(self.state.withLock { $0.confirms?.admitLate() ?? [] })
+        }
     }
 
     /// A place among the unconfirmed is not needed.
@@ -63,11 +75,13 @@ extension ChannelSession {
         while true {
             for place in places where !place.succeed(()) { given += 1 }
             guard given > 0 else { return }
-            places = state.withLock { state in
+            let setsTimer: Bool
+            (places, setsTimer) = state.withLock { state in
                 for _ in 0..<given { state.confirms?.release() }
-                return state.confirms?.admit() ?? []
+                return (state.confirms?.admit() ?? [], state.confirms?.beginsTimer() == true)
             }
             given = 0
+            if setsTimer { admitLater() }
         }
     }
 

@@ -61,6 +61,8 @@ struct ConfirmLedger: Sendable {
     private var promised = 0
     /// Publishers that wait for a place.
     private(set) var waiters = WaitingLine()
+    /// Whether a timer comes for those who wait though places are free.
+    private var awaitsTimer = false
 
     init(limit: Int) { self.limit = limit }
 
@@ -91,16 +93,32 @@ struct ConfirmLedger: Sendable {
         return taken == 0 || limit - taken >= max(1, limit / 4)
     }
 
-    /// Gives free places to those who wait, once there are a few. The caller resolves what is returned, and ``release()``s the places of those
-    /// who have stopped waiting.
-    mutating func admit() -> [OneShot<Void>] {
+    /// Gives free places to those who wait, once there are a few. The caller resolves what is returned, and ``release()``s
+    /// the places of those who have stopped waiting.
+    ///
+    /// - Parameter few: Whether a few are enough.
+    mutating func admit(few: Bool = false) -> [OneShot<Void>] {
         var admitted: [OneShot<Void>] = []
-        guard isWorthAdmitting else { return [] }
+        guard few || isWorthAdmitting else { return [] }
         while unconfirmed + promised < limit, let waiter = waiters.popFirst() {
             promised += 1
             admitted.append(waiter)
         }
         return admitted
+    }
+
+    /// Whether the caller has to come again in a moment to let those in who wait though places are free: the broker may not
+    /// confirm the others for long. Says so once, until ``admitLate()``.
+    mutating func beginsTimer() -> Bool {
+        guard !awaitsTimer, !waiters.isEmpty, unconfirmed + promised < limit else { return false }
+        awaitsTimer = true
+        return true
+    }
+
+    /// What ``admit(few:)`` gives when that moment is over.
+    mutating func admitLate() -> [OneShot<Void>] {
+        awaitsTimer = false
+        return admit(few: true)
     }
 
     // MARK: Numbers

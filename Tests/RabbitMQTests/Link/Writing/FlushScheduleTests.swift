@@ -22,8 +22,8 @@ struct FlushScheduleTests {
             return schedule.request(pending: pending, isUrgent: isUrgent, now: look)
         }
 
-        func next(pending: Int, wrote count: Int, isLast: Bool = false) -> FlushSchedule.Next {
-            schedule.next(pending: pending, wrote: count, isLast: isLast, now: now)
+        func next(pending: Int, wrote count: Int, most: Int = .max) -> FlushSchedule.Next {
+            schedule.next(pending: pending, wrote: count, most: most, now: now)
         }
 
         func noteReceived() { schedule.noteReceived() }
@@ -121,10 +121,10 @@ struct FlushScheduleTests {
         #expect(schedule.request(pending: 100) == .caller)
         #expect(schedule.next(pending: 100, wrote: 0) == .flush)
         #expect(schedule.request(pending: 50, isUrgent: true) == .nobody)
-        #expect(schedule.next(pending: 50, wrote: 20_000, isLast: true) == .leave)
+        #expect(schedule.next(pending: 50, wrote: 20_000, most: 49) == .leave)
         #expect(schedule.request(pending: 60) == .nobody)
         #expect(schedule.next(pending: 60, wrote: 20_000) == .flush)
-        #expect(schedule.next(pending: 0, wrote: 60, isLast: true) == .rest)
+        #expect(schedule.next(pending: 0, wrote: 60, most: 0) == .rest)
     }
 
     @Test func `acknowledgements wait for more, for whatever else is sent, or until somebody is in a hurry`() {
