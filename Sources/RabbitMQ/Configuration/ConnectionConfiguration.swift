@@ -46,6 +46,10 @@ public struct ConnectionConfiguration: Sendable {
     ///
     /// The call may still take effect: its answer is discarded when it comes. ``withCallTimeout(_:isolation:_:)`` gives some
     /// calls another time.
+    ///
+    /// While a lost connection is made again, a call waits for it first, unless ``RecoveryPolicy/whileDown`` says otherwise:
+    /// no longer than this, and then it was not sent. On a channel whose commit is not answered yet it is sent behind that
+    /// answer, and its time runs meanwhile.
     public var callTimeout: Duration = .seconds(30)
 
     /// How long closing a connection or a channel waits for the broker's answer before it goes on without; 5 s by default.
@@ -53,8 +57,10 @@ public struct ConnectionConfiguration: Sendable {
 
     /// How long a publish waits before it throws ``AMQPError/Code/blockedTooLong``; 30 s by default.
     ///
-    /// That is for all that it may wait for together: the broker's flow and its `connection.blocked`, a place among the
-    /// unconfirmed messages, room on the connection. ``withCallTimeout(_:isolation:_:)`` gives some publishes another time.
+    /// That is for all that it may wait for together: a lost connection that is made again, or a channel that is opened anew
+    /// (``RecoveryPolicy/whileDown``); the broker's flow and its `connection.blocked`; the answer to the channel's commit; a
+    /// place among the unconfirmed messages; room on the connection. ``withCallTimeout(_:isolation:_:)`` gives some publishes
+    /// another time.
     public var publishTimeout: Duration = .seconds(30)
 
     /// How long the broker lets a delivery be unsettled before it closes the channel: its `consumer_timeout`; 30 minutes

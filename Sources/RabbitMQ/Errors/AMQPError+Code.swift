@@ -120,8 +120,9 @@ extension AMQPError.Code {
     /// publishing again may double it. ``AMQPError/underlying`` is why they ended.
     public static let outcomeUnknown = AMQPError.Code(.outcomeUnknown)
 
-    /// Publishing had to wait for longer than ``ConnectionConfiguration/publishTimeout``; the message says for what: the
-    /// broker blocks the connection or has stopped the channel's flow, too much is unconfirmed or waits to be written.
+    /// Publishing had to wait for longer than ``ConnectionConfiguration/publishTimeout``, and nothing was sent; the message
+    /// says for what: the connection is made again, the broker blocks it, has stopped the channel's flow or has not answered
+    /// its commit, too much is unconfirmed or waits to be written. ``Connection/health`` tells the first two apart.
     public static let blockedTooLong = AMQPError.Code(.blockedTooLong)
 
     /// The queue, exchange or binding was deleted through this very object.
@@ -148,7 +149,8 @@ extension AMQPError.Code {
     /// The delivery was acknowledged or rejected before; nothing was sent.
     public static let alreadySettled = AMQPError.Code(.alreadySettled)
 
-    /// The delivery's channel or link is gone, and the broker delivers it again; nothing was sent.
+    /// The delivery's channel is gone for good, and the broker delivers it again; nothing was sent. Where the channel is
+    /// opened anew, settling what was delivered before does nothing and throws nothing: see ``IncomingMessage/isStale``.
     public static let staleDelivery = AMQPError.Code(.staleDelivery)
 
     /// The peer sent what AMQP forbids.

@@ -1,8 +1,9 @@
 extension Exchange {
     /// Publishes a message.
     ///
-    /// Returns when the message is handed over to be sent, in the order of the calls; waits only while too much is
-    /// waiting to be sent already or the broker takes no messages. AMQP 0-9-1, section 1.8.3.7.
+    /// Returns when the message is handed over to be sent, in the order of the calls. Waits only while the connection is made
+    /// again, the broker takes no messages or has not answered the channel's commit, or too much is unconfirmed or waits to
+    /// be sent already: see ``ConnectionConfiguration/publishTimeout``. AMQP 0-9-1, section 1.8.3.7.
     ///
     /// It is sent a moment later: if the process ends before, it is lost. ``Connection/close()`` sends everything,
     /// ``Connection/flush(timeout:)`` waits until the operating system has it, and a confirm says that the broker has it.
