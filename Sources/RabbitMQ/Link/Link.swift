@@ -3,7 +3,8 @@ internal import Synchronization
 
 /// One TCP connection on a DispatchQueue of its own, from connecting to its end.
 ///
-/// What may be called from any thread is nonisolated. The rest runs on the queue, called by Dispatch.
+/// What may be called from any thread is nonisolated. The rest runs on the queue, or on a thread that holds it
+/// (``QueueExecutor/runIfIdle(_:)``).
 actor Link {
     enum Phase {
         case idle

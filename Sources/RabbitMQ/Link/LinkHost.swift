@@ -1,7 +1,8 @@
 /// What a connection has beyond the end of its link.
 protocol LinkHost: AnyObject, Sendable {
-    /// Says whether another link takes the place of one that was open and ends. Called once for it, on its queue, before
-    /// anybody knows of the end.
+    /// Decides, and notes it: whether another link takes the place of one that was open and ends. If so, the connection is
+    /// down from here on. Called once for it, before anybody knows of the end; on its queue, but for one that the host finds
+    /// ended when it gets it.
     func isReplaced(_ link: Link, _ reason: AMQPError) -> Bool
 
     /// A link that was open has ended, and all that belongs to it.

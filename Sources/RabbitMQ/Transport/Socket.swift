@@ -6,7 +6,8 @@ internal import Musl
 
 /// A connected socket, which is read and written without ever blocking, with or without TLS.
 ///
-/// Not Sendable: it lives on its link's queue, and is freed there.
+/// Not Sendable: once it is connected, it is used and freed on its link's queue, or on a thread that holds that
+/// (``QueueExecutor/runIfIdle(_:)``).
 final class Socket {
     let descriptor: CInt
     private let tls: TLSSession?

@@ -3,8 +3,9 @@ protocol ChannelHost: AnyObject, Sendable {
     /// The session at present, or the last one.
     var session: ChannelSession { get }
 
-    /// Says whether another session takes the place of one that ends. Called once for it, on the link's queue, before
-    /// anybody knows of the end.
+    /// Decides, and notes it: whether another session takes the place of one that ends. If so, calls and publishers wait from
+    /// here on. Called once for it, before anybody knows of the end; on the link's queue, but for a session that the host
+    /// itself ends, or finds ended when it gets it.
     func survives(_ session: ChannelSession, _ reason: AMQPError) -> Bool
 
     /// A session has ended, and all that belongs to it.
@@ -16,7 +17,7 @@ protocol ChannelHost: AnyObject, Sendable {
     /// - Returns: nil, or why it does not take them.
     func keep(_ messages: [UnconfirmedMessage]) -> AMQPError?
 
-    /// Says whether a consumer that the broker has cancelled is to go on. Called on the link's queue.
+    /// Decides, and begins it: whether a consumer that the broker has cancelled is taken up again. Called on the link's queue.
     func takesUpAgain(_ consumer: Consumer, _ reason: AMQPError) -> Bool
 
     /// A consumer has ended, or is about to.
