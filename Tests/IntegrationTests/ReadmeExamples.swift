@@ -74,7 +74,7 @@ struct ReadmeExamples {
         }
     }
 
-    func consumeForever(_ configuration: ConnectionConfiguration, queue name: String) async throws {
+    func consumeWithoutRecovery(_ configuration: ConnectionConfiguration, queue name: String) async throws {
         var delay = Duration.milliseconds(100)
         while true {
             do {
@@ -104,7 +104,7 @@ struct ReadmeExamples {
         var configuration = try TestBroker.configuration
         let name = TestBroker.uniqueName("reconnecting")
         configuration.connectionName = name
-        let consuming = Task { [configuration] in try await consumeForever(configuration, queue: name) }
+        let consuming = Task { [configuration] in try await consumeWithoutRecovery(configuration, queue: name) }
         try await TestBroker.withChannel { _, channel in
             func consumers() async throws -> Int { try await channel.declareQueue(name).consumerCount }
             for _ in 0..<2 {
@@ -141,7 +141,7 @@ struct ReadmeExamples {
             let queue = try await channel.declareQueue(name)
             try await channel.exchange("").publish(Message("x"), routingKey: name)
             let consuming = Task { [configuration] in
-                try await examples.consumeForever(configuration, queue: name)
+                try await examples.consumeWithoutRecovery(configuration, queue: name)
             }
             try await eventually("it is handled again", within: .seconds(30)) { redelivered.all == [false, true] }
             consuming.cancel()

@@ -71,7 +71,9 @@ struct SlowHandlerTests {
                 !log.entries(containing: end).isEmpty
             }
         }
-        let consuming = Task { [configuration] in try await examples.consumeForever(configuration, queue: name) }
+        let consuming = Task { [configuration] in
+            try await examples.consumeWithoutRecovery(configuration, queue: name)
+        }
         try await Connection.withConnection(configuration) { connection in
             let channel = try await connection.openChannel()
             let queue = try await channel.declareQueue(name)
