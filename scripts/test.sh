@@ -6,7 +6,9 @@ usage() {
     cat <<'USAGE'
 usage: scripts/test.sh [FILTER] [--broker 4.0|4.3 | --uri URI] [--cluster] [--sanitize thread|address] [--tls] [--no-lint]
 
-  FILTER       only tests whose name matches this regular expression (swift test --filter)
+  FILTER       only tests whose name matches this regular expression (swift test --filter): a suite, such as
+               IntegrationTests.RecoveryTests/, or a part of the function's name, which mostly is the test's sentence:
+               'arrive in order'. The sentence in @Test("...") is not looked at. If no test matches, this fails
   --broker     against RabbitMQ 4.0 or 4.3 rather than the one that is installed: scripts/broker.sh --release sets it
                up, which needs root; the exit status is 69 where it can't be had
   --uri        against a broker that runs already, anywhere: amqp://USER:PASSWORD@HOST:PORT/VHOST, or amqps://. Tests
@@ -128,6 +130,11 @@ patience=15m
 status=0
 # Not built again: without the flag above, all of it would be.
 timeout --kill-after 10s "$patience" swift test --skip-build "${options[@]}" | tee "$log" || status=$?
+# Swift calls that passed, so that a filter with a slip in it would look like tests that pass.
+if [[ -n $filter ]] && grep -a -q -e '^✔ Test run with 0 tests' "$log"; then
+    rm -f "$log"
+    die "no test's name matches '$filter'; see scripts/test.sh --help."
+fi
 if ((status)); then
     if ((status == 124)); then echo "==> not done after $patience"; fi
     echo "==> what failed"
