@@ -66,8 +66,8 @@ public struct RecoveryPolicy: Sendable {
     /// How long; unlimited (nil) by default.
     public var maxDuration: Duration?
 
-    /// The first try comes after a random part of this; 10 ms by default.
-    public var firstDelay: Duration = .milliseconds(10)
+    /// The first try comes after a random part of this; 5 ms by default.
+    public var firstDelay: Duration = .milliseconds(5)
 
     /// The second try comes after a random part of this, each later one of twice as much as the one before; 0.1 s by
     /// default. They begin anew once a connection has lived longer than the last delay, and no less than this.
