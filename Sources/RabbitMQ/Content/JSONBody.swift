@@ -12,17 +12,23 @@ enum JSONBody {
     /// network, so what is deeper than this is refused before it decodes.
     static let maxDepth = 128
 
+    /// What encodes and decodes where the caller gives nothing. Foundation makes a worker for each call, and only reads what
+    /// was set: all threads may use them at once as long as nobody sets anything, so they are private.
+    private static let encoder = JSONEncoder()
+    private static let decoder = JSONDecoder()
+
     /// The bytes of `value`.
     ///
+    /// - Parameter encoder: nil for one with Foundation's defaults.
     /// - Throws: An ``AMQPError`` with `encodingFailed`.
     static func encode(
         _ value: some Encodable,
-        with encoder: JSONEncoder,
+        with encoder: JSONEncoder?,
         as encoding: String
     ) throws(AMQPError) -> [UInt8] {
         let data: Data
         do {
-            data = try encoder.encode(value)
+            data = try (encoder ?? Self.encoder).encode(value)
         } catch {
             throw AMQPError(.encodingFailed, "the value cannot be encoded as JSON\(place(error))", underlying: error)
         }
@@ -34,25 +40,31 @@ enum JSONBody {
 
     /// The value in `bytes`.
     ///
+    /// - Parameter decoder: nil for one with Foundation's defaults.
     /// - Throws: An ``AMQPError`` with `decodingFailed`.
     static func decode<T: Decodable>(
         _ type: T.Type,
         from bytes: [UInt8],
-        with decoder: JSONDecoder,
+        with decoder: JSONDecoder?,
         as encoding: String
     ) throws(AMQPError) -> T {
-        let data: Data
-        if TextEncoding.isUTF8(encoding) {
-            data = Data(bytes)
-        } else {
-            data = Data(try TextEncoding.decode(bytes, as: encoding).utf8)
+        let json = TextEncoding.isUTF8(encoding) ? bytes : Array(try TextEncoding.decode(bytes, as: encoding).utf8)
+        return try json.withUnsafeBufferPointer { json throws(AMQPError) in
+            try checkNesting(of: json)
+            do {
+                // One of the caller's may be of a class that keeps what it is given.
+                guard let decoder else { return try Self.decoder.decode(type, from: lend(json)) }
+                return try decoder.decode(type, from: Data(json))
+            } catch {
+                throw AMQPError(.decodingFailed, "the body is not JSON of \(type)\(place(error))", underlying: error)
+            }
         }
-        try checkNesting(of: data)
-        do {
-            return try decoder.decode(type, from: data)
-        } catch {
-            throw AMQPError(.decodingFailed, "the body is not JSON of \(type)\(place(error))", underlying: error)
-        }
+    }
+
+    /// The bytes as what Foundation decodes, without a copy: it makes one where a value keeps its `Decoder`.
+    private static func lend(_ bytes: UnsafeBufferPointer<UInt8>) -> Data {
+        guard let base = bytes.baseAddress else { return Data() }
+        return Data(bytesNoCopy: UnsafeMutableRawPointer(mutating: base), count: bytes.count, deallocator: .none)
     }
 
     /// What went wrong at which key, such as `: key "total" is missing at "items[0]"`.
@@ -90,14 +102,21 @@ enum JSONBody {
     ///
     /// No JSON has a NUL byte, but UTF-16 and UTF-32 do, which Foundation's decoder recognizes whatever we say; this
     /// scan of UTF-8 would lose its way in them.
-    private static func checkNesting(of data: Data) throws(AMQPError) {
+    private static func checkNesting(of bytes: UnsafeBufferPointer<UInt8>) throws(AMQPError) {
+        // First what a processor does with many bytes at a time. Few texts have so many brackets that more has to be known.
+        var brackets = 0
+        var hasNUL = false
+        for byte in bytes {
+            // The one bit in which the two differ is cleared.
+            if byte & 0b1101_1111 == UInt8(ascii: "[") { brackets += 1 }
+            if byte == 0 { hasNUL = true }
+        }
+        guard !hasNUL else { throw AMQPError(.decodingFailed, "the body is not JSON: it holds a NUL byte") }
+        guard brackets > maxDepth else { return }
         var depth = 0
         var isInString = false
         var isEscaped = false
-        for byte in data {
-            guard byte != 0 else {
-                throw AMQPError(.decodingFailed, "the body is not JSON: it holds a NUL byte")
-            }
+        for byte in bytes {
             if isEscaped {
                 isEscaped = false
             } else if byte == UInt8(ascii: "\"") {

@@ -69,7 +69,7 @@ extension Message {
     ///
     /// - Parameters:
     ///   - value: The content.
-    ///   - encoder: The encoder for the value; one with Foundation's defaults by default.
+    ///   - encoder: The encoder for the value; if nil, one with Foundation's defaults, which is made once for all.
     ///   - headers: Headers, by which a headers exchange routes and which applications may define.
     ///   - contentType: The MIME type of the body; `application/json` by default.
     ///   - contentEncoding: The text encoding of the body, by its IANA name.
@@ -87,7 +87,7 @@ extension Message {
     ///   text encoding is unknown or lacks a character; ``AMQPError/underlying`` keeps the encoder's error.
     public init(
         encoding value: some Encodable,
-        encoder: JSONEncoder = JSONEncoder(),
+        encoder: JSONEncoder? = nil,
         headers: FieldTable? = nil,
         contentType: String? = nil,
         contentEncoding: String = "utf-8",
@@ -136,13 +136,13 @@ extension Message {
     ///
     /// - Parameters:
     ///   - type: The type to decode.
-    ///   - decoder: The decoder for the value; one with Foundation's defaults by default.
+    ///   - decoder: The decoder for the value; if nil, one with Foundation's defaults, which is made once for all.
     /// - Returns: The value.
     /// - Throws: An ``AMQPError`` with ``AMQPError/Code/decodingFailed`` if the text encoding is unknown, the bytes are
     ///   not text in it, or the text is not JSON of that type; ``AMQPError/underlying`` keeps the decoder's error.
     public func decode<T: Decodable>(
         _ type: T.Type = T.self,
-        decoder: JSONDecoder = JSONDecoder()
+        decoder: JSONDecoder? = nil
     ) throws(AMQPError) -> T {
         try JSONBody.decode(type, from: body, with: decoder, as: contentEncoding ?? "utf-8")
     }

@@ -12,16 +12,16 @@ extension Connection {
     ///   - routingKey: The routing key of requests for which none is given: with the default exchange, the name of the
     ///     server's queue.
     ///   - timeout: How long a call for which no other time is given may take; 30 s by default.
-    ///   - encoder: The encoder for requests; one with Foundation's defaults by default.
-    ///   - decoder: The decoder for replies; one with Foundation's defaults by default.
+    ///   - encoder: The encoder for requests; if nil, one with Foundation's defaults.
+    ///   - decoder: The decoder for replies; if nil, one with Foundation's defaults.
     /// - Returns: The client, which is closed with ``RPCClient/close()`` or when it is not held any more.
     /// - Throws: What ``openChannel()`` throws; other ``AMQPError``s; `CancellationError`.
     public func openRPCClient(
         exchange: String = "",
         routingKey: String = "",
         timeout: Duration = .seconds(30),
-        encoder: JSONEncoder = JSONEncoder(),
-        decoder: JSONDecoder = JSONDecoder()
+        encoder: JSONEncoder? = nil,
+        decoder: JSONDecoder? = nil
     ) async throws -> RPCClient {
         try await RPCClient(
             connection: self,

@@ -23,8 +23,8 @@ extension Queue {
     /// - Parameters:
     ///   - maxConcurrency: How many handlers may run at a time, from 1 to 65535; 16 by default.
     ///   - options: How the queue is consumed; not without acknowledgement.
-    ///   - encoder: The encoder for replies; one with Foundation's defaults by default.
-    ///   - decoder: The decoder for requests; one with Foundation's defaults by default.
+    ///   - encoder: The encoder for replies; if nil, one with Foundation's defaults.
+    ///   - decoder: The decoder for requests; if nil, one with Foundation's defaults.
     ///   - onError: What the client gets to know of an error; by default its description.
     ///   - handler: Answers a request.
     /// - Returns: The server.
@@ -33,8 +33,8 @@ extension Queue {
     public func serve<Request: Decodable & Sendable, Response: Encodable & Sendable>(
         maxConcurrency: Int = 16,
         options: ConsumerOptions = ConsumerOptions(),
-        encoder: JSONEncoder = JSONEncoder(),
-        decoder: JSONDecoder = JSONDecoder(),
+        encoder: JSONEncoder? = nil,
+        decoder: JSONDecoder? = nil,
         onError: @escaping @Sendable (any Error) -> RPCFailure = { RPCFailure(describing: $0) },
         handler: @escaping @Sendable (Request) async throws -> Response
     ) async throws -> RPCServer {

@@ -33,8 +33,8 @@ public final class RPCClient: Sendable {
     /// How long a call may take for which no other time is given, by its `timeout:` or by ``withCallTimeout(_:isolation:_:)``.
     public let timeout: Duration
 
-    let encoder: JSONEncoder
-    let decoder: JSONDecoder
+    let encoder: JSONEncoder?
+    let decoder: JSONDecoder?
     let pending = PendingReplies()
     private let channel: Channel
     private let replies: Task<Void, Never>
@@ -46,8 +46,8 @@ public final class RPCClient: Sendable {
         exchange: String,
         routingKey: String,
         timeout: Duration,
-        encoder: JSONEncoder,
-        decoder: JSONDecoder
+        encoder: JSONEncoder?,
+        decoder: JSONDecoder?
     ) async throws {
         self.exchange = exchange
         self.routingKey = routingKey

@@ -76,6 +76,52 @@ import Testing
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         #expect(try message.decode(Value.self, decoder: decoder) == Value())
+        // They are those of the one who gave them.
+        #expect(try Message(encoding: Value()).text() == #"{"longName":1}"#)
+        #expect(throws: AMQPError.self) { try message.decode(Value.self) }
+    }
+
+    @Test func `many threads encode and decode at once`() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<8 {
+                group.addTask {
+                    for round in 0..<200 {
+                        let order = Order(id: number, item: "\(round)", lines: [.init(count: UInt64(round))])
+                        let message = try Message(encoding: order)
+                        #expect(try message.decode(Order.self) == order)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    @Test func `danger: a decoder that a value keeps can be read when the body is gone`() throws {
+        struct Keeper: Decodable {
+            let decoder: any Decoder
+
+            init(from decoder: any Decoder) { self.decoder = decoder }
+        }
+        let text = String(repeating: "x", count: 10_000)
+        func keeper() throws -> Keeper { try Message(encoding: [text]).decode() }
+        let kept = try keeper()
+        #expect(try [String](from: kept.decoder) == [text])
+    }
+
+    @Test func `danger: a caller's decoder may keep the bytes that it is given`() throws {
+        final class Keeper: JSONDecoder, @unchecked Sendable {  // one thread has it
+            var data = Data()
+
+            override func decode<T: Decodable>(_ type: T.Type, from data: Data) throws -> T {
+                self.data = data
+                return try super.decode(type, from: data)
+            }
+        }
+        let decoder = Keeper()
+        let text = String(repeating: "x", count: 10_000)
+        func decode() throws { _ = try Message(encoding: [text]).decode([String].self, decoder: decoder) }
+        try decode()
+        #expect(try JSONDecoder().decode([String].self, from: decoder.data) == [text])
     }
 
     @Test(
@@ -167,6 +213,13 @@ import Testing
         #expect(error?.code == .encodingFailed)
         let deep = #expect(throws: AMQPError.self) { try Message(body: Array(nested(129).utf8)).json() }
         #expect(deep?.code == .decodingFailed)
+    }
+
+    @Test func `many brackets side by side are not deep`() throws {
+        let text = "[" + Array(repeating: #"[{"a":[]}]"#, count: 1_000).joined(separator: ",") + "]"
+        #expect(try Message(body: Array(text.utf8)).json()[999]?[0]?["a"] == [])
+        let deep = Array("[\(text),\(nested(128))]".utf8)
+        #expect(Self.code(deep) { _ = try $0.json() } == .decodingFailed)
     }
 
     @Test func `brackets in strings are no levels`() throws {

@@ -50,7 +50,7 @@ extension DecodedMessage {
 public struct DecodedDeliveries<Value: Decodable>: AsyncSequence, Sendable {
     /// The sequence that they are taken from.
     public let deliveries: Deliveries
-    let decoder: JSONDecoder
+    let decoder: JSONDecoder?
     let policy: UndecodablePolicy
 
     /// Makes an iterator. Of several, each message goes to one.
@@ -61,7 +61,7 @@ public struct DecodedDeliveries<Value: Decodable>: AsyncSequence, Sendable {
     /// Takes one message after the other.
     public struct AsyncIterator: AsyncIteratorProtocol {
         var base: Deliveries.AsyncIterator
-        let decoder: JSONDecoder
+        let decoder: JSONDecoder?
         let policy: UndecodablePolicy
 
         /// Waits for the next message that decodes.
@@ -122,12 +122,12 @@ extension Deliveries {
     ///
     /// - Parameters:
     ///   - type: The type of the values.
-    ///   - decoder: The decoder for the values; one with Foundation's defaults by default.
+    ///   - decoder: The decoder for the values; if nil, one with Foundation's defaults.
     ///   - policy: .
     /// - Returns: The messages that decode.
     public func decoded<Value: Decodable>(
         as type: Value.Type = Value.self,
-        decoder: JSONDecoder = JSONDecoder(),
+        decoder: JSONDecoder? = nil,
         onUndecodable policy: UndecodablePolicy = .deadLetterOrFail
     ) -> DecodedDeliveries<Value> {
         DecodedDeliveries(deliveries: self, decoder: decoder, policy: policy)
@@ -146,14 +146,14 @@ extension Queue {
     /// - Parameters:
     ///   - type: The type of the values.
     ///   - options: How the queue is consumed.
-    ///   - decoder: The decoder for the values; one with Foundation's defaults by default.
+    ///   - decoder: The decoder for the values; if nil, one with Foundation's defaults.
     ///   - policy: .
     /// - Returns: The messages that decode.
     /// - Throws: What ``consume(_:)`` throws.
     public func messages<Value: Decodable>(
         of type: Value.Type,
         options: ConsumerOptions = ConsumerOptions(),
-        decoder: JSONDecoder = JSONDecoder(),
+        decoder: JSONDecoder? = nil,
         onUndecodable policy: UndecodablePolicy = .deadLetterOrFail
     ) async throws -> DecodedDeliveries<Value> {
         try await consume(options).decoded(as: type, decoder: decoder, onUndecodable: policy)

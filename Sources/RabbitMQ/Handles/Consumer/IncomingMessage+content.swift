@@ -21,12 +21,12 @@ extension IncomingMessage {
     ///
     /// - Parameters:
     ///   - type: What to decode to.
-    ///   - decoder: Decodes it; one with defaults by default.
+    ///   - decoder: The decoder for the value; if nil, one with Foundation's defaults.
     /// - Returns: The value.
     /// - Throws: ``AMQPError/Code/decodingFailed``.
     public func decode<T: Decodable>(
         _ type: T.Type = T.self,
-        decoder: JSONDecoder = JSONDecoder()
+        decoder: JSONDecoder? = nil
     ) throws(AMQPError) -> T {
         try message.decode(type, decoder: decoder)
     }
