@@ -47,9 +47,14 @@ final class MessageExtras: Sendable, Hashable {
         self.values = values
     }
 
+    /// The box of all messages of text or JSON in UTF-8 that have nothing else. It is made once, and those who publish see by
+    /// it that the frames of such messages are alike.
+    private static let utf8 = MessageExtras(Values(contentEncoding: "utf-8"))
+
     /// A box for `values`; nil if none of them is set.
     static func box(_ values: Values) -> MessageExtras? {
-        values.isEmpty ? nil : MessageExtras(values)
+        if values.contentEncoding == "utf-8", values == utf8.values { return utf8 }
+        return values.isEmpty ? nil : MessageExtras(values)
     }
 
     static func == (left: MessageExtras, right: MessageExtras) -> Bool {

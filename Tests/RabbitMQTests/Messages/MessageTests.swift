@@ -60,6 +60,18 @@ import Testing
         #expect(message.timestampSeconds == 12)
     }
 
+    @Test func `what has no rare property but UTF-8 shares one box, however it was made`() throws {
+        let shared = try #require(try Message("a").extras)
+        #expect(try Message(encoding: 1).extras === shared)
+        #expect(try Message(json: 1).extras === shared)
+        var message = try Message("a", messageID: "m")
+        #expect(message.extras !== shared)
+        message.messageID = nil
+        #expect(message.extras === shared)
+        #expect(shared.values == MessageExtras.Values(contentEncoding: "utf-8"))
+        #expect(try Message("a", contentEncoding: "UTF-8").contentEncoding == "UTF-8")
+    }
+
     @Test func `no time stamp can be asked for`() {
         #expect(Message(body: [], timestamp: nil).timestamp == nil)
     }

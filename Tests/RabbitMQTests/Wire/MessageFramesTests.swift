@@ -123,6 +123,28 @@ struct MessageFramesTests {
         #expect(header.bodySize == 3)
     }
 
+    @Test func `the frames of text, JSON and values are used again for other bodies`() throws {
+        let target = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 16)
+        defer { target.deallocate() }
+        let kinds: [(Int) throws -> Message] = [
+            { try Message("\($0)", timestamp: nil) }, { try Message(json: .int(Int64($0)), timestamp: nil) },
+            { try Message(encoding: ["id": $0], deliveryMode: .persistent, timestamp: nil) },
+        ]
+        for make in kinds {
+            // What comes twice is kept.
+            for number in 1...2 { _ = try encode(try make(number)) }
+            let size = template.write(
+                to: target,
+                message: try make(3),
+                exchange: "e",
+                routingKey: "k",
+                mandatory: false,
+                channel: 1
+            )
+            #expect(size > 0)
+        }
+    }
+
     @Test func `frames used again are those of the same message, to the byte`() throws {
         // Swift takes these for equal texts; on the wire they are other bytes.
         let keys = [
