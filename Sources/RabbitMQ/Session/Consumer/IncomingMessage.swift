@@ -1,8 +1,8 @@
 /// A message that a broker delivered, which is to be settled once: with ``ack(multiple:)``, ``reject(requeue:)`` or
 /// ``nack(requeue:multiple:)``.
 ///
-/// Its ``message``'s properties are its own too: `incoming.contentType` is `incoming.message.contentType`. A property
-/// that was absent on the wire is nil.
+/// The properties of its ``message`` are its own too: `incoming.contentType` is `incoming.message.contentType`. One that was
+/// absent on the wire is nil.
 @dynamicMemberLookup
 public struct IncomingMessage: Sendable {
     /// Body and properties.
@@ -36,7 +36,8 @@ public struct IncomingMessage: Sendable {
     /// The content, as it came over the wire.
     public var body: [UInt8] { message.body }
 
-    /// A property of ``message``.
+    /// A property of ``message`` other than those that stand here by their names, as `timeToLive` and what your own extensions
+    /// of ``Message`` add.
     public subscript<Value>(dynamicMember property: KeyPath<Message, Value>) -> Value { message[keyPath: property] }
 }
 
