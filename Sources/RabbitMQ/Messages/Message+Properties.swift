@@ -78,7 +78,8 @@ extension Message {
         headers = table.isEmpty ? nil : table
     }
 
-    private mutating func updateExtras(_ update: (inout MessageExtras.Values) -> Void) {
+    /// Changes the rarer properties, several of them at the price of one.
+    mutating func updateExtras(_ update: (inout MessageExtras.Values) -> Void) {
         var values = extras?.values ?? MessageExtras.Values()
         update(&values)
         extras = MessageExtras.box(values)

@@ -19,7 +19,8 @@ extension Message {
         set { expiration = newValue.map(Self.expiration(of:)) }
     }
 
-    private static func expiration(of duration: Duration) -> String {
+    /// What ``expiration`` is for a ``timeToLive``.
+    static func expiration(of duration: Duration) -> String {
         guard duration > .zero else { return "0" }
         // Checked before `components`, whose seconds do not hold every duration.
         guard duration < .milliseconds(maxTimeToLive) else { return String(maxTimeToLive) }

@@ -43,10 +43,7 @@ extension RPCClient {
         let reply = OneShot<Message>()
         let id = try pending.add(reply)
         defer { pending.remove(id) }
-        var message = request
-        message.replyTo = EntityName.directReplyTo
-        message.correlationID = String(id)
-        message.timeToLive = timeout
+        let message = request.asRequest(String(id), timeout: timeout)
         // Whatever consumer is slow: its handler may be the one that calls.
         var answer = try await core.session.link.waitForPeer(atMost: timeout) {
             reply.fail(Self.timedOut(timeout))
@@ -83,5 +80,18 @@ extension RPCClient {
 
     private static func timedOut(_ timeout: Duration) -> AMQPError {
         AMQPError(.timedOut, "the call was not answered within \(timeout)")
+    }
+}
+
+extension Message {
+    /// The message as a call sends it: with where its reply goes to, which call that is for, and until when it is wanted.
+    func asRequest(_ id: String, timeout: Duration) -> Message {
+        var request = self
+        request.updateExtras {
+            $0.replyTo = EntityName.directReplyTo
+            $0.correlationID = id
+            $0.expiration = Message.expiration(of: timeout)
+        }
+        return request
     }
 }

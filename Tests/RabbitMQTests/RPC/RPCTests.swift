@@ -26,6 +26,17 @@ struct RPCTests {
         #expect(RPCFailure(describing: RPCFailure("busy", "later")) == RPCFailure("busy", "later"))
     }
 
+    @Test("a request says where its reply goes to, and keeps the rest")
+    func request() {
+        let message = Message(body: [1], headers: ["h": 1], correlationID: "mine", replyTo: "old", messageID: "m")
+        let request = message.asRequest("7", timeout: .milliseconds(1500))
+        var expected = message
+        expected.replyTo = "amq.rabbitmq.reply-to"
+        expected.correlationID = "7"
+        expected.expiration = "1500"
+        #expect(request == expected)
+    }
+
     @Test("each call gets its own result, once; what fits no call is refused")
     func pending() async throws {
         let pending = PendingReplies()
