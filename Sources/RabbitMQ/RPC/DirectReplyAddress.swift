@@ -3,6 +3,7 @@ import FoundationEssentials
 #else
 import Foundation
 #endif
+internal import Synchronization
 
 /// The addresses that RabbitMQ makes for direct replies: `amq.rabbitmq.reply-to.`, an Erlang process in base64, a dot, a
 /// key.
@@ -11,7 +12,7 @@ import Foundation
 /// server publishes to whatever a request names, so that one bad request would end it, come back, and end the next
 /// server. So what has the outside of such an address must have its inside too.
 enum DirectReplyAddress {
-    private static var prefix: String { EntityName.directReplyTo + "." }
+    private static let prefix = EntityName.directReplyTo + "."
 
     /// Whether a reply may be published to `address`, whatever becomes of it there.
     static func isHarmless(_ address: String) -> Bool {
@@ -44,5 +45,25 @@ enum DirectReplyAddress {
         guard let at = name.firstIndex(of: UInt8(ascii: "@")) else { return false }
         let number = name[(at + 1)...]
         return !number.isEmpty && number.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+    }
+}
+
+/// Looks at the addresses that requests name, and remembers the last one that was harmless: all requests of a client have the
+/// same.
+final class ReplyAddresses: Sendable {
+    private let last = Mutex("")
+
+    /// Whether a reply may be published to `address`: see ``DirectReplyAddress``.
+    func isHarmless(_ address: String) -> Bool {
+        if isLast(address) { return true }
+        guard DirectReplyAddress.isHarmless(address) else { return false }
+        // Of others than ASCII `==` would not tell whether they have the same bytes: see `isLast`.
+        if address.utf8.allSatisfy({ $0 < 0x80 }) { last.withLock { $0 = address } }
+        return true
+    }
+
+    /// Whether it is the address that is remembered, byte for byte: every other spelling of an ASCII text has more bytes.
+    private func isLast(_ address: String) -> Bool {
+        last.withLock { $0.utf8.count == address.utf8.count && $0 == address }
     }
 }

@@ -6,6 +6,7 @@ struct RequestDesk: Sendable {
     let exchange: Exchange
     let onError: @Sendable (any Error) -> RPCFailure
     let handler: @Sendable (IncomingMessage) async throws -> Message
+    private let addresses = ReplyAddresses()
 
     var logger: Logger { exchange.channel.core.connection.logger }
 
@@ -50,7 +51,7 @@ struct RequestDesk: Sendable {
     private func send(_ reply: Message, for request: IncomingMessage) async throws {
         // A request that wants no reply is done with.
         guard let replyTo = request.replyTo else { return }
-        guard DirectReplyAddress.isHarmless(replyTo) else {
+        guard addresses.isHarmless(replyTo) else {
             logger.warning(
                 "a request names an address that no reply can be sent to",
                 metadata: [LogKey.replyTo: "\(replyTo.printable())"]

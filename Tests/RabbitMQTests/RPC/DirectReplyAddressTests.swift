@@ -40,4 +40,29 @@ struct DirectReplyAddressTests {
     func harmful(address: String) {
         #expect(!DirectReplyAddress.isHarmless(address))
     }
+
+    @Test("one that is remembered stays what it is, and lets no other pass")
+    func remembered() {
+        let addresses = ReplyAddresses()
+        let harmless = Self.prefix + "g1h2AA5yZXBseUA5MzU5ODQzNgAAassAAAAJawSjqA==.K"
+        for _ in 0..<2 {
+            #expect(addresses.isHarmless(harmless))
+            #expect(!addresses.isHarmless(Self.prefix + "x.y"))
+        }
+        #expect(addresses.isHarmless("replies"))
+        #expect(addresses.isHarmless("replies"))
+        #expect(!addresses.isHarmless(Self.prefix + "x.y"))
+    }
+
+    @Test("danger: a harmful one that Swift takes for an equal text is harmful")
+    func spelling() {
+        let addresses = ReplyAddresses()
+        let process = [131, 88, 118, 0, 3] + Array("a@1".utf8) + [UInt8](repeating: 0x28, count: 12)
+        let harmless = Self.address(process)
+        // Base64 has a letter K in it, which becomes the sign for Kelvin.
+        let harmful = String(harmless.map { $0 == "K" ? "\u{212A}" : $0 })
+        #expect(harmless == harmful && Array(harmless.utf8) != Array(harmful.utf8))
+        #expect(addresses.isHarmless(harmless))
+        #expect(!addresses.isHarmless(harmful))
+    }
 }
