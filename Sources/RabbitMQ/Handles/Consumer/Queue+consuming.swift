@@ -98,7 +98,7 @@ extension Queue {
         channel.connection.advice.consuming(name, table)
         // An empty tag would have the broker make one up, which might come after the first deliveries.
         let tag = options.tag.flatMap { $0.isEmpty ? nil : $0 } ?? channel.core.nextConsumerTag()
-        let version = ServerVersion(channel.connection.serverProperties)
+        let version = channel.connection.parameters.version
         let isStream = !takesRequests && table.keys.contains { $0.hasPrefix("x-stream-") }
         // Streams are consumed so, or not at all.
         let mayBeStream = !isStream && !takesRequests && !options.noAck && prefetch > 0 && sharedPrefetch == 0

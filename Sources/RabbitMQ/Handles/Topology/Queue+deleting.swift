@@ -45,7 +45,7 @@ extension Queue {
         if let type { return type == .quorum || type == .stream }
         // What a classic queue alone can be.
         guard durable, !exclusive, !autoDelete else { return false }
-        return ServerVersion(channel.connection.serverProperties)?.isAtLeast(4, 0) == true
+        return channel.connection.parameters.version?.isAtLeast(4, 0) == true
     }
 
     private func requireUnneeded(ifUnused: Bool, ifEmpty: Bool) async throws {

@@ -69,7 +69,7 @@ public final class Queue: Sendable {
                 noAck: noAck,
                 queueType: type,
                 hasDeadLetterExchange: arguments.deadLetterExchange != nil,
-                version: ServerVersion(channel.connection.serverProperties)
+                version: channel.connection.parameters.version
             )
             return try session.begin(.basicGet(queue: name, noAck: noAck), source: source)
         }

@@ -4,7 +4,17 @@ struct ConnectionParameters: Sendable, Equatable {
     var frameMax: Int
     /// In seconds, 0 for none.
     var heartbeat: UInt16
-    var serverProperties: FieldTable
+    let serverProperties: FieldTable
+    /// The broker's version, read once; nil if it is not RabbitMQ, or says none.
+    let version: ServerVersion?
+
+    init(channelMax: UInt16, frameMax: Int, heartbeat: UInt16, serverProperties: FieldTable) {
+        self.channelMax = channelMax
+        self.frameMax = frameMax
+        self.heartbeat = heartbeat
+        self.serverProperties = serverProperties
+        version = ServerVersion(serverProperties)
+    }
 }
 
 /// The opening of a connection (AMQP 0-9-1, section 2.2.4), as a value: methods in, actions out.

@@ -151,9 +151,9 @@ extension Link {
         case .send(let method): try outbox.send(method, channel: 0, from: sender)
         case .agree(let parameters, let methods):
             self.parameters = parameters
-            let version = ServerVersion(parameters.serverProperties)
-            nackSparesLimit.store(version?.isAtLeast(4, 3) ?? false, ordering: .relaxed)
-            cancelsLateConsumers.store(version?.isAtLeast(4, 3) ?? false, ordering: .relaxed)
+            let isLate = parameters.version?.isAtLeast(4, 3) ?? false
+            nackSparesLimit.store(isLate, ordering: .relaxed)
+            cancelsLateConsumers.store(isLate, ordering: .relaxed)
             for method in methods { try outbox.send(method, channel: 0, from: sender) }
             frames.scanner.frameMax = parameters.frameMax
             outbox.frameMax = parameters.frameMax

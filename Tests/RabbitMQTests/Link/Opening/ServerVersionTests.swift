@@ -64,6 +64,17 @@ struct ServerVersionTests {
         #expect(ServerVersion(["product": "RabbitMQ", "version": "unknown"]) == nil)
     }
 
+    @Test("is read once for a connection, with what was agreed on", arguments: ["4.3.6", "unknown"])
+    func parameters(text: String) {
+        let parameters = ConnectionParameters(
+            channelMax: 1,
+            frameMax: 8192,
+            heartbeat: 0,
+            serverProperties: ["product": "RabbitMQ", "version": .string(text)]
+        )
+        #expect(parameters.version == ServerVersion(text))
+    }
+
     @Test("is written as it is read", arguments: ["4.3.6", "4.3.0-rc.1", "3.10.8"])
     func text(text: String) {
         #expect(ServerVersion(text)?.description == text)
