@@ -36,6 +36,7 @@ NULL = [
     ("publish, 1 MiB", "publish", {"size": MIB}),
     ("publish, 16 MiB", "publish", {"size": 16 * MIB}),
     ("connect", "connect", {}),
+    ("codable", "codable", {}),
 ]
 # To a key without a queue, publishing shows what the connection costs and routing doesn't hide it.
 REAL = [

@@ -23,6 +23,7 @@ struct Perf: AsyncParsableCommand {
         case connect
         case confirm
         case get
+        case codable
     }
 
     @Argument(help: "What to measure.")
@@ -55,6 +56,7 @@ struct Perf: AsyncParsableCommand {
         case .pingPong: try await PingPongMode(options: options, progress: progress).run()
         case .confirm: try await ConfirmMode(options: options, progress: progress).run()
         case .get: try await GetMode(options: options, progress: progress).run()
+        case .codable: try await CodableMode(options: options, progress: progress).run()
         case .connect: try await ConnectMode(options: options, progress: progress).run()
         }
     }

@@ -36,7 +36,7 @@ extension PerfOptions {
 
     /// Refuses what a mode can't do, and what would touch others' queues without being asked for twice.
     func validate(for mode: Perf.Mode) throws {
-        let isPublishing = [.publish, .publishConfirm, .confirm].contains(mode)
+        let isPublishing = [.publish, .publishConfirm, .confirm, .codable].contains(mode)
         guard isPublishing || (exchange.isEmpty && routingKey == nil) else {
             throw ValidationError(
                 "--exchange and --routing-key are for publishing; \(mode.rawValue) uses its queue's name."

@@ -9,7 +9,7 @@ struct PerfOptions: ParsableArguments {
     @Option(help: "How many messages to measure; with connect, how many connections.")
     var messages = 1_000_000
 
-    @Option(help: "The size of a body in bytes.")
+    @Option(help: "The size of a body in bytes; with codable, that of its value counts.")
     var size = 100
 
     @Option(help: "The name of the queue that is made, which must not exist; one that is made up by default.")

@@ -8,6 +8,9 @@ struct PerfResult {
     var latencies: Histogram<UInt64>?
     /// What the program computed itself, for each message.
     var work: Work?
+    /// Of a body, if it isn't the one that was asked for.
+    var size: Int?
+    var coding: CodableMode.Cost?
 }
 
 /// A result as it is printed.
@@ -29,16 +32,18 @@ struct PerfReport: Encodable {
     let cpuUsPerMessage: Double
     let peakRssMb: Double
     let latencyUs: Latency?
+    let codingUs: CodableMode.Cost?
 
     init(mode: String, options: PerfOptions, result: PerfResult) {
         self.mode = mode
         messages = options.messages
-        size = options.size
+        size = result.size ?? options.size
         seconds = result.usage.seconds
         rate = Double(options.messages) / result.usage.seconds
         cpuSeconds = result.usage.cpuSeconds - (result.work?.cpuSeconds ?? 0) * Double(options.messages)
         cpuUsPerMessage = cpuSeconds * 1e6 / Double(options.messages)
         peakRssMb = Meter.peakMegabytes
+        codingUs = result.coding
         latencyUs = result.latencies.map { histogram in
             func microseconds(_ percentile: Double) -> Double {
                 Double(histogram.valueAtPercentile(percentile)) / 1000
@@ -71,6 +76,11 @@ struct PerfReport: Encodable {
             rows.append(("latency, 99 %", "\(number(latencyUs.p99, 1)) us"))
             rows.append(("latency, 99.9 %", "\(number(latencyUs.p999, 1)) us"))
             rows.append(("latency, most", "\(number(latencyUs.max, 1)) us"))
+        }
+        if let codingUs {
+            rows.append(("encoding alone", "\(number(codingUs.encodeAlone, 3)) us"))
+            rows.append(("decoding alone", "\(number(codingUs.decodeAlone, 3)) us"))
+            rows.append(("decoding a message", "\(number(codingUs.decode, 3)) us"))
         }
         let width = rows.map(\.0.count).max() ?? 0
         return rows.map { $0.0.padding(toLength: width + 2, withPad: " ", startingAt: 0) + $0.1 }.joined(

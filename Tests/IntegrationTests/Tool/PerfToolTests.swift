@@ -4,7 +4,7 @@ import Testing
 
 @Suite("What rmq perf leaves on a broker", .needsTool, .timeLimit(.minutes(3)))
 struct PerfToolTests {
-    static let modes = ["publish", "publish-confirm", "consume", "consume-ack", "ping-pong", "connect"]
+    static let modes = ["publish", "publish-confirm", "consume", "consume-ack", "ping-pong", "connect", "codable"]
 
     private func perf(_ mode: String, _ arguments: String...) throws -> ToolProcess {
         try ToolProcess(
@@ -31,6 +31,15 @@ struct PerfToolTests {
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.output.contains("\"mode\":\"\(mode)\""))
         #expect(try await !exists(name))
+    }
+
+    @Test("what coding takes by itself, beside what publishing with it takes")
+    func coding() async throws {
+        let outcome = try await perf("codable", "--messages", "100").outcome()
+        #expect(outcome.status == 0, "\(outcome)")
+        for name in ["\"decode\":", "\"decode_alone\":", "\"encode_alone\":"] {
+            #expect(outcome.output.contains(name), "\(outcome)")
+        }
     }
 
     @Test("nothing, when several connections consume from one queue", arguments: ["consume", "consume-ack"])

@@ -1,0 +1,67 @@
+#if Tool
+internal import Foundation
+internal import RabbitMQ
+
+/// Encodes a small value for each message, and publishes it. Beside that, what Foundation's coding takes by itself, and what
+/// decoding a message takes.
+struct CodableMode {
+    let options: PerfOptions
+    let progress: Progress
+
+    private struct Order: Codable {
+        var id: Int
+        var item = "Assam, second flush"
+        var price = 17.25
+        var isPaid = true
+    }
+
+    /// Microseconds of CPU for each value.
+    struct Cost: Encodable {
+        let encodeAlone: Double
+        let decodeAlone: Double
+        /// From a message.
+        let decode: Double
+    }
+
+    func run() async throws -> PerfResult {
+        try await PerfSession.use(options, connections: 1, channels: 1) { session in
+            let key = try await session.queue.routingKey(options)
+            let exchange = try await session.channels[0].declareExchange(options.exchange, passive: true)
+            try await publish(options.warmup, to: exchange, key)
+            let meter = Meter()
+            try await publish(options.messages, to: exchange, key)
+            let usage = meter.read()
+            let body = try JSONEncoder().encode(Order(id: 1))
+            return PerfResult(usage: usage, size: body.count, coding: try coding(body))
+        }
+    }
+
+    private func publish(_ count: Int, to exchange: Exchange, _ key: String) async throws {
+        for number in 0..<count {
+            let message = try Message(encoding: Order(id: number), deliveryMode: .transient)
+            try await exchange.publish(message, routingKey: key, mandatory: false)
+            if number % 1000 == 999 { progress.add(1000) }
+        }
+        // The broker answers when it has taken all that was sent before.
+        try await exchange.channel.setQos(prefetchCount: 0)
+    }
+
+    private func coding(_ body: Data) throws -> Cost {
+        let (encoder, decoder, message) = (JSONEncoder(), JSONDecoder(), Message(body: body))
+        return Cost(
+            encodeAlone: try cost { _ = try encoder.encode(Order(id: $0)) },
+            decodeAlone: try cost { _ in _ = try decoder.decode(Order.self, from: body) },
+            decode: try cost { _ in _ = try message.decode(Order.self) }
+        )
+    }
+
+    /// What `work` takes, the second half of the times it is done.
+    private func cost(of work: (Int) throws -> Void) rethrows -> Double {
+        let count = min(options.messages, 100_000)
+        for number in 0..<count { try work(number) }
+        let start = Meter.threadSeconds
+        for number in 0..<count { try work(number) }
+        return (Meter.threadSeconds - start) * 1e6 / Double(count)
+    }
+}
+#endif
