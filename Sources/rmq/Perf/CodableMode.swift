@@ -3,7 +3,7 @@ internal import Foundation
 internal import RabbitMQ
 
 /// Encodes a small value for each message, and publishes it. Beside that, what Foundation's coding takes by itself, and what
-/// decoding a message takes.
+/// making a message of a value and decoding it take.
 struct CodableMode {
     let options: PerfOptions
     let progress: Progress
@@ -18,6 +18,8 @@ struct CodableMode {
     /// Microseconds of CPU for each value.
     struct Cost: Encodable {
         let encodeAlone: Double
+        /// To a message.
+        let encode: Double
         let decodeAlone: Double
         /// From a message.
         let decode: Double
@@ -50,6 +52,7 @@ struct CodableMode {
         let (encoder, decoder, message) = (JSONEncoder(), JSONDecoder(), Message(body: body))
         return Cost(
             encodeAlone: try cost { _ = try encoder.encode(Order(id: $0)) },
+            encode: try cost { _ = try Message(encoding: Order(id: $0), deliveryMode: .transient) },
             decodeAlone: try cost { _ in _ = try decoder.decode(Order.self, from: body) },
             decode: try cost { _ in _ = try message.decode(Order.self) }
         )

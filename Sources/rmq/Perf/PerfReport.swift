@@ -79,6 +79,7 @@ struct PerfReport: Encodable {
         }
         if let codingUs {
             rows.append(("encoding alone", "\(number(codingUs.encodeAlone, 3)) us"))
+            rows.append(("encoding a message", "\(number(codingUs.encode, 3)) us"))
             rows.append(("decoding alone", "\(number(codingUs.decodeAlone, 3)) us"))
             rows.append(("decoding a message", "\(number(codingUs.decode, 3)) us"))
         }
