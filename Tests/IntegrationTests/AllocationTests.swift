@@ -15,9 +15,10 @@ struct AllocationTests {
         try #require(words.count == 4, "\(result)")
         let perPublish = try #require(Double(words[1]))
         let perDelivery = try #require(Double(words[3]))
-        // What remains of a publish are flushes, each for many messages: 0.02. Builds for debugging allocate more for a
+        // What remains of a publish are flushes, each for many messages: 0.02, and more where the machine is so busy that each
+        // is for a few. Builds for debugging allocate more for a
         // delivery than its body and what keeps it: 3.6, where optimized ones take 1.2.
-        #expect(perPublish < 0.5)
+        #expect(perPublish < 0.9)
         #expect(perDelivery < 5)
     }
 }

@@ -1,15 +1,15 @@
 /// When, and by whom, what was appended is flushed. A value without a clock: times are nanoseconds of a monotonic clock.
 ///
 /// What comes after a pause is flushed at once, by whoever appended it: to wake the queue for it costs more than to write it.
-/// What comes close behind it the queue flushes, as more may come by then. While much is flowing, a flush for each few
-/// messages would cost more than the messages: then the next one comes when a good batch has gathered, or after a moment.
+/// What comes close behind it the queue flushes, as more may come by then. While messages are flowing, a flush for each few
+/// would cost more than they do: then the next one comes when a good batch has gathered, or after a moment.
 struct FlushSchedule {
     private enum State {
         case idle
         /// Acknowledgements alone wait: for more of them, for whatever else is sent, or for a timer.
         case deferring
         case scheduled
-        /// The last flush was a large one; a timer brings the next.
+        /// Messages are flowing; a timer brings the next flush.
         case cooling
     }
 
@@ -45,6 +45,8 @@ struct FlushSchedule {
     private let batch: Int
     private var state = State.idle
     private var hasUrgent = false
+    /// Whether what was flushed last came close behind the flush before it.
+    private var isFlowing = false
     /// Whether something was received since a caller's last flush.
     private var hasReceived = true
     private var lastFlush: UInt64 = 0
@@ -79,9 +81,9 @@ struct FlushSchedule {
     }
 
     private mutating func begin(pending: Int, isUrgent: Bool, now: UInt64) -> Flusher {
-        guard pending <= Self.largeFlush, now &- lastFlush >= Self.pause || isUrgent && hasReceived else {
-            return .queue
-        }
+        let isClose = now &- lastFlush < Self.pause
+        isFlowing = isClose && !isUrgent
+        guard pending <= Self.largeFlush, !isClose || isUrgent && hasReceived else { return .queue }
         hasReceived = false
         return .caller
     }
@@ -130,10 +132,12 @@ struct FlushSchedule {
     ///   - now: The time.
     mutating func next(pending: Int, wrote count: Int, most: Int, now: UInt64) -> Next {
         lastFlush = now
-        let isLarge = count >= Self.largeFlush
-        guard pending > 0, !isLarge || hasUrgent || pending >= batch else {
-            state = isLarge ? .cooling : .idle
-            return isLarge ? .cool : .rest
+        if count >= Self.largeFlush { isFlowing = true }
+        // What the timer finds nothing of flows no more.
+        if count == 0, pending == 0 { isFlowing = false }
+        guard pending > 0, count == 0 || !isFlowing || hasUrgent || pending >= batch else {
+            state = isFlowing ? .cooling : .idle
+            return isFlowing ? .cool : .rest
         }
         state = .scheduled
         if pending > most { return .leave }

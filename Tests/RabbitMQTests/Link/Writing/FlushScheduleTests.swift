@@ -35,10 +35,13 @@ struct FlushScheduleTests {
         func due(after time: UInt64) -> FlushSchedule.Due { schedule.due(after: time, now: now) }
 
         /// Has what was asked for written.
-        func flush(_ count: Int = 100) {
+        func flush(_ count: Int = 100, cools: Bool = false) {
             #expect(next(pending: count, wrote: 0) == .flush)
-            #expect(next(pending: 0, wrote: count) == (count < FlushSchedule.largeFlush ? .rest : .cool))
+            #expect(next(pending: 0, wrote: count) == (cools ? .cool : .rest))
         }
+
+        /// The timer comes, and finds nothing.
+        func rest() { #expect(next(pending: 0, wrote: 0) == .rest) }
     }
 
     private static let pause = FlushSchedule.pause
@@ -47,7 +50,7 @@ struct FlushScheduleTests {
     private func cooling(lowWater: Int = 1 << 20) -> Subject {
         let schedule = Subject(lowWater: lowWater)
         #expect(schedule.request(pending: 100) == .caller)
-        schedule.flush(20_000)
+        schedule.flush(20_000, cools: true)
         return schedule
     }
 
@@ -58,7 +61,8 @@ struct FlushScheduleTests {
         #expect(schedule.request(pending: 300, isUrgent: true) == .nobody)
         schedule.flush(300)
         #expect(schedule.request(pending: 100, after: Self.pause - 1) == .queue)
-        schedule.flush()
+        schedule.flush(cools: true)
+        schedule.rest()
         #expect(schedule.request(pending: 100, after: Self.pause) == .caller)
         schedule.flush()
         // As often as it comes.
@@ -77,7 +81,8 @@ struct FlushScheduleTests {
         schedule.flush()
         schedule.noteReceived()
         #expect(schedule.request(pending: 100) == .queue)
-        schedule.flush()
+        schedule.flush(cools: true)
+        schedule.rest()
         #expect(schedule.request(pending: 100, isUrgent: true) == .caller)
         schedule.flush()
         #expect(schedule.request(pending: 100, isUrgent: true) == .queue)
@@ -93,8 +98,24 @@ struct FlushScheduleTests {
     @Test func `after a large flush little waits for the timer, which brings it`() {
         let schedule = cooling()
         #expect(schedule.request(pending: 100, after: Self.pause) == .nobody)
+        schedule.flush(cools: true)
+        schedule.rest()
+    }
+
+    @Test func `while messages flow the timer brings each flush, until it finds nothing`() {
+        let schedule = Subject()
+        #expect(schedule.request(pending: 100) == .caller)
+        schedule.flush()
+        #expect(schedule.request(pending: 100) == .queue)
+        // What is appended during a flush waits for the next, too.
         #expect(schedule.next(pending: 100, wrote: 0) == .flush)
-        #expect(schedule.next(pending: 0, wrote: 100) == .rest)
+        #expect(schedule.next(pending: 50, wrote: 100) == .cool)
+        for _ in 1...3 {
+            #expect(schedule.request(pending: 100) == .nobody)
+            schedule.flush(cools: true)
+        }
+        schedule.rest()
+        #expect(schedule.request(pending: 100, after: Self.pause) == .caller)
     }
 
     @Test func `what somebody waits for the answer to waits for no timer`() {
