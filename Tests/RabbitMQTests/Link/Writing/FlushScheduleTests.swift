@@ -145,7 +145,7 @@ struct FlushScheduleTests {
         #expect(schedule.next(pending: 50, wrote: 20_000, most: 49) == .leave)
         #expect(schedule.request(pending: 60) == .nobody)
         #expect(schedule.next(pending: 60, wrote: 20_000) == .flush)
-        #expect(schedule.next(pending: 0, wrote: 60, most: 0) == .rest)
+        #expect(schedule.next(pending: 0, wrote: 60, most: 0) == .cool)
     }
 
     @Test func `acknowledgements wait for more, for whatever else is sent, or until somebody is in a hurry`() {
