@@ -87,6 +87,19 @@ static void runPublish(bool confirms) {
     free(channels);
 }
 
+// Declares the queue, and publishes what it lacks.
+static void fill(amqp_connection_state_t connection, long needed) {
+    long there = declareQueue(connection, 1, &options, false);
+    amqp_basic_properties_t properties = messageProperties(&options);
+    amqp_bytes_t body = messageBody(&options);
+    Channel filler = {.connection = connection, .number = 1};
+    options.exchange = "";
+    options.routingKey = options.queue;
+    for (; there < needed; there++) publish(&filler, &properties, body);
+    declareQueue(connection, 1, &options, true);
+    amqp_bytes_free(body);
+}
+
 static void subscribe(amqp_connection_state_t connection, int channel, bool acks) {
     amqp_basic_consume(connection, (amqp_channel_t)channel, amqp_cstring_bytes(options.queue), amqp_empty_bytes, false,
                        !acks, false, amqp_empty_table);
@@ -102,14 +115,8 @@ static void runConsume(bool acks) {
         amqp_basic_qos(connection, (amqp_channel_t)c, 0, (uint16_t)options.prefetch, false);
         checkReply(amqp_get_rpc_reply(connection), "basic.qos");
     }
-    long needed = options.warmup + options.messages, there = declareQueue(connection, 1, &options, false);
-    amqp_basic_properties_t properties = messageProperties(&options);
-    amqp_bytes_t body = messageBody(&options);
-    Channel filler = {.connection = connection, .number = 1};
-    options.exchange = "";
-    options.routingKey = options.queue;
-    for (; there < needed; there++) publish(&filler, &properties, body);
-    declareQueue(connection, 1, &options, true);
+    long needed = options.warmup + options.messages;
+    fill(connection, needed);
 
     Reading start = readClocks();
     for (long i = 0; i < options.consumers; i++) subscribe(connection, (int)(i % options.channels) + 1, acks);
@@ -125,7 +132,6 @@ static void runConsume(bool acks) {
     }
     report(client, &options, start, NULL);
     closeConnection(connection); // and with its last consumer the queue goes
-    amqp_bytes_free(body);
 }
 
 static void runPingPong(void) {
@@ -185,14 +191,7 @@ static void runConfirm(void) {
 static void runGet(void) {
     amqp_connection_state_t connection = connectTo(&options);
     openChannel(connection, 1);
-    long needed = options.warmup + options.messages, there = declareQueue(connection, 1, &options, false);
-    amqp_basic_properties_t properties = messageProperties(&options);
-    amqp_bytes_t body = messageBody(&options);
-    Channel filler = {.connection = connection, .number = 1};
-    options.exchange = "";
-    options.routingKey = options.queue;
-    for (; there < needed; there++) publish(&filler, &properties, body);
-    declareQueue(connection, 1, &options, true);
+    fill(connection, options.warmup + options.messages);
     double *latencies = calloc((size_t)options.messages, sizeof *latencies);
     Reading start = readClocks();
     for (long i = -options.warmup; i < options.messages; i++) {
@@ -212,7 +211,6 @@ static void runGet(void) {
     report(client, &options, start, latencies);
     deleteQueue(connection, &options);
     closeConnection(connection);
-    amqp_bytes_free(body);
     free(latencies);
 }
 

@@ -26,7 +26,8 @@ extension Outbox {
     func settleNow() { scheduleFlush(state.withLock { $0.flush.hurrySettlements() }) }
 
     private func setSettlingTimer(at time: UInt64) {
-        _ = DeadlineTimer.shared.add(at: time) { [weak self] in self?.settleDue() }
+        // Not weakly, which would have each use of the outbox counted the slow way from then on.
+        _ = DeadlineTimer.shared.add(at: time) { self.settleDue() }
     }
 
     private func settleDue() {
