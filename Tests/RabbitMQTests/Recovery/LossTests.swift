@@ -285,7 +285,8 @@ struct LossTests {
             weak var link: Link?
             do {
                 var configuration = broker.configuration
-                if isDown { configuration.recovery.firstDelay = .milliseconds(300) }
+                // A random part of it: so long that hardly any is over before the handles are gone.
+                if isDown { configuration.recovery.firstDelay = .seconds(6) }
                 let connection = try await Connection.connect(configuration)
                 let channel = try await connection.openChannel()
                 try await channel.selectConfirms()
