@@ -134,7 +134,7 @@ server_environment() {
     export RABBITMQ_PLUGINS_EXPAND_DIR=$node_dir/data/plugins
     export RABBITMQ_LOG_BASE=$node_dir/log RABBITMQ_LOGS=$node_dir/log/rabbit.log
     export RABBITMQ_PID_FILE=$pid_file
-    export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='+S 2:2'
+    export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none'
 }
 
 # A process id counts only while that process carries our own mark in its environment: numbers are used again.

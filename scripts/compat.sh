@@ -186,8 +186,10 @@ run_tests() { # library, broker or none, filter
             RABBITMQ_TEST_BROKER=$(outside broker "$RABBITMQ_TEST_BROKER")
             RABBITMQ_TEST_PYTHON=$(outside python "$RABBITMQ_TEST_PYTHON")
         fi
+        # As in test.sh.
+        export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=6
         with_library "$1" timeout --kill-after 10s 15m swift test --skip-build --traits Tool,TextEncodings --scratch-path "$scratch" \
-            --experimental-maximum-parallelization-width 6 --filter "$3"
+            --filter "$3"
     ) >"$log" 2>&1 || status=$?
     total=$(sed -n 's/^. Test run with \([0-9]*\) tests in .*/\1/p' "$log")
     skipped=$(grep -ac '^➜ Test .* skipped' "$log" || true)

@@ -120,9 +120,9 @@ fi
 
 echo "==> test"
 if [[ -n $filter ]]; then options+=(--filter "$filter"); fi
-# All at once, they would wait for each other on a machine of two cores until deadlines pass.
-width=--experimental-maximum-parallelization-width
-if swift test --help-hidden | grep -q -e "$width"; then options+=("$width" 6); fi
+# All at once, they would wait for each other on a machine of two cores until deadlines pass. By the environment:
+# older Swift does not know the option of that name.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=6
 log=$(mktemp)
 # A test that hangs ends here, and not where nobody says which one it was.
 patience=15m
