@@ -3,6 +3,7 @@
 import argparse
 import array
 import bisect
+import contextlib
 import datetime
 import json
 import os
@@ -186,11 +187,12 @@ class Client:
     def sockets(self):
         """The local ports of its connections."""
         inodes = set()
-        for entry in os.scandir(f"/proc/{self.process.pid}/fd"):
-            try:
-                inodes.add(os.readlink(entry.path))
-            except OSError:
-                pass
+        try:
+            for entry in os.scandir(f"/proc/{self.process.pid}/fd"):
+                with contextlib.suppress(OSError):
+                    inodes.add(os.readlink(entry.path))
+        except FileNotFoundError:
+            return []  # It is done.
         ports = []
         for name in ("tcp", "tcp6"):
             with open(f"/proc/net/{name}") as file:

@@ -112,7 +112,7 @@ extension Link {
         let host = host
         let (wasOpen, replaced) =
             switch phase {
-            case .open: (true, host?.isReplaced(self, error) ?? false)
+            case .open: (true, host?.decideReplacement(of: self, after: error) ?? false)
             case .closing, .ended: (true, false)
             case .idle, .opening: (false, true)
             }

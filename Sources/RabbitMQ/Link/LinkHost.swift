@@ -3,7 +3,7 @@ protocol LinkHost: AnyObject, Sendable {
     /// Decides, and notes it: whether another link takes the place of one that was open and ends. If so, the connection is
     /// down from here on. Called once for it, before anybody knows of the end; on its queue, but for one that the host finds
     /// ended when it gets it.
-    func isReplaced(_ link: Link, _ reason: AMQPError) -> Bool
+    func decideReplacement(of link: Link, after reason: AMQPError) -> Bool
 
     /// A link that was open has ended, and all that belongs to it.
     func ended(_ link: Link, _ reason: AMQPError, isReplaced: Bool)

@@ -70,7 +70,8 @@ extension ChannelCore {
             do throws(AMQPError) {
                 return (try body(session), session)
             } catch {
-                guard await isFollowed(session, error) else { throw error }
+                let left = timeout.left(since: start)
+                guard await waitForSuccessor(of: session, after: error, atMost: left) else { throw error }
             }
         }
     }
@@ -78,21 +79,29 @@ extension ChannelCore {
     /// Sends a method and waits for the broker's answer.
     ///
     /// A call on its way when the connection is lost fails: it may have been carried out. One that was not sent yet waits.
-    func call(_ method: ClientMethod, timeout: Duration? = nil) async throws -> Reply {
+    ///
+    /// - Parameter method: What to send. Asked for once there is a session: a queue that the broker named may have got
+    ///   another name while the call waited.
+    func call(_ method: @autoclosure () -> ClientMethod, timeout: Duration? = nil) async throws -> Reply {
         let start = MonotonicTime.now
         let (call, session) = try await send(timeout: timeout) { session throws(AMQPError) in
-            try session.begin(method)
+            try session.begin(method())
         }
         return try await session.answer(to: call, timeout: timeout, since: start)
     }
 
-    /// Whether what a session did not take is for another one, which takes its place.
-    private func isFollowed(_ session: ChannelSession, _ error: AMQPError) async -> Bool {
+    /// Whether what a session did not take is for another one, which takes its place. It waits for the session's end if
+    /// only its link has ended yet.
+    private func waitForSuccessor(
+        of session: ChannelSession,
+        after error: AMQPError,
+        atMost left: Duration
+    ) async -> Bool {
         guard connection.configuration.recovery.isEnabled else { return false }
         if session.isOpen.load(ordering: .relaxed) {
             // Its link has ended a moment ago, and it does at once.
             guard error.isConnectionFatal else { return false }
-            _ = await session.closed.wait(atMost: .seconds(1))
+            _ = await session.closed.wait(atMost: min(.seconds(1), left))
         }
         return state.withLock { state in
             switch state.phase {
@@ -119,11 +128,14 @@ extension ChannelCore {
                     "the connection was lost, and publishing took longer than \(timeout)"
                 )
             )
+            var publish = publish
+            if let key = currentKey(publish.exchange, publish.routingKey) { publish.routingKey = key }
             do {
                 return try await session.publish(publish, since: start)
             } catch let error as AMQPError {
                 // What throws has sent nothing.
-                guard await isFollowed(session, error) else { throw error }
+                let left = timeout.left(since: start)
+                guard await waitForSuccessor(of: session, after: error, atMost: left) else { throw error }
             }
         }
     }

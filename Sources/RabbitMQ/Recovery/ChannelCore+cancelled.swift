@@ -45,7 +45,7 @@ extension ChannelCore {
 
     /// Has the channel opened anew, as if the broker had closed it for what a consumer keeps.
     private func replace(_ session: ChannelSession, for consumer: Consumer, _ reason: AMQPError) {
-        guard survives(session, reason) else { return }
+        guard decideReplacement(of: session, after: reason) else { return }
         session.abandon(reason)
         consumer.interrupt()
     }

@@ -144,7 +144,10 @@ extension ChannelCore {
     func completeReopening(_ reopening: Reopening) throws(AMQPError) -> Int {
         let session = reopening.session
         let unconfirmed = state.withLock { state in
-            state.resending = state.unconfirmed
+            // A queue that the broker named has another name now.
+            state.resending = state.unconfirmed.map { message in
+                currentKey(message.kept.exchange, message.kept.routingKey).map(message.readdressed) ?? message
+            }
             state.unconfirmed = []
             return state.resending
         }
@@ -173,6 +176,12 @@ extension ChannelCore {
         }
         for waiter in waiters { waiter.succeed(()) }
         return unconfirmed.count
+    }
+
+    /// The routing key in place of one that was the name of a queue, for a message that the queue itself is to get; nil if
+    /// it is what it was.
+    func currentKey(_ exchange: String, _ routingKey: String) -> String? {
+        exchange.isEmpty ? connection.topology.currentName(of: routingKey) : nil
     }
 
     private func putBack(_ messages: some Sequence<UnconfirmedMessage>) {

@@ -11,10 +11,11 @@ extension ChannelCore {
     /// Has the broker confirm what is published.
     func selectConfirms(limit: Int) async throws {
         if state.withLock({ $0.setup.confirmLimit }) != nil { return }
+        let start = MonotonicTime.now
         let (call, session) = try await send { session throws(AMQPError) in
             try session.beginConfirms(limit: limit) { note { if $0.confirmLimit == nil { $0.confirmLimit = limit } } }
         }
-        _ = try await session.answer(to: call)
+        _ = try await session.answer(to: call, since: start)
     }
 
     /// Makes the channel transactional.
@@ -22,10 +23,11 @@ extension ChannelCore {
 
     private func tell(_ method: ClientMethod, _ change: (inout ChannelSetup) -> Void) async throws {
         // Whether or not anybody waits for the answer, the broker has it, and every session that follows is told.
+        let start = MonotonicTime.now
         let (call, session) = try await send { session throws(AMQPError) in
             try session.begin(method, register: { (_) throws(AMQPError) in note(change) })
         }
-        _ = try await session.answer(to: call)
+        _ = try await session.answer(to: call, since: start)
     }
 
     private func note(_ change: (inout ChannelSetup) -> Void) { state.withLock { change(&$0.setup) } }
@@ -33,6 +35,7 @@ extension ChannelCore {
     /// Begins a consumer.
     func begin(_ subscription: Subscription) async throws {
         let (consumer, tag) = (subscription.consumer, subscription.consumer.tag)
+        let start = MonotonicTime.now
         let (call, session) = try await send { session throws(AMQPError) in
             let queue = subscription.queue.name
             var source = consumer.source
@@ -51,7 +54,7 @@ extension ChannelCore {
             session.unsettled.begin(consumerTag: tag, queue: subscription.queue.name, session: session)
         }
         do {
-            _ = try await session.answer(to: call)
+            _ = try await session.answer(to: call, since: start)
         } catch {
             session.unsettled.end(consumerTag: tag)
             // The queue has not lost a consumer.

@@ -7,18 +7,22 @@ extension ChannelCore {
     struct Commit: Sendable {
         let session: ChannelSession
         let call: PendingCall
+        /// When it began, in nanoseconds of ``MonotonicTime``: all that it waits for has one `callTimeout` together.
+        let start: UInt64
     }
 
     /// Sends a commit when it has the turn.
     func sendCommit() async throws -> Commit {
+        let start = MonotonicTime.now
         let session = try await ready()
         if let reason = takeLostTransaction() {
             // What was published since, which is the rest of what was lost.
-            _ = try await session.answer(to: try await session.sendRollback())
+            _ = try await session.answer(to: try await session.sendRollback(since: start), since: start)
             throw ChannelSession.transactionLost(reason)
         }
         do {
-            return Commit(session: session, call: try await session.sendInTurn(.txCommit))
+            let call = try await session.sendInTurn(.txCommit, since: start)
+            return Commit(session: session, call: call, start: start)
         } catch let error as AMQPError {
             throw await isLost(with: session, error) ? ChannelSession.transactionLost(error) : error
         }
@@ -26,7 +30,7 @@ extension ChannelCore {
 
     func answerToCommit(_ commit: Commit) async throws {
         do {
-            _ = try await commit.session.answer(to: commit.call)
+            _ = try await commit.session.answer(to: commit.call, since: commit.start)
         } catch let error as AMQPError {
             throw await isLost(with: commit.session, error) ? ChannelSession.transactionLost(error) : error
         }
@@ -34,10 +38,11 @@ extension ChannelCore {
 
     /// Drops what was published and settled in the transaction, which is dropped too if its session is lost meanwhile.
     func rollback() async throws {
+        let start = MonotonicTime.now
         let session = try await ready()
         _ = takeLostTransaction()
         do {
-            _ = try await session.answer(to: try await session.sendRollback())
+            _ = try await session.answer(to: try await session.sendRollback(since: start), since: start)
         } catch let error as AMQPError {
             guard await isLost(with: session, error) else { throw error }
         }

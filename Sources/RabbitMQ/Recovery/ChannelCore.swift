@@ -103,7 +103,7 @@ final class ChannelCore: ChannelHost, Sendable {
 
     // MARK: What sessions tell
 
-    func survives(_ session: ChannelSession, _ reason: AMQPError) -> Bool {
+    func decideReplacement(of session: ChannelSession, after reason: AMQPError) -> Bool {
         guard connection.configuration.recovery.isEnabled else { return false }
         let isWithLink = connection.isLosing(session.link)
         let isAlone = !reason.isConnectionFatal && !reason.isOverAnotherCall
@@ -136,8 +136,8 @@ final class ChannelCore: ChannelHost, Sendable {
     }
 
     /// The session has ended for good, or is followed by another.
-    func ended(_ session: ChannelSession, _ reason: AMQPError, survives: Bool) {
-        guard survives else { return end(reason) }
+    func ended(_ session: ChannelSession, _ reason: AMQPError, isReplaced: Bool) {
+        guard isReplaced else { return end(reason) }
         let (isInterrupted, observe) = state.withLock { state in
             let isInterrupted = state.interrupted == ObjectIdentifier(session)
             if isInterrupted { state.interrupted = nil }
@@ -149,7 +149,7 @@ final class ChannelCore: ChannelHost, Sendable {
         if connection.isOpen { reopenAlone(after: reason) }
     }
 
-    func takesUpAgain(_ consumer: Consumer, _ reason: AMQPError) -> Bool {
+    func beginTakingUpAgain(_ consumer: Consumer, _ reason: AMQPError) -> Bool {
         guard connection.configuration.recovery.isEnabled else { return false }
         let subscription = state.withLock { state in
             state.subscriptions.first { $0.consumer === consumer && !consumer.isCancelling }

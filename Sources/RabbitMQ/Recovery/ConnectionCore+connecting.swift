@@ -69,7 +69,7 @@ extension ConnectionCore {
         add(channel)
         // It may have ended before anybody could say so.
         if let reason = session.closed.current {
-            channel.ended(session, reason, survives: channel.survives(session, reason))
+            channel.ended(session, reason, isReplaced: channel.decideReplacement(of: session, after: reason))
         }
         // The next link may have been there before the channel was among those that it brings back.
         if let reason = channel.closeReason, reason.isConnectionFatal { throw reason }

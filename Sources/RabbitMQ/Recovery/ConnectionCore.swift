@@ -60,7 +60,7 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
     /// Looks whether the first link has ended before it could say so.
     func adopted(_ link: Link) async {
         guard let reason = await link.endReason, isOpen else { return }
-        ended(link, reason, isReplaced: isReplaced(link, reason))
+        ended(link, reason, isReplaced: decideReplacement(of: link, after: reason))
     }
 
     var link: Link { state.withLock { $0.link } }
@@ -77,7 +77,7 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
 
     // MARK: What links tell
 
-    func isReplaced(_ link: Link, _ reason: AMQPError) -> Bool {
+    func decideReplacement(of link: Link, after reason: AMQPError) -> Bool {
         let now = MonotonicTime.now
         return state.withLock { state in
             guard state.link === link else { return true }

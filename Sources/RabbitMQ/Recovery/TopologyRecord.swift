@@ -21,6 +21,8 @@ final class TopologyRecord: Sendable {
         var queues: [String: (order: Int, value: Topology.Queue)] = [:]
         /// Those that the broker named, by their names at present.
         var named: [String: NamedQueue] = [:]
+        /// The same by the names that they had before, to which something may be on its way.
+        var formerlyNamed: [String: NamedQueue] = [:]
         /// When to look for those that nobody holds any more.
         var nextSweep = 64
         /// By what they lead to, so that a queue takes its bindings with it cheaply.
@@ -82,9 +84,10 @@ final class TopologyRecord: Sendable {
         }
 
         mutating func sweepNamed() {
-            guard named.count >= nextSweep else { return }
+            guard named.count + formerlyNamed.count >= nextSweep else { return }
             for (name, queue) in named where queue.identity == nil { removeQueue(name) }
-            nextSweep = max(64, 2 * named.count)
+            formerlyNamed = formerlyNamed.filter { $0.value.identity != nil }
+            nextSweep = max(64, 2 * (named.count + formerlyNamed.count))
         }
 
         func sortedBindings(_ isIncluded: (Topology.Binding.Destination) -> Bool) -> [Topology.Binding] {
@@ -144,13 +147,23 @@ final class TopologyRecord: Sendable {
         let old = identity.name
         identity.rename(name)
         entries.withLock { entries in
-            entries.named[name] = entries.named.removeValue(forKey: old)
+            entries.sweepNamed()
+            let queue = entries.named.removeValue(forKey: old)
+            entries.named[name] = queue
+            entries.formerlyNamed[old] = queue
             for (binding, order) in entries.bindings[.queue(old)] ?? [:] {
                 entries.remove(binding)
                 var binding = binding
                 binding.destination = .queue(name)
                 entries.add(binding, order: order)
             }
+        }
+    }
+
+    /// The name that a queue has at present; nil unless the broker has named it, and given it another name since.
+    func currentName(of name: String) -> String? {
+        entries.withLock { entries in
+            entries.formerlyNamed.isEmpty ? nil : entries.formerlyNamed[name]?.identity?.name
         }
     }
 

@@ -127,12 +127,12 @@ extension Channel {
     ///
     /// - Returns: The answer, or nil if there is none.
     @discardableResult
-    func request(_ method: ClientMethod, noWait: Bool) async throws -> ServerMethod? {
+    func request(_ method: @autoclosure () -> ClientMethod, noWait: Bool) async throws -> ServerMethod? {
         if noWait {
-            _ = try await core.send { session throws(AMQPError) in try session.send(method) }
+            _ = try await core.send { session throws(AMQPError) in try session.send(method()) }
             return nil
         }
-        guard case .method(let answer) = try await core.call(method) else { throw ChannelSession.wrongAnswer }
+        guard case .method(let answer) = try await core.call(method()) else { throw ChannelSession.wrongAnswer }
         return answer
     }
 }

@@ -50,8 +50,11 @@ extension Queue {
 
     private func requireUnneeded(ifUnused: Bool, ifEmpty: Bool) async throws {
         guard ifUnused || ifEmpty else { return }
-        let lookup = Topology.Queue(name).declaration(passive: true)
-        guard case .queueDeclareOk(let found) = try await channel.request(.queueDeclare(lookup), noWait: false) else {
+        let reply = try await channel.request(
+            .queueDeclare(Topology.Queue(name).declaration(passive: true)),
+            noWait: false
+        )
+        guard case .queueDeclareOk(let found) = reply else {
             throw ChannelSession.wrongAnswer
         }
         if ifUnused, found.consumerCount > 0 {

@@ -56,8 +56,12 @@ extension Queue {
         arguments: BindingArguments = [:]
     ) async throws -> QueueBinding {
         try requireNotDeleted()
-        let binding = Topology.Binding(queue: name, to: exchange.name, routingKey: routingKey, arguments: arguments)
-        let made = try await MadeBinding.make(binding, from: exchange, on: channel, noWait: noWait)
+        let made = try await MadeBinding.make(
+            Topology.Binding(queue: name, to: exchange.name, routingKey: routingKey, arguments: arguments),
+            from: exchange,
+            on: channel,
+            noWait: noWait
+        )
         return QueueBinding(queue: self, exchange: exchange, made)
     }
 

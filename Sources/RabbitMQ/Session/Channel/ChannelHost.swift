@@ -6,10 +6,10 @@ protocol ChannelHost: AnyObject, Sendable {
     /// Decides, and notes it: whether another session takes the place of one that ends. If so, calls and publishers wait from
     /// here on. Called once for it, before anybody knows of the end; on the link's queue, but for a session that the host
     /// itself ends, or finds ended when it gets it.
-    func survives(_ session: ChannelSession, _ reason: AMQPError) -> Bool
+    func decideReplacement(of session: ChannelSession, after reason: AMQPError) -> Bool
 
     /// A session has ended, and all that belongs to it.
-    func ended(_ session: ChannelSession, _ reason: AMQPError, survives: Bool)
+    func ended(_ session: ChannelSession, _ reason: AMQPError, isReplaced: Bool)
 
     /// Takes the messages that the session leaves unconfirmed, in order, to publish them again. Called under the session's
     /// lock, so that they are nowhere twice or missing for whoever looks.
@@ -18,7 +18,7 @@ protocol ChannelHost: AnyObject, Sendable {
     func keep(_ messages: [UnconfirmedMessage]) -> AMQPError?
 
     /// Decides, and begins it: whether a consumer that the broker has cancelled is taken up again. Called on the link's queue.
-    func takesUpAgain(_ consumer: Consumer, _ reason: AMQPError) -> Bool
+    func beginTakingUpAgain(_ consumer: Consumer, _ reason: AMQPError) -> Bool
 
     /// A consumer has ended, or is about to.
     func forget(_ consumer: Consumer)

@@ -72,9 +72,9 @@ final class ChannelReceiver: ChannelInbox {
         case .channelCloseOk:
             guard isDiscarding else { throw AMQPError(.protocolViolation, "the peer sent a channel.close-ok unasked") }
             handOver()
-            let survives = session.isAbandoned.load(ordering: .relaxed)
-            session.finish(AMQPError(.channelClosed, "the channel was closed"), survives: survives) { reason in
-                endConsumers(reason, survives: survives)
+            let isReplaced = session.isAbandoned.load(ordering: .relaxed)
+            session.finish(AMQPError(.channelClosed, "the channel was closed"), isReplaced: isReplaced) { reason in
+                endConsumers(reason, isReplaced: isReplaced)
                 releaseNumber()
             }
             return true
@@ -159,7 +159,7 @@ final class ChannelReceiver: ChannelInbox {
         noteLeaving(consumer)
         let reason = consumer.cancelledByServer
         // What has come can still be settled: the channel lives.
-        if session.host?.takesUpAgain(consumer, reason) == true { return }
+        if session.host?.beginTakingUpAgain(consumer, reason) == true { return }
         let level: Logger.Level = consumer.hearsCancel ? .debug : .warning
         logger.log(
             level: level,
@@ -212,16 +212,16 @@ final class ChannelReceiver: ChannelInbox {
             methodID: close.methodID
         )
         handOver()
-        let survives = survives(error)
-        if !isDiscarding, !survives {
+        let isReplaced = decideReplacement(after: error)
+        if !isDiscarding, !isReplaced {
             session.logEnd("the broker closed a channel", error, consumers.hearing)
         }
         var isCrossing = false
         isClosedByBroker = true
-        session.finish(error, survives: survives) { reason in
+        session.finish(error, isReplaced: isReplaced) { reason in
             // Known only now: until the channel's state is closed, whoever closes it sends a close of ours.
             isCrossing = session.state.withLock { $0.phase.hasSentClose }
-            endConsumers(reason, survives: survives)
+            endConsumers(reason, isReplaced: isReplaced)
             // Nothing is sent on the channel after this, and nothing on another of its number before.
             try? session.outbox.send(.channelCloseOk, channel: session.number, from: session.link.sender)
             if !isCrossing { releaseNumber() }
@@ -240,28 +240,28 @@ final class ChannelReceiver: ChannelInbox {
 
     func end(_ error: AMQPError) {
         handOver()
-        let survives = survives(error)
-        session.finish(error, survives: survives) { endConsumers($0, survives: survives) }
+        let isReplaced = decideReplacement(after: error)
+        session.finish(error, isReplaced: isReplaced) { endConsumers($0, isReplaced: isReplaced) }
     }
 
     /// Whether another session takes the place of this one.
-    private func survives(_ reason: AMQPError) -> Bool {
+    private func decideReplacement(after reason: AMQPError) -> Bool {
         if session.isAbandoned.load(ordering: .relaxed) { return true }
-        return !isDiscarding && session.host?.survives(session, reason) == true
+        return !isDiscarding && session.host?.decideReplacement(of: session, after: reason) == true
     }
 
-    private func endConsumers(_ error: AMQPError, survives: Bool = false) {
+    private func endConsumers(_ error: AMQPError, isReplaced: Bool = false) {
         dropBegun()
         // No method of theirs: one that could not begin has its error by its call.
         let reason = error.method == nil ? error : error.overAnotherCall
         for consumer in consumers.removeAll() {
-            if !survives {
+            if !isReplaced {
                 consumer.end(reason)
             } else if consumer.source.session === session {
                 consumer.interrupt()
             }
         }
-        if !survives { session.returns.end() }
+        if !isReplaced { session.returns.end() }
         endRetiring()
     }
 }

@@ -2,12 +2,13 @@ internal import Synchronization
 
 /// Commits and rollbacks are sent one after the other, each when no commit is unanswered.
 extension ChannelSession {
-    /// Sends a call when it has the turn, for which it waits no longer than the configuration's `callTimeout`.
-    func sendInTurn(_ method: ClientMethod) async throws -> PendingCall {
+    /// Sends a call when it has the turn, for which it waits no longer than until the configuration's `callTimeout` after
+    /// `start` has passed.
+    func sendInTurn(_ method: ClientMethod, since start: UInt64) async throws -> PendingCall {
         if let turn = try joinTurns() {
             let timeout = link.configuration.timeoutOfCall
             do {
-                try await link.waitForPeer(atMost: timeout) {
+                try await link.waitForPeer(atMost: timeout.left(since: start)) {
                     turn.fail(Self.notSent(method, within: timeout))
                 } _: {
                     try await turn.value()
@@ -21,7 +22,7 @@ extension ChannelSession {
     }
 
     /// Sends a rollback when it has the turn, in any case: else what it is to drop would count with the next commit.
-    func sendRollback() async throws -> PendingCall {
+    func sendRollback(since start: UInt64) async throws -> PendingCall {
         let method = ClientMethod.txRollback
         guard let turn = try joinTurns() else { return try sendNow(method) }
         let sent = OneShot<PendingCall>()
@@ -36,7 +37,7 @@ extension ChannelSession {
         let timeout = link.configuration.timeoutOfCall
         // A task of its own, because the one that waits for it may be cancelled.
         return try await Task {
-            try await link.waitForPeer(atMost: timeout) {
+            try await link.waitForPeer(atMost: timeout.left(since: start)) {
                 sent.fail(Self.notSent(method, within: timeout))
             } _: {
                 try await sent.value()

@@ -203,9 +203,9 @@ final class ChannelSession: SettlementWriter, Sendable {
             }
             return .keep
         }
-        let survives = isAbandoned.load(ordering: .relaxed)
-        for call in unanswered { call.reply.fail(survives ? error.overAnotherCall : error) }
-        if !isOpen.load(ordering: .relaxed) { endPublishing(error, survives: survives) }
+        let isReplaced = isAbandoned.load(ordering: .relaxed)
+        for call in unanswered { call.reply.fail(isReplaced ? error.overAnotherCall : error) }
+        if !isOpen.load(ordering: .relaxed) { endPublishing(error, isReplaced: isReplaced) }
     }
 
     /// Ends without the broker's answer. The number stays taken until it comes.
@@ -232,10 +232,10 @@ final class ChannelSession: SettlementWriter, Sendable {
     /// Makes the end known: to calls that wait, and to whoever waits for the end.
     ///
     /// - Parameters:
-    ///   - survives: Whether another session takes its place.
+    ///   - isReplaced: Whether another session takes its place.
     ///   - settle: Called with the reason that counts when nothing can be sent any more, before anybody knows:
     ///     whoever knows of the end must find consumers ended and the number free.
-    func finish(_ error: AMQPError, survives: Bool = false, settle: (AMQPError) -> Void = { _ in }) {
+    func finish(_ error: AMQPError, isReplaced: Bool = false, settle: (AMQPError) -> Void = { _ in }) {
         let (calls, reason) = state.withLock { state in
             // Whoever sees it asks for the reason next, which must be there.
             isOpen.store(false, ordering: .relaxed)
@@ -252,8 +252,8 @@ final class ChannelSession: SettlementWriter, Sendable {
                 calls.count == 1 ? 0 : nil
             }
         for index in calls.indices { calls[index].reply.fail(index == meant ? error : error.overAnotherCall) }
-        endPublishing(error, survives: survives)
-        host?.ended(self, reason, survives: survives)
+        endPublishing(error, isReplaced: isReplaced)
+        host?.ended(self, reason, isReplaced: isReplaced)
         closed.set(reason)
     }
 }

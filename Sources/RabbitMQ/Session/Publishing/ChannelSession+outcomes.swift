@@ -94,8 +94,8 @@ extension ChannelSession {
 
     /// Gives every message that is not confirmed its outcome, but for those that are published again, and ends every wait
     /// to publish or to commit.
-    func endPublishing(_ error: AMQPError, survives: Bool = false) {
-        let host = survives && publishesAgain ? host : nil
+    func endPublishing(_ error: AMQPError, isReplaced: Bool = false) {
+        let host = isReplaced && publishesAgain ? host : nil
         let (outcomes, waiters) = state.withLock { state -> (ConfirmLedger.Outcomes, [OneShot<Void>]) in
             let kept = host == nil ? [] : state.confirms?.takeKept() ?? []
             let refused = kept.isEmpty ? nil : host?.keep(kept)

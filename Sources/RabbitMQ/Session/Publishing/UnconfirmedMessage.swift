@@ -2,4 +2,16 @@
 struct UnconfirmedMessage: Sendable {
     let confirm: PendingConfirm
     let kept: ConfirmLedger.Kept
+
+    func readdressed(_ routingKey: String) -> UnconfirmedMessage {
+        UnconfirmedMessage(
+            confirm: confirm,
+            kept: ConfirmLedger.Kept(
+                exchange: kept.exchange,
+                routingKey: routingKey,
+                message: kept.message,
+                isMandatory: kept.isMandatory
+            )
+        )
+    }
 }

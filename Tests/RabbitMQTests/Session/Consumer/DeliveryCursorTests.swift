@@ -164,7 +164,7 @@ struct DeliveryCursorTests {
         deliver(1...3, to: consumer)
         #expect(try await cursor.next()?.deliveryTag == 1)
         // As its session's end does: nothing can be sent on that any more.
-        consumers.session.finish(AMQPError(.connectionLost, "lost"), survives: true)
+        consumers.session.finish(AMQPError(.connectionLost, "lost"), isReplaced: true)
         _ = try consumers.sent()
         consumer.interrupt()
         deliver(7...8, to: consumer)
