@@ -277,11 +277,19 @@ exit
 # --- Names of others ---
 # Swift, its libraries, and the compiler:
 # Array AsyncSequence CancellationError Codable Deque DispatchSerialQueue Duration Mutex NonisolatedNonsendingByDefault
-# FoundationEssentials Process Sendable fatalError
+# Foundation FoundationEssentials Process Sendable fatalError
 # Packages beside which the library is shown:
 # ByteBuffer Hummingbird NIOCore TLSConfiguration
 # C:
 # abort()
+# A reader's own file, and headers of C:
+# Sources/orders/main.swift amqp.h
+# Other clients and frameworks, from which the pages say how to come, and with which they say how to work:
+# AMQPConnection.connect(use:from:) AMQPConnectionError AmqpRejectAndDontRequeueException BlockedListener ByteBufferView
+# ConfirmListener Connection.open() ConnectionFactory DeliveryError Jackson2JsonMessageConverter NotifyBlocked NotifyClose
+# NotifyPublish NotifyReturn RabbitTemplate ReturnListener RpcClient RpcServer ShutdownListener TopologyRecoveryFilter
+# convertSendAndReceive conversationId createChannel destinationAddress messageId messageType newConnection sentTime
+# sourceAddress
 # Folders of which the pages say that they are not there:
 # Utils
 # Traits of Package.swift:

@@ -16,7 +16,7 @@ extension Queue {
     /// small limit (``Channel/setQos(prefetchSize:prefetchCount:global:)``).
     ///
     /// - Parameter options: How the queue is consumed: with acknowledgement and without anything else by default;
-    ///   ``ConsumerOptions/noAck`` in short for without.
+    ///   ``ConsumerOptions/noAck-type.property`` in short for without.
     /// - Returns: The messages.
     /// - Throws: ``AMQPError/Code/invalidArgument`` for options that contradict each other, or a tag that the channel uses
     ///   already, before anything is sent;
