@@ -64,7 +64,7 @@ struct SlowHandlerTests {
         configuration.virtualHost = virtualHost
         configuration.logger = log.logger
         let redelivered = Collected<Bool>()
-        let examples = ReadmeExamples { message in
+        let examples = PageExamples { message in
             redelivered.add(message.redelivered)
             guard !message.redelivered else { return }
             try await eventually("the client knows", within: .seconds(60)) {

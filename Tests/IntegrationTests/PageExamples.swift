@@ -3,76 +3,12 @@ import RabbitMQ
 import TestSupport
 import Testing
 
-/// The README's code, which `everyExampleIsHere` holds against the README itself: every line of it compiles and runs.
-@Suite("The README", .timeLimit(.minutes(1)))
-struct ReadmeExamples {
-    @Test("its publish and consume examples work, as does each that follows")
-    func firstSteps() async throws {
-        let configuration = try TestBroker.configuration
-        let name = TestBroker.uniqueName("orders")
-        try await publishing(configuration, name)
-        try await consuming(configuration, name)
-        try await confirming(configuration, name)
-    }
-
+/// The code of the overview and of the article Recovery, which `everyExampleIsHere` holds against these: every line of it
+/// compiles, and what can run does. That of the other pages `scripts/snippets.sh` compiles, and `scripts/tutorials.sh` runs.
+@Suite("The pages' examples", .timeLimit(.minutes(1)))
+struct PageExamples {
     /// What the documentation's loop does with a message.
     var handle: @Sendable (IncomingMessage) async throws -> Void = { _ in }
-
-    struct Order: Codable, Equatable {
-        var id: Int
-    }
-
-    private func publishing(_ configuration: ConnectionConfiguration, _ name: String) async throws {
-        // example: publish
-        let connection = try await Connection.connect(configuration)
-        let channel = try await connection.openChannel()
-        let queue = try await channel.declareQueue(name)
-        let exchange = try await channel.declareExchange(name, type: .topic)
-        try await queue.bind(to: exchange, routingKey: "order.#")
-
-        try await exchange.publish(Message(encoding: Order(id: 17), deliveryMode: .persistent), routingKey: "order.new")
-        try await exchange.publish(Message("hello, world", deliveryMode: .persistent), routingKey: "order.text")
-        await connection.close()
-        // end
-    }
-
-    private func consuming(_ configuration: ConnectionConfiguration, _ name: String) async throws {
-        // example: consume
-        try await Connection.withConnection(configuration) { connection in
-            let channel = try await connection.openChannel()
-            try await channel.setQos(prefetchCount: 100)
-            let queue = try await channel.declareQueue(name)
-            for try await message in try await queue.consume() {
-                if message.contentType == "application/json" {
-                    print(try message.decode(Order.self))
-                } else {
-                    print(try message.text())
-                }
-                try message.ack()
-                if message.routingKey == "order.text" { break }
-            }
-        }
-        // end
-    }
-
-    private func confirming(_ configuration: ConnectionConfiguration, _ name: String) async throws {
-        try await Connection.withConnection(configuration) { connection in
-            let channel = try await connection.openChannel()
-            let exchange = try await channel.declareExchange(name, type: .topic)
-            // example: confirm
-            try await channel.selectConfirms()
-            do {
-                try await exchange.publishConfirmed(Message("important"), routingKey: "order.new")
-            } catch AMQPError.Code.undeliverable {
-                print("no queue is bound for it")
-            } catch AMQPError.Code.nacked, AMQPError.Code.outcomeUnknown {
-                print("publish it again")
-            }
-            // end
-            try await channel.declareQueue(name).delete(ifUnused: false, ifEmpty: false)
-            try await exchange.delete(ifUnused: false)
-        }
-    }
 
     func consumeWithoutRecovery(_ configuration: ConnectionConfiguration, queue name: String) async throws {
         var delay = Duration.milliseconds(100)
@@ -131,7 +67,7 @@ struct ReadmeExamples {
         configuration.connectionName = name
         configuration.logger = log.logger
         let redelivered = Collected<Bool>()
-        let examples = ReadmeExamples { message in
+        let examples = PageExamples { message in
             redelivered.add(message.redelivered)
             guard !message.redelivered else { return }
             _ = try await Subprocess.rabbitmqctl("eval", Self.closing(name))
@@ -179,7 +115,7 @@ struct ReadmeExamples {
         try await RecoveringClient.run { client in
             let name = TestBroker.uniqueName("recovering")
             let seen = Collected<[UInt8]>()
-            let examples = ReadmeExamples { seen.add($0.body) }
+            let examples = PageExamples { seen.add($0.body) }
             let channel = try await client.connection.openChannel()
             let queue = try await channel.declareQueue(name)
             let configuration = client.configuration
@@ -222,20 +158,19 @@ struct ReadmeExamples {
         """
     }
 
-    @Test("every Swift example of it and of the articles stands in this file, line for line")
+    @Test("every Swift example of these two stands in this file, line for line")
     func everyExampleIsHere() throws {
         let here = URL(filePath: #filePath)
         let root = here.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let documentation = "Sources/RabbitMQ/RabbitMQ.docc"
-        let pages = try ["README.md", "\(documentation)/RabbitMQ.md", "\(documentation)/Recovery.md"].map {
+        let pages = try ["\(documentation)/RabbitMQ.md", "\(documentation)/Recovery.md"].map {
             try String(contentsOf: root.appending(path: $0), encoding: .utf8)
         }
         let source = try String(contentsOf: here, encoding: .utf8)
         let lines = Set(source.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) })
         let examples = pages.joined().components(separatedBy: "```swift\n").dropFirst()
             .map { $0.components(separatedBy: "```")[0] }
-            .filter { !$0.contains(".package(") && !$0.contains("import RabbitMQ") }
-        #expect(examples.count == 7)
+        #expect(examples.count == 4)
         for line in examples.joined().split(separator: "\n") {
             let line = line.trimmingCharacters(in: .whitespaces)
             let isCompiled = lines.contains(line)
