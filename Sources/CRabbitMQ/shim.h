@@ -2,6 +2,11 @@
 #ifndef RABBITMQ_SWIFT_SHIM_H
 #define RABBITMQ_SWIFT_SHIM_H
 
+// One error that says it, before a page of others about what is not there.
+#ifndef __linux__
+#error "rabbitmq-swift is for Linux. On another system work in a container: the repository has a .devcontainer."
+#else
+
 #if __has_include(<rabbitmq-c/amqp.h>)
 #include <rabbitmq-c/amqp.h>
 #include <rabbitmq-c/framing.h>
@@ -96,4 +101,5 @@ static inline int shim_epoll_wait(int epoll, uint32_t *events, uint64_t *data) {
     return count;
 }
 
+#endif
 #endif
