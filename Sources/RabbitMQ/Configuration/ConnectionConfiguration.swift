@@ -104,7 +104,8 @@ public struct ConnectionConfiguration: Sendable {
     /// of such consumers on the connection, and never less than a 64th of this value. Only bytes beyond the share count. With
     /// the default, one such consumer can have about 20 MiB waiting before reading stops. If the prefetch limit times the size
     /// of a message is more than that, a slow consumer holds up all others on the connection: set a smaller limit, or use
-    /// another connection for it.
+    /// another connection for it. A limit for all consumers of a channel together (`global`) counts as none here: its consumers
+    /// have no share.
     ///
     /// **Waiting for the broker:** the answer to a call, a confirm, or the end of a block comes behind the deliveries that were
     /// sent before it. So reading goes on while something waits for the broker, up to 64 MiB more for each wait and up to 256

@@ -108,7 +108,8 @@ extension Link {
         let opening: OneShot<ConnectionParameters>? = if case .opening(_, let opened) = phase { opened } else { nil }
         // What the application has handed over, believing that closing sends it.
         let unsent = if case .closing = phase { outbox.pending } else { 0 }
-        // Whoever opens a link tries on, or ends what links leave behind.
+        // A link that was never open: nobody is asked, and the outbox is only detached. Who opens it tries again, or ends
+        // the rest.
         let host = host
         let (wasOpen, replaced) =
             switch phase {
@@ -163,7 +164,7 @@ extension Link {
         }
     }
 
-    /// Closes the socket, or whoever is reading from it just now does when it is done.
+    /// Shuts the socket down and lets go of it. `readable()` may still hold it: it is closed when the last reference goes.
     private func releaseSocket() {
         watch?.cancel()
         watch = nil

@@ -24,7 +24,7 @@ extension ChannelCore {
             let call = try await session.sendInTurn(.txCommit, since: start)
             return Commit(session: session, call: call, start: start)
         } catch let error as AMQPError {
-            throw await isLost(with: session, error) ? ChannelSession.transactionLost(error) : error
+            throw await takeLoss(of: session, after: error) ? ChannelSession.transactionLost(error) : error
         }
     }
 
@@ -32,7 +32,7 @@ extension ChannelCore {
         do {
             _ = try await commit.session.answer(to: commit.call, since: commit.start)
         } catch let error as AMQPError {
-            throw await isLost(with: commit.session, error) ? ChannelSession.transactionLost(error) : error
+            throw await takeLoss(of: commit.session, after: error) ? ChannelSession.transactionLost(error) : error
         }
     }
 
@@ -44,12 +44,12 @@ extension ChannelCore {
         do {
             _ = try await session.answer(to: try await session.sendRollback(since: start), since: start)
         } catch let error as AMQPError {
-            guard await isLost(with: session, error) else { throw error }
+            guard await takeLoss(of: session, after: error) else { throw error }
         }
     }
 
     /// Whether a transaction has ended with its session, which whoever asks is told: the next one is clean.
-    private func isLost(with session: ChannelSession, _ error: AMQPError) async -> Bool {
+    private func takeLoss(of session: ChannelSession, after error: AMQPError) async -> Bool {
         guard connection.configuration.recovery.isEnabled else { return false }
         if session.isOpen.load(ordering: .relaxed) {
             // Its link has ended a moment ago, and it does at once.

@@ -111,9 +111,9 @@ final class ChannelCore: ChannelHost, Sendable {
             guard !state.isReleased else { return false }
             switch state.phase {
             case .ended: return false
-            // One that was to take its place may be left over.
+            // Not the session at present: a try to reopen that was given up. Nothing ends with it.
             case _ where state.session !== session: return true
-            // It is being set up: whoever does that hears why it has ended, and what to do.
+            // It is being set up: `finishReopening` throws the reason, and its caller tries again or ends the channel.
             case .waiting: guard isWithLink || isAlone else { return false }
             case .ready:
                 guard isWithLink || isAlone && reason.isRetryable else { return false }
@@ -126,7 +126,7 @@ final class ChannelCore: ChannelHost, Sendable {
         }
     }
 
-    /// They come before what the session was still to get.
+    /// In front: what stands there came from an earlier session and was not published again yet. These were sent before it.
     func keep(_ messages: [UnconfirmedMessage]) -> AMQPError? {
         state.withLock { state in
             if case .ended(let reason) = state.phase { return reason }

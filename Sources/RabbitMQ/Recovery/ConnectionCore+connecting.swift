@@ -28,7 +28,7 @@ extension ConnectionCore {
                     Link(configuration: configuration, base: base)
                 }
                 let core = ConnectionCore(opened, configuration, base)
-                await core.adopted(opened.link)
+                await core.noteEarlyEnd(of: opened.link)
                 return core
             } catch let error as AMQPError {
                 guard policy.isEnabled, policy.retriesFirstConnect,

@@ -58,7 +58,7 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
     }
 
     /// Looks whether the first link has ended before it could say so.
-    func adopted(_ link: Link) async {
+    func noteEarlyEnd(of link: Link) async {
         guard let reason = await link.endReason, isOpen else { return }
         ended(link, reason, isReplaced: decideReplacement(of: link, after: reason))
     }

@@ -73,7 +73,7 @@ final class PublishTemplate {
         return size
     }
 
-    private func isWorthKeeping(_ extras: MessageExtras?) -> Bool {
+    private func noteExtras(_ extras: MessageExtras?) -> Bool {
         guard let extras, extras !== lastExtras else {
             lastExtras = nil
             return true
@@ -92,7 +92,7 @@ final class PublishTemplate {
         routingKey: String,
         mandatory: Bool
     ) {
-        guard isWorthKeeping(message.extras), size <= Self.mostKept, exchange.isASCII, routingKey.isASCII,
+        guard noteExtras(message.extras), size <= Self.mostKept, exchange.isASCII, routingKey.isASCII,
             message.contentType?.isASCII ?? true
         else { return }
         if size > capacity {

@@ -378,7 +378,7 @@ struct LossTests {
         var configuration = ConnectionConfiguration(host: "127.0.0.1", port: 1)
         configuration.recovery.firstDelay = .seconds(100)
         let core = ConnectionCore(OpenedLink(link: link, parameters: parameters, endpoint: 0), configuration, base)
-        await core.adopted(link)
+        await core.noteEarlyEnd(of: link)
         #expect(core.health.state == .recovering)
         core.release()
     }

@@ -14,6 +14,7 @@ extension Link {
     private func beat(_ schedule: HeartbeatSchedule) {
         // What came while the queue was busy counts, though it was not read yet.
         if isSilent(schedule) { readable() }
+        // That may have ended the link, which removes the timer.
         guard heartbeatTimer != nil else { return }
         if isSilent(schedule) {
             end(
@@ -40,7 +41,8 @@ extension Link {
         guard reading.isPaused else {
             return schedule.isSilent(now: MonotonicTime.now, lastReceived: reading.lastReceived)
         }
-        // Since when, the system knows: each call has reading go on for a moment, which begins a new time here.
+        // While reading pauses, `lastReceived` tells nothing: each call has it resume for a moment, which sets it anew. The
+        // system knows how long the peer was silent.
         let silence = socket.flatMap { PeerSilence(of: $0.descriptor) }
         return silence?.isGone(after: Int(2 * schedule.interval / 1_000_000)) ?? false
     }

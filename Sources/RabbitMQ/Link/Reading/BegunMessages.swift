@@ -17,7 +17,7 @@ final class BegunMessages: Sendable {
     ///   - change: By how many bytes.
     ///   - own: How many the message takes then.
     /// - Returns: Whether that is too much, and not because of this message alone.
-    func change(by change: Int, own: Int) -> Bool {
+    func exceedsLimit(changingBy change: Int, own: Int) -> Bool {
         let sum = bytes.add(change, ordering: .relaxed).newValue
         return change > 0 && sum > limit && sum > own
     }

@@ -95,8 +95,8 @@ final class InboundGauge: Sendable {
 
     /// How many of the bytes that wait for a consumer are more than its share.
     ///
-    /// All shares together are as much as four times the mark: so that a few slow consumers don't hold up one another, and
-    /// thousands don't fill the memory.
+    /// All shares together are as much as four times the mark, so that a few slow consumers don't hold up one another; with
+    /// more than 256 of them, a 64th of the mark for each.
     func beyondShare(_ bytes: Int) -> Int {
         let least = highWater / 64
         guard bytes > least else { return 0 }

@@ -104,6 +104,6 @@ extension Link {
 
     /// Tries again to write what the socket did not take.
     func retryWriting() {
-        if writing.hasRoom() { flush() }
+        if writing.noteRoom() { flush() }
     }
 }

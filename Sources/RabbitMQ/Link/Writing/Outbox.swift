@@ -6,7 +6,8 @@ protocol SettlementWriter: AnyObject, Sendable {
     func writeSettlements(to buffer: OutboundBuffer)
 }
 
-/// The way out of a connection. Any thread encodes whole frames into it; the queue of the link that uses it writes them.
+/// The way out of a connection. Any thread encodes whole frames into it; the queue of the link that uses it writes
+/// them, or a thread that stands in for the queue.
 ///
 /// Order of the locks: this one, then a channel's.
 final class Outbox: Sendable {

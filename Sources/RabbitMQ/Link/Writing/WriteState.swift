@@ -36,8 +36,8 @@ struct WriteState {
 
     /// The socket has room again.
     ///
-    /// - Returns: Whether somebody has waited for that: then the rest is to be written.
-    mutating func hasRoom() -> Bool {
+    /// - Returns: Whether the rest is to be written, which has waited for that.
+    mutating func noteRoom() -> Bool {
         guard isAwaitingRoom else { return false }
         flight = .filled
         return true

@@ -89,7 +89,7 @@ extension ChannelReceiver {
         let change = assembly.heldBytes - batch.begunBytes
         guard change != 0 else { return }
         batch.begunBytes = assembly.heldBytes
-        guard session.link.begunMessages.change(by: change, own: batch.begunBytes) else { return }
+        guard session.link.begunMessages.exceedsLimit(changingBy: change, own: batch.begunBytes) else { return }
         dropBegun()
         throw AMQPError(
             .contentTooLarge,

@@ -18,7 +18,8 @@ final class ChannelSession: SettlementWriter, Sendable {
     let modeObserver = Mutex<(@Sendable (PublishingMode) -> Void)?>(nil)
     /// Whether messages are kept until they are confirmed, to be published again on the session after this one.
     let publishesAgain: Bool
-    /// Whether another session has taken its place before it came into use: it is closed, and nothing ends with it.
+    /// Whether we close it so that another session takes its place: one that could not be set up, or one whose consumer the
+    /// broker cancelled for what it keeps (`ChannelCore.replace`). Consumers and messages go on with the next.
     let isAbandoned = Atomic<Bool>(false)
     let closed = Broadcast<AMQPError>()
     let returns: ReturnReporter

@@ -69,7 +69,7 @@ final class ConsumerIntake {
     ///
     /// - Returns: An empty one.
     private func handOver(_ run: DeliveryRun) -> DeliveryRun {
-        run.releaseChunk()
+        run.copyIfSmall()
         switch buffer.append(run) {
         case .taken(let spare):
             spare?.begin(source)

@@ -245,7 +245,8 @@ final class DeliveryBuffer: Sendable {
             return (dropped, count(&state))
         }
         tell(change)
-        // A stream's consumer that has taken nothing yet begins again with it.
+        // Only for what `popFirst` notes: where in the stream the first that is dropped stood. A consumer that has taken
+        // nothing begins again there.
         if let first = dropped.first, first.source?.mayBeStream == true { _ = try? first.popFirst(DeliveryDecoder()) }
         for run in dropped { run.clear() }
     }

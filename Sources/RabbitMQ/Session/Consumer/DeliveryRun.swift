@@ -81,7 +81,7 @@ final class DeliveryRun: @unchecked Sendable {
     func append(_ chunk: ReceiveChunk, _ frames: Range<Int>) -> Bool {
         guard parts.decoded.isEmpty else { return false }
         if parts.base != UnsafeRawPointer(chunk.base) {
-            releaseChunk()
+            copyIfSmall()
             guard parts.base == nil, parts.copied < Self.fewestUncopied else { return false }
             parts.chunk = chunk
             parts.base = UnsafeRawPointer(chunk.base)
@@ -111,7 +111,7 @@ final class DeliveryRun: @unchecked Sendable {
 
     /// Copies frames that are not worth keeping a chunk for. What keeps one counts as what was received at once, at
     /// least: the rest of the chunk may be other consumers'.
-    func releaseChunk() {
+    func copyIfSmall() {
         guard let base = parts.base else { return }
         guard parts.uncopied < Self.fewestUncopied else {
             parts.footprint += max(0, ReceiveBuffer.mostRead - parts.uncopied)

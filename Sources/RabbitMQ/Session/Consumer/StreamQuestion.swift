@@ -92,7 +92,7 @@ final class StreamQuestion: Sendable {
     }
 
     private func ask() async {
-        guard let isStream = await session.link.isStream(queue) else {
+        guard let isStream = await session.link.askWhetherStream(queue) else {
             state.withLock { $0.isBeingAsked = false }
             // With the channel all have gone back.
             guard session.isOpen.load(ordering: .relaxed) else { return }
@@ -116,7 +116,7 @@ extension Link {
     /// Nothing is made if there is none.
     ///
     /// - Parameter queue: What is known of how it was declared. If anything else differs, the broker may name that.
-    nonisolated fileprivate func isStream(_ queue: ClientMethod.DeclareQueue) async -> Bool? {
+    nonisolated fileprivate func askWhetherStream(_ queue: ClientMethod.DeclareQueue) async -> Bool? {
         var declaration = queue
         declaration.arguments["x-queue-type"] = "any"
         do {

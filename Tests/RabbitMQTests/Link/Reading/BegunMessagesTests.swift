@@ -7,10 +7,10 @@ import Testing
 struct BegunMessagesTests {
     @Test func `count together, but one alone is never too much`() {
         let begun = BegunMessages(limit: 100)
-        #expect(!begun.change(by: 150, own: 150))
-        #expect(begun.change(by: 1, own: 1))
-        #expect(!begun.change(by: -150, own: 0))
-        #expect(!begun.change(by: 99, own: 100))
+        #expect(!begun.exceedsLimit(changingBy: 150, own: 150))
+        #expect(begun.exceedsLimit(changingBy: 1, own: 1))
+        #expect(!begun.exceedsLimit(changingBy: -150, own: 0))
+        #expect(!begun.exceedsLimit(changingBy: 99, own: 100))
     }
 
     @Test func `an assembly says what it holds`() throws {

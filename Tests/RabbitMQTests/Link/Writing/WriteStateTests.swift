@@ -20,11 +20,11 @@ struct WriteStateTests {
         writing.wrote(all: false)
         #expect(writing.isAwaitingRoom && !writing.isFlightEmpty)
         #expect(writing.wanted == .writable)
-        #expect(writing.hasRoom() == true)
+        #expect(writing.noteRoom() == true)
         #expect(!writing.isAwaitingRoom && !writing.isFlightEmpty)
-        #expect(writing.hasRoom() == false)
+        #expect(writing.noteRoom() == false)
         writing.wrote(all: true)
-        #expect(writing.hasRoom() == false)
+        #expect(writing.noteRoom() == false)
     }
 
     @Test mutating func `a timer that brings the next flush keeps it busy`() {

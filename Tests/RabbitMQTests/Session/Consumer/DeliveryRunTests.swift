@@ -62,7 +62,7 @@ struct DeliveryRunTests {
         let run = DeliveryRun(chunks: ChunkShelf())
         run.begin(source)
         for frames in frames { #expect(run.append(chunk, frames)) }
-        run.releaseChunk()
+        run.copyIfSmall()
         memset(chunk.base, 0, chunk.capacity)
         #expect(run.deliveryTags == [1, 2, 3, 4, 5])
         #expect(try emptied(run) == [1, 2, 3, 4, 5])
@@ -71,7 +71,7 @@ struct DeliveryRunTests {
 
     @Test func `a large run keeps its chunk, and takes none of another in`() throws {
         let large = run(1..<4, size: 20_000)
-        large.releaseChunk()
+        large.copyIfSmall()
         let (other, frames) = chunk(4..<5)
         #expect(!large.append(other, frames[0]))
         #expect(!large.absorb(run(4..<5)))
@@ -89,7 +89,7 @@ struct DeliveryRunTests {
     @Test func `a run takes another in behind its own, and leaves it empty`() throws {
         let first = run(1..<4)
         let second = run(4..<6)
-        for run in [first, second] { run.releaseChunk() }
+        for run in [first, second] { run.copyIfSmall() }
         let footprint = first.footprint + second.footprint
         #expect(first.absorb(second))
         #expect(second.isEmpty && second.footprint == 0)
@@ -103,7 +103,7 @@ struct DeliveryRunTests {
     @Test(arguments: [(10, 20 * 324), (2000, 65_536), (10_000, 20 * 10_314)])
     func `what keeps the memory it was received into counts with a fair part of that`(size: Int, counted: Int) {
         let run = run(1..<21, size: size)
-        run.releaseChunk()
+        run.copyIfSmall()
         #expect(run.footprint == counted)
         run.clear()
         #expect(run.footprint == 0)
