@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Every block of Swift in the pages compiles.
+# Every block of Swift in the pages, and in the comments of the library, compiles.
 set -euo pipefail
 
 usage() {
     cat <<'USAGE'
 usage: scripts/snippets.sh [--list] [PAGE...]
 
-Compiles every block of Swift in README.md, .github/CONTRIBUTING.md and Sources/RabbitMQ/RabbitMQ.docc, or in the pages
-that are given. A block that does not compile is an error, at its page and line: exit 1.
+Compiles every block of Swift in README.md, .github/CONTRIBUTING.md and Sources/RabbitMQ/RabbitMQ.docc, and in the
+documentation comments of Sources; or in the pages that are given. A block that does not compile is an error, at its page
+and line: exit 1.
 
 A block that stands in a Swift file of Tests or Sources, line for line, is compiled with that, and most run there. Every
 other one is type-checked against the library that was built last (swift build, or scripts/test.sh): in a function that
@@ -19,8 +20,9 @@ block may define anew. What else a page takes for granted stands in it as a comm
     func handle(_ order: Order) async throws {}
     -->
 
-That counts for all blocks behind it, in this page. A block with an extension, a protocol or @main is a file of its own.
-One that imports PackageDescription is a manifest, which SwiftPM reads. Blocks in other languages are passed over.
+That counts for all blocks behind it, in this page; what comments take for granted stands at the end of this script. A block with an extension, a protocol, a test or @main is a file of
+its own. Whatever a block imports has to be built already, so that a block beside another package stands in Tests. One
+that imports PackageDescription is a manifest, which SwiftPM reads. Blocks in other languages are passed over.
 
   --list   say of each block where it is compiled
 USAGE
@@ -41,6 +43,9 @@ while (($#)); do
 done
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+script=$PWD/scripts/snippets.sh
+comments=''
+((${#pages[@]})) || comments=1
 ((${#pages[@]})) || mapfile -d '' -t pages < <(
     find README.md .github/CONTRIBUTING.md Sources/RabbitMQ/RabbitMQ.docc -name '*.md' -print0 | LC_ALL=C sort -z
 )
@@ -49,43 +54,49 @@ modules=.build/debug/Modules
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Each block as a file, and an index of them: number, page, line, and where it stands compiled, if anywhere.
+# Each block as a file, and an index of them: number, kind, page or '-' for comments, file, line, and in which file of Swift
+# it stands, or '-'.
 mapfile -d '' -t sources < <(
     find Sources Tests -name '.build*' -prune -o -name '*.swift' -type f -print0 | LC_ALL=C sort -z
 )
-LC_ALL=C awk -v work="$work" '
+LC_ALL=C awk -v work="$work" -v comments="$comments" '
 function stripped(line) { sub(/^[ \t]+/, "", line); sub(/[ \t]+$/, "", line); return line }
+function begin() { from = FNR + 1; lines = flat = "" }
+function add(line) { lines = lines line "\n"; if ((line = stripped(line)) != "") flat = flat "\n" line }
+function end(what, group) {
+    kind[++count] = what; page[count] = group; origin[count] = FILENAME; first[count] = from
+    body[count] = lines; joined[count] = flat
+}
 FNR == 1 { isSource = FILENAME ~ /\.swift$/; isBlock = isGiven = 0 }
 isSource {
     if ((line = stripped($0)) != "") text[FILENAME] = text[FILENAME] "\n" line
+    if (!comments || FILENAME !~ /^Sources\//) next
+    if (/^ *\/\/\/ ```swift$/) { isBlock = 1; begin() }
+    else if (isBlock && /^ *\/\/\/ ```$/) { isBlock = 0; end("block", "-") }
+    else if (isBlock) { sub(/^ *\/\/\/ ?/, ""); add($0) }
     next
 }
-!isBlock && /^<!-- given$/ { isGiven = 1; if (!(FILENAME in given)) given[FILENAME] = 0; from = FNR + 1; lines = ""; next }
-isGiven && /^-->$/ { isGiven = 0; kind[++count] = "given"; page[count] = FILENAME; first[count] = from; body[count] = lines; next }
-isGiven { lines = lines $0 "\n"; next }
-!isBlock && /^[ ]*```swift[ ]*$/ { isBlock = 1; from = FNR + 1; lines = joined = ""; next }
-isBlock && /^[ ]*```[ ]*$/ {
-    isBlock = 0
-    kind[++count] = "block"; page[count] = FILENAME; first[count] = from; body[count] = lines; flat[count] = joined
-    next
-}
-isBlock { lines = lines $0 "\n"; if ((line = stripped($0)) != "") joined = joined "\n" line }
+!isBlock && /^<!-- given$/ { isGiven = 1; begin(); next }
+isGiven && /^-->$/ { isGiven = 0; end("given", FILENAME); next }
+!isBlock && !isGiven && /^[ ]*```swift[ ]*$/ { isBlock = 1; begin(); next }
+isBlock && /^[ ]*```[ ]*$/ { isBlock = 0; end("block", FILENAME); next }
+isBlock || isGiven { add($0) }
 END {
     for (i = 1; i <= count; i++) {
-        where = ""
-        if (kind[i] == "block") for (file in text) if (index(text[file] "\n", flat[i] "\n")) {
-            # The same file each time, and a test rather than what is beside it.
-            if (where == "" || file ~ /Tests\.swift$|Examples/ && where !~ /Tests\.swift$|Examples/ || file < where && (file ~ /Tests\.swift$|Examples/) == (where ~ /Tests\.swift$|Examples/)) where = file
+        where = "-"
+        if (kind[i] == "block" && page[i] != "-") for (file in text) if (index(text[file] "\n", joined[i] "\n")) {
+            if (where == "-" || file < where) where = file
         }
-        if (kind[i] == "block" && where == "") {
+        if (kind[i] == "block" && where == "-") {
             if (body[i] ~ /(^|\n)import PackageDescription/) kind[i] = "manifest"
-            else if (body[i] ~ /(^|\n)(public |private |fileprivate )*(extension|protocol) |(^|\n)@main/) kind[i] = "file"
+            else if (body[i] ~ /(^|\n)(public |private |fileprivate )*(extension|protocol) |(^|\n) *@(main|Test|Suite)/) kind[i] = "file"
         }
         printf "%s", body[i] >(work "/" i ".body")
         close(work "/" i ".body")
-        print i "\t" kind[i] "\t" page[i] "\t" first[i] "\t" where
+        print i "\t" kind[i] "\t" page[i] "\t" origin[i] "\t" first[i] "\t" where
     }
 }' "${sources[@]}" "${pages[@]}" >"$work/index"
+sed '1,/^# --- What comments take for granted ---$/d; s/^# \{0,1\}//' "$script" >"$work/comments.given"
 
 blocks=0 elsewhere=0
 failed=''
@@ -93,53 +104,56 @@ prologue='func page(
     configuration: ConnectionConfiguration, connection: Connection, channel: Channel, exchange: Exchange, queue: Queue,
     message: IncomingMessage, name: String
 ) async throws {'
-# All pages in one file, which is quicker than one for each; errors come with the line of the page all the same.
+# All in one file, which is quicker than one for each; errors come with the page's line all the same.
 {
+    {
+        printf '%s\n' 'import FoundationEssentials' 'import Logging' 'import RabbitMQ'
+        while IFS=$'\t' read -r number kind page file first where; do
+            if [[ $kind == block && $where == - ]]; then grep '^import ' "$work/$number.body" || true; fi
+        done <"$work/index"
+    } | LC_ALL=C sort -u
     last=''
-    echo 'import FoundationEssentials'
-    echo 'import Logging'
-    echo 'import RabbitMQ'
-    while IFS=$'\t' read -r number kind page first where; do
-        [[ $kind == block || $kind == given ]] || continue
-        [[ -z $where ]] || continue
+    while IFS=$'\t' read -r number kind page file first where; do
+        [[ $kind == block || $kind == given ]] && [[ $where == - ]] || continue
         if [[ $page != "$last" ]]; then
             [[ -z $last ]] || echo '}'
             last=$page
             echo "${prologue/page(/page$number(}"
+            if [[ $page == - ]]; then cat "$work/comments.given"; fi
         fi
-        # What both import is imported above.
         if [[ $kind == block ]]; then echo 'do {'; fi
-        printf '#sourceLocation(file: "%s", line: %s)\n' "$page" "$first"
-        sed -E 's/^import (RabbitMQ|Foundation|FoundationEssentials|Logging)$//' "$work/$number.body"
+        printf '#sourceLocation(file: "%s", line: %s)\n' "$file" "$first"
+        sed 's/^import .*//' "$work/$number.body" # they stand above
         echo '#sourceLocation()'
         if [[ $kind == block ]]; then echo '}'; fi
     done <"$work/index"
     [[ -z $last ]] || echo '}'
 } >"$work/pages.swift"
 
+plugins=$(dirname "$(readlink -f "$(command -v swiftc)")")/../lib/swift/host/plugins/testing # the macros of tests
 check() { # files: type-checks them as a user's program would be, and keeps what is wrong
     swiftc -typecheck -swift-version 6 -suppress-warnings -I "$modules" -I Sources/CRabbitMQ \
-        -module-name Snippets "$@" >>"$work/errors" 2>&1
+        -plugin-path "$plugins" -module-name Snippets "$@" >>"$work/errors" 2>&1
 }
 
 check -parse-as-library "$work/pages.swift" || failed=1
 
-while IFS=$'\t' read -r number kind page first where; do
+while IFS=$'\t' read -r number kind page file first where; do
     [[ $kind != given ]] || continue
     blocks=$((blocks + 1))
-    if [[ -n $where ]]; then elsewhere=$((elsewhere + 1)); fi
-    if [[ -n $list ]]; then echo "$page:$first: ${where:-$kind, type-checked}"; fi
+    if [[ $where == - ]]; then where="$kind, type-checked"; else elsewhere=$((elsewhere + 1)); fi
+    if [[ -n $list ]]; then echo "$file:$first: $where"; fi
     case $kind in
     file)
         {
             grep -q '^import RabbitMQ' "$work/$number.body" || echo 'import RabbitMQ'
-            while IFS=$'\t' read -r other otherKind otherPage otherFirst _; do
+            while IFS=$'\t' read -r other otherKind otherPage _ otherFirst _; do
                 [[ $otherKind == given && $otherPage == "$page" ]] && ((other < number)) || continue
                 printf '#sourceLocation(file: "%s", line: %s)\n' "$otherPage" "$otherFirst"
                 cat "$work/$other.body"
                 echo '#sourceLocation()'
             done <"$work/index"
-            printf '#sourceLocation(file: "%s", line: %s)\n' "$page" "$first"
+            printf '#sourceLocation(file: "%s", line: %s)\n' "$file" "$first"
             cat "$work/$number.body"
         } >"$work/$number.swift"
         options=()
@@ -150,7 +164,7 @@ while IFS=$'\t' read -r number kind page first where; do
         mkdir "$work/$number"
         cp "$work/$number.body" "$work/$number/Package.swift"
         swift package --package-path "$work/$number" dump-package >/dev/null 2>"$work/manifest" || {
-            echo "$page:$first: SwiftPM does not take this manifest:" >>"$work/errors"
+            echo "$file:$first: SwiftPM does not take this manifest:" >>"$work/errors"
             cat "$work/manifest" >>"$work/errors"
             failed=1
         }
@@ -162,4 +176,24 @@ if [[ -n $failed ]]; then
     cat "$work/errors"
     die "a block of the pages does not compile."
 fi
-echo "snippets.sh: $blocks blocks of the pages compile, $elsewhere of them with the tests"
+echo "snippets.sh: $blocks blocks compile, $elsewhere of them with the tests"
+exit
+
+# --- What comments take for granted ---
+# struct Order: Codable, Sendable { var id: Int }
+# struct PriceRequest: Codable, Sendable { var item: String }
+# struct Price: Codable, Sendable { var cents: Int }
+# struct Row: Decodable {}
+# struct TransientFailure: Error {}
+# struct Prices: Sendable { func look(up item: String) async throws -> Int { 0 } }
+# struct Database { func insert(_ rows: [Row]) async throws {} }
+# struct IdentityProvider: Sendable { func token() async throws -> (text: String, expiresIn: Int) { ("", 0) } }
+# let (prices, database, identityProvider) = (Prices(), Database(), IdentityProvider())
+# let handle: @Sendable (IncomingMessage) async throws -> Void = { _ in }
+# let ship: @Sendable (Order) async throws -> Void = { _ in }
+# let (stream, orders, documents) = (queue, exchange, exchange)
+# let error = AMQPError(.notFound, "")
+# func declareEverything() async throws {}
+# func connectAndConsume() async throws {}
+# let customer = ""
+# let (body, randomBytes): ([UInt8], [UInt8]) = ([], [])

@@ -1,8 +1,10 @@
 /// Why TLS did not come about: at which step, for which reason. The `underlying` error of an ``AMQPError``.
 ///
 /// ```swift
+/// do {
+///     _ = try await Connection.connect(configuration)
 /// } catch let error as AMQPError {
-///     if let failure = error.underlying as? TLSFailure, failure.reason == .expired { ... }
+///     if let failure = error.underlying as? TLSFailure { print(failure.reason) }
 /// }
 /// ```
 public struct TLSFailure: Error, Sendable {

@@ -6,7 +6,7 @@
 ///
 /// ```swift
 /// do {
-///     try await exchange.publish(message, routingKey: "orders")
+///     try await exchange.publish(Message("x"), routingKey: "orders")
 /// } catch AMQPError.Code.connectionLost {
 ///     // try again on a new connection
 /// } catch let error as AMQPError where error.isRetryable {

@@ -8,7 +8,7 @@ public import Foundation
 /// `[UInt8]`, and arrays, dictionaries and optionals of these.
 ///
 /// ```swift
-/// let headers = FieldTable(["customer": customer, "tries": tries, "since": Date.now])
+/// let headers = FieldTable(["customer": customer, "tries": 1, "since": Date.now])
 /// let tries = message.headers?["tries", as: Int.self]
 /// ```
 public protocol FieldValueConvertible {

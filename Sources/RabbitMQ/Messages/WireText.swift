@@ -143,7 +143,7 @@ extension String {
     /// connection over others, which are therefore refused.
     ///
     /// ```swift
-    /// message.correlationID = String(amqpBytes: randomBytes)
+    /// let request = Message(body: body, correlationID: String(amqpBytes: randomBytes))
     /// ```
     ///
     /// - Parameter bytes: The bytes, at most 255 of which fit into a short string.

@@ -2,7 +2,7 @@
 ///
 /// ```swift
 /// for try await message in try await queue.consume() {
-///     try handle(message)
+///     try await handle(message)
 ///     try message.ack()
 /// }
 /// ```

@@ -2,7 +2,7 @@
 ///
 /// ```swift
 /// try await channel.selectConfirms()
-/// let receipt = try await exchange.publish(message, routingKey: "orders")
+/// let receipt = try await exchange.publish(Message("x"), routingKey: "orders")
 /// try await receipt.confirmed()
 /// ```
 ///
