@@ -48,7 +48,11 @@ options=(--fallback-display-name RabbitMQ --fallback-bundle-identifier rabbitmq-
     --additional-symbol-graph-dir "$work/symbols" --transform-for-static-hosting --output-path "$work/site")
 if [[ -n $base ]]; then options+=(--hosting-base-path "$base"); fi
 "$docc" convert Sources/RabbitMQ/RabbitMQ.docc "${options[@]}" 2>&1 | tee "$work/log"
-if grep -qE '^(warning|error):|: (warning|error): ' "$work/log"; then die "DocC warns."; fi
+if grep -qE '^(warning|error):|: (warning|error): ' "$work/log"; then
+    # Swift reads comments from the sources, at the places where they were when it compiled.
+    later=$(find Sources/RabbitMQ -name '*.swift' -newer "$modules/RabbitMQ.swiftmodule" -print -quit)
+    die "DocC warns.${later:+ But $later was changed after the library was built: build first.}"
+fi
 
 # What no page names, DocC puts into groups of its own below the module, and says so.
 uncurated=$(python3 - "$work/site/data/documentation/rabbitmq.json" <<'PYTHON'
