@@ -20,9 +20,10 @@ block may define anew. What else a page takes for granted stands in it as a comm
     func handle(_ order: Order) async throws {}
     -->
 
-That counts for all blocks behind it, in this page; what comments take for granted stands at the end of this script. A block with an extension, a protocol, a test or @main is a file of
-its own. Whatever a block imports has to be built already, so that a block beside another package stands in Tests. One
-that imports PackageDescription is a manifest, which SwiftPM reads. Blocks in other languages are passed over.
+That counts for all blocks behind it, in this page; what comments take for granted stands at the end of this script. A
+block with an extension, a protocol, a test or @main is a file of its own. Whatever a block imports has to be built
+already, so that a block beside another package stands in Tests. One that imports PackageDescription is a manifest, and
+one that begins with .package( a dependency of one: SwiftPM reads these. Blocks in other languages are passed over.
 
   --list   say of each block where it is compiled
 USAGE
@@ -89,6 +90,7 @@ END {
         }
         if (kind[i] == "block" && where == "-") {
             if (body[i] ~ /(^|\n)import PackageDescription/) kind[i] = "manifest"
+            else if (body[i] ~ /^ *\.package\(/) kind[i] = "dependency"
             else if (body[i] ~ /(^|\n)(public |private |fileprivate )*(extension|protocol) |(^|\n) *@(main|Test|Suite)/) kind[i] = "file"
         }
         printf "%s", body[i] >(work "/" i ".body")
@@ -160,9 +162,15 @@ while IFS=$'\t' read -r number kind page file first where; do
         if grep -q '^@main' "$work/$number.body"; then options=(-parse-as-library); fi
         check "${options[@]}" "$work/$number.swift" || failed=1
         ;;
-    manifest)
+    manifest | dependency)
         mkdir "$work/$number"
-        cp "$work/$number.body" "$work/$number/Package.swift"
+        if [[ $kind == manifest ]]; then
+            cat "$work/$number.body"
+        else
+            printf '// swift-tools-version: 6.1\nimport PackageDescription\nlet package = Package(name: "x", dependencies: [\n'
+            cat "$work/$number.body"
+            printf '])\n'
+        fi >"$work/$number/Package.swift"
         swift package --package-path "$work/$number" dump-package >/dev/null 2>"$work/manifest" || {
             echo "$file:$first: SwiftPM does not take this manifest:" >>"$work/errors"
             cat "$work/manifest" >>"$work/errors"
