@@ -22,12 +22,21 @@ public enum Subprocess {
 
     /// Runs an executable of this package to its end.
     public static func probe(_ name: String, _ arguments: String...) async throws -> String {
+        try await run(try path(of: name), arguments)
+    }
+
+    /// Runs an executable of this package to its end, by a shell that sets limits before.
+    public static func limited(_ limits: String, _ name: String, _ arguments: String...) async throws -> String {
+        try await run("/usr/bin/env", ["bash", "-c", limits + #"; exec "$0" "$@""#, try path(of: name)] + arguments)
+    }
+
+    private static func path(of name: String) throws -> String {
         let products = Bundle.main.executableURL?.deletingLastPathComponent() ?? URL(filePath: ".")
         let probe = products.appending(path: name).path
         guard FileManager.default.isExecutableFile(atPath: probe) else {
             throw Failed(description: "\(name) was not built")
         }
-        return try await run(probe, arguments)
+        return probe
     }
 
     /// Runs a script with the Python that has pika, which `scripts/test.sh` names; its first argument is the broker's URI.
