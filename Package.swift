@@ -83,6 +83,18 @@ let package = Package(
             path: "Tests/ChaosProbe",
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "SessionFuzzer",
+            dependencies: ["RabbitMQ", "TestSupport", .product(name: "Logging", package: "swift-log")],
+            path: "Tests/SessionFuzzer",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "SoakProbe",
+            dependencies: ["RabbitMQ", "TestSupport", .product(name: "Logging", package: "swift-log")],
+            path: "Tests/SoakProbe",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "RabbitMQTests",
             dependencies: ["CRabbitMQ", "RabbitMQ", "TestSupport"],

@@ -1,0 +1,129 @@
+internal import Foundation
+internal import Glibc
+internal import Synchronization
+internal import TestSupport
+
+/// All sessions, some at a time, and what they have come to.
+final class FuzzRun: Sendable {
+    private struct State {
+        var next: UInt64
+        var begun: [UInt64: ContinuousClock.Instant] = [:]
+        var done = 0
+        var tally = FuzzTally()
+        var failures: [String] = []
+    }
+
+    /// A session that takes longer hangs: each of its awaits has a deadline under a second.
+    private static let patience = Duration.seconds(60)
+
+    private let options: FuzzOptions
+    private let state: Mutex<State>
+    private let start = ContinuousClock.now
+
+    init(_ options: FuzzOptions) {
+        self.options = options
+        state = Mutex(State(next: options.numbers.lowerBound))
+    }
+
+    /// - Returns: Whether all is well.
+    func run() async -> Bool {
+        // What comes once and stays: threads, descriptors, caches.
+        await FuzzSession(number: .max, options: options, tally: FuzzTally()).run()
+        let descriptors = await settledDescriptors()
+        Crash.report(slots: options.workers)
+        let watchdog = Task.detached { [self] in
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .seconds(1))
+                reportHangs()
+            }
+        }
+        await withDiscardingTaskGroup { group in
+            for slot in 0..<options.workers { group.addTask { [self] in await work(slot) } }
+        }
+        watchdog.cancel()
+        let left = await settledDescriptors()
+        if left != descriptors { fail("\(left) descriptors are open, \(descriptors) were at the beginning") }
+        report()
+        return state.withLock { $0.failures.isEmpty }
+    }
+
+    private func work(_ slot: Int) async {
+        let last = options.numbers.upperBound
+        while true {
+            if let seconds = options.seconds, ContinuousClock.now - start > .seconds(Int64(seconds)) { return }
+            let number = state.withLock { state -> UInt64? in
+                guard state.next < last else { return nil }
+                defer { state.next += 1 }
+                state.begun[state.next] = .now
+                return state.next
+            }
+            guard let number else { return }
+            Crash.slots[slot] = number
+            let session = FuzzSession(number: number, options: options, tally: FuzzTally())
+            let tally = await session.run()
+            let done = state.withLock { state in
+                state.begun[number] = nil
+                state.done += 1
+                state.tally.add(tally)
+                return state.done
+            }
+            for failure in tally.failures { fail("session \(number): \(failure)") }
+            if done % max(1, options.numbers.count / 10) == 0 { reportProgress(done) }
+        }
+    }
+
+    private func fail(_ what: String) {
+        let count = state.withLock { state in
+            state.failures.append(what)
+            return state.failures.count
+        }
+        if count <= 50 { say("FAILED \(what)") }
+    }
+
+    private func reportHangs() {
+        let now = ContinuousClock.now
+        let hanging = state.withLock { $0.begun.filter { now - $0.value > Self.patience }.keys.sorted() }
+        guard !hanging.isEmpty else { return }
+        say("HANG seed \(options.seed) sessions \(hanging)")
+        exit(1)
+    }
+
+    private func reportProgress(_ done: Int) {
+        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        say(
+            "\(done) sessions in \(Int(seconds)) s; resident \(Memory.resident / 1024) KiB"
+        )
+    }
+
+    private func report() {
+        let (done, tally, failures) = state.withLock { ($0.done, $0.tally, $0.failures.count) }
+        say("seed \(options.seed): \(done) sessions in \(Int((ContinuousClock.now - start) / .seconds(1))) s")
+        say(tally.description)
+        say("failures: \(failures)")
+    }
+
+    private func settledDescriptors() async -> Int {
+        var (last, unchanged) = (-1, 0)
+        for _ in 0..<400 where unchanged < 20 {
+            try? await Task.sleep(for: .milliseconds(10))
+            let now = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count) ?? -1
+            unchanged = now == last ? unchanged + 1 : 0
+            last = now
+        }
+        return last
+    }
+}
+
+/// Prints a line at once.
+func say(_ line: String) {
+    print(line)
+    fflush(nil)
+}
+
+/// What the process takes, in bytes.
+enum Memory {
+    static var resident: Int {
+        let fields = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?.split(separator: " ") ?? []
+        return fields.count > 1 ? (Int(fields[1]) ?? 0) * sysconf(Int32(_SC_PAGESIZE)) : 0
+    }
+}

@@ -1,0 +1,1 @@
+../../Sources/RabbitMQ/Waiting/SanitizedMutex.swift

@@ -1,0 +1,202 @@
+internal import Foundation
+internal import Glibc
+internal import Logging
+internal import RabbitMQ
+internal import TestSupport
+
+/// All lanes, the faults, and a line a minute.
+struct SoakRun: Sendable {
+    private let options: SoakOptions
+    private let journal = SoakJournal()
+    private let lanes: [SoakLane]
+    private let configuration: ConnectionConfiguration
+    private let proxy: FaultProxy
+
+    init(_ options: SoakOptions) throws {
+        self.options = options
+        var configuration = try TestBroker.configuration
+        proxy = try FaultProxy(target: configuration.port)
+        configuration.endpoints = [.init(host: "127.0.0.1", port: proxy.port)]
+        configuration.recovery = RecoveryPolicy()
+        configuration.recovery.unconfirmed = .resend
+        configuration.recovery.retriesFirstConnect = true
+        configuration.recovery.maxDelay = .seconds(2)
+        configuration.heartbeat = .seconds(3)
+        configuration.callTimeout = .seconds(60)
+        configuration.publishTimeout = .seconds(60)
+        configuration.logger = Logger(label: "soak") { _ in SwiftLogNoOpLogHandler() }
+        self.configuration = configuration
+        let most = options.minutes * 60 * options.rate + 1
+        lanes = [("classic", nil), ("quorum", .quorum), ("stream", .stream)].map {
+            SoakLane(name: $0, type: $1, rate: options.rate, tally: SoakTally(most: most))
+        }
+    }
+
+    /// - Returns: Whether nothing was lost, and nothing hung.
+    func run() async throws -> Bool {
+        say(
+            "seed \(options.seed), \(options.minutes) minutes, a fault every \(options.pause) s, TLS: \(TestBroker.usesTLS)"
+        )
+        let end = ContinuousClock.now + .seconds(options.minutes * 60)
+        let (publishing, consuming) = (try await connect("publishers"), try await connect("consumers"))
+        for lane in lanes { try await lane.declare(on: publishing) }
+        let work = Task {
+            await withDiscardingTaskGroup { group in
+                for lane in lanes {
+                    group.addTask { await lane.publish(on: publishing, until: end, journal) }
+                    group.addTask { await lane.consume(on: consuming, journal) }
+                }
+                group.addTask { await SoakCalls(configuration: configuration, journal: journal).run(until: end) }
+                group.addTask { await churnChannels(on: publishing, until: end) }
+                group.addTask { await churnConnections(until: end) }
+                group.addTask { await makeFaults(until: end) }
+            }
+        }
+        let start = ContinuousClock.now
+        for minute in 1...options.minutes {
+            try await Task.sleep(until: start + .seconds(60 * minute), clock: .continuous)
+            try report("minute \(minute)")
+        }
+        let isDrained = await drain()
+        work.cancel()
+        for connection in [publishing, consuming] {
+            await watch("close", .seconds(60)) { await connection.close() }
+        }
+        await watch("the end of all tasks", .seconds(60)) { await work.value }
+        try await deleteQueues()
+        try report("end")
+        for line in journal.all("error") + journal.all("hang") { say("  \(line)") }
+        proxy.stop()
+        return isDrained && journal.all("hang").isEmpty && total.missing == 0
+    }
+
+    private var total: SoakTally.Counts { lanes.map(\.tally.counts).reduce(SoakTally.Counts(), +) }
+
+    private func connect(_ name: String) async throws -> Connection {
+        var configuration = configuration
+        configuration.connectionName = "soak \(name)"
+        return try await Connection.connect(configuration)
+    }
+
+    /// Waits until all that was confirmed has been delivered.
+    private func drain() async -> Bool {
+        do {
+            try await eventually("all is delivered", within: .seconds(120)) {
+                let total = total
+                return total.missing == 0 && total.confirmed + total.failed == total.sent
+            }
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private func report(_ when: String) throws {
+        let total = total
+        let megabytes = String(format: "%.1f", Double(try ProcessMeasure.residentMemory) / 1_048_576)
+        say(
+            "\(when): sent \(total.sent) confirmed \(total.confirmed) failed \(total.failed) delivered \(total.delivered)"
+                + " undelivered \(total.missing) doubled \(total.doubled)"
+                + " | calls \(journal.number("calls")) channels \(journal.number("channels"))"
+                + " connections \(journal.number("connections")) faults \(journal.number("faults"))"
+                + " hangs \(journal.all("hang").count)"
+                + " | rss \(megabytes) MB fds \(try ProcessMeasure.openDescriptors) threads \(try ProcessMeasure.threads)"
+        )
+    }
+
+    private func deleteQueues() async throws {
+        try await TestBroker.withChannel { _, channel in
+            for lane in lanes { _ = try await channel.queue(lane.queueName).delete(ifUnused: false, ifEmpty: false) }
+        }
+    }
+
+    private func watch(_ what: String, _ limit: Duration, _ body: @escaping @Sendable () async throws -> Void) async {
+        await journal.watch(what, limit, body)
+    }
+
+    // MARK: What goes on beside
+
+    private func churnChannels(on connection: Connection, until end: ContinuousClock.Instant) async {
+        while ContinuousClock.now < end, !Task.isCancelled {
+            await watch("a channel's life", .seconds(200)) {
+                let channel = try await connection.openChannel()
+                let queue = try await channel.declareQueue(exclusive: true)
+                try await queue.publish(Message("x"))
+                _ = try await queue.get(noAck: true)
+                await channel.close()
+                journal.count("channels")
+            }
+            try? await Task.sleep(for: .milliseconds(200))
+        }
+    }
+
+    private func churnConnections(until end: ContinuousClock.Instant) async {
+        while ContinuousClock.now < end, !Task.isCancelled {
+            await watch("a connection's life", .seconds(200)) {
+                var configuration = configuration
+                configuration.recovery = .none
+                let connection = try await Connection.connect(configuration)
+                _ = try await connection.openChannel()
+                await connection.close()
+                journal.count("connections")
+            }
+            try? await Task.sleep(for: .milliseconds(300))
+        }
+    }
+
+    private func makeFaults(until end: ContinuousClock.Instant) async {
+        var random = SplitMix(seed: options.seed)
+        // The last fault leaves time to see what came of it.
+        while ContinuousClock.now + .seconds(2 * options.pause) < end {
+            try? await Task.sleep(for: .seconds(options.pause))
+            if Task.isCancelled { return }
+            journal.count("faults")
+            let kind = random.number(0...7)
+            switch kind {
+            case 0...1: proxy.end(.reset)
+            case 2: proxy.end(.close)
+            case 3: proxy.end(.freeze, frozen: random.pick(FaultProxy.Direction.allCases))
+            case 4:
+                var plan = FaultProxy.Plan()
+                plan.delay = .milliseconds(20)
+                proxy.follow(plan)
+                proxy.end(.reset)
+            case 5:
+                // Those that come next get as far as that.
+                proxy.follow(FaultProxy.Plan(bytes: random.number(0...4000), .reset))
+                proxy.end(.reset)
+                try? await Task.sleep(for: .seconds(1))
+            case 6: _ = try? await Subprocess.rabbitmqctl("close_all_connections", "soak")
+            default:
+                var plan = FaultProxy.Plan()
+                plan.piece = 48
+                proxy.follow(plan)
+                proxy.end(.close)
+            }
+            if kind != 4, kind != 7 { proxy.follow(FaultProxy.Plan()) }
+        }
+        proxy.follow(FaultProxy.Plan())
+        proxy.end(.close)
+    }
+}
+
+extension SoakJournal {
+    /// Awaits something that throws or ends within a limit.
+    func watch(_ what: String, _ limit: Duration, _ body: @escaping @Sendable () async throws -> Void) async {
+        do {
+            try await within(limit, what, body)
+        } catch is ConditionTimeout {
+            if !Task.isCancelled { count("hang: \(what)") }
+        } catch let error as AMQPError {
+            count("error \(what): \(error.code)")
+        } catch {
+            count("error \(what): \(type(of: error))")
+        }
+    }
+}
+
+/// Prints a line at once.
+private func say(_ line: String) {
+    print(line)
+    fflush(nil)
+}
