@@ -55,6 +55,9 @@ public struct ConnectionConfiguration: Sendable {
     /// How long closing a connection or a channel waits for the broker's answer before it goes on without; 5 s by default.
     public var closeTimeout: Duration = .seconds(5)
 
+    /// How long ``Connection/shutdown(within:)`` takes at the most, if it is given no other time; 20 s by default.
+    public var shutdownTimeout: Duration = .seconds(20)
+
     /// How long a publish waits before it throws ``AMQPError/Code/blockedTooLong``; 30 s by default.
     ///
     /// That is for all that it may wait for together: a lost connection that is made again, or a channel that is opened anew
@@ -121,6 +124,11 @@ public struct ConnectionConfiguration: Sendable {
     /// How long memory that a busy time has left is kept for the next.
     var spareMemoryTime: Duration = .seconds(30)
 
+    /// How many entries of what was sent, and of what was received, are remembered, to be looked at when the connection has ended:
+    /// ``AMQPError/recording``, ``Connection/recording``. Methods in a row on one channel are one entry. 0, which is the
+    /// default, for none; at most 100,000.
+    public var recordedFrames = 0
+
     /// A name for the connection that RabbitMQ shows in its management tools and logs; none by default.
     public var connectionName: String?
 
@@ -129,6 +137,10 @@ public struct ConnectionConfiguration: Sendable {
 
     /// Where closes and anomalies are logged; a logger labelled `rabbitmq` by default.
     public var logger = Logger(label: "rabbitmq")
+
+    /// Who watches what is published and handled; nobody by default.
+    var tracing: (any MessageTracing)?
+    var meter: (any DurationMeter)?
 
     /// Makes a configuration with defaults for everything that is not given.
     ///
@@ -214,10 +226,11 @@ public struct ConnectionConfiguration: Sendable {
         try require(heartbeat >= .zero && heartbeat <= .seconds(65535), "the heartbeat is not from 0 to 65535 s")
         try require(consumerTimeout >= .zero, "consumerTimeout is negative")
         try require(maxMessageSize >= 0, "maxMessageSize is negative")
+        try require((0...100_000).contains(recordedFrames), "recordedFrames is not from 0 to 100000")
         try require(outboundHighWater > 0 && inboundHighWater > 0, "a high-water mark is not positive")
         for (name, timeout) in [
             ("connectTimeout", connectTimeout), ("callTimeout", callTimeout), ("closeTimeout", closeTimeout),
-            ("publishTimeout", publishTimeout),
+            ("publishTimeout", publishTimeout), ("shutdownTimeout", shutdownTimeout),
         ] {
             try require(timeout > .zero, "\(name) is not positive")
         }

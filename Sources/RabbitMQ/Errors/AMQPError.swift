@@ -41,14 +41,16 @@ public struct AMQPError: Error, Sendable {
     /// The peer closed the channel with this error over another call than the one that throws it.
     private(set) var isOverAnotherCall = false
 
-    private let returnedBox: ReturnedBox?
+    private var attached: Attached?
 
-    /// Keeps the rare returned message out of the struct, which every throwing call passes about.
-    private final class ReturnedBox: Sendable {
-        let value: ReturnedMessage
+    /// Keeps what is rare out of the struct, which every throwing call passes about.
+    private final class Attached: Sendable {
+        let returned: ReturnedMessage?
+        let recording: FlightRecording?
 
-        init(_ value: ReturnedMessage) {
-            self.value = value
+        init(returned: ReturnedMessage?, recording: FlightRecording? = nil) {
+            self.returned = returned
+            self.recording = recording
         }
     }
 
@@ -81,7 +83,7 @@ public struct AMQPError: Error, Sendable {
         self.replyText = replyText
         self.method = method
         self.closedConnection = false
-        self.returnedBox = returned.map(ReturnedBox.init)
+        self.attached = returned.map { Attached(returned: $0) }
     }
 
     /// Makes the error that a `channel.close` or a `connection.close` of the peer stands for.
@@ -102,7 +104,7 @@ public struct AMQPError: Error, Sendable {
         self.method = classID == 0 && methodID == 0 ? nil : MethodID(classID: classID, methodID: methodID)
         self.underlying = nil
         self.closedConnection = closedConnection
-        self.returnedBox = nil
+        self.attached = nil
     }
 
     /// Makes the error for a mandatory message that came back.
@@ -121,7 +123,18 @@ public struct AMQPError: Error, Sendable {
 extension AMQPError {
     /// The message that the broker returned; nil unless ``code`` is ``Code/undeliverable``.
     public var returned: ReturnedMessage? {
-        returnedBox?.value
+        attached?.returned
+    }
+
+    /// The last frames of the connection before it ended with this error; nil if they were not recorded
+    /// (``ConnectionConfiguration/recordedFrames``), and for every other error.
+    public var recording: FlightRecording? { attached?.recording }
+
+    /// The same error with the last frames of the connection that ended with it.
+    func with(_ recording: FlightRecording) -> AMQPError {
+        var error = self
+        error.attached = Attached(returned: returned, recording: recording)
+        return error
     }
 
     /// The same error, for a call that the broker did not mean: it has not run, and may succeed on another channel.

@@ -20,5 +20,7 @@ enum LogKey {
     static let refused = "refused"
     static let replyTo = "reply-to"
     static let took = "took"
+    static let unconfirmed = "unconfirmed"
     static let unsentBytes = "unsent-bytes"
+    static let unsettled = "unsettled"
 }

@@ -19,6 +19,8 @@ protocol ChannelInbox: AnyObject {
     ) throws(AMQPError) -> Int
     func receive(_ header: consuming ContentHeader) throws(AMQPError)
     func receive(body: UnsafeRawBufferPointer) throws(AMQPError)
+    /// How many messages came in the current batch.
+    var delivered: Int { get }
     /// How many consumers got something in the current batch.
     var recipients: Int { get }
     /// The consumers for which messages wait.

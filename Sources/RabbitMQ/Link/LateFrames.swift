@@ -6,6 +6,7 @@ final class LateFrames: ChannelInbox {
         get { true }
         set {}
     }
+    var delivered: Int { 0 }
     var recipients: Int { 0 }
     var slowConsumers: [SlowConsumer] { [] }
     var unconfirmed: Int { 0 }

@@ -103,6 +103,7 @@ extension Link {
             )
         default: break
         }
+        if let recording { error = error.with(recording) }
         // Those that the queue has not taken over: they belong to this link, not to its successor.
         takeRegistered()
         let opening: OneShot<ConnectionParameters>? = if case .opening(_, let opened) = phase { opened } else { nil }
@@ -126,6 +127,7 @@ extension Link {
             outbox.end(error, from: sender)
         }
         forgetPause()
+        base.tally.paused.stop()
         if awaitsUnblocked {
             awaitsUnblocked = false
             gauge.callEnded()

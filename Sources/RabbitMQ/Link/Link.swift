@@ -23,6 +23,11 @@ actor Link {
     nonisolated let outbox: Outbox
     nonisolated let gauge: InboundGauge
     nonisolated let ended = Broadcast<AMQPError>()
+    /// The last frames, if they are to be recorded: under the outbox's lock, and on the queue.
+    nonisolated let sent: FrameLog?
+    nonisolated let received: FrameLog?
+    /// Whether anybody watches what is handled.
+    nonisolated let isObserved: Bool
     private nonisolated let epoch = Atomic<UInt32>(0)
     /// Its number with the outbox, which takes nothing more from it once another link uses that.
     nonisolated var sender: UInt32 { epoch.load(ordering: .relaxed) }
@@ -84,6 +89,10 @@ actor Link {
     init(configuration: ConnectionConfiguration, base: LinkBase? = nil) {
         let base = base ?? LinkBase(configuration)
         self.configuration = configuration
+        let recorded = configuration.recordedFrames
+        sent = recorded > 0 ? FrameLog(limit: recorded) : nil
+        received = recorded > 0 ? FrameLog(limit: recorded) : nil
+        isObserved = configuration.tracing != nil || configuration.meter != nil
         self.base = base
         (executor, outbox, gauge) = (base.executor, base.outbox, base.gauge)
         begunMessages = BegunMessages(limit: configuration.maxMessageSize)
@@ -100,7 +109,11 @@ actor Link {
     }
 
     /// Begins to use what links share.
-    func attach() { epoch.store(base.attach(self), ordering: .relaxed) }
+    func attach() {
+        epoch.store(base.attach(self), ordering: .relaxed)
+        outbox.state.withLock { $0.buffer.log = sent }
+        flight.log = sent
+    }
 
     /// Why it has ended; nil if it has not. On the queue, where ends begin: one that has begun by then is over.
     var endReason: AMQPError? { ended.current }

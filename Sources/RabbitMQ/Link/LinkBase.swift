@@ -1,11 +1,12 @@
 internal import Synchronization
 
-/// What a connection keeps from one link to the next: the queue they run on, the way out, and what counts what waits for
-/// consumers. One link at a time uses it.
+/// What a connection keeps from one link to the next: the queue they run on, the way out, what counts what waits for
+/// consumers, and what counts what has happened. One link at a time uses it.
 final class LinkBase: Sendable {
     let executor: QueueExecutor
     let outbox: Outbox
     let gauge: InboundGauge
+    let tally = Tally()
     private let reference: WeakLink
     private struct Host: Sendable { weak var host: (any LinkHost)? }
     private let weakHost = Mutex(Host())

@@ -14,6 +14,8 @@ public final class RPCServer: Sendable {
     private let consumer: Consumer
     private let requests: Task<Void, Never>
     private let end = Broadcast<End>()
+    /// How long requests may take that run when it is to stop, if nobody says.
+    var shutdownTimeout: Duration { channel.connection.core.configuration.shutdownTimeout }
 
     init(channel: Channel, queue: Queue, options: ConsumerOptions, maxConcurrency: Int, desk: RequestDesk) async throws
     {

@@ -12,13 +12,31 @@ struct RequestDesk: Sendable {
 
     func answer(_ request: IncomingMessage) async {
         guard isAnswerable(request) else { return drop(request) }
-        let reply: Message
+        // Whoever watches sees the handler's error, and the reply as a part of what it is about.
+        _ = try? await request.observed { request in try await run(request) }
+    }
+
+    /// - Throws: What the handler throws, when the request is answered or given back.
+    private func run(_ request: IncomingMessage) async throws {
+        let result: Result<Message, any Error>
         do {
-            reply = try await handler(request)
+            result = .success(try await handler(request))
         } catch {
-            if Task.isCancelled { return request.giveBack() }
-            reply = onError(error).reply
+            if Task.isCancelled {
+                request.giveBack()
+                throw error
+            }
+            result = .failure(error)
         }
+        switch result {
+        case .success(let reply): await answer(request, with: reply)
+        case .failure(let error):
+            await answer(request, with: onError(error).reply)
+            throw error
+        }
+    }
+
+    private func answer(_ request: IncomingMessage, with reply: Message) async {
         do {
             try await send(reply, for: request)
             // Behind the reply on the same channel: a request whose reply was not sent is never lost.

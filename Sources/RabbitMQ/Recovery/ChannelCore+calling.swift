@@ -118,6 +118,19 @@ extension ChannelCore {
     /// answer to a commit, a place among the unconfirmed; for all of them together no longer than the configuration's
     /// `publishTimeout`.
     func publish(_ publish: Publish) async throws -> PublishReceipt {
+        guard let tracing = connection.configuration.tracing else { return try await publishUntraced(publish) }
+        return try await tracing.publishing(
+            publish.message,
+            exchange: publish.exchange,
+            routingKey: publish.routingKey
+        ) { message in
+            var publish = publish
+            publish.message = message
+            return try await publishUntraced(publish)
+        }
+    }
+
+    private func publishUntraced(_ publish: Publish) async throws -> PublishReceipt {
         let start = MonotonicTime.now
         let timeout = connection.configuration.timeoutOfPublish
         while true {

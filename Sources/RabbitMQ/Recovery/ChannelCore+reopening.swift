@@ -184,7 +184,7 @@ extension ChannelCore {
         exchange.isEmpty ? connection.topology.currentName(of: routingKey) : nil
     }
 
-    private func putBack(_ messages: some Sequence<UnconfirmedMessage>) {
+    private func putBack(_ messages: ArraySlice<UnconfirmedMessage>) {
         let reason = state.withLock { state -> AMQPError? in
             state.resending = []
             if case .ended(let reason) = state.phase { return reason }
@@ -192,6 +192,7 @@ extension ChannelCore {
             return nil
         }
         guard let reason else { return }
+        connection.base.tally.unknownOutcomes.add(messages.count)
         for message in messages { message.confirm.fail(ChannelSession.outcome(of: reason)) }
     }
 

@@ -39,8 +39,6 @@ final class ChannelCore: ChannelHost, Sendable {
         var takingUp: [String: (schedule: RecoverySchedule, last: UInt64)] = [:]
         /// Is told of the end of a session that another one follows.
         var onInterruption: (@Sendable (AMQPError) -> Void)?
-        /// How many settlements came too late.
-        var staleSettlements = 0
         /// Whether the application has closed it, or nobody holds it any more.
         var isReleased = false
         /// What takes the messages that come back, until the channel ends.
@@ -67,7 +65,8 @@ final class ChannelCore: ChannelHost, Sendable {
         let configuration = connection.configuration
         port = PublishingPort(
             outbox: session.outbox,
-            maxMessageSize: configuration.maxMessageSize
+            maxMessageSize: configuration.maxMessageSize,
+            isTraced: configuration.tracing != nil
         )
         state = Mutex(
             State(
@@ -171,8 +170,6 @@ final class ChannelCore: ChannelHost, Sendable {
         state.withLock { $0.onInterruption = observe }
     }
 
-    func countStale() { state.withLock { $0.staleSettlements += 1 } }
-
     func forget(_ consumer: Consumer) {
         let left = state.withLock { state -> QueueIdentity? in
             state.takingUp[consumer.tag] = nil
@@ -227,6 +224,7 @@ final class ChannelCore: ChannelHost, Sendable {
         port.close()
         connection.forget(self)
         for waiter in left.waiters { waiter.fail(reason.overAnotherCall) }
+        connection.base.tally.unknownOutcomes.add(left.unconfirmed.count)
         for message in left.unconfirmed { message.confirm.fail(ChannelSession.outcome(of: reason)) }
         for subscription in left.subscriptions {
             subscription.consumer.end(reason.method == nil ? reason : reason.overAnotherCall)

@@ -5,6 +5,7 @@ extension ConnectionCore {
     var health: ConnectionHealth {
         let reason = base.outbox.blockedReason
         let now = MonotonicTime.now
+        let blockedSince = base.tally.blocked.since
         return state.withLock { state in
             var downFor: Duration?
             let phase: ConnectionState
@@ -19,14 +20,15 @@ extension ConnectionCore {
                 state: phase,
                 downFor: downFor,
                 blockedReason: reason,
-                blockedFor: reason == nil ? nil : state.blockedSince.map { .nanoseconds(Int64(clamping: now &- $0)) },
+                blockedFor: reason == nil
+                    ? nil : blockedSince.map { .nanoseconds(Int64(clamping: now &- min($0, now))) },
                 lastError: state.lastError
             )
         }
     }
 
     func blocked(_ reason: String?) {
-        state.withLock { $0.blockedSince = reason == nil ? nil : $0.blockedSince ?? MonotonicTime.now }
+        if reason == nil { base.tally.blocked.stop() } else { base.tally.blocked.start() }
         events.send(reason.map(ConnectionEvent.blocked) ?? .unblocked)
     }
 }

@@ -98,6 +98,8 @@ extension ConnectionCore {
             return (state.waiters, outage)
         }
         guard let outage else { return }
+        base.tally.recoveries.add(1)
+        base.tally.down.stop()
         for waiter in waiters { waiter.succeed(()) }
         let duration = Duration.nanoseconds(Int64(clamping: MonotonicTime.now &- outage.since))
         logger.notice(

@@ -16,7 +16,6 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
         var channels: [ChannelCore] = []
         var waiters: [OneShot<Void>] = []
         var lastError: AMQPError?
-        var blockedSince: UInt64?
         /// Ends the wait for the next try.
         var pause: OneShot<Void>?
         /// Sees to an outage.
@@ -90,7 +89,12 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
 
     func ended(_ link: Link, _ reason: AMQPError, isReplaced: Bool) {
         guard isReplaced else { return finish(overClosing(reason)) }
-        let sees = state.withLock { state in state.link === link && state.recovery.seeTo() }
+        let sees = state.withLock { state in
+            guard state.link === link, state.recovery.seeTo() else { return false }
+            base.tally.losses.add(1)
+            base.tally.down.start()
+            return true
+        }
         guard sees else { return }
         logger.warning("the connection was lost, and is made again", metadata: [LogKey.reason: "\(reason)"])
         events.send(.lost(reason))
@@ -183,9 +187,13 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
     func release() { beginClosing() }
 
     func close() async {
-        beginClosing()
         // The queue keeps the time, unless the application's log holds it up.
-        _ = await ended.wait(atMost: configuration.closeTimeout.clampedToCentury + .seconds(1))
+        await close(atMost: configuration.closeTimeout.clampedToCentury + .seconds(1))
+    }
+
+    func close(atMost duration: Duration) async {
+        beginClosing()
+        _ = await ended.wait(atMost: duration)
     }
 
     private func beginClosing() {
@@ -207,6 +215,8 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
             state.pause = nil
             state.recovering = nil
             state.lastError = reason
+            base.tally.down.stop()
+            base.tally.blocked.stop()
             return left
         }
         guard let left else { return }

@@ -72,8 +72,10 @@ struct DecodedDelivery {
 struct DeliveryPeek {
     var consumerTag: UnsafeBufferPointer<UInt8>
     var deliveryTag: UInt64
+    /// Whether it was delivered before.
+    var isRedelivered: Bool
 
-    /// Reads the first two fields of a basic.deliver: a short string and a number (AMQP 0-9-1, section 1.8.3.9).
+    /// Reads the first three fields of a basic.deliver: a short string, a number and a bit (AMQP 0-9-1, section 1.8.3.9).
     @inline(__always)
     init?(_ payload: UnsafeRawBufferPointer) {
         guard payload.count > 5 else { return nil }
@@ -81,6 +83,7 @@ struct DeliveryPeek {
         guard payload.count >= 5 + length + 8, let base = payload.baseAddress else { return nil }
         consumerTag = UnsafeBufferPointer(start: (base + 5).assumingMemoryBound(to: UInt8.self), count: length)
         deliveryTag = payload.bigEndian(UInt64.self, at: 5 + length)
+        isRedelivered = payload.count > 13 + length && payload[13 + length] & 1 != 0
     }
 
     /// The tag of the delivery whose first frame is at `frame`; 0 if there is none.

@@ -21,6 +21,7 @@ extension OutboundBuffer {
         Self.open(frame, type: Self.heartbeatFrame, channel: 0, size: 0)
         frame.storeBytes(of: Self.end, toByteOffset: 7, as: UInt8.self)
         advance(FrameScanner.overhead)
+        log?.note(FrameLog.heartbeat, 0, bytes: FrameScanner.overhead)
     }
 
     /// Encodes a method into one frame.
@@ -28,6 +29,18 @@ extension OutboundBuffer {
     /// - Parameter room: The most bytes its fields may take.
     @inline(__always)
     func appendMethod<Fields>(_ number: UInt32, _ fields: Fields, channel: UInt16, room space: Int) throws(AMQPError) {
+        let before = byteCount
+        try encodeMethod(number, fields, channel: channel, room: space)
+        log?.note(number, channel, bytes: byteCount - before)
+    }
+
+    @inline(__always)
+    private func encodeMethod<Fields>(
+        _ number: UInt32,
+        _ fields: Fields,
+        channel: UInt16,
+        room space: Int
+    ) throws(AMQPError) {
         let frame = room(for: space + 12)
         var fields = fields
         let size = unsafe(&fields) { amqp_encode_method(number, $0, amqp_bytes_t(len: space, bytes: frame + 11)) }
@@ -75,6 +88,7 @@ extension OutboundBuffer {
         pool: Pool,
         template: PublishTemplate
     ) throws(AMQPError) {
+        let before = byteCount
         let target = room(for: template.capacity)
         fetchAhead(of: target)
         let count = template.write(
@@ -99,6 +113,7 @@ extension OutboundBuffer {
             )
         }
         appendBody(message.body, channel: channel, frameMax: frameMax)
+        log?.note(UInt32(AMQP_BASIC_PUBLISH_METHOD), channel, bytes: byteCount - before)
     }
 
     /// Fetches memory that will be written a few messages later. The link's queue read it last, to write it out, so that it is
@@ -133,7 +148,7 @@ extension OutboundBuffer {
                 mandatory: mandatory ? 1 : 0,
                 immediate: 0
             )
-            try appendMethod(AMQP_BASIC_PUBLISH_METHOD, publish, channel: channel, room: 3 + 2 * 256)
+            try encodeMethod(AMQP_BASIC_PUBLISH_METHOD, publish, channel: channel, room: 3 + 2 * 256)
             let methodEnd = mark
             try appendHeader(of: message, channel: channel, frameMax: frameMax, pool: pool)
             let size = mark.0 - start.0

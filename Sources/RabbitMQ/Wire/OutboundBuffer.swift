@@ -23,6 +23,9 @@ final class OutboundBuffer: @unchecked Sendable {
     private var splices: [Splice] = []
     private var splicedBytes = 0
 
+    /// Where frames are noted that are appended; nil if none are.
+    var log: FrameLog?
+
     private var written = 0
     private var writtenSplices = 0
     private var writtenBytes = 0

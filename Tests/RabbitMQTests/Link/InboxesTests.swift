@@ -7,6 +7,7 @@ struct InboxesTests {
     /// Counts as one whose consumers got something.
     private final class Inbox: ChannelInbox {
         var isInBatch = false
+        var delivered: Int { 0 }
         var recipients: Int { 2 }
         var slowConsumers: [SlowConsumer] { [] }
         var unconfirmed: Int { 0 }

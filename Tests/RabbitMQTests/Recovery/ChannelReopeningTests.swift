@@ -92,7 +92,7 @@ struct ChannelReopeningTests {
             #expect(second.body == Array("2".utf8))
             try second.ack()
             try await eventually("it is settled") { session.settled.count == 1 }
-            #expect(client.channel.core.state.withLock { $0.staleSettlements } == 1)
+            #expect(client.connection.statistics.staleSettlements == 1)
         }
     }
 

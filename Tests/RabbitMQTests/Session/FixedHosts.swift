@@ -14,7 +14,6 @@ final class FixedChannel: ChannelHost {
     func keep(_ messages: [UnconfirmedMessage]) -> AMQPError? { AMQPError(.channelClosed, "it has one session") }
     func beginTakingUpAgain(_ consumer: Consumer, _ reason: AMQPError) -> Bool { false }
     func forget(_ consumer: Consumer) {}
-    func countStale() {}
     func release() { session.closeInBackground() }
 }
 

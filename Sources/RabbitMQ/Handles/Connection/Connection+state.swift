@@ -13,4 +13,15 @@ extension Connection {
 
     /// What a health check wants to know.
     public var health: ConnectionHealth { core.health }
+
+    /// What has happened since the connection was made, and what waits on it, in numbers.
+    ///
+    /// Counting them costs next to nothing; reading them takes a lock of each channel for a moment.
+    public var statistics: ConnectionStatistics { core.statistics }
+
+    /// The last frames of the connection, at present or before it ended; nil if they are not recorded
+    /// (``ConnectionConfiguration/recordedFrames``).
+    public var recording: FlightRecording? {
+        get async { await link.recording }
+    }
 }

@@ -28,7 +28,7 @@ extension IncomingMessage {
     ) async throws -> Result {
         let result: Result
         do {
-            result = try await body(self)
+            result = try await observed(body)
         } catch {
             settleAfter(error, policy)
             throw error

@@ -59,7 +59,8 @@ extension Queue {
             onError: onError
         )
         let consumer = try await startConsumer(options, callback: callback, plan)
-        CallTimeout.withNone { _ = Task { await consumer.callBack(plan) } }
+        let calling = CallTimeout.withNone { Task { await consumer.callBack(plan) } }
+        consumer.calling.withLock { $0 = calling }
         return consumer
     }
 

@@ -67,7 +67,17 @@ extension Exchange {
         mandatory: Bool? = nil,
         timeout: Duration? = nil
     ) async throws {
-        try await publish(message, routingKey: routingKey, mandatory: mandatory).confirmed(timeout: timeout)
+        guard let meter = channel.connection.core.configuration.meter else {
+            return try await publish(message, routingKey: routingKey, mandatory: mandatory).confirmed(timeout: timeout)
+        }
+        let start = MonotonicTime.now
+        do {
+            try await publish(message, routingKey: routingKey, mandatory: mandatory).confirmed(timeout: timeout)
+            meter.published(to: name, took: MonotonicTime.now &- start, nil)
+        } catch {
+            meter.published(to: name, took: MonotonicTime.now &- start, error)
+            throw error
+        }
     }
 
     /// Publishes messages, in order.

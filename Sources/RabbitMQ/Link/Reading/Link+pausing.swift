@@ -20,10 +20,12 @@ extension Link {
         switch reading.pause(if: gauge.decide()) {
         case .none: return
         case .paused:
+            base.tally.paused.start()
             guard !pause.isOpen else { return }
             gauge.rememberPause(true)
             warnLater()
         case .resumed:
+            base.tally.paused.stop()
             // The peer was not heard because nobody listened.
             reading.heard(at: MonotonicTime.now)
             scheduleReading()

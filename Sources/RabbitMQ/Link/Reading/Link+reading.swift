@@ -44,8 +44,10 @@ extension Link {
             let room = frames.received.room()
             switch socket.read(into: room) {
             case .bytes(let count):
-                reading.heard(at: MonotonicTime.now)
-                outbox.noteReceived()
+                let now = MonotonicTime.now
+                reading.heard(at: now)
+                received?.now = now
+                outbox.noteReceived(count)
                 frames.received.received(count)
                 try handleFrames(on: thread)
                 (batch, sum) = (batch + count, sum + count)
@@ -96,14 +98,19 @@ extension Link {
         var offset = 0
         defer { frames.received.consume(offset) }
         var thread = thread
+        let log = received
         scan: while !reading.isOver {
             switch frames.scanner.next(in: bytes, from: offset) {
             case .frame(let frame, let next):
                 let payload = UnsafeRawBufferPointer(rebasing: bytes[frame.payload])
                 if frame.isDelivery(payload) {
                     let deliveries = WholeDeliveries(of: frame.channel, in: bytes, scanner: frames.scanner)
-                    let end = try inbox(of: frame.channel).receive(deliveries, from: offset, in: chunk, at: start)
+                    let inbox = try inbox(of: frame.channel)
+                    let before = log == nil ? 0 : inbox.delivered
+                    let end = try inbox.receive(deliveries, from: offset, in: chunk, at: start)
                     guard end == offset else {
+                        let count = log == nil ? 0 : max(1, inbox.delivered - before)
+                        log?.note(MethodDecoder.deliver, frame.channel, bytes: end - offset, count: count)
                         offset = end
                         continue
                     }
@@ -114,6 +121,7 @@ extension Link {
                     break scan
                 }
                 offset = next
+                log?.note(frame, payload)
                 if frame.channel == 0 {
                     try handleConnectionFrame(frame.kind, payload)
                 } else {
@@ -178,5 +186,18 @@ extension Link {
     func lost(_ error: AMQPError) -> AMQPError {
         guard case .opening(let handshake, _) = phase, error.code == .connectionLost else { return error }
         return handshake.lost(error)
+    }
+}
+
+extension FrameLog {
+    /// Notes a frame as it came. By itself: what is in line is for every message.
+    @inline(never)
+    fileprivate func note(_ frame: FrameScanner.Frame, _ payload: UnsafeRawBufferPointer) {
+        let bytes = payload.count + FrameScanner.overhead
+        switch frame.kind {
+        case .method: note((try? MethodDecoder.methodNumber(payload)) ?? Self.heartbeat, frame.channel, bytes: bytes)
+        case .header, .body: noteContent(frame.channel, bytes: bytes)
+        case .heartbeat: note(Self.heartbeat, frame.channel, bytes: bytes)
+        }
     }
 }

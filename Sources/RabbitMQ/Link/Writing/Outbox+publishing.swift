@@ -16,6 +16,7 @@ extension Outbox {
         let isAppended = try withUncontendedState(lastMeeting: lastMeeting) { state throws(AMQPError) -> Bool in
             if let ended = state.ended ?? state.refusal { throw ended }
             guard !isFull(state), try append(&state) else { return false }
+            state.traffic.published &+= 1
             flusher = state.requestFlush(isUrgent: false)
             return true
         }
@@ -45,7 +46,10 @@ extension Outbox {
             let before = state.buffer.byteCount
             try append(&state)
             isAppended = state.buffer.byteCount > before
-            if isAppended { flusher = state.requestFlush(isUrgent: false) }
+            if isAppended {
+                state.traffic.published &+= 1
+                flusher = state.requestFlush(isUrgent: false)
+            }
             return nil
         }
         scheduleFlush(flusher)

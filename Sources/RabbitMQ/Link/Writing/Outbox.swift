@@ -18,6 +18,15 @@ final class Outbox: Sendable {
         var lowWater: Int
     }
 
+    /// What was sent and received, of all links.
+    struct Traffic {
+        var published = 0
+        /// Messages that were published before, and left unconfirmed by a session that has ended.
+        var republished = 0
+        var bytesSent = 0
+        var bytesReceived = 0
+    }
+
     struct State {
         var buffer = OutboundBuffer()
         let pool = Pool()
@@ -45,6 +54,7 @@ final class Outbox: Sendable {
         /// Why its link has ended, until another one uses it.
         var down: AMQPError? { didSet { isDown = down != nil } }
         private(set) var isDown = false
+        var traffic = Traffic()
         /// The number of the link that uses it.
         var epoch: UInt32 = 0
 
@@ -183,6 +193,10 @@ final class Outbox: Sendable {
             case .flush:
                 let filled = state.buffer
                 state.buffer = emptied
+                if let log = filled.log {
+                    log.stamp(at: now)
+                    emptied.log = log
+                }
                 state.inFlight = filled.unwrittenCount
                 state.taken += state.inFlight
                 return .write(filled)
@@ -201,8 +215,13 @@ final class Outbox: Sendable {
         scheduleFlush(flusher)
     }
 
-    /// Notes that something was received.
-    func noteReceived() { state.withLock { $0.flush.noteReceived() } }
+    /// Notes that something was received: so many bytes.
+    func noteReceived(_ count: Int) {
+        state.withLock { state in
+            state.traffic.bytesReceived &+= count
+            state.flush.noteReceived()
+        }
+    }
 
     /// Gives back memory that a busy time has left.
     func trim() { state.withLock { $0.buffer.trim() } }
@@ -211,6 +230,7 @@ final class Outbox: Sendable {
     func wrote(_ count: Int) {
         let (hasRoom, flushed) = state.withLock { state in
             state.inFlight -= count
+            state.traffic.bytesSent &+= count
             let flushed = state.flushWaiters.isEmpty ? [] : state.flushWaiters.take(upTo: state.written)
             return (!state.heldBack.isEmpty && state.committed <= limits.lowWater, flushed)
         }

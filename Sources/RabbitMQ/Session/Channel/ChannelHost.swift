@@ -27,9 +27,6 @@ protocol ChannelHost: AnyObject, Sendable {
     /// whether settling a delivery of an earlier session does nothing or throws.
     var goesOn: Bool { get }
 
-    /// Counts a settlement that came too late: the broker delivers the message again.
-    func countStale()
-
     /// Nobody holds the channel any more.
     func release()
 }

@@ -39,6 +39,8 @@ extension ChannelReceiver {
                 if consumers.lanes.needsSettling(lane) { batch.newTags.append(delivery.peek.deliveryTag) }
                 let frames = (start + offset)..<(start + delivery.end)
                 consumers.lanes.append(chunk, frames, to: lane)
+                batch.delivered &+= 1
+                batch.redelivered &+= delivery.peek.isRedelivered ? 1 : 0
             }
             offset = delivery.end
         }
@@ -119,6 +121,8 @@ extension ChannelReceiver {
             )
             if !source.noAck { batch.newTags.append(tag) }
             consumers.lanes.append(incoming, to: lane)
+            batch.delivered &+= 1
+            batch.redelivered &+= redelivered ? 1 : 0
         case .late(let consumer, let tag):
             guard !consumer.noAck else { return }
             batch.newTags.append(tag)
@@ -151,6 +155,8 @@ extension ChannelReceiver {
         handOver()
         let call = session.state.withLock { $0.takeCall(answeredBy: .basicGetOk(get)) }
         guard let call, let source = call.source else { return }
+        session.tally.delivered.advance(by: 1)
+        if get.redelivered { session.tally.redelivered.advance(by: 1) }
         if !source.noAck { session.state.withLock { $0.delivered(CollectionOfOne(get.deliveryTag)) } }
         let incoming = IncomingMessage(
             message: message,

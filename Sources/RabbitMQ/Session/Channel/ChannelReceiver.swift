@@ -17,6 +17,9 @@ final class ChannelReceiver: ChannelInbox {
         var isOpen = false
         /// Tags of deliveries that need to be settled.
         var newTags: [UInt64] = []
+        /// How many deliveries came, and how many of them not for the first time.
+        var delivered = 0
+        var redelivered = 0
         /// What the link has been told that the message takes which has begun.
         var begunBytes = 0
         /// Whether all that comes is another channel's that had the number: so it is until channel.open-ok.
@@ -171,6 +174,8 @@ final class ChannelReceiver: ChannelInbox {
 
     // MARK: Handing over
 
+    var delivered: Int { batch.delivered }
+
     var recipients: Int { consumers.lanes.recipients }
 
     var slowConsumers: [SlowConsumer] {
@@ -191,6 +196,11 @@ final class ChannelReceiver: ChannelInbox {
         if !batch.newTags.isEmpty {
             session.state.withLock { $0.delivered(batch.newTags) }
             batch.newTags.removeAll(keepingCapacity: true)
+        }
+        if batch.delivered > 0 {
+            session.tally.delivered.advance(by: batch.delivered)
+            session.tally.redelivered.advance(by: batch.redelivered)
+            (batch.delivered, batch.redelivered) = (0, 0)
         }
         if !late.isEmpty {
             session.requeue(late)

@@ -8,12 +8,14 @@ extension ChannelSession {
     ///   then.
     @inline(__always)
     func acknowledge(_ tag: UInt64, multiple: Bool, from source: DeliverySource? = nil) throws(AMQPError) {
-        let (isFirst, isEnough) = try state.withLock { state throws(AMQPError) in
+        let (isFirst, isEnough, isAwaited) = try state.withLock { state throws(AMQPError) in
             if let reason = state.closeReason { throw Self.stale(reason) }
             let isFirst = !state.settlements.hasUnwritten
             try Self.check(state.settlements.acknowledge(tag, multiple: multiple), tag)
-            return (isFirst, state.settlements.unwrittenCount >= state.prefetch.mostUnwritten)
+            let isEnough = state.settlements.unwrittenCount >= state.prefetch.mostUnwritten
+            return (isFirst, isEnough, state.rest.isAwaited)
         }
+        if isAwaited { tellOfRest() }
         if isFirst {
             if let refused = outbox.settleSoon(self, from: link.sender) { throw discardAcknowledgements(refused) }
             // Who has come behind it meanwhile found nothing to hurry.
@@ -49,7 +51,10 @@ extension ChannelSession {
                     if let reason = state.closeReason { throw Self.stale(reason) }
                     // What is acknowledged already must not be rejected by `multiple`.
                     self.writeAcknowledgements(&state, to: buffer)
+                    let before = state.settlements.unsettledCount
                     try Self.check(state.settlements.reject(tag, multiple: multiple), tag)
+                    let count = before - state.settlements.unsettledCount
+                    if requeue { tally.requeued.add(count) } else { tally.rejected.add(count) }
                     return state.holdBack(.rejection(rejection))
                 }
                 if !isHeldBack { try write(rejection, to: buffer) }
@@ -58,6 +63,7 @@ extension ChannelSession {
             // The connection is being closed, or has ended.
             throw error.isConnectionFatal ? Self.stale(error) : error
         }
+        tellOfRest()
     }
 
     /// Which of these deliveries wait for their settlement: none on a channel that is closed.
@@ -75,7 +81,9 @@ extension ChannelSession {
                     guard state.closeReason == nil else { return }
                     // What is acknowledged already must not be rejected by `multiple`.
                     writeAcknowledgements(&state, to: buffer)
+                    let before = state.settlements.unsettledCount
                     let (upTo, others) = state.settlements.giveBack(tags)
+                    tally.givenBack.add(before - state.settlements.unsettledCount)
                     if let upTo { try giveBack(upTo, multiple: true, &state, to: buffer) }
                     for tag in others { try giveBack(tag, multiple: false, &state, to: buffer) }
                 }
@@ -83,6 +91,7 @@ extension ChannelSession {
         } catch {
             // The connection is being closed, or has ended: the broker has the deliveries again.
         }
+        tellOfRest()
     }
 
     private func giveBack(
@@ -130,6 +139,9 @@ extension ChannelSession {
     }
 
     private func writeAcknowledgements(_ state: inout ChannelState, to buffer: OutboundBuffer) {
+        let before = state.settlements.unwrittenCount
+        guard before > 0 else { return }
+        defer { tally.acknowledged.add(before - state.settlements.unwrittenCount) }
         state.takeAcknowledgements { tag, multiple in
             // Its 13 bytes of arguments fit into any frame.
             try? buffer.appendAck(channel: number, deliveryTag: tag, multiple: multiple)

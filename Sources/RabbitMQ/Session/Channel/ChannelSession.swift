@@ -23,6 +23,7 @@ final class ChannelSession: SettlementWriter, Sendable {
     let isAbandoned = Atomic<Bool>(false)
     let closed = Broadcast<AMQPError>()
     let returns: ReturnReporter
+    let tally: Tally
     let unsettled: UnsettledWatch
     /// Whether a message was reported that nobody waited for, and whose outcome the channel's end made unknown: the others
     /// have the same reason.
@@ -35,6 +36,7 @@ final class ChannelSession: SettlementWriter, Sendable {
     init(link: Link, number: UInt16, returns: ReturnReporter? = nil, publishesAgain: Bool = false) {
         self.link = link
         outbox = link.outbox
+        tally = link.base.tally
         self.number = number
         self.publishesAgain = publishesAgain
         self.returns = returns ?? ReturnReporter(logger: link.logger, gauge: link.gauge)

@@ -12,6 +12,7 @@ struct ChannelState: Sendable {
     /// What is not confirmed yet; nil if the channel doesn't confirm.
     var confirms: ConfirmLedger?
     var publishers = PublisherGate()
+    var rest = RestWaiters()
 
     /// The reason why nothing can be sent any more, or nil.
     var closeReason: AMQPError? { phase.closeReason }
@@ -124,6 +125,21 @@ struct ChannelState: Sendable {
     /// The publishers that wait no longer.
     mutating func takePublishers() -> [OneShot<Void>] { publishing.isHeld ? [] : publishers.takeFlowWaiters() }
 
+    // MARK: Rest
+
+    /// Whether nothing of a kind waits any more.
+    func isAtRest(_ kind: RestWaiters.Kind) -> Bool {
+        switch kind {
+        case .settled: settlements.unsettledCount == 0
+        case .confirmed: confirms.map { $0.unconfirmed == 0 } ?? true
+        }
+    }
+
+    /// - Returns: nil, or what to wait for until nothing of a kind waits any more, or the channel ends.
+    mutating func joinRest(_ kind: RestWaiters.Kind) -> OneShot<Void>? {
+        closeReason != nil || isAtRest(kind) ? nil : rest.join(kind)
+    }
+
     // MARK: The end
 
     /// Begins to close from our side. Calls on their way are answered no more.
@@ -149,6 +165,8 @@ struct ChannelState: Sendable {
         return hasUnconfirmed || publishers.isAwaited || !transaction.waiting.isEmpty || calls.isAwaited
     }
 
-    /// Ends the waits for flow and turn.
-    mutating func endWaits() -> [OneShot<Void>] { publishers.takeFlowWaiters() + transaction.endWaits() }
+    /// Ends the waits for flow, turn and rest.
+    mutating func endWaits() -> [OneShot<Void>] {
+        publishers.takeFlowWaiters() + transaction.endWaits() + rest.takeAll()
+    }
 }

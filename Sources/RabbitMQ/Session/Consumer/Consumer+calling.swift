@@ -87,7 +87,7 @@ extension Consumer {
         // The broker delivers it again.
         if message.isStale { return }
         do {
-            try await callback(message)
+            try await message.observed(callback)
         } catch {
             source.session.link.logger.log(
                 level: error.tellsOfAnEnd ? .debug : .error,

@@ -46,4 +46,11 @@ extension Consumer {
             source.session.requeue(tags)
         }
     }
+
+    /// Cancels, and gives back what nobody has begun: also what stands behind messages that are being handled, and would go
+    /// back when the next is asked for. By the broker's answer whoever was just taking one has it.
+    func endIntake() async throws {
+        defer { if !noAck { giveBack(buffer.unseenTags(of: source), to: source) } }
+        try await cancel()
+    }
 }

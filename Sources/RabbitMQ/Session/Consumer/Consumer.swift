@@ -30,6 +30,8 @@ public final class Consumer: Sendable {
     private let end = Broadcast<AMQPError?>()
     /// Set once no callback runs any more, nor will.
     let callbacksReturned = Broadcast<Void>()
+    /// Runs the callbacks.
+    let calling = Mutex<Task<Void, Never>?>(nil)
 
     init(
         tag: String,

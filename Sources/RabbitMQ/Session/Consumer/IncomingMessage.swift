@@ -115,8 +115,9 @@ extension IncomingMessage {
     /// Passes over that a delivery's session has gone, if its channel goes on: there is nothing that could be sent.
     @inline(never)
     private func passOver(_ error: AMQPError) throws(AMQPError) {
-        guard error.code == .staleDelivery, source.lease.host.goesOn else { throw error }
-        source.lease.host.countStale()
+        guard error.code == .staleDelivery else { throw error }
+        source.session.tally.staleSettlements.add(1)
+        guard source.lease.host.goesOn else { throw error }
     }
 
     @inline(__always)

@@ -45,14 +45,20 @@ extension ChannelSession {
 
     /// The broker acks or nacks what was published.
     func settlePublished(_ number: UInt64, multiple: Bool, error: AMQPError?) {
-        let (outcomes, admitted, setsTimer) = state.withLock { state in
+        let (outcomes, admitted, setsTimer, isAwaited) = state.withLock { state in
             let outcomes = state.confirms?.settle(number, multiple: multiple, error: error) ?? .init()
             let admitted = state.confirms?.admit() ?? []
-            return (outcomes, admitted, state.confirms?.beginsTimer() == true)
+            return (outcomes, admitted, state.confirms?.beginsTimer() == true, state.rest.isAwaited)
+        }
+        tally.confirmed.advance(by: outcomes.confirmed.count)
+        if !outcomes.failed.isEmpty {
+            // What has come back is counted as it comes.
+            tally.nacked.add(outcomes.failed.count { $0.error.code != .undeliverable })
         }
         outcomes.makeKnown()
         giveOut(admitted)
         if setsTimer { admitLater() }
+        if isAwaited { tellOfRest() }
     }
 
     /// How long publishers wait at the most for more places than are free.
@@ -89,6 +95,7 @@ extension ChannelSession {
     /// A message came back.
     func reportReturn(_ returned: ReturnedMessage) {
         let hasReceipt = state.withLock { $0.confirms?.markReturned(returned) ?? false }
+        tally.returned.advance(by: 1)
         returns.report(returned, hasReceipt: hasReceipt)
     }
 
@@ -103,6 +110,7 @@ extension ChannelSession {
             if let refused { outcomes.failed += kept.map { ($0.confirm, Self.outcome(of: refused)) } }
             return (outcomes, places + state.endWaits() + state.publishers.roomWaiters.values)
         }
+        tally.count(outcomes)
         outcomes.makeKnown()
         for waiter in waiters { waiter.fail(error.overAnotherCall) }
     }
@@ -114,5 +122,14 @@ extension ChannelSession {
             "the broker did not say what became of the message: \(error.message)",
             underlying: error
         )
+    }
+}
+
+extension Tally {
+    /// Counts the outcomes that the end of a channel gives. One that the broker names as its reason did not arrive.
+    fileprivate func count(_ outcomes: ConfirmLedger.Outcomes) {
+        guard !outcomes.failed.isEmpty else { return }
+        unknownOutcomes.add(outcomes.failed.count { $0.error.code == .outcomeUnknown })
+        nacked.add(outcomes.failed.count { $0.error.code != .outcomeUnknown && $0.error.code != .undeliverable })
     }
 }

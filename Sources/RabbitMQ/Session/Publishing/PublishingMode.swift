@@ -26,6 +26,9 @@ struct PublishingMode: OptionSet, AtomicRepresentable {
     /// Nothing may be published: the channel is closed, or is made again on another link.
     static let closed = PublishingMode(rawValue: 8)
 
+    /// Each message is published within a span, and so the slow way.
+    static let traced = PublishingMode(rawValue: 16)
+
     /// Whether publishers wait.
     var isHeld: Bool { !isDisjoint(with: [.stopped, .committing]) }
 }

@@ -9,6 +9,8 @@ internal import Synchronization
 final class PublishingPort: @unchecked Sendable {
     let outbox: Outbox
     private let maxMessageSize: Int
+    /// What holds for every session.
+    private let everyMode: PublishingMode
     /// What is special about publishing at present, as the session says; closed while there is none.
     private let mode = Atomic<PublishingMode>(.closed)
     /// When last a publisher on this channel found the outbox's lock taken.
@@ -17,9 +19,10 @@ final class PublishingPort: @unchecked Sendable {
     /// The session's.
     private var number: UInt16 = 0
 
-    init(outbox: Outbox, maxMessageSize: Int) {
+    init(outbox: Outbox, maxMessageSize: Int, isTraced: Bool = false) {
         self.outbox = outbox
         self.maxMessageSize = maxMessageSize
+        everyMode = isTraced ? .traced : .plain
     }
 
     /// Has messages go to a session.
@@ -40,10 +43,11 @@ final class PublishingPort: @unchecked Sendable {
             for message in messages {
                 try session.publishAgain(message, to: &outbox)
                 taken += 1
+                outbox.traffic.republished += 1
             }
             self.session = session
             self.number = session.number
-            session.showModes { [weak self] in self?.mode.store($0, ordering: .relaxed) }
+            session.showModes { [weak self, everyMode] in self?.mode.store($0.union(everyMode), ordering: .relaxed) }
         }
     }
 
@@ -135,6 +139,8 @@ extension ChannelSession {
             state.confirms?.adopt(message)
             return nil
         }
-        if let failure { message.confirm.fail(Self.outcome(of: failure)) }
+        guard let failure else { return }
+        tally.unknownOutcomes.add(1)
+        message.confirm.fail(Self.outcome(of: failure))
     }
 }

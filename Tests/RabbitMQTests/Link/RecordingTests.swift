@@ -1,0 +1,51 @@
+import TestSupport
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("The last frames of a connection", .timeLimit(.minutes(1)))
+struct RecordingTests {
+    @Test func `are none unless they are asked for`() async throws {
+        try await ScriptedPeer.withChannel { _, connection, _ in #expect(await connection.recording == nil) }
+    }
+
+    @Test func `come in order, what comes in a row as one, and with the error of the end`() async throws {
+        try await ScriptedPeer.withConnection(configure: { $0.recordedFrames = 20 }) { peer, connection in
+            let channel = try await peer.openChannel(on: connection)
+            let queue = try await peer.declareQueue(on: channel)
+            let deliveries = try await peer.consume(queue)
+            let exchange = try channel.exchange("")
+            for _ in 0..<5 { try await exchange.publish(Message(body: Array("s3cret".utf8)), routingKey: "s3cret") }
+            for _ in 0..<5 { _ = try await peer.expectPublish() }
+            let tag = deliveries.consumer.tag
+            try await peer.send((1...3).flatMap { PeerFrame.delivery([1], tag: $0, consumer: tag) })
+            var iterator = deliveries.makeAsyncIterator()
+            for _ in 1...3 { _ = try await iterator.next() }
+            let recording = try #require(await connection.recording)
+            let published = try #require(recording.entries.first { $0.method == "basic.publish" })
+            #expect(published.isSent && published.count == 5 && published.channel == channel.number)
+            #expect(published.bytes > 5 * 6)
+            let delivered = try #require(recording.entries.last { $0.method == "basic.deliver" })
+            #expect(!delivered.isSent && delivered.count == 3)
+            #expect(recording.entries.map(\.age) == recording.entries.map(\.age).sorted(by: >))
+            #expect(recording.description.contains("> channel \(channel.number) basic.publish x 5, "))
+            #expect(!recording.description.contains("s3cret"))
+            try await peer.sendClose(.connectionClose, channel: 0, code: 320, text: "bye")
+            let reason = try await within(.seconds(10), "the end") { try await connection.closed }
+            let last = try #require(reason.error.recording?.entries)
+            #expect(last.contains { $0.method == "connection.close" && !$0.isSent })
+            #expect(last.contains { $0.method == "connection.close-ok" && $0.isSent })
+        }
+    }
+
+    @Test func `no more are kept than asked for`() {
+        let log = FrameLog(limit: 3)
+        for number in 1...10 {
+            log.note(UInt32(60 << 16 | 40), UInt16(number), bytes: 10)
+            log.stamp(at: UInt64(number))
+        }
+        let entries = log.entries(isSent: true, at: 10)
+        #expect(entries.map(\.channel) == [8, 9, 10])
+        #expect(entries.map(\.age) == [.nanoseconds(2), .nanoseconds(1), .zero])
+    }
+}
