@@ -21,13 +21,21 @@ let package = Package(
             name: "TextEncodings",
             description: "Text in rare encodings, such as Shift_JIS: with Foundation and its ICU, 41 MB"
         ),
+        .trait(name: "ServiceLifecycleSupport", description: "Connections, consumers and RPC servers as services"),
+        .trait(name: "MetricsSupport", description: "What a connection counts and times, to swift-metrics"),
+        .trait(name: "DistributedTracingSupport", description: "Spans, and their context in the headers of messages"),
+        .trait(name: "ConfigurationSupport", description: "ConnectionConfiguration from swift-configuration"),
         .default(enabledTraits: []),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.0.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.2.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.5.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.1.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
     ],
     targets: [
         .systemLibrary(
@@ -41,6 +49,22 @@ let package = Package(
                 "CRabbitMQ",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(
+                    name: "Configuration",
+                    package: "swift-configuration",
+                    condition: .when(traits: ["ConfigurationSupport"])
+                ),
+                .product(name: "Metrics", package: "swift-metrics", condition: .when(traits: ["MetricsSupport"])),
+                .product(
+                    name: "ServiceLifecycle",
+                    package: "swift-service-lifecycle",
+                    condition: .when(traits: ["ServiceLifecycleSupport"])
+                ),
+                .product(
+                    name: "Tracing",
+                    package: "swift-distributed-tracing",
+                    condition: .when(traits: ["DistributedTracingSupport"])
+                ),
             ],
             swiftSettings: settings
         ),
@@ -95,6 +119,25 @@ let package = Package(
             path: "Tests/SoakProbe",
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "ServiceProbe",
+            dependencies: [
+                "RabbitMQ",
+                .product(name: "Logging", package: "swift-log"),
+                .product(
+                    name: "ServiceLifecycle",
+                    package: "swift-service-lifecycle",
+                    condition: .when(traits: ["ServiceLifecycleSupport"])
+                ),
+                .product(
+                    name: "UnixSignals",
+                    package: "swift-service-lifecycle",
+                    condition: .when(traits: ["ServiceLifecycleSupport"])
+                ),
+            ],
+            path: "Tests/ServiceProbe",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "RabbitMQTests",
             dependencies: ["CRabbitMQ", "RabbitMQ", "TestSupport"],
@@ -102,7 +145,30 @@ let package = Package(
         ),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["RabbitMQ", "TestSupport", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "RabbitMQ", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(
+                    name: "Configuration",
+                    package: "swift-configuration",
+                    condition: .when(traits: ["ConfigurationSupport"])
+                ),
+                .product(
+                    name: "InMemoryTracing",
+                    package: "swift-distributed-tracing",
+                    condition: .when(traits: ["DistributedTracingSupport"])
+                ),
+                .product(
+                    name: "MetricsTestKit",
+                    package: "swift-metrics",
+                    condition: .when(traits: ["MetricsSupport"])
+                ),
+                .product(
+                    name: "ServiceLifecycle",
+                    package: "swift-service-lifecycle",
+                    condition: .when(traits: ["ServiceLifecycleSupport"])
+                ),
+            ],
             swiftSettings: settings
         ),
     ],

@@ -296,6 +296,6 @@ exit
 # Folders of which the pages say that they are not there:
 # Utils
 # Traits of Package.swift:
-# TextEncodings
+# TextEncodings ConfigurationSupport DistributedTracingSupport MetricsSupport ServiceLifecycleSupport
 # The module:
 # RabbitMQ

@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
     cat <<'USAGE'
-usage: scripts/test.sh [FILTER] [--broker 4.0|4.3 | --uri URI] [--cluster] [--sanitize thread|address] [--tls] [--no-lint]
+usage: scripts/test.sh [FILTER] [--broker 4.0|4.3 | --uri URI] [--cluster] [--sanitize thread|address] [--tls] [--traits] [--no-lint]
 
   FILTER       only tests whose name matches this regular expression (swift test --filter): a suite, such as
                IntegrationTests.RecoveryTests/, or a part of the function's name, which mostly is the test's sentence:
@@ -17,6 +17,8 @@ usage: scripts/test.sh [FILTER] [--broker 4.0|4.3 | --uri URI] [--cluster] [--sa
   --cluster    with the tests that need three nodes (scripts/broker.sh --cluster), which are started for them
   --sanitize   build with that sanitizer, in a build folder of its own, and run the tests under it
   --tls        integration tests connect over TLS (RABBITMQ_TEST_TLS=1)
+  --traits     with all of the package's traits, in a build folder of its own: with a FILTER such as
+               "Services|Metrics|Tracing|Configuration", only what they add
   --no-lint    leave out scripts/lint.sh and scripts/snippets.sh
 
 Installs what is missing (scripts/setup.sh --pika). Warnings of this package are errors. A broker that this command
@@ -27,7 +29,7 @@ USAGE
 exec 2>&1 # one stream, in order
 die() { echo "test.sh: $*"; exit 1; }
 
-filter='' sanitizer='' lint=1 uri='' cluster='' broker=(scripts/broker.sh)
+filter='' sanitizer='' lint=1 uri='' cluster='' traits='' broker=(scripts/broker.sh)
 while (($#)); do
     case $1 in
     --help | -h) usage; exit ;;
@@ -39,6 +41,7 @@ while (($#)); do
     --sanitize=*) sanitizer=${1#*=} ;;
     --cluster) cluster=1 ;;
     --tls) export RABBITMQ_TEST_TLS=1 ;;
+    --traits) traits=1 ;;
     --no-lint) lint= ;;
     -*) die "unknown argument '$1'; see scripts/test.sh --help." ;;
     *) [[ -z $filter ]] || die "one filter only, not '$filter' and '$1'."; filter=$1 ;;
@@ -49,6 +52,13 @@ done
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 options=(--traits Tool)
+if [[ -n $traits ]]; then
+    [[ -z $sanitizer ]] || die "--traits and --sanitize have a build folder each."
+    options=(
+        --traits Tool,ConfigurationSupport,DistributedTracingSupport,MetricsSupport,ServiceLifecycleSupport
+        --scratch-path .build-traits
+    )
+fi
 case $sanitizer in
 '') ;;
 thread | address)
@@ -108,8 +118,8 @@ echo "==> build"
 swift build --build-tests -Xswiftc -warnings-as-errors "${options[@]}"
 products=$(swift build "${options[@]}" --show-bin-path)
 
-# A program that links the library and nothing else.
-if readelf -d "$products/DescriptorProbe" | grep -e 'libFoundation\.so' -e libFoundationInternationalization -e _FoundationICU; then
+# A program that links the library and nothing else. What the traits bring may link more.
+if [[ -z $traits ]] && readelf -d "$products/DescriptorProbe" | grep -e 'libFoundation\.so' -e libFoundationInternationalization -e _FoundationICU; then
     die "the library links the whole of Foundation, whose ICU alone takes 41 MB."
 fi
 

@@ -2,7 +2,7 @@ internal import Dispatch
 internal import Foundation
 public import Testing
 
-/// The command-line tool `rmq`, run as a process.
+/// The command-line tool `rmq`, or another executable of this package, run as a process.
 public final class ToolProcess: @unchecked Sendable {
     // Unchecked: `Process` is only told to signal and to wait once it runs, which it locks for.
     private let process = Process()
@@ -24,10 +24,10 @@ public final class ToolProcess: @unchecked Sendable {
     /// The tool was not built.
     public struct NotBuilt: Error {}
 
-    /// Starts the tool that was built beside the tests.
-    public init(_ arguments: [String]) throws {
+    /// Starts the tool that was built beside the tests, or another product.
+    public init(_ arguments: [String], product: String = "rmq") throws {
         let products = Bundle.main.executableURL?.deletingLastPathComponent() ?? URL(filePath: ".")
-        let tool = products.appending(path: "rmq")
+        let tool = products.appending(path: product)
         guard FileManager.default.isExecutableFile(atPath: tool.path) else { throw NotBuilt() }
         process.executableURL = tool
         process.arguments = arguments

@@ -1,0 +1,99 @@
+#if MetricsSupport
+public import CoreMetrics
+#if ServiceLifecycleSupport
+public import ServiceLifecycle
+#endif
+internal import Synchronization
+
+/// Gives swift-metrics what connections count: from time to time, by how much it has changed.
+///
+/// ```swift
+/// let reporter = ConnectionMetrics(connection)
+/// await reporter.report(every: .seconds(10))   // in a task of its own; or as one of a group's services
+/// ```
+///
+/// A message costs no more than without it. <doc:Observability> lists what is reported. How long handlers and confirmed
+/// publishes take is told as it happens: ``ConnectionConfiguration/measureDurations(_:)``.
+public final class ConnectionMetrics: Sendable {
+    private let connection: Connection
+    private let counters: [(counter: Counter, value: @Sendable (ConnectionStatistics) -> Int)]
+    private let times: [(counter: FloatingPointCounter, value: @Sendable (ConnectionStatistics) -> Duration)]
+    private let levels: [(meter: Meter, value: @Sendable (ConnectionStatistics) -> Int)]
+    private let isUp: Meter
+    private let last = Mutex(ConnectionStatistics())
+
+    /// Makes a reporter. Nothing is reported yet.
+    ///
+    /// - Parameters:
+    ///   - connection: Whose numbers to report.
+    ///   - dimensions: Further dimensions of all metrics beside `messaging.system`: a name for the connection, if there are
+    ///     several.
+    ///   - factory: Where to; the one that the process has by default.
+    public init(
+        _ connection: Connection,
+        dimensions: [(String, String)] = [],
+        factory: (any MetricsFactory)? = nil
+    ) {
+        self.connection = connection
+        let factory = factory ?? MetricsSystem.factory
+        let dimensions = [MetricName.system] + dimensions
+        counters = MetricName.counters.map {
+            (Counter(label: $0.name, dimensions: dimensions, factory: factory), $0.value)
+        }
+        times = MetricName.times.map {
+            (FloatingPointCounter(label: $0.name, dimensions: dimensions, factory: factory), $0.value)
+        }
+        levels = MetricName.levels.map {
+            (Meter(label: $0.name, dimensions: dimensions, factory: factory), $0.value)
+        }
+        isUp = Meter(label: "rabbitmq.client.connection.up", dimensions: dimensions, factory: factory)
+    }
+
+    /// Reports what has changed since the last time, and how things are.
+    public func report() {
+        let now = connection.statistics
+        last.withLock { last in
+            for (counter, value) in counters {
+                // Read without a common lock, one may lag behind; it never falls.
+                let change = value(now) - value(last)
+                if change > 0 { counter.increment(by: change) }
+            }
+            for (counter, value) in times {
+                let change = value(now) - value(last)
+                if change > .zero { counter.increment(by: change.inSeconds) }
+            }
+            last = now
+        }
+        for (meter, value) in levels { meter.set(value(now)) }
+        isUp.set(connection.state == .up ? 1 : 0)
+    }
+
+    /// Reports again and again, until the connection has ended for good or the task is cancelled, and once more then.
+    ///
+    /// - Parameter interval: The time between.
+    public func report(every interval: Duration) async {
+        defer { report() }
+        while connection.isOpen {
+            report()
+            do {
+                try await Task.sleep(for: interval)
+            } catch {
+                return
+            }
+        }
+    }
+}
+
+#if ServiceLifecycleSupport
+extension ConnectionMetrics: Service {
+    /// Reports every 10 seconds until the service group shuts down, and once more then.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown { await self.report(every: .seconds(10)) }
+    }
+}
+#endif
+
+extension Duration {
+    fileprivate var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+}
+#endif

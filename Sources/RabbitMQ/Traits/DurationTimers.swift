@@ -1,0 +1,75 @@
+#if MetricsSupport
+public import CoreMetrics
+internal import Synchronization
+
+extension ConnectionConfiguration {
+    /// Has swift-metrics told how long things take, as they happen, in timers:
+    ///
+    /// - `messaging.process.duration`: a handler's call, for callbacks, ``IncomingMessage/process(onFailure:_:)`` and all that
+    ///   is made of it, and handlers of RPC servers; by `messaging.destination.name`, the queue.
+    /// - `messaging.client.operation.duration`: ``Exchange/publishConfirmed(_:routingKey:mandatory:timeout:)``, until the
+    ///   broker has confirmed; by `messaging.destination.name`, the exchange.
+    ///
+    /// Those that fail have an `error.type` too. One costs two looks at the clock and what the back end takes for it; messages
+    /// that are not handled or published so cost nothing.
+    ///
+    /// - Parameter factory: Where to; the one that the process has by default.
+    public mutating func measureDurations(_ factory: (any MetricsFactory)? = nil) {
+        meter = DurationTimers(factory ?? MetricsSystem.factory)
+    }
+}
+
+/// Timers by what they are about, made as they are needed.
+private final class DurationTimers: DurationMeter {
+    private struct Key: Hashable {
+        let isProcess: Bool
+        let destination: String
+        let error: String?
+    }
+
+    private let factory: any MetricsFactory
+    private let timers = Mutex<[Key: Timer]>([:])
+
+    /// Back ends keep each for ever: names that are made up as the program runs share one.
+    private static let most = 500
+
+    init(_ factory: any MetricsFactory) { self.factory = factory }
+
+    func published(to exchange: String, took nanoseconds: UInt64, _ error: (any Error)?) {
+        let destination = exchange.isEmpty ? MessagingName.defaultExchange : exchange
+        record(Key(isProcess: false, destination: destination, error: error.map(MessagingName.errorType)), nanoseconds)
+    }
+
+    func processed(_ delivery: ObservedDelivery, took nanoseconds: UInt64, _ error: (any Error)?) {
+        let error = error.map(MessagingName.errorType)
+        record(Key(isProcess: true, destination: delivery.queue, error: error), nanoseconds)
+    }
+
+    private func record(_ key: Key, _ nanoseconds: UInt64) {
+        let timer = timers.withLock { timers -> Timer in
+            let key =
+                timers.count < Self.most || timers[key] != nil
+                ? key : Key(isProcess: key.isProcess, destination: "_OTHER", error: key.error)
+            if let timer = timers[key] { return timer }
+            let timer = make(key)
+            timers[key] = timer
+            return timer
+        }
+        timer.recordNanoseconds(Int64(clamping: nanoseconds))
+    }
+
+    private func make(_ key: Key) -> Timer {
+        var dimensions = [
+            MetricName.system, ("messaging.operation.name", key.isProcess ? "process" : "publish"),
+            ("messaging.destination.name", key.destination),
+        ]
+        if let error = key.error { dimensions.append(("error.type", error)) }
+        return Timer(
+            label: key.isProcess ? MetricName.processDuration : MetricName.operationDuration,
+            dimensions: dimensions,
+            preferredDisplayUnit: .seconds,
+            factory: factory
+        )
+    }
+}
+#endif

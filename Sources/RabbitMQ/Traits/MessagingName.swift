@@ -1,0 +1,21 @@
+#if MetricsSupport || DistributedTracingSupport
+/// How OpenTelemetry's conventions have destinations and errors called.
+///
+/// OpenTelemetry: [RabbitMQ](https://opentelemetry.io/docs/specs/semconv/messaging/rabbitmq/).
+enum MessagingName {
+    /// What the default exchange is called, which has no name.
+    static let defaultExchange = "amq.default"
+
+    /// A destination: of exchange, routing key and queue those that are there, and each once.
+    static func destination(exchange: String, routingKey: String, queue: String = "") -> String {
+        var parts: [String] = []
+        for part in [exchange, routingKey, queue] where !part.isEmpty && parts.last != part { parts.append(part) }
+        return parts.isEmpty ? defaultExchange : parts.joined(separator: ":")
+    }
+
+    /// What distinguishes errors: the code of one of the library's, the type of any other.
+    static func errorType(_ error: any Error) -> String {
+        (error as? AMQPError).map { $0.code.description } ?? String(reflecting: type(of: error))
+    }
+}
+#endif

@@ -1,0 +1,63 @@
+#if ConfigurationSupport
+import Configuration
+import RabbitMQ
+import Testing
+
+@Suite("A configuration from swift-configuration")
+struct ConfigurationReaderTests {
+    private func read(_ values: [AbsoluteConfigKey: ConfigValue]) throws -> ConnectionConfiguration {
+        let reader = ConfigReader(provider: InMemoryProvider(values: values))
+        return try ConnectionConfiguration(reader: reader.scoped(to: "rabbitmq"))
+    }
+
+    @Test func `values come with the types that files give them`() throws {
+        let configuration = try read([
+            "rabbitmq.uri": "amqps://me:secret@host/orders",
+            "rabbitmq.callTimeout": 5,
+            "rabbitmq.heartbeat": 2.5,
+            "rabbitmq.channelMax": 17,
+            "rabbitmq.tls.caFile": "/ca.pem",
+            "rabbitmq.tls.minimumVersion": "1.3",
+            "rabbitmq.recovery.enabled": false,
+            "rabbitmq.endpoints": ConfigValue(.stringArray(["a:1", "b"]), isSecret: false),
+        ])
+        #expect(configuration.virtualHost == "orders")
+        #expect(configuration.callTimeout == .seconds(5))
+        #expect(configuration.heartbeat == .milliseconds(2500))
+        #expect(configuration.channelMax == 17)
+        #expect(configuration.tls?.minimumVersion == .tls13)
+        #expect(!configuration.recovery.isEnabled)
+        #expect(configuration.endpoints.map(\.description) == ["a:1", "b"])
+    }
+
+    @Test func `environment variables have the names that are documented`() throws {
+        let provider = EnvironmentVariablesProvider(environmentVariables: [
+            "RABBITMQ_TLS_ENABLED": "true", "RABBITMQ_TLS_CA_FILE": "/ca.pem", "RABBITMQ_CALL_TIMEOUT": "5",
+            "RABBITMQ_RECOVERY_RETRIES_FIRST_CONNECT": "true", "RABBITMQ_ENDPOINTS": "a:1,b",
+        ])
+        let reader = ConfigReader(provider: provider).scoped(to: "rabbitmq")
+        let configuration = try ConnectionConfiguration(reader: reader)
+        #expect(configuration.tls?.trustRoots.count == 1)
+        #expect(configuration.callTimeout == .seconds(5))
+        #expect(configuration.recovery.retriesFirstConnect)
+        #expect(configuration.endpoints.map(\.description) == ["a:1", "b"])
+    }
+
+    @Test(arguments: [
+        ("rabbitmq.callTimeout", "soon", "callTimeout"), ("rabbitmq.recovery.enabled", "maybe", "recovery.enabled"),
+        ("rabbitmq.uri", "amqp://me:s3cret?@host", "uri"),
+    ])
+    func `errors name the key, and quote no secret`(key: String, value: String, name: String) throws {
+        let error = try #require(throws: AMQPError.self) {
+            try read([
+                AbsoluteConfigKey(key.split(separator: ".").map(String.init)): ConfigValue(
+                    .string(value),
+                    isSecret: false
+                )
+            ])
+        }
+        #expect(error.message.hasPrefix(name), "\(error.message)")
+        #expect(!error.message.contains("s3cret"))
+    }
+}
+#endif

@@ -1,0 +1,63 @@
+#if MetricsSupport
+import MetricsTestKit
+import RabbitMQ
+import TestSupport
+import Testing
+
+@Suite("Metrics", .timeLimit(.minutes(1)))
+struct MetricsTests {
+    private let dimensions = [("messaging.system", "rabbitmq")]
+
+    @Test func `a report tells what has changed since the one before`() async throws {
+        try await TestBroker.withChannel { connection, channel in
+            let factory = TestMetrics()
+            let metrics = ConnectionMetrics(connection, factory: factory)
+            try await channel.selectConfirms()
+            let queue = try await channel.declareQueue(exclusive: true)
+            for _ in 0..<3 { try await queue.publishConfirmed(Message("x")) }
+            metrics.report()
+            let sent = try factory.expectCounter("messaging.client.sent.messages", dimensions)
+            #expect(sent.values == [3])
+            for _ in 0..<2 { try await queue.publishConfirmed(Message("x")) }
+            _ = try #require(try await queue.get())
+            metrics.report()
+            #expect(sent.values == [3, 2])
+            #expect(try factory.expectCounter("messaging.client.consumed.messages", dimensions).values == [1])
+            #expect(try factory.expectCounter("rabbitmq.client.confirmed.messages", dimensions).totalValue == 5)
+            #expect(try factory.expectMeter("rabbitmq.client.unsettled.messages", dimensions).lastValue == 1)
+            #expect(try factory.expectMeter("rabbitmq.client.connection.up", dimensions).lastValue == 1)
+        }
+    }
+
+    @Test func `handlers and confirmed publishes are timed, those that fail by themselves`() async throws {
+        struct Failure: Error {}
+        let factory = TestMetrics()
+        var configuration = try TestBroker.configuration
+        configuration.measureDurations(factory)
+        try await Connection.withConnection(configuration) { connection in
+            let channel = try await connection.openChannel()
+            try await channel.selectConfirms()
+            let queue = try await channel.declareQueue(exclusive: true)
+            for _ in 0..<3 { try await queue.publishConfirmed(Message("x")) }
+            var published = dimensions
+            published += [("messaging.operation.name", "publish"), ("messaging.destination.name", "amq.default")]
+            #expect(try factory.expectTimer("messaging.client.operation.duration", published).values.count == 3)
+            for _ in 0..<2 {
+                let message = try #require(try await queue.get())
+                try await message.process { _ in }
+            }
+            let last = try #require(try await queue.get())
+            await #expect(throws: Failure.self) {
+                try await last.process(onFailure: .acknowledge) { _ in throw Failure() }
+            }
+            var processed = dimensions
+            processed += [("messaging.operation.name", "process"), ("messaging.destination.name", queue.name)]
+            #expect(try factory.expectTimer("messaging.process.duration", processed).values.count == 2)
+            let timers = factory.timers(label: "messaging.process.duration")
+            let failed = try #require(timers.first { $0.dimensions.contains { $0.0 == "error.type" } })
+            #expect(failed.values.count == 1)
+            #expect(failed.dimensions.last?.1.hasSuffix("Failure") == true)
+        }
+    }
+}
+#endif
