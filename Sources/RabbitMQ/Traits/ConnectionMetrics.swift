@@ -8,8 +8,8 @@ internal import Synchronization
 /// Gives swift-metrics what connections count: from time to time, by how much it has changed.
 ///
 /// ```swift
-/// let reporter = ConnectionMetrics(connection)
-/// await reporter.report(every: .seconds(10))   // in a task of its own; or as one of a group's services
+/// let metrics = ConnectionMetrics(connection)
+/// await metrics.report(every: .seconds(10))  // in a task of its own; or as one of a group's services
 /// ```
 ///
 /// A message costs no more than without it. <doc:Observability> lists what is reported. How long handlers and confirmed
