@@ -185,4 +185,13 @@ struct TLSPlanTests {
         #expect(name.isAddress == (indicated == nil))
         #expect(name.isVerifiable)
     }
+
+    /// Of an empty name OpenSSL checks none, and of one that begins with a dot it takes any name below.
+    @Test(arguments: ["", ".", "..", ".example", ".%eth0", "a\0b"])
+    func `refuses a name for which OpenSSL would check none, or any`(host: String) throws {
+        let failure = #expect(throws: TLSFailure.self) {
+            _ = try TLSContext(ConnectionConfiguration.TLS(), peerName: PeerName(host))
+        }
+        #expect(failure?.reason == .unsupported)
+    }
 }
