@@ -41,8 +41,13 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 mkdir "$work/symbols"
+# The modules of C in the packages that traits bring.
+maps=()
+for map in .build/debug/*.build/module.modulemap .build/checkouts/*/Sources/*/include/module.modulemap; do
+    if [[ -e $map ]]; then maps+=(-Xcc "-fmodule-map-file=$map"); fi
+done
 swift symbolgraph-extract -module-name RabbitMQ -target "$target" -I "$modules" -I Sources/CRabbitMQ \
-    -minimum-access-level public -skip-synthesized-members -emit-extension-block-symbols -output-dir "$work/symbols"
+    "${maps[@]}" -minimum-access-level public -skip-synthesized-members -emit-extension-block-symbols -output-dir "$work/symbols"
 
 options=(--fallback-display-name RabbitMQ --fallback-bundle-identifier rabbitmq-swift.RabbitMQ
     --additional-symbol-graph-dir "$work/symbols" --transform-for-static-hosting --output-path "$work/site")

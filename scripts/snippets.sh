@@ -105,13 +105,14 @@ failed=''
 prologue='func page(
     configuration: ConnectionConfiguration, connection: Connection, channel: Channel, exchange: Exchange, queue: Queue,
     message: IncomingMessage, name: String
-) async throws {'
+) async throws {
+    var configuration = configuration'
 # All in one file, which is quicker than one for each; errors come with the page's line all the same.
 {
     {
         printf '%s\n' 'import FoundationEssentials' 'import Logging' 'import RabbitMQ'
         while IFS=$'\t' read -r number kind page file first where; do
-            if [[ $kind == block && $where == - ]]; then grep '^import ' "$work/$number.body" || true; fi
+            if [[ $kind == block || $kind == given ]] && [[ $where == - ]]; then grep '^import ' "$work/$number.body" || true; fi
         done <"$work/index"
     } | LC_ALL=C sort -u
     last=''
@@ -132,10 +133,15 @@ prologue='func page(
     [[ -z $last ]] || echo '}'
 } >"$work/pages.swift"
 
+# The modules of C in the packages that traits bring.
+maps=()
+for map in .build/debug/*.build/module.modulemap .build/checkouts/*/Sources/*/include/module.modulemap; do
+    if [[ -e $map ]]; then maps+=(-Xcc "-fmodule-map-file=$map"); fi
+done
 plugins=$(dirname "$(readlink -f "$(command -v swiftc)")")/../lib/swift/host/plugins/testing # the macros of tests
 check() { # files: type-checks them as a user's program would be, and keeps what is wrong
     swiftc -typecheck -swift-version 6 -suppress-warnings -I "$modules" -I Sources/CRabbitMQ \
-        -plugin-path "$plugins" -module-name Snippets "$@" >>"$work/errors" 2>&1
+        "${maps[@]}" -plugin-path "$plugins" -module-name Snippets "$@" >>"$work/errors" 2>&1
 }
 
 check -parse-as-library "$work/pages.swift" || failed=1
