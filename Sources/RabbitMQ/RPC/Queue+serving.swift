@@ -49,6 +49,40 @@ extension Queue {
         }
     }
 
+    /// Answers the requests that come to the queue, which a decoder decodes, with what a handler returns, in the format of an
+    /// encoder.
+    ///
+    /// As ``serve(maxConcurrency:options:encoder:decoder:onError:handler:)``, with other formats than JSON.
+    ///
+    /// - Parameters:
+    ///   - decoder: Decodes the requests.
+    ///   - encoder: Encodes the replies.
+    ///   - maxConcurrency: How many handlers may run at a time, from 1 to 65535; 16 by default.
+    ///   - options: How the queue is consumed; not without acknowledgement.
+    ///   - onError: What the client gets to know of an error; by default its description.
+    ///   - handler: Answers a request.
+    /// - Returns: The server.
+    /// - Throws: ``AMQPError/Code/invalidArgument``; what ``Connection/openChannel()`` and ``consume(_:)`` throw.
+    @discardableResult
+    public func serve<Decoder: MessageDecoder, Encoder: MessageEncoder>(
+        decoding decoder: Decoder,
+        encoding encoder: Encoder,
+        maxConcurrency: Int = 16,
+        options: ConsumerOptions = ConsumerOptions(),
+        onError: @escaping @Sendable (any Error) -> RPCFailure = { RPCFailure(describing: $0) },
+        handler: @escaping @Sendable (Decoder.Value) async throws -> Encoder.Value
+    ) async throws -> RPCServer {
+        try await serveMessages(maxConcurrency: maxConcurrency, options: options, onError: onError) { message in
+            let request: Decoder.Value
+            do {
+                request = try message.decode(using: decoder)
+            } catch let error as AMQPError {
+                throw RPCFailure(.invalidRequest, error.message)
+            }
+            return try Message(encoding: try await handler(request), using: encoder)
+        }
+    }
+
     /// Answers the requests that come to the queue with the messages that a handler returns.
     ///
     /// As ``serve(maxConcurrency:options:encoder:decoder:onError:handler:)``, without the coding. The handler must not

@@ -20,6 +20,29 @@ extension RPCClient {
         return try await call(message, routingKey: routingKey, timeout: timeout).decode(type, decoder: decoder)
     }
 
+    /// Sends a request in the format of an encoder, and waits for its reply, which a decoder decodes.
+    ///
+    /// - Parameters:
+    ///   - request: The request.
+    ///   - encoder: Encodes the request.
+    ///   - decoder: Decodes the reply.
+    ///   - routingKey: By what the exchange routes the request; the client's ``routingKey`` if nil.
+    ///   - timeout: How long the call may take; if nil, what ``withCallTimeout(_:isolation:_:)`` gives, or else the
+    ///     client's ``timeout``.
+    /// - Returns: The reply.
+    /// - Throws: What ``call(_:routingKey:timeout:)`` throws; ``AMQPError/Code/encodingFailed`` and
+    ///   ``AMQPError/Code/decodingFailed``.
+    public func call<Encoder: MessageEncoder, Decoder: MessageDecoder>(
+        _ request: Encoder.Value,
+        encoding encoder: Encoder,
+        decoding decoder: Decoder,
+        routingKey: String? = nil,
+        timeout: Duration? = nil
+    ) async throws -> Decoder.Value {
+        let message = try Message(encoding: request, using: encoder)
+        return try await call(message, routingKey: routingKey, timeout: timeout).decode(using: decoder)
+    }
+
     /// Sends a request, and waits for its reply.
     ///
     /// - Parameters:

@@ -46,11 +46,11 @@ extension DecodedMessage {
 }
 
 /// The messages of a consumer with the values that their bodies hold: see
-/// ``Deliveries/decoded(as:decoder:onUndecodable:)``.
-public struct DecodedDeliveries<Value: Decodable>: AsyncSequence, Sendable {
+/// ``Deliveries/decoded(as:decoder:onUndecodable:)`` and ``Deliveries/decoded(using:onUndecodable:)``.
+public struct DecodedDeliveries<Value>: AsyncSequence, Sendable {
     /// The sequence that they are taken from.
     public let deliveries: Deliveries
-    let decoder: JSONDecoder?
+    let decoder: any MessageDecoder<Value>
     let policy: UndecodablePolicy
 
     /// Makes an iterator. Of several, each message goes to one.
@@ -61,7 +61,7 @@ public struct DecodedDeliveries<Value: Decodable>: AsyncSequence, Sendable {
     /// Takes one message after the other.
     public struct AsyncIterator: AsyncIteratorProtocol {
         var base: Deliveries.AsyncIterator
-        let decoder: JSONDecoder?
+        let decoder: any MessageDecoder<Value>
         let policy: UndecodablePolicy
 
         /// Waits for the next message that decodes.
@@ -74,7 +74,7 @@ public struct DecodedDeliveries<Value: Decodable>: AsyncSequence, Sendable {
         ) async throws -> DecodedMessage<Value>? {
             while let message = try await base.next(isolation: actor) {
                 do throws(AMQPError) {
-                    return DecodedMessage(value: try message.decode(Value.self, decoder: decoder), message: message)
+                    return DecodedMessage(value: try message.decode(using: decoder), message: message)
                 } catch {
                     try await policy.apply(to: message, error)
                 }
@@ -130,6 +130,19 @@ extension Deliveries {
         decoder: JSONDecoder? = nil,
         onUndecodable policy: UndecodablePolicy = .deadLetterOrFail
     ) -> DecodedDeliveries<Value> {
+        DecodedDeliveries(deliveries: self, decoder: JSONCodec<Value>(decoder: decoder), policy: policy)
+    }
+
+    /// The messages with the values that a decoder finds in them.
+    ///
+    /// - Parameters:
+    ///   - decoder: The decoder: of one format, or ``MessageDecoders`` for several.
+    ///   - policy: What becomes of messages that don't decode.
+    /// - Returns: The messages that decode.
+    public func decoded<Decoder: MessageDecoder>(
+        using decoder: Decoder,
+        onUndecodable policy: UndecodablePolicy = .deadLetterOrFail
+    ) -> DecodedDeliveries<Decoder.Value> {
         DecodedDeliveries(deliveries: self, decoder: decoder, policy: policy)
     }
 }
@@ -157,5 +170,21 @@ extension Queue {
         onUndecodable policy: UndecodablePolicy = .deadLetterOrFail
     ) async throws -> DecodedDeliveries<Value> {
         try await consume(options).decoded(as: type, decoder: decoder, onUndecodable: policy)
+    }
+
+    /// Starts a consumer over whose messages one iterates, with the values that a decoder finds in them.
+    ///
+    /// - Parameters:
+    ///   - decoder: The decoder: of one format, or ``MessageDecoders`` for several.
+    ///   - options: How the queue is consumed.
+    ///   - policy: What becomes of messages that don't decode.
+    /// - Returns: The messages that decode.
+    /// - Throws: What ``consume(_:)`` throws.
+    public func messages<Decoder: MessageDecoder>(
+        using decoder: Decoder,
+        options: ConsumerOptions = ConsumerOptions(),
+        onUndecodable policy: UndecodablePolicy = .deadLetterOrFail
+    ) async throws -> DecodedDeliveries<Decoder.Value> {
+        try await consume(options).decoded(using: decoder, onUndecodable: policy)
     }
 }

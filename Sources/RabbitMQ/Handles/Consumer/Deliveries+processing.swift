@@ -55,7 +55,7 @@ extension DecodedDeliveries {
         try await consumer.forEachMessage(limit: maxConcurrency) { [decoder, policyOfBodies = self.policy] message in
             let value: Value
             do throws(AMQPError) {
-                value = try message.decode(Value.self, decoder: decoder)
+                value = try message.decode(using: decoder)
             } catch {
                 return try await policyOfBodies.apply(to: message, error)
             }

@@ -30,4 +30,13 @@ extension IncomingMessage {
     ) throws(AMQPError) -> T {
         try message.decode(type, decoder: decoder)
     }
+
+    /// The value in the message, decoded by a decoder.
+    ///
+    /// - Parameter decoder: The decoder: of one format, or ``MessageDecoders`` for several.
+    /// - Returns: The value.
+    /// - Throws: ``AMQPError/Code/decodingFailed``.
+    public func decode<Value>(using decoder: some MessageDecoder<Value>) throws(AMQPError) -> Value {
+        try message.decode(using: decoder)
+    }
 }
