@@ -102,10 +102,23 @@ extension IncomingMessage {
     /// It counts earlier failures in this queue, as a quorum queue counts them (``Message/deliveryCount``), or else one if
     /// the message was ``redelivered``, where it may have been more. To them come its ``Message/deaths`` by
     /// ``Death/Reason/rejected`` and ``Death/Reason/deliveryLimit``, of which each was at least one attempt: so a message
-    /// that is rejected, and comes back from a dead-letter queue where it waited, is counted too. From RabbitMQ 4.0 on the
+    /// that is rejected, and comes back from a dead-letter queue where it waited, is counted too; and so is what a
+    /// `RetryPolicy` has tried. From RabbitMQ 4.0 on the
     /// count goes along when a message is dead-lettered, so that the larger of the two numbers counts. What was given back
     /// unseen counts with a quorum queue before RabbitMQ 4.3.
-    public var attempt: Int { history.attempt }
+    public var attempt: Int { history.attempt.addingSaturated(retries) }
+
+    /// Where what has it tried again notes how often it failed, and in which queue.
+    static let retryAttempt = "x-retry-attempt"
+    static let retryQueue = "x-retry-queue"
+
+    /// How often it failed in this queue before, and came back to it by way of others.
+    private var retries: Int {
+        guard let headers = message.headers, let retries = headers[Self.retryAttempt]?.intValue,
+            headers[Self.retryQueue]?.stringValue == source.queue
+        else { return 0 }
+        return max(0, retries)
+    }
 }
 
 extension Int {

@@ -1,0 +1,100 @@
+internal import Logging
+
+/// Publishes what waits for another attempt, or is parked, until the broker has confirmed it. It has a channel of its own.
+final class RetrySender: Sendable {
+    /// What became of a message.
+    enum Outcome {
+        /// The broker has it.
+        case confirmed
+        /// It was not published, or nobody knows whether it was, and there is no sense in trying on: its delivery is with the
+        /// broker again, or has to go there.
+        case abandoned
+        /// It can't be published as it is.
+        case refused(AMQPError)
+    }
+
+    private let channel: Channel
+    private let topology: Topology?
+    private var connection: Connection { channel.connection }
+
+    /// - Parameter topology: What is declared, now and whenever a queue is missing; nil if nothing is.
+    init(connection: Connection, declaring topology: Topology?) async throws {
+        self.topology = topology
+        try await topology?.apply(on: connection)
+        // If what follows throws, it is closed when it goes.
+        channel = try await connection.openChannel()
+        try await channel.selectConfirms()
+    }
+
+    func close() async { await channel.close() }
+
+    /// Publishes a message in place of a delivery.
+    ///
+    /// It tries on for as long as the delivery can be settled: while the queue is missing, refuses messages, or the broker takes
+    /// none. Once `isStopping` says so, only for what is under way: no longer than a call, or a publish, may take.
+    func send(
+        _ message: Message,
+        to queue: String,
+        for delivery: IncomingMessage,
+        isStopping: @Sendable () -> Bool
+    ) async -> Outcome {
+        var schedule = Self.schedule
+        var receipt: PublishReceipt?
+        while !delivery.isStale {
+            do {
+                let pending: PublishReceipt
+                if let receipt {
+                    pending = receipt
+                } else {
+                    pending = try await channel.defaultExchange.publish(message, routingKey: queue, mandatory: true)
+                    receipt = pending
+                }
+                try await pending.confirmed()
+                return .confirmed
+            } catch let error as AMQPError {
+                // One that the broker has not spoken of yet is waited for on: to publish it again would double it.
+                if error.code != .timedOut || receipt == nil { receipt = nil }
+                if error.isOfMessage { return .refused(error) }
+                if isStopping() { return .abandoned }
+                guard await mend(error, queue, &schedule) else { return .abandoned }
+            } catch {
+                return .abandoned
+            }
+        }
+        return .abandoned
+    }
+
+    /// From 5 ms up to 2 s.
+    private static var schedule: RecoverySchedule {
+        var policy = RecoveryPolicy()
+        policy.maxDelay = .seconds(2)
+        return RecoverySchedule(policy)
+    }
+
+    /// Does what there is to do about an error, and waits a little.
+    ///
+    /// - Returns: Whether to try again.
+    private func mend(_ error: AMQPError, _ queue: String, _ schedule: inout RecoverySchedule) async -> Bool {
+        if error.code == .timedOut { return true }
+        let delay = schedule.next(.random(in: 0.5...1))
+        connection.core.logger.warning(
+            "a message that is to be tried again, or parked, could not be published",
+            metadata: [LogKey.queue: "\(queue.printable())", LogKey.error: "\(error)", LogKey.nextTryIn: "\(delay)"]
+        )
+        try? await DeadlineTimer.shared.sleep(for: delay)
+        do {
+            if error.code == .undeliverable { try await topology?.apply(on: connection) }
+            if channel.closeReason != nil { try await channel.reopen() }
+        } catch let error as AMQPError {
+            return !error.isConnectionFatal && error.code != .channelClosed
+        } catch {
+            return false
+        }
+        return true
+    }
+}
+
+extension AMQPError {
+    /// Whether it is the message that can't be sent, whenever that is tried.
+    fileprivate var isOfMessage: Bool { code == .invalidMessage || code == .invalidArgument }
+}
