@@ -25,7 +25,7 @@ extension ChannelCore {
             link: link,
             number: number,
             returns: returns,
-            publishesAgain: connection.configuration.recovery.unconfirmed == .resend
+            publishesAgain: publishesAgain
         )
         session.host = self
         let isWanted = state.withLock { state in

@@ -59,9 +59,12 @@ final class ChannelCore: ChannelHost, Sendable {
     let connection: ConnectionCore
     let port: PublishingPort
     let state: Mutex<State>
+    /// Whether messages that a session leaves unconfirmed are published again on the next one.
+    let publishesAgain: Bool
 
     init(_ session: ChannelSession, of connection: ConnectionCore) {
         self.connection = connection
+        publishesAgain = session.publishesAgain
         let configuration = connection.configuration
         port = PublishingPort(
             outbox: session.outbox,

@@ -45,12 +45,16 @@ extension ConnectionCore {
     }
 
     /// Opens a channel, on another link if one is lost meanwhile.
-    func openChannel() async throws -> ChannelCore {
+    ///
+    /// - Parameter publishesAgain: Whether messages are kept until they are confirmed, and published again; if nil, as the
+    ///   configuration says.
+    func openChannel(publishesAgain: Bool? = nil) async throws -> ChannelCore {
+        let publishesAgain = publishesAgain ?? (configuration.recovery.unconfirmed == .resend)
         let start = MonotonicTime.now
         while true {
             let link = try await readyLink(since: start)
             do {
-                return try await openChannel(on: link)
+                return try await openChannel(on: link, publishesAgain: publishesAgain)
             } catch let error as AMQPError where error.isConnectionFatal {
                 // Nothing is left of it. What comes next says whether there is another link, and whether to wait for it.
                 guard configuration.recovery.isEnabled, await link.ended.wait(atMost: .seconds(1)) != nil,
@@ -60,11 +64,8 @@ extension ConnectionCore {
         }
     }
 
-    private func openChannel(on link: Link) async throws -> ChannelCore {
-        let session = try await ChannelSession.open(
-            on: link,
-            publishesAgain: configuration.recovery.unconfirmed == .resend
-        )
+    private func openChannel(on link: Link, publishesAgain: Bool) async throws -> ChannelCore {
+        let session = try await ChannelSession.open(on: link, publishesAgain: publishesAgain)
         let channel = ChannelCore(session, of: self)
         add(channel)
         // It may have ended before anybody could say so.

@@ -110,6 +110,13 @@ public final class Connection: Sendable {
         return Channel(try await core.openChannel(), connection: self)
     }
 
+    /// Opens a channel that publishes again, or does not, what it has not heard of when its connection is lost, whatever the
+    /// configuration says.
+    func openChannel(publishingAgain: Bool) async throws -> Channel {
+        try Task.checkCancellation()
+        return Channel(try await core.openChannel(publishesAgain: publishingAgain), connection: self)
+    }
+
     /// Closes the connection with a handshake, when everything is sent that was handed over before.
     ///
     /// Calls that wait fail with ``AMQPError/Code/connectionClosed``, publishes that wait for room as well. Closing twice, or

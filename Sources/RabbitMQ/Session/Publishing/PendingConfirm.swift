@@ -15,6 +15,8 @@ final class PendingConfirm: Sendable {
 
     private struct Details {
         var waiters: [OneShot<Void>] = []
+        /// Who waits only for that there is an outcome.
+        var watchers: [OneShot<Void>] = []
         var isConfirmed = false
         var failure: AMQPError?
         var isSeen = false
@@ -71,13 +73,14 @@ final class PendingConfirm: Sendable {
     }
 
     private func resolve(_ error: AMQPError?) {
-        let waiters = withDetails { details -> [OneShot<Void>] in
-            guard !details.isConfirmed, details.failure == nil else { return [] }
+        let (waiters, watchers) = withDetails { details -> ([OneShot<Void>], [OneShot<Void>]) in
+            guard !details.isConfirmed, details.failure == nil else { return ([], []) }
             details.isConfirmed = error == nil
             details.failure = error
-            defer { details.waiters = [] }
-            return details.waiters
+            defer { (details.waiters, details.watchers) = ([], []) }
+            return (details.waiters, details.watchers)
         }
+        for watcher in watchers { watcher.succeed(()) }
         guard let error else {
             for waiter in waiters { waiter.succeed(()) }
             return
@@ -141,5 +144,31 @@ final class PendingConfirm: Sendable {
             withDetails { details in details.waiters.removeAll { $0 === waiter } }
             throw error
         }
+    }
+
+    /// Waits until there is an outcome, without looking at it: a failure is still for somebody else to see.
+    ///
+    /// - Returns: Whether there is one within that time.
+    func settles(within duration: Duration) async throws -> Bool {
+        let old = status.compareExchange(expected: .untouched, desired: .detailed, ordering: .acquiringAndReleasing)
+        guard old.original != .confirmed else { return true }
+        let watcher = OneShot<Void>()
+        let isPending = withDetails { details in
+            guard !details.isConfirmed, details.failure == nil else { return false }
+            details.watchers.append(watcher)
+            return true
+        }
+        guard isPending else { return true }
+        defer { withDetails { details in details.watchers.removeAll { $0 === watcher } } }
+        do {
+            try await session.link.waitForPeer(atMost: duration) {
+                watcher.fail(AMQPError(.timedOut, "there is no outcome yet"))
+            } _: {
+                try await watcher.value()
+            }
+        } catch is AMQPError {
+            return false
+        }
+        return true
     }
 }
