@@ -1,0 +1,67 @@
+import RabbitMQ
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite("Partitions", .timeLimit(.minutes(2)))
+struct PartitionTests {
+    private func use<R>(_ partitions: Partitions, _ body: (Connection) async throws -> R) async throws -> R {
+        try await TestBroker.withConnection { connection in
+            try await partitions.topology.apply(on: connection)
+            let result: Result<R, any Error>
+            do {
+                result = .success(try await body(connection))
+            } catch {
+                result = .failure(error)
+            }
+            try await connection.withChannel { channel in
+                try await channel.exchange(partitions.name).delete(ifUnused: false)
+                for queue in partitions.topology.queues {
+                    try await channel.queue(queue.name).delete(ifUnused: false, ifEmpty: false)
+                }
+            }
+            return try result.get()
+        }
+    }
+
+    @Test func `keys are in order over several connections, with one worker for each partition, also when it goes`()
+        async throws
+    {
+        let partitions = Partitions(TestBroker.uniqueName("partitions"), count: 4, hashing: .byPublisher)
+        try await use(partitions) { connection in
+            let seen = Mutex<[String: [Int]]>([:])
+            let partitionsOfKeys = Mutex<[String: Set<Int>]>([:])
+            let work = { @Sendable (connection: Connection) async throws in
+                try await partitions.process(on: connection, prefetchCount: 10) { message, partition in
+                    let parts = try message.text().split(separator: " ")
+                    let (key, number) = (String(parts[0]), Int(parts[1]) ?? -1)
+                    partitionsOfKeys.withLock { _ = $0[key, default: []].insert(partition) }
+                    seen.withLock { seen in
+                        // What was on its way when a worker went comes again.
+                        if seen[key]?.contains(number) != true { seen[key, default: []].append(number) }
+                    }
+                }
+            }
+            try await TestBroker.withConnection { second in
+                let publisher = try await partitions.openPublisher(on: [connection, second])
+                let first = Task { try await work(connection) }
+                let other = Task { try await work(second) }
+                for number in 0..<100 {
+                    for key in 0..<20 { _ = try await publisher.send(Message("key\(key) \(number)"), key: "key\(key)") }
+                    if number == 50 { first.cancel() }
+                }
+                #expect(await publisher.close())
+                try await eventually("all came", within: .seconds(30)) {
+                    seen.withLock { $0.values.reduce(0) { $0 + $1.count } } == 2000
+                }
+                await #expect(throws: CancellationError.self) { try await first.value }
+                other.cancel()
+                await #expect(throws: CancellationError.self) { try await other.value }
+            }
+            for (key, numbers) in seen.withLock({ $0 }) { #expect(numbers == Array(0..<100), "\(key)") }
+            let places = partitionsOfKeys.withLock { $0 }
+            for (key, found) in places { #expect(found == [partitions.partition(of: key)]) }
+            #expect(places.count == 20)
+        }
+    }
+}
