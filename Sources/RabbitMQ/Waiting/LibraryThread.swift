@@ -6,7 +6,7 @@ internal import Musl
 #endif
 
 /// Threads of the library's own, for what no thread of Dispatch's may be held up with.
-enum LibraryThread {
+package enum LibraryThread {
     private final class Start {
         let name: String
         let body: @Sendable () -> Void
@@ -21,7 +21,7 @@ enum LibraryThread {
     ///
     /// - Parameter name: What debuggers and `ps` show, at most 15 bytes.
     /// - Throws: `connectionFailed` if the system has no thread left.
-    static func start(_ name: String, _ body: @escaping @Sendable () -> Void) throws(AMQPError) {
+    package static func start(_ name: String, _ body: @escaping @Sendable () -> Void) throws(AMQPError) {
         assert(name.utf8.count <= 15, "the system refuses a longer name, and the thread has its parent's")
         // The application's threads take the signals that are sent to the process. Those of a fault stay: Dispatch's
         // threads inherit the mask when they are started from here.

@@ -12,6 +12,11 @@ public struct DecodedMessage<Value> {
 
     /// The message, which is to be settled.
     public let message: IncomingMessage
+
+    package init(value: Value, message: IncomingMessage) {
+        self.value = value
+        self.message = message
+    }
 }
 
 extension DecodedMessage: Sendable where Value: Sendable {}
