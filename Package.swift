@@ -12,6 +12,7 @@ let package = Package(
     name: "rabbitmq-swift",
     products: [
         .library(name: "RabbitMQ", targets: ["RabbitMQ"]),
+        .library(name: "RabbitMQTesting", targets: ["RabbitMQTesting"]),
         .executable(name: "rmq", targets: ["rmq"]),
     ],
     traits: [
@@ -68,6 +69,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(name: "RabbitMQTesting", dependencies: ["RabbitMQ"], swiftSettings: settings),
         .executableTarget(
             name: "rmq",
             dependencies: [

@@ -1,0 +1,53 @@
+internal import RabbitMQ
+
+extension Broker {
+    mutating func acknowledge(_ tag: UInt64, multiple: Bool, _ key: ChannelKey) throws(Refusal) {
+        for entry in try take(tag, multiple: multiple, key) { noteSettled(entry, key) }
+    }
+
+    mutating func reject(_ tag: UInt64, multiple: Bool, requeue: Bool, _ key: ChannelKey) throws(Refusal) {
+        let entries = try take(tag, multiple: multiple, key)
+        if requeue { return giveBack(entries, key) }
+        for entry in entries {
+            noteSettled(entry, key)
+            deadLetter(entry.message, from: entry.queue, .rejected)
+        }
+    }
+
+    private mutating func take(
+        _ tag: UInt64,
+        multiple: Bool,
+        _ key: ChannelKey
+    ) throws(Refusal) -> [DeliveryLedger.Entry] {
+        let taken = channels[key]?.deliveries.take(tag, multiple: multiple) ?? []
+        if taken.isEmpty, !(multiple && tag == 0) {
+            throw Refusal(.preconditionFailed, "unknown delivery tag \(tag)")
+        }
+        return taken.map(\.entry)
+    }
+
+    /// Counts a delivery out.
+    private mutating func noteSettled(_ entry: DeliveryLedger.Entry, _ key: ChannelKey) {
+        queues[entry.queue]?.unsettledCount -= 1
+        if let consumer = entry.consumer { channels[key]?.consumers[consumer]?.unsettledCount -= 1 }
+        // A limit for the whole channel lets any of its queues go on.
+        if channels[key]?.channelPrefetch ?? 0 > 0 { serveAll(of: key) } else { unserved.append(entry.queue) }
+    }
+
+    /// Puts deliveries back where they were in their queues.
+    mutating func giveBack(_ entries: [DeliveryLedger.Entry], _ key: ChannelKey) {
+        for entry in entries {
+            noteSettled(entry, key)
+            guard let settings = queues[entry.queue]?.settings else { continue }
+            var message = entry.message
+            message.redelivered = true
+            if settings.isQuorum { message.deliveryCount += 1 }
+            if let limit = settings.deliveryLimit, message.deliveryCount > limit {
+                deadLetter(message, from: entry.queue, .deliveryLimit)
+                continue
+            }
+            queues[entry.queue]?.ready.insert(message)
+            unserved.append(entry.queue)
+        }
+    }
+}

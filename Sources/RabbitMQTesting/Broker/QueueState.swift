@@ -1,0 +1,93 @@
+internal import RabbitMQ
+
+/// A channel, named by its connection and its number there.
+struct ChannelKey: Hashable {
+    var connection: Int
+    var number: UInt16
+}
+
+/// A queue of the broker.
+struct QueueState {
+    struct Consumer {
+        var channel: ChannelKey
+        var tag: String
+        var priority: Int
+        var isExclusive: Bool
+    }
+
+    let name: String
+    let durable: Bool
+    let autoDelete: Bool
+    let arguments: FieldTable
+    let settings: QueueSettings
+    /// The connection that alone may use it, and with which it goes.
+    let owner: Int?
+    var ready = ReadyMessages()
+    /// How many are with consumers.
+    var unsettledCount = 0
+    /// Those with the highest priority first; among equals, who is served next.
+    private(set) var consumers: [Consumer] = []
+    private var nextPosition: UInt64 = 1
+    /// Since when nobody has used it, for `x-expires`; nil while it has consumers.
+    var idleSince: Duration?
+
+    init(_ declared: Request.DeclareQueue, _ settings: QueueSettings, owner: Int?, now: Duration) {
+        name = declared.name
+        durable = declared.durable
+        autoDelete = declared.autoDelete
+        arguments = declared.arguments
+        self.settings = settings
+        self.owner = owner
+        idleSince = now
+    }
+
+    mutating func append(_ message: StoredMessage) {
+        var message = message
+        message.position = nextPosition
+        nextPosition += 1
+        message.priority = settings.priority(of: message.message)
+        message.redelivered = false
+        message.deliveryCount = 0
+        ready.insert(message)
+    }
+
+    /// Whether a message can come behind those that wait.
+    func hasRoom(for message: StoredMessage) -> Bool {
+        !settings.isFull(ready, adding: 1, bytes: message.message.body.count)
+    }
+
+    /// Whether more wait than may.
+    var isOverfull: Bool { !ready.isEmpty && settings.isFull(ready, adding: 0, bytes: 0) }
+
+    mutating func add(_ consumer: Consumer) {
+        let index = consumers.firstIndex { $0.priority < consumer.priority } ?? consumers.count
+        consumers.insert(consumer, at: index)
+        idleSince = nil
+    }
+
+    mutating func removeConsumers(now: Duration, _ isMeant: (Consumer) -> Bool) {
+        let count = consumers.count
+        consumers.removeAll(where: isMeant)
+        if consumers.isEmpty, count > 0 { idleSince = now }
+    }
+
+    /// The consumer that gets the next message, and goes behind those of its priority.
+    mutating func takeTurn(_ canTake: (Consumer) -> Bool) -> Consumer? {
+        if settings.hasSingleActiveConsumer {
+            // The one that came first, whatever the priority.
+            return consumers.first.flatMap { canTake($0) ? $0 : nil }
+        }
+        guard let index = consumers.firstIndex(where: canTake) else { return nil }
+        let consumer = consumers.remove(at: index)
+        let end = consumers[index...].firstIndex { $0.priority < consumer.priority } ?? consumers.count
+        consumers.insert(consumer, at: end)
+        return consumer
+    }
+
+    /// When something happens by itself.
+    var deadline: Duration? {
+        let end = idleSince.flatMap { since in settings.expires.map { since + $0 } }
+        guard let expiry = ready.nextExpiry else { return end }
+        return end.map { min($0, expiry) } ?? expiry
+    }
+}

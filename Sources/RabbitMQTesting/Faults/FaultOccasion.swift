@@ -1,0 +1,43 @@
+/// When a ``Fault`` happens.
+public struct FaultOccasion: Sendable, Hashable {
+    enum Kind: Hashable {
+        case frame(Int)
+        case publish(exchange: String?, routingKey: String?)
+        case method(String, subject: String?)
+        case delivery(queue: String?)
+    }
+
+    let kind: Kind
+
+    /// With the frame of this number that comes on a connection, heartbeats aside; the first behind the protocol header is 1.
+    ///
+    /// - Parameter number: The number.
+    public static func frame(_ number: Int) -> FaultOccasion { FaultOccasion(kind: .frame(number)) }
+
+    /// With a message that has come whole.
+    ///
+    /// - Parameters:
+    ///   - exchange: The name of the exchange that it is published to; any if nil.
+    ///   - routingKey: The routing key that it is published with; any if nil.
+    public static func publish(exchange: String? = nil, routingKey: String? = nil) -> FaultOccasion {
+        FaultOccasion(kind: .publish(exchange: exchange, routingKey: routingKey))
+    }
+
+    /// With a method of the client.
+    ///
+    /// - Parameters:
+    ///   - name: The protocol's name of the method, such as `queue.declare` or `basic.ack`. With `basic.publish` the message
+    ///     has come whole.
+    ///   - subject: The queue or the exchange that it names; of a binding of queues the queue, of one of exchanges the
+    ///     source. Any if nil.
+    public static func method(_ name: String, _ subject: String? = nil) -> FaultOccasion {
+        FaultOccasion(kind: .method(name, subject: subject))
+    }
+
+    /// With a message that is about to be delivered to a consumer.
+    ///
+    /// - Parameter queue: The name of the queue that it comes from; any if nil.
+    public static func delivery(from queue: String? = nil) -> FaultOccasion {
+        FaultOccasion(kind: .delivery(queue: queue))
+    }
+}

@@ -1,0 +1,70 @@
+public import RabbitMQ
+
+/// What a test does in the broker without a client of its own.
+extension InProcessBroker {
+    /// Publishes a message.
+    ///
+    /// - Parameters:
+    ///   - message: The message.
+    ///   - exchange: The name of the exchange; that of the default exchange if it is left out.
+    ///   - routingKey: The routing key: for the default exchange the name of a queue.
+    /// - Returns: Whether it has reached a queue that took it.
+    @discardableResult
+    public func publish(_ message: Message, to exchange: String = "", routingKey: String) -> Bool {
+        server.update { state in
+            let outcome = state.broker.publish(
+                StoredMessage(message: message, properties: nil, exchange: exchange, routingKey: routingKey)
+            )
+            return outcome.isRouted && !outcome.isRefused
+        }
+    }
+
+    /// Declares a queue, as a client would have done before the test; without effect if there is one of that name.
+    ///
+    /// - Parameters:
+    ///   - name: The name.
+    ///   - durable: Whether it says that it survives a restart: who declares it again has to say the same.
+    ///   - arguments: What kind of queue it is, its limits and so on.
+    /// - Throws: ``RabbitMQ/AMQPError/Code/preconditionFailed`` if an argument is wrong.
+    public func declareQueue(
+        _ name: String,
+        durable: Bool = true,
+        arguments: QueueArguments = QueueArguments()
+    ) throws {
+        let table = arguments.table
+        let refusal = server.update { state -> Refusal? in
+            guard state.broker.queues[name] == nil else { return nil }
+            let declared = Request.DeclareQueue(
+                name: name,
+                passive: false,
+                durable: durable,
+                exclusive: false,
+                autoDelete: false,
+                noWait: true,
+                arguments: table
+            )
+            do throws(Refusal) {
+                let settings = try QueueSettings(declared)
+                let now = state.broker.now
+                state.broker.queues[name] = QueueState(declared, settings, owner: nil, now: now)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let refusal { throw AMQPError(.preconditionFailed, refusal.text, replyCode: refusal.code) }
+    }
+
+    /// Moves the clock: what is due by then happens before this returns, such as messages that expire.
+    ///
+    /// That is the broker's clock alone. The client's deadlines and delays run with the machine's.
+    ///
+    /// - Parameter duration: How far; backwards is not at all.
+    public func advance(by duration: Duration) { server.update { $0.clock.advance(by: duration) } }
+
+    /// Stops the clock: from now on it is moved by ``advance(by:)`` alone.
+    public func stopClock() { server.update { $0.clock.stop() } }
+
+    /// Has the clock run again.
+    public func runClock() { server.update { $0.clock.run() } }
+}

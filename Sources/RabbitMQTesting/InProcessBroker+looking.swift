@@ -1,0 +1,126 @@
+public import RabbitMQ
+
+/// What a test sees of the broker.
+extension InProcessBroker {
+    /// A queue as it was at one moment.
+    public struct QueueSnapshot: Sendable, Hashable {
+        /// Its name.
+        public let name: String
+        /// How many messages wait for a consumer.
+        public let ready: Int
+        /// How many are with consumers, and not settled.
+        public let unsettled: Int
+        /// How many consumers it has.
+        public let consumers: Int
+        /// The arguments that it was declared with.
+        public let arguments: FieldTable
+    }
+
+    /// A message that waits in a queue.
+    public struct QueuedMessage: Sendable, Hashable {
+        /// Body and properties.
+        public let message: Message
+        /// The exchange that it was published to; empty for the default exchange.
+        public let exchangeName: String
+        /// The routing key that it was published with.
+        public let routingKey: String
+        /// Whether it was delivered before.
+        public let redelivered: Bool
+    }
+
+    /// A connection as it was at one moment.
+    public struct ConnectionSnapshot: Sendable, Hashable {
+        /// Its number, by which faults can be aimed at it: connections are counted upwards.
+        public let id: Int
+        /// Its name, if its client gave one.
+        public let name: String
+        /// Who has logged in.
+        public let user: String
+        /// How many channels it has.
+        public let channels: Int
+        /// How many frames have come over it, heartbeats aside.
+        public let frames: Int
+    }
+
+    /// A queue; nil if there is none of this name.
+    ///
+    /// - Parameter name: Its name.
+    /// - Returns: The queue as it is now.
+    public func queue(_ name: String) -> QueueSnapshot? { server.look { $0.queues[name].map(Self.snapshot) } }
+
+    /// All queues, by their names.
+    public var queues: [QueueSnapshot] {
+        server.look { broker in broker.queues.values.map(Self.snapshot).sorted { $0.name < $1.name } }
+    }
+
+    private static func snapshot(_ queue: QueueState) -> QueueSnapshot {
+        QueueSnapshot(
+            name: queue.name,
+            ready: queue.ready.count,
+            unsettled: queue.unsettledCount,
+            consumers: queue.consumers.count,
+            arguments: queue.arguments
+        )
+    }
+
+    /// The messages that wait in a queue, the next first; they stay there. Those with consumers are not among them.
+    ///
+    /// - Parameter queue: The name of the queue.
+    /// - Returns: The messages; none if there is no such queue.
+    public func messages(in queue: String) -> [QueuedMessage] {
+        server.look { broker in
+            (broker.queues[queue]?.ready.all ?? []).map { stored in
+                QueuedMessage(
+                    message: stored.message,
+                    exchangeName: stored.exchange,
+                    routingKey: stored.routingKey,
+                    redelivered: stored.redelivered
+                )
+            }
+        }
+    }
+
+    /// The names of the exchanges that were declared.
+    public var exchangeNames: Set<String> {
+        server.look { broker in Set(broker.exchanges.keys.filter { !$0.isEmpty && !$0.hasPrefix("amq.") }) }
+    }
+
+    /// The connections that are open, in the order in which they came.
+    public var connections: [ConnectionSnapshot] {
+        server.look { broker in
+            broker.connections.values.filter { $0.phase == .open && $0.end == nil }.sorted { $0.id < $1.id }.map {
+                one in
+                ConnectionSnapshot(
+                    id: one.id,
+                    name: one.name,
+                    user: one.user,
+                    channels: broker.channels.keys.count { $0.connection == one.id },
+                    frames: one.frameCount
+                )
+            }
+        }
+    }
+
+    /// Waits until something is so.
+    ///
+    /// ```swift
+    /// try await broker.wait { $0.queue("parked")?.ready == 1 }
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - limit: How long to wait at the most; 5 s by default.
+    ///   - condition: What is to be so. It is called again and again.
+    /// - Throws: ``RabbitMQ/AMQPError/Code/timedOut``; `CancellationError`; what `condition` throws.
+    public func wait(
+        atMost limit: Duration = .seconds(5),
+        until condition: (InProcessBroker) async throws -> Bool
+    ) async throws {
+        let end = ContinuousClock.now + limit
+        while try await !condition(self) {
+            guard ContinuousClock.now < end else {
+                throw AMQPError(.timedOut, "what the test waits for has not come within \(limit)")
+            }
+            try await Task.sleep(for: .milliseconds(1))
+        }
+    }
+}

@@ -1,0 +1,225 @@
+internal import RabbitMQ
+internal import Synchronization
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
+
+/// Runs a ``Broker``: one thread waits for its sockets and for its clock; whoever tests changes it under the same lock.
+final class BrokerServer: Sendable {
+    struct State {
+        var broker: Broker
+        var clock: BrokerClock
+        /// The sockets, by their connections' numbers.
+        var sockets: [Int: CInt] = [:]
+        /// When the next heartbeat is due, by the machine's clock.
+        var heartbeats: [Int: ContinuousClock.Instant] = [:]
+        /// Connections that have been told their end, and are read until the client's.
+        var finished: Set<Int> = []
+        var refusesConnections = false
+        var isStopped = false
+    }
+
+    let port: Int
+    private let listener: CInt
+    /// A byte written to the first ends the wait of the thread, which reads from the second.
+    private let wakeUp: (ours: CInt, threads: CInt)
+    private let state: Mutex<State>
+
+    init(_ options: InProcessBroker.Options) throws(AMQPError) {
+        var broker = Broker(options)
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        broker.startSeconds = UInt64(clamping: time.tv_sec)
+        let (listener, port) = try ServerSocket.listen()
+        do throws(AMQPError) {
+            let (ours, threads) = try ServerSocket.pair()
+            wakeUp = (ours, threads)
+        } catch {
+            ServerSocket.close(listener)
+            throw error
+        }
+        self.listener = listener
+        self.port = port
+        state = Mutex(State(broker: broker, clock: BrokerClock(isRunning: options.clockRuns)))
+        do throws(AMQPError) {
+            try LibraryThread.start("rabbitmq.broker") { [self] in run() }
+        } catch {
+            for descriptor in [listener, wakeUp.ours, wakeUp.threads] { ServerSocket.close(descriptor) }
+            throw error
+        }
+    }
+
+    // MARK: Whoever tests
+
+    /// Changes the broker, and has the thread send what comes of it.
+    func update<R: Sendable>(_ body: @Sendable (inout State) -> R) -> R {
+        state.withLock { state in
+            state.broker.advance(to: state.clock.now)
+            let result = body(&state)
+            state.broker.advance(to: state.clock.now)
+            if !state.isStopped { wake() }
+            return result
+        }
+    }
+
+    /// Looks at the broker as it is now.
+    func look<R: Sendable>(_ body: @Sendable (Broker) -> R) -> R {
+        state.withLock { state in
+            state.broker.advance(to: state.clock.now)
+            return body(state.broker)
+        }
+    }
+
+    /// Ends the thread, and with it all connections. A second time does nothing.
+    func stop() {
+        state.withLock { state in
+            guard !state.isStopped else { return }
+            state.isStopped = true
+            wake()
+        }
+    }
+
+    private func wake() {
+        _ = withUnsafeBytes(of: UInt8(1)) { ServerSocket.write(wakeUp.ours, $0) }
+    }
+
+    // MARK: The thread
+
+    private struct Watched {
+        var connection: Int
+        var poll: pollfd
+    }
+
+    private func run() {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 16)
+        defer { buffer.deallocate() }
+        while let (watched, timeout) = state.withLock({ state in prepare(&state) }) {
+            var polled = [
+                pollfd(fd: wakeUp.threads, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: listener, events: Int16(POLLIN), revents: 0),
+            ]
+            polled += watched.map(\.poll)
+            guard poll(&polled, nfds_t(polled.count), timeout) > 0 else { continue }
+            if polled[0].revents != 0 { while case .bytes = ServerSocket.read(wakeUp.threads, into: buffer) {} }
+            state.withLock { state in
+                state.broker.advance(to: state.clock.now)
+                if polled[1].revents != 0 { accept(&state) }
+                for (index, entry) in watched.enumerated() where polled[index + 2].revents & ~Int16(POLLOUT) != 0 {
+                    read(entry.connection, &state, buffer)
+                }
+            }
+        }
+    }
+
+    private func accept(_ state: inout State) {
+        while let descriptor = ServerSocket.accept(from: listener) {
+            if state.refusesConnections {
+                ServerSocket.reset(descriptor)
+                continue
+            }
+            state.sockets[state.broker.connect()] = descriptor
+        }
+    }
+
+    private func read(_ id: Int, _ state: inout State, _ buffer: UnsafeMutableRawBufferPointer) {
+        guard let descriptor = state.sockets[id], state.broker.connections[id]?.isFrozen != true else { return }
+        switch ServerSocket.read(descriptor, into: buffer) {
+        case .bytes(let count):
+            if !state.finished.contains(id) {
+                state.broker.receive(UnsafeRawBufferPointer(rebasing: buffer[..<count]), from: id)
+            }
+        case .nothingNow: break
+        case .ended: end(id, &state)
+        }
+    }
+
+    private func end(_ id: Int, _ state: inout State, resets: Bool = false) {
+        state.broker.disconnect(id)
+        state.heartbeats[id] = nil
+        state.finished.remove(id)
+        guard let descriptor = state.sockets.removeValue(forKey: id) else { return }
+        if resets { ServerSocket.reset(descriptor) } else { ServerSocket.close(descriptor) }
+    }
+
+    /// Writes what can be written, and says what to wait for.
+    ///
+    /// - Returns: nil once the broker is stopped, and everything closed.
+    private func prepare(_ state: inout State) -> (watched: [Watched], timeout: CInt)? {
+        if state.isStopped {
+            for id in Array(state.sockets.keys) { end(id, &state) }
+            for descriptor in [listener, wakeUp.ours, wakeUp.threads] { ServerSocket.close(descriptor) }
+            return nil
+        }
+        state.broker.advance(to: state.clock.now)
+        beat(&state)
+        for id in Array(state.sockets.keys) { write(id, &state) }
+        let watched = state.sockets.compactMap { id, descriptor -> Watched? in
+            guard let connection = state.broker.connections[id], !connection.isFrozen else { return nil }
+            let waits = connection.written < connection.output.count
+            let events = Int16(POLLIN) | (waits ? Int16(POLLOUT) : 0)
+            return Watched(connection: id, poll: pollfd(fd: descriptor, events: events, revents: 0))
+        }
+        return (watched, timeout(state))
+    }
+
+    private func timeout(_ state: State) -> CInt {
+        var waits = state.heartbeats.values.map { $0 - .now }
+        if state.clock.isRunning, let deadline = state.broker.deadline { waits.append(deadline - state.clock.now) }
+        guard let wait = waits.min() else { return -1 }
+        // A part of a millisecond more: woken too early, it would only wait again.
+        return CInt(clamping: max(0, wait / .milliseconds(1)).rounded(.up).clampedToInt)
+    }
+
+    private func beat(_ state: inout State) {
+        for (id, connection) in state.broker.connections where connection.heartbeat > 0 && connection.phase == .open {
+            if let due = state.heartbeats[id] {
+                guard due <= .now else { continue }
+                if !connection.isFrozen { state.broker.connections[id]?.sendHeartbeat() }
+            }
+            state.heartbeats[id] = .now + .seconds(connection.heartbeat) / 2
+        }
+    }
+
+    private func write(_ id: Int, _ state: inout State) {
+        guard let descriptor = state.sockets[id] else { return }
+        if state.broker.connections[id]?.end == .reset { return end(id, &state, resets: true) }
+        guard state.broker.connections[id]?.isFrozen == false, !state.finished.contains(id) else { return }
+        guard state.broker.connections[id]?.write(to: descriptor) == true else { return end(id, &state) }
+        guard state.broker.connections[id]?.end != nil, state.broker.connections[id]?.output.isEmpty == true else {
+            return
+        }
+        // Closed at once, the client could lose what was sent last.
+        ServerSocket.finish(descriptor)
+        state.finished.insert(id)
+    }
+}
+
+extension ConnectionState {
+    /// Writes as much of the output as the socket takes.
+    ///
+    /// - Returns: Whether the client is still there.
+    mutating func write(to descriptor: CInt) -> Bool {
+        while written < output.count {
+            let count = output.withUnsafeBytes {
+                ServerSocket.write(descriptor, UnsafeRawBufferPointer(rebasing: $0[written...]))
+            }
+            guard let count else { return false }
+            if count == 0 { break }
+            written += count
+        }
+        if written == output.count {
+            output.removeAll(keepingCapacity: output.count < 1 << 20)
+            written = 0
+        } else if written > output.count / 2 {
+            output.removeFirst(written)
+            written = 0
+        }
+        return true
+    }
+}
+
+extension Double {
+    fileprivate var clampedToInt: Int { self < 1e9 ? Int(self) : 1_000_000_000 }
+}
