@@ -12,14 +12,22 @@ import Testing
     .timeLimit(.minutes(5))
 )
 struct BrokerEndsTests {
-    private func broker() throws -> OwnBroker { try #require(OwnBroker.current) }
+    func broker() throws -> OwnBroker { try #require(OwnBroker.current) }
 
     /// Publishes with confirms and consumes with acks while `fault` befalls the broker, and expects every message.
-    private func expectNothingLost(within limit: Duration = .seconds(60), _ fault: (OwnBroker) async throws -> Void)
-        async throws
-    {
+    func expectNothingLost(
+        within limit: Duration = .seconds(60),
+        heartbeat: Duration = .seconds(60),
+        _ fault: (OwnBroker) async throws -> Void
+    ) async throws {
         let broker = try broker()
-        try await RecoveringClient.run(on: broker, { $0.recovery.unconfirmed = .resend }) { client in
+        try await RecoveringClient.run(
+            on: broker,
+            {
+                $0.recovery.unconfirmed = .resend
+                $0.heartbeat = heartbeat
+            }
+        ) { client in
             let name = TestBroker.uniqueName("recovery")
             let publisher = try await client.connection.openChannel()
             try await publisher.selectConfirms()
