@@ -1,0 +1,75 @@
+import RabbitMQ
+import TestSupport
+import Testing
+
+@Suite("applications that ask much", .timeLimit(.minutes(2)))
+struct CallerTests {
+    private enum Deed: CaseIterable {
+        case publish, publishConfirmed, get, declare, setQos, bind, waitForConfirms
+    }
+
+    private static func act(_ deed: Deed, on channel: Channel, _ queue: RabbitMQ.Queue) async throws {
+        switch deed {
+        case .publish: try await queue.publish(Message(body: [1]))
+        case .publishConfirmed: try await queue.publishConfirmed(Message(body: [2]))
+        case .get: try await queue.get(noAck: false)?.ack()
+        case .declare: _ = try await channel.declareQueue(queue.name, passive: true)
+        case .setQos: try await channel.setQos(prefetchCount: 10)
+        case .bind: try await queue.bind(to: channel.fanoutExchange, routingKey: "").unbind()
+        case .waitForConfirms: try await channel.waitForConfirms()
+        }
+    }
+
+    @Test func `a thousand tasks do everything on one channel, a third of them cancelled, and it goes on`() async throws
+    {
+        try await TestBroker.withChannel { connection, channel in
+            try await channel.selectConfirms(maxUnconfirmed: 100)
+            let queue = try await channel.declareQueue(exclusive: true)
+            let errors = Collected<any Error>()
+            let ended = try await within(.seconds(90), "the end of all tasks") {
+                await withTaskGroup { group in
+                    for number in 0..<1000 {
+                        group.addTask {
+                            var random = SplitMix(seed: UInt64(number))
+                            let deeds = (0..<4).map { _ in random.pick(Deed.allCases) }
+                            let task = Task {
+                                for deed in deeds { try await Self.act(deed, on: channel, queue) }
+                            }
+                            if random.chance(0.35) {
+                                for _ in 0..<random.number(0...200) { await Task.yield() }
+                                task.cancel()
+                            }
+                            do { try await task.value } catch { errors.add(error) }
+                        }
+                    }
+                    return await group.reduce(0) { count, _ in count + 1 }
+                }
+            }
+            #expect(ended == 1000)
+            #expect(
+                errors.all.allSatisfy { $0 is CancellationError },
+                "\(errors.all.filter { !($0 is CancellationError) })"
+            )
+            // The channel is in step: each answer belongs to its call.
+            try await channel.waitForConfirms()
+            #expect(channel.unconfirmedCount == 0 && channel.isOpen && connection.isOpen)
+            _ = try await queue.purge()
+            try await queue.publishConfirmed(Message("last"))
+            #expect(try await queue.get(noAck: true)?.text() == "last")
+        }
+    }
+
+    @Test func `a process of 64 descriptors and small stacks meets brokers that break the protocol`() async throws {
+        let output = try await Subprocess.limited(
+            "ulimit -n 64; ulimit -s 1024",
+            "SessionFuzzer",
+            "--sessions",
+            "200",
+            "--workers",
+            "4",
+            "--seed",
+            "64"
+        )
+        #expect(output.contains("failures: 0"), "\(output)")
+    }
+}
