@@ -11,7 +11,7 @@ documentation comments of Sources; or in the pages that are given. A block that 
 and line: exit 1.
 
 A block that stands in a Swift file of Tests or Sources, line for line, is compiled with that, and most run there. Every
-other one is type-checked against the library that was built last (swift build, or scripts/test.sh): in a function that
+other one is type-checked against the library with all of its traits (scripts/modules.sh builds it), in a function that
 has `configuration`, `connection`, `channel`, `exchange`, `queue`, `message` (which has come) and `name`, all of which a
 block may define anew. What else a page takes for granted stands in it as a comment, which readers don't see:
 
@@ -50,8 +50,8 @@ comments=''
 ((${#pages[@]})) || mapfile -d '' -t pages < <(
     find README.md .github/CONTRIBUTING.md Sources/RabbitMQ/RabbitMQ.docc -name '*.md' -print0 | LC_ALL=C sort -z
 )
-modules=.build/debug/Modules
-[[ -e $modules/RabbitMQ.swiftmodule ]] || die "the library is not built here: swift build --target RabbitMQ"
+mapfile -t modules < <(scripts/modules.sh)
+((${#modules[@]})) || die "the library doesn't compile."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -133,15 +133,10 @@ prologue='func page(
     [[ -z $last ]] || echo '}'
 } >"$work/pages.swift"
 
-# The modules of C in the packages that traits bring.
-maps=()
-for map in .build/debug/*.build/module.modulemap .build/checkouts/*/Sources/*/include/module.modulemap; do
-    if [[ -e $map ]]; then maps+=(-Xcc "-fmodule-map-file=$map"); fi
-done
 plugins=$(dirname "$(readlink -f "$(command -v swiftc)")")/../lib/swift/host/plugins/testing # the macros of tests
 check() { # files: type-checks them as a user's program would be, and keeps what is wrong
-    swiftc -typecheck -swift-version 6 -suppress-warnings -I "$modules" -I Sources/CRabbitMQ \
-        "${maps[@]}" -plugin-path "$plugins" -module-name Snippets "$@" >>"$work/errors" 2>&1
+    swiftc -typecheck -swift-version 6 -suppress-warnings "${modules[@]}" \
+        -plugin-path "$plugins" -module-name Snippets "$@" >>"$work/errors" 2>&1
 }
 
 check -parse-as-library "$work/pages.swift" || failed=1
@@ -205,6 +200,8 @@ exit
 # let (prices, database, identityProvider) = (Prices(), Database(), IdentityProvider())
 # let handle: @Sendable (IncomingMessage) async throws -> Void = { _ in }
 # let ship: @Sendable (Order) async throws -> Void = { _ in }
+# let book = ship
+# let logger = Logger(label: "orders")
 # let (stream, orders, documents) = (queue, exchange, exchange)
 # let error = AMQPError(.notFound, "")
 # func declareEverything() async throws {}

@@ -19,7 +19,7 @@ usage: scripts/test.sh [FILTER] [--broker 4.0|4.3 | --uri URI] [--cluster] [--sa
   --tls        integration tests connect over TLS (RABBITMQ_TEST_TLS=1)
   --traits     with all of the package's traits, in a build folder of its own: with a FILTER such as
                "Services|Metrics|Tracing|Configuration", only what they add
-  --no-lint    leave out scripts/lint.sh and scripts/snippets.sh
+  --no-lint    leave out scripts/lint.sh
 
 Installs what is missing (scripts/setup.sh --pika). Warnings of this package are errors. A broker that this command
 started is stopped at the end; one that ran before goes on. Tests that were left out are counted in the last lines.
@@ -122,8 +122,6 @@ products=$(swift build "${options[@]}" --show-bin-path)
 if [[ -z $traits ]] && readelf -d "$products/DescriptorProbe" | grep -e 'libFoundation\.so' -e libFoundationInternationalization -e _FoundationICU; then
     die "the library links the whole of Foundation, whose ICU alone takes 41 MB."
 fi
-
-if [[ -n $lint && -z $sanitizer ]]; then scripts/snippets.sh; fi
 
 if [[ -n $uri ]]; then
     # One error rather than hundreds.
