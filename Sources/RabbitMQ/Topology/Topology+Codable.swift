@@ -116,12 +116,12 @@ extension Topology.Binding: Codable {
 
 extension KeyedDecodingContainer {
     fileprivate func decodeTable(_ key: Key) throws -> FieldTable {
-        try decodeIfPresent([String: CodableFieldValue].self, forKey: key)?.mapValues(\.value) ?? [:]
+        try decodeIfPresent(FieldTable.self, forKey: key) ?? [:]
     }
 }
 
 extension KeyedEncodingContainer {
     fileprivate mutating func encodeTable(_ table: FieldTable, _ key: Key) throws {
-        try encode(table.mapValues(CodableFieldValue.init), forKey: key)
+        try encode(table, forKey: key)
     }
 }

@@ -19,6 +19,19 @@ import Testing
         )
     }
 
+    @Test func `a table in JSON is read as it was written`() throws {
+        let table: FieldTable = [
+            "nothing": .void, "bool": true, "plain": 1, "byte": .uint8(1), "long": .uint64(.max), "double": .double(1),
+            "decimal": .decimal(scale: 2, unscaled: 314), "bytes": .bytes([0, 255]), "time": .timestamp(1_700_000_000),
+            "array": [1, "two", .array([.int32(3)])], "table": ["$int8": 1],
+        ]
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        #expect(try JSONDecoder().decode(FieldTable.self, from: encoder.encode(table)) == table)
+        let text = String(decoding: try encoder.encode(["a": 5, "b": .int32(5)] as FieldTable), as: UTF8.self)
+        #expect(text == #"{"a":5,"b":{"$int32":5}}"#)
+    }
+
     @Test func `of a key twice in a literal, the last value counts`() {
         let value: FieldValue = ["a": 1, "b": 2, "a": 3]
         #expect(value == .table(["a": 3, "b": 2]))

@@ -1,11 +1,9 @@
-/// A field value in a file: what JSON has a word for is written as such, the other types with a name before them.
+/// A field value in JSON or another such format: what JSON has a word for is written as such, the other types with a name
+/// before them.
 ///
-/// `5` is an ``FieldValue/int64(_:)``; `{"$int32": 5}` is an ``FieldValue/int32(_:)``.
-struct CodableFieldValue: Codable {
-    let value: FieldValue
-
-    init(_ value: FieldValue) { self.value = value }
-
+/// `5` is an ``FieldValue/int64(_:)``; `{"$int32": 5}` is an ``FieldValue/int32(_:)``. So a ``FieldTable`` that was written
+/// is read as it was.
+extension FieldValue: Codable {
     /// The types that need a name.
     private enum Tag: String, CodingKey {
         case int8 = "$int8"
@@ -29,23 +27,23 @@ struct CodableFieldValue: Codable {
         var unscaled: Int32
     }
 
-    init(from decoder: any Decoder) throws {
+    /// Reads a value.
+    public init(from decoder: any Decoder) throws {
         let single = try decoder.singleValueContainer()
         if single.decodeNil() {
-            value = .void
+            self = .void
         } else if let bool = try? single.decode(Bool.self) {
-            value = .bool(bool)
+            self = .bool(bool)
         } else if let number = try? single.decode(Int64.self) {
-            value = .int64(number)
+            self = .int64(number)
         } else if let number = try? single.decode(Double.self) {
-            value = .double(number)
+            self = .double(number)
         } else if let text = try? single.decode(String.self) {
-            value = .string(text)
-        } else if let array = try? single.decode([CodableFieldValue].self) {
-            value = .array(array.map(\.value))
+            self = .string(text)
+        } else if let array = try? single.decode([FieldValue].self) {
+            self = .array(array)
         } else {
-            value =
-                try Self.tagged(decoder) ?? .table(single.decode([String: CodableFieldValue].self).mapValues(\.value))
+            self = try Self.tagged(decoder) ?? .table(single.decode(FieldTable.self))
         }
     }
 
@@ -68,11 +66,12 @@ struct CodableFieldValue: Codable {
         case .bytes: return .bytes(try fields.decode([UInt8].self, forKey: tag))
         case .timestamp: return .timestamp(try fields.decode(UInt64.self, forKey: tag))
         case .table:
-            return .table(try fields.decode([String: CodableFieldValue].self, forKey: tag).mapValues(\.value))
+            return .table(try fields.decode(FieldTable.self, forKey: tag))
         }
     }
 
-    func encode(to encoder: any Encoder) throws {
+    /// Writes the value.
+    public func encode(to encoder: any Encoder) throws {
         func tagged(_ tag: Tag, _ content: some Encodable) throws {
             var fields = encoder.container(keyedBy: Tag.self)
             try fields.encode(content, forKey: tag)
@@ -81,18 +80,17 @@ struct CodableFieldValue: Codable {
             var single = encoder.singleValueContainer()
             try single.encode(content)
         }
-        switch value {
+        switch self {
         case .void:
             var single = encoder.singleValueContainer()
             try single.encodeNil()
         case .bool(let bool): try plain(bool)
         case .int64(let number): try plain(number)
         case .string(let text): try plain(text)
-        case .array(let array): try plain(array.map(CodableFieldValue.init))
+        case .array(let array): try plain(array)
         case .table(let table):
-            let content = table.mapValues(CodableFieldValue.init)
             let isAmbiguous = table.keys.contains { $0.hasPrefix("$") }
-            if isAmbiguous { try tagged(.table, content) } else { try plain(content) }
+            if isAmbiguous { try tagged(.table, table) } else { try plain(table) }
         case .int8(let number): try tagged(.int8, number)
         case .uint8(let number): try tagged(.uint8, number)
         case .int16(let number): try tagged(.int16, number)
