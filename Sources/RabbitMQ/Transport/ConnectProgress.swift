@@ -1,3 +1,4 @@
+internal import Logging
 internal import Synchronization
 
 /// How far connecting has come: the deadline strikes on another thread, and has to say what was too slow.
@@ -11,8 +12,22 @@ final class ConnectProgress: Sendable {
     }
 
     private let step = Mutex(Step.waiting)
+    private let logger: Logger?
 
-    func reach(_ next: Step) { step.withLock { $0 = next } }
+    /// - Parameter logger: Is told at the level debug when each step begins, so that its times show which one is slow.
+    init(logger: Logger? = nil) { self.logger = logger }
+
+    func reach(_ next: Step) {
+        step.withLock { $0 = next }
+        switch next {
+        case .waiting: break
+        case .lookingUp(let host): logger?.debug("looking up a name", metadata: [LogKey.endpoint: "\(host)"])
+        case .connecting(let place): logger?.debug("connecting", metadata: [LogKey.endpoint: "\(place)"])
+        case .encrypting(let place):
+            logger?.debug("doing the TLS handshake", metadata: [LogKey.endpoint: "\(place)"])
+        case .loggingIn: logger?.debug("logging in")
+        }
+    }
 
     /// Whether there is a connection, over which the link logs in.
     var isLoggingIn: Bool { step.withLock { if case .loggingIn = $0 { true } else { false } } }

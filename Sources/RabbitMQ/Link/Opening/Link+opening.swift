@@ -69,7 +69,7 @@ extension Link {
     ) async throws -> (Link, ConnectionParameters) {
         let configuration = link.configuration
         let opened = OneShot<ConnectionParameters>()
-        let progress = ConnectProgress()
+        let progress = ConnectProgress(logger: configuration.logger)
         let timeout = configuration.connectTimeout
         let deadline = MonotonicTime.now + timeout.nanoseconds
         // Until there is a connection nothing is done on the link's queue: many that connect at the same time would take a
