@@ -92,11 +92,10 @@ private final class DetachedHost: ChannelHost, ConnectionHost {
 
     var goesOn: Bool { false }
 
-    func survives(_ session: ChannelSession, _ reason: AMQPError) -> Bool { false }
-    func ended(_ session: ChannelSession, _ reason: AMQPError, survives: Bool) {}
+    func decideReplacement(of session: ChannelSession, after reason: AMQPError) -> Bool { false }
+    func ended(_ session: ChannelSession, _ reason: AMQPError, isReplaced: Bool) {}
     func keep(_ messages: [UnconfirmedMessage]) -> AMQPError? { nil }
-    func takesUpAgain(_ consumer: Consumer, _ reason: AMQPError) -> Bool { false }
+    func beginTakingUpAgain(_ consumer: Consumer, _ reason: AMQPError) -> Bool { false }
     func forget(_ consumer: Consumer) {}
-    func countStale() {}
     func release() {}
 }
