@@ -64,6 +64,8 @@ extension Queue {
         let result: Result<Void, any Error>
         do {
             let deliveries = try await consume(options)
+            // Its last use would cancel the consumer.
+            defer { withExtendedLifetime(deliveries) {} }
             try await deliveries.consumer.forEachMessage(limit: maxConcurrency) { await desk.handle($0) }
             try Task.checkCancellation()
             result = .success(())
