@@ -146,6 +146,13 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "RabbitMQTestingTests",
+            dependencies: [
+                "RabbitMQ", "RabbitMQTesting", "TestSupport", .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "IntegrationTests",
             dependencies: [
                 "RabbitMQ", "TestSupport",

@@ -1,0 +1,127 @@
+import RabbitMQ
+import RabbitMQTesting
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct InProcessBrokerTests {
+    @Test func `it starts, is connected to and stops within milliseconds`() async throws {
+        let clock = ContinuousClock()
+        var shortest = Duration.seconds(1)
+        for _ in 0..<20 {
+            shortest = min(shortest, try clock.measure { try InProcessBroker().stop() })
+        }
+        #expect(shortest < .milliseconds(5))
+    }
+
+    @Test func `what it holds is seen without a client`() async throws {
+        try await InProcessBroker.run { broker in
+            try broker.declareQueue("q", arguments: QueueArguments(maxLength: 10))
+            #expect(broker.publish(try Message("1"), routingKey: "q"))
+            #expect(!broker.publish(try Message("2"), routingKey: "none"))
+            #expect(broker.messages(in: "q").map(\.message.words) == ["1"])
+            try await Connection.withConnection(broker.configuration) { connection in
+                let channel = try await connection.openChannel()
+                _ = try await channel.declareExchange("e", type: .fanout)
+                _ = try await channel.declareQueue("q", arguments: QueueArguments(maxLength: 10))
+                let message = try await channel.queue("q").get()
+                #expect(broker.queue("q")?.ready == 0 && broker.queue("q")?.unsettled == 1)
+                #expect(broker.exchangeNames == ["e"])
+                #expect(broker.connections.map(\.channels) == [1])
+                try message?.ack()
+                try await broker.wait { $0.queue("q")?.unsettled == 0 }
+            }
+            try await broker.wait { $0.connections.isEmpty }
+        }
+    }
+
+    @Test func `many connections share it`() async throws {
+        try await InProcessBroker.run { broker in
+            try broker.declareQueue("q")
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<20 {
+                    group.addTask {
+                        try await Connection.withConnection(broker.configuration) { connection in
+                            let channel = try await connection.openChannel()
+                            try await channel.selectConfirms()
+                            for number in 0..<50 {
+                                try await channel.queue("q").publish(Message(body: [UInt8(number)]))
+                            }
+                            try await channel.waitForConfirms()
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(broker.queue("q")?.ready == 1000)
+        }
+    }
+
+    @Test func `who may log in, and to which virtual host`() async throws {
+        var options = InProcessBroker.Options()
+        options.users = ["alice": "secret"]
+        options.virtualHost = "orders"
+        try await InProcessBroker.run(options) { broker in
+            var configuration = broker.configuration
+            let refused = try await thrownError { [configuration] in try await Connection.connect(configuration) }
+            #expect(refused.code == .authenticationFailed)
+            configuration.credentials = .plain(username: "alice", password: "secret")
+            try await Connection.withConnection(configuration) { _ in
+                #expect(broker.connections.map(\.user) == ["alice"])
+            }
+            configuration.virtualHost = "/"
+            let unknown = try await thrownError { [configuration] in try await Connection.connect(configuration) }
+            #expect(unknown.replyCode == .notAllowed)
+            #expect(try ConnectionConfiguration(uri: broker.uri).virtualHost == "orders")
+        }
+    }
+
+    @Test func `transactions and streams are refused`() async throws {
+        try await InProcessBroker.run { broker in
+            try await Connection.withConnection(broker.configuration) { connection in
+                let channel = try await connection.openChannel()
+                let stream = await #expect(throws: AMQPError.self) {
+                    try await channel.declareQueue("s", arguments: QueueArguments(type: .stream))
+                }
+                #expect(stream?.replyCode == .preconditionFailed)
+            }
+            var configuration = broker.configuration
+            configuration.recovery = .none
+            try await Connection.withConnection(configuration) { connection in
+                let channel = try await connection.openChannel()
+                let error = await #expect(throws: AMQPError.self) { try await channel.selectTransactions() }
+                #expect(error?.replyCode == .notImplemented)
+            }
+        }
+    }
+
+    @Test func `a large backlog reaches a consumer`() async throws {
+        try await InProcessBroker.run { broker in
+            try broker.declareQueue("q")
+            for number in 0..<20_000 { broker.publish(Message(body: Array("\(number)".utf8)), routingKey: "q") }
+            try await Connection.withConnection(broker.configuration) { connection in
+                let channel = try await connection.openChannel()
+                try await channel.setQos(prefetchCount: 200)
+                var next = 0
+                for try await message in try await channel.queue("q").consume() {
+                    #expect(message.words == "\(next)")
+                    try message.ack()
+                    next += 1
+                    if next == 20_000 { break }
+                }
+                try await broker.wait { $0.queue("q").map { $0.ready + $0.unsettled } == 0 }
+            }
+        }
+    }
+
+    @Test func `heartbeats keep a connection that has them`() async throws {
+        try await InProcessBroker.run { broker in
+            var configuration = broker.configuration
+            configuration.heartbeat = .seconds(1)
+            configuration.recovery = .none
+            try await Connection.withConnection(configuration) { connection in
+                try await Task.sleep(for: .milliseconds(2600))
+                #expect(connection.isOpen)
+            }
+        }
+    }
+}

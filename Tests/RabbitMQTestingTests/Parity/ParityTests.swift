@@ -1,0 +1,24 @@
+import RabbitMQ
+import RabbitMQTesting
+import TestSupport
+import Testing
+
+/// The in-process broker is held to what a real one does.
+@Suite(.timeLimit(.minutes(1))) struct ParityTests {
+    @Test(arguments: Scenario.all)
+    func `the in-process broker does as the real one`(_ scenario: Scenario) async throws {
+        let here = try await InProcessBroker.run { try await scenario.body(Stage($0.configuration)) }
+        let there = try await scenario.body(Stage(TestBroker.configuration))
+        #expect(here == there)
+        #expect(!here.isEmpty)
+    }
+}
+
+/// Without a real broker: they end at all, and at once.
+@Suite(.timeLimit(.minutes(1))) struct ScenarioTests {
+    @Test(arguments: Scenario.all)
+    func `every scenario runs on the in-process broker alone`(_ scenario: Scenario) async throws {
+        let seen = try await InProcessBroker.run { try await scenario.body(Stage($0.configuration)) }
+        #expect(!seen.isEmpty)
+    }
+}
