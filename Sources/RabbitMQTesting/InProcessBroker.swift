@@ -1,7 +1,7 @@
 public import RabbitMQ
 
 /// A broker in the process of a test, to which the real client connects: it speaks AMQP 0-9-1 on a port of the loopback, and
-/// starts within a millisecond or so.
+/// starts within milliseconds.
 ///
 /// ```swift
 /// try await InProcessBroker.run { broker in
