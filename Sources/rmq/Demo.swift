@@ -6,14 +6,13 @@ internal import RabbitMQ
 /// The library's main job, end to end.
 struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Publishes JSON and text messages, consumes and acknowledges them in another task, and counts."
+        "Publishes JSON and text messages, consumes and acknowledges them in another task, and counts.",
+        examples: "rmq demo",
+        "rmq demo --messages 100000",
+        "rmq demo --uri amqps://localhost:5671 --ca ca.pem"
     )
 
-    @Option(help: "Where the broker is.")
-    var uri = "amqp://guest:guest@localhost:5672"
-
-    @Option(help: "A file with the certificate authorities to trust, for amqps.")
-    var ca: String?
+    @OptionGroup var connection: ConnectionOptions
 
     @Option(help: "How many messages to send.")
     var messages = 10_000
@@ -28,12 +27,11 @@ struct Demo: AsyncParsableCommand {
         guard (1...10_000_000).contains(messages) else {
             throw ValidationError("--messages is \(messages); it must be from 1 to 10000000.")
         }
-        _ = try ConnectionConfiguration(brokerURI: uri, ca: ca)
     }
 
     mutating func run() async throws {
         let messages = messages
-        let configuration = try ConnectionConfiguration(brokerURI: uri, ca: ca)
+        let configuration = try connection.configuration(name: "rmq demo")
         try await Connection.withConnection(configuration) { connection in
             let server = connection.serverProperties
             print("connected to \(server["product"]?.stringValue ?? "?") \(server["version"]?.stringValue ?? "?")")

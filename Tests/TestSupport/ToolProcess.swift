@@ -1,5 +1,6 @@
 internal import Dispatch
 internal import Foundation
+internal import Glibc
 public import Testing
 
 /// The command-line tool `rmq`, or another executable of this package, run as a process.
@@ -25,22 +26,47 @@ public final class ToolProcess: @unchecked Sendable {
     public struct NotBuilt: Error {}
 
     /// Starts the tool that was built beside the tests, or another product.
-    public init(_ arguments: [String], product: String = "rmq") throws {
+    ///
+    /// - Parameters:
+    ///   - arguments: What would be typed behind its name.
+    ///   - product: Which one.
+    ///   - environment: Variables beside those of the tests; an empty one counts as not set.
+    ///   - input: Its standard input; none if nil.
+    public init(
+        _ arguments: [String],
+        product: String = "rmq",
+        environment: [String: String] = [:],
+        input: String? = nil
+    ) throws {
         let products = Bundle.main.executableURL?.deletingLastPathComponent() ?? URL(filePath: ".")
         let tool = products.appending(path: product)
         guard FileManager.default.isExecutableFile(atPath: tool.path) else { throw NotBuilt() }
         process.executableURL = tool
         process.arguments = arguments
-        process.standardInput = FileHandle.nullDevice
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        let typed = input.map { _ in Pipe() }
+        process.standardInput = typed ?? FileHandle.nullDevice as Any
         process.standardOutput = output
         process.standardError = error
         try process.run()
+        guard let typed, let input else { return }
+        DispatchQueue(label: "test.tool.input").async {
+            try? typed.fileHandleForWriting.write(contentsOf: Data(input.utf8))
+            try? typed.fileHandleForWriting.close()
+        }
     }
 
     /// Runs the tool to its end.
-    public static func run(_ arguments: [String]) async throws -> Outcome {
-        try await ToolProcess(arguments).outcome()
+    public static func run(
+        _ arguments: [String],
+        environment: [String: String] = [:],
+        input: String? = nil
+    ) async throws -> Outcome {
+        try await ToolProcess(arguments, environment: environment, input: input).outcome()
     }
+
+    /// Ends it as a machine does whose power fails.
+    public func kill() { Glibc.kill(process.processIdentifier, SIGKILL) }
 
     /// Sends SIGINT, as Ctrl-C does.
     public func interrupt() { process.interrupt() }

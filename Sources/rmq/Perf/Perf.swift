@@ -5,13 +5,16 @@ internal import RabbitMQ
 /// Measures what the library's public API does, as any program would use it.
 struct Perf: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measures publishing, consuming and round trips.",
-        discussion: """
-            Makes a queue of its own, and deletes it at the end, also after an error, Ctrl-C or SIGTERM. A queue that \
-            exists is used only if it is asked for twice: with --use-existing, and with --leave-messages for publishing or \
-            --eat-messages for the other modes. CPU is user plus system time of the process during the measured part. \
-            The measured part of publishing ends only when the broker has taken everything.
-            """
+        "Measures publishing, consuming and round trips.",
+        """
+        Makes a queue of its own, and deletes it at the end, also after an error, Ctrl-C or SIGTERM. A queue that \
+        exists is used only if it is asked for twice: with --use-existing, and with --leave-messages for publishing or \
+        --eat-messages for the other modes. CPU is user plus system time of the process during the measured part. \
+        The measured part of publishing ends only when the broker has taken everything.
+        """,
+        examples: "rmq perf publish-confirm --messages 100000 --size 1000",
+        "rmq perf consume-ack --connections 2 --consumers 8",
+        "rmq perf ping-pong --messages 10000 --json"
     )
 
     enum Mode: String, CaseIterable, ExpressibleByArgument {

@@ -3,8 +3,7 @@ internal import ArgumentParser
 internal import RabbitMQ
 
 struct PerfOptions: ParsableArguments {
-    @Option(help: "Where the broker is.")
-    var uri = "amqp://guest:guest@localhost:5672"
+    @OptionGroup var connection: ConnectionOptions
 
     @Option(help: "How many messages to measure; with connect, how many connections.")
     var messages = 1_000_000
@@ -57,15 +56,11 @@ struct PerfOptions: ParsableArguments {
     )
     var work = 0.0
 
-    @Option(help: "A file with the certificate authorities to trust, for amqps.")
-    var ca: String?
-
     @Flag(help: "End with one JSON object on one line.")
     var json = false
 
     func configuration() throws -> ConnectionConfiguration {
-        var configuration = try ConnectionConfiguration(brokerURI: uri, ca: ca)
-        configuration.connectionName = "rmq perf"
+        var configuration = try connection.configuration(name: "rmq perf")
         configuration.maxMessageSize = max(configuration.maxMessageSize, size)
         return configuration
     }

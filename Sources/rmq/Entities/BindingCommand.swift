@@ -1,0 +1,90 @@
+#if Tool
+internal import ArgumentParser
+internal import RabbitMQ
+
+/// Bindings.
+struct BindingCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "binding",
+        abstract: "Binds queues and exchanges to exchanges, and unbinds them.",
+        discussion: "AMQP has no way to ask which bindings there are: rabbitmqctl list_bindings has.",
+        subcommands: [Declare.self, Delete.self]
+    )
+
+    struct Ends: ParsableArguments {
+        @Argument(help: "The exchange that messages come from.")
+        var source: String
+
+        @Option(help: "The queue that gets them.")
+        var queue: String?
+
+        @Option(help: "The exchange that gets them.")
+        var exchange: String?
+
+        @Option(name: [.customShort("k"), .long], help: "The routing key.")
+        var routingKey = ""
+
+        @OptionGroup var arguments: ArgumentOptions
+
+        func validate() throws {
+            guard (queue == nil) != (exchange == nil) else {
+                throw ValidationError("What is bound: a --queue or an --exchange?")
+            }
+        }
+
+        func bind(on channel: Channel) async throws {
+            let table = BindingArguments(try arguments.table())
+            let source = try channel.exchange(source)
+            if let queue {
+                try await channel.queue(queue).bind(to: source, routingKey: routingKey, arguments: table)
+            } else if let exchange {
+                try await channel.exchange(exchange).bind(to: source, routingKey: routingKey, arguments: table)
+            }
+        }
+
+        func unbind(on channel: Channel) async throws {
+            let table = BindingArguments(try arguments.table())
+            if let queue {
+                try await channel.queue(queue).unbind(from: source, routingKey: routingKey, arguments: table)
+            } else if let exchange {
+                try await channel.exchange(exchange).unbind(from: source, routingKey: routingKey, arguments: table)
+            }
+        }
+    }
+
+    struct Declare: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            "Binds a queue or an exchange to an exchange.",
+            examples: "rmq binding declare orders --queue orders.eu --routing-key 'eu.#'",
+            "rmq binding declare amq.headers --queue mail -a x-match=any -a kind=mail",
+            "rmq binding declare orders --exchange audit --routing-key '#'"
+        )
+
+        @OptionGroup var ends: Ends
+        @OptionGroup var options: EntityOptions
+
+        func run() async throws {
+            let ends = ends
+            try await options.run { try await ends.bind(on: $0) }
+        }
+    }
+
+    struct Delete: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            "Removes a binding, which its ends, routing key and arguments name.",
+            "One that does not exist is no error.",
+            examples: "rmq binding delete orders --queue orders.eu --routing-key 'eu.#'",
+            "rmq binding delete amq.headers --queue mail -a x-match=any -a kind=mail",
+            "rmq binding delete orders --exchange audit --routing-key '#'"
+        )
+
+        @OptionGroup var ends: Ends
+        @OptionGroup var options: EntityOptions
+
+        func run() async throws {
+            let ends = ends
+            try await options.run { try await ends.unbind(on: $0) }
+        }
+    }
+}
+#endif

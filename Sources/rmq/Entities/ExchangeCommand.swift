@@ -1,0 +1,139 @@
+#if Tool
+internal import ArgumentParser
+internal import RabbitMQ
+
+/// Exchanges.
+struct ExchangeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "exchange",
+        abstract: "Declares, deletes and looks up exchanges.",
+        subcommands: [Declare.self, Delete.self, List.self]
+    )
+
+    struct Declare: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            "Makes an exchange, unless it exists as it is described.",
+            examples: "rmq exchange declare orders --type topic",
+            "rmq exchange declare all --type fanout --internal",
+            "rmq exchange declare orders --type topic --alternate-exchange lost"
+        )
+
+        @Argument(help: "Its name.")
+        var name: String
+
+        @Option(help: "direct, fanout, topic, headers, or what a plugin brings.")
+        var type = "direct"
+
+        @Flag(inversion: .prefixedNo, help: "Survive a restart of the broker.")
+        var durable = true
+
+        @Flag(help: "Delete it when the last queue is unbound from it.")
+        var autoDelete = false
+
+        @Flag(help: "Let it only be bound to other exchanges, not be published to.")
+        var `internal` = false
+
+        @Option(help: "Where messages go that it can't route.")
+        var alternateExchange: String?
+
+        @OptionGroup var others: ArgumentOptions
+        @OptionGroup var options: EntityOptions
+
+        func run() async throws {
+            var table = try others.table()
+            if let alternateExchange { table["alternate-exchange"] = .string(alternateExchange) }
+            let arguments = ExchangeArguments(table)
+            let (name, type, durable, autoDelete, isInternal) = (name, type, durable, autoDelete, `internal`)
+            try await options.run { channel in
+                try await channel.declareExchange(
+                    name,
+                    type: ExchangeType(rawValue: type),
+                    durable: durable,
+                    autoDelete: autoDelete,
+                    internal: isInternal,
+                    arguments: arguments
+                )
+            }
+        }
+    }
+
+    struct Delete: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            "Deletes exchanges, with their bindings.",
+            "One that does not exist is no error.",
+            examples: "rmq exchange delete orders.test",
+            "rmq exchange delete orders --if-unused",
+            "rmq exchange delete a b c"
+        )
+
+        @Argument(help: "Their names.")
+        var names: [String]
+
+        @Flag(help: "Only if nothing is bound to it.")
+        var ifUnused = false
+
+        @OptionGroup var options: EntityOptions
+
+        func run() async throws {
+            let (names, ifUnused) = (names, ifUnused)
+            try await options.run { channel in
+                for name in names { try await channel.exchange(name).delete(ifUnused: ifUnused) }
+            }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            "Looks exchanges up by their names.",
+            """
+            AMQP has no way to ask which there are: rabbitmqctl list_exchanges has. The exit status is 1 if one of them \
+            does not exist.
+            """,
+            examples: "rmq exchange list orders",
+            "rmq exchange list amq.topic orders --json",
+            "rmq exchange list orders --vhost staging"
+        )
+
+        struct Row: Encodable {
+            let exchange: String
+            let exists: Bool
+        }
+
+        @Argument(help: "Their names.")
+        var names: [String]
+
+        @Flag(help: "A JSON object a line.")
+        var json = false
+
+        @OptionGroup var options: EntityOptions
+
+        func run() async throws {
+            let (names, json) = (names, json)
+            try await options.run { channel in
+                var isComplete = true
+                for name in names {
+                    let exists = try await Self.exists(name, on: channel.connection)
+                    isComplete = isComplete && exists
+                    try Terminal.say(
+                        json
+                            ? Terminal.json(Row(exchange: name, exists: exists))
+                            : Terminal.harmless("\(exists ? "exists" : "missing")\t\(name)")
+                    )
+                }
+                if !isComplete { throw ExitCode.failure }
+            }
+        }
+
+        private static func exists(_ name: String, on connection: Connection) async throws -> Bool {
+            let channel = try await connection.openChannel()
+            do {
+                _ = try await channel.declareExchange(name, passive: true)
+                await channel.close()
+                return true
+            } catch AMQPError.Code.notFound {
+                return false
+            }
+        }
+    }
+}
+#endif

@@ -1,0 +1,187 @@
+#if Tool
+internal import ArgumentParser
+internal import RabbitMQ
+
+/// Queues.
+struct QueueCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "queue",
+        abstract: "Declares, deletes, purges and looks up queues.",
+        subcommands: [Declare.self, Delete.self, Purge.self, List.self]
+    )
+
+    struct Declare: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            "Makes a queue, unless it exists as it is described.",
+            examples: "rmq queue declare orders --type quorum --dead-letter-exchange failed",
+            "rmq queue declare recent --max-length 1000 --overflow reject-publish",
+            "rmq queue declare jobs -a x-max-priority:=5"
+        )
+
+        @Argument(help: "Its name.")
+        var name: String
+
+        @Option(help: "classic, quorum or stream; the virtual host's default by default.")
+        var type: String?
+
+        @Flag(inversion: .prefixedNo, help: "Survive a restart of the broker.")
+        var durable = true
+
+        @Flag(help: "Delete it when its last consumer is gone.")
+        var autoDelete = false
+
+        @Option(help: "The most messages that may be ready.")
+        var maxLength: Int?
+
+        @Option(help: "What happens to more: drop-head, reject-publish or reject-publish-dlx.")
+        var overflow: String?
+
+        @Option(help: "How long a message may wait: 500ms, 30s, 5m.")
+        var messageTtl: Span?
+
+        @Option(help: "How long the queue may be unused before it is deleted.")
+        var expires: Span?
+
+        @Option(help: "Where rejected, expired and dropped messages go; empty for the default exchange.")
+        var deadLetterExchange: String?
+
+        @Option(help: "By which routing key; their own by default.")
+        var deadLetterRoutingKey: String?
+
+        @Option(help: "How often a message may be delivered again.")
+        var deliveryLimit: Int?
+
+        @OptionGroup var others: ArgumentOptions
+        @OptionGroup var options: EntityOptions
+
+        func run() async throws {
+            let arguments = QueueArguments(
+                type: type.map { QueueType(rawValue: $0) },
+                maxLength: maxLength,
+                overflow: overflow.map { QueueArguments.Overflow(rawValue: $0) },
+                messageTTL: messageTtl?.duration,
+                expires: expires?.duration,
+                deadLetterExchange: deadLetterExchange,
+                deadLetterRoutingKey: deadLetterRoutingKey,
+                deliveryLimit: deliveryLimit,
+                custom: try others.table()
+            )
+            let (name, durable, autoDelete) = (name, durable, autoDelete)
+            try await options.run { channel in
+                try await channel.declareQueue(name, durable: durable, autoDelete: autoDelete, arguments: arguments)
+            }
+        }
+    }
+
+    struct Delete: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            "Deletes queues, with what is in them.",
+            "One that does not exist is no error.",
+            examples: "rmq queue delete orders.test",
+            "rmq queue delete orders.old --if-empty --if-unused",
+            "rmq queue delete a b c"
+        )
+
+        @Argument(help: "Their names.")
+        var names: [String]
+
+        @Flag(help: "Only if it has no consumer.")
+        var ifUnused = false
+
+        @Flag(help: "Only if no message is ready in it.")
+        var ifEmpty = false
+
+        @OptionGroup var options: EntityOptions
+
+        func run() async throws {
+            let (names, ifUnused, ifEmpty) = (names, ifUnused, ifEmpty)
+            try await options.run { channel in
+                for name in names {
+                    let count = try await channel.queue(name).delete(ifUnused: ifUnused, ifEmpty: ifEmpty)
+                    Terminal.complain("\(name) is deleted, with \(count) messages.")
+                }
+            }
+        }
+    }
+
+    struct Purge: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            "Drops all messages that are ready in a queue, and says how many.",
+            examples: "rmq queue purge orders.test",
+            "rmq queue purge a b",
+            "rmq queue purge orders --vhost staging"
+        )
+
+        @Argument(help: "The names.")
+        var names: [String]
+
+        @OptionGroup var options: EntityOptions
+
+        func run() async throws {
+            let names = names
+            try await options.run { channel in
+                for name in names { try Terminal.say("\(try await channel.queue(name).purge())") }
+            }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            "Looks queues up by their names: messages that are ready, and consumers.",
+            """
+            AMQP has no way to ask which queues there are: rabbitmqctl list_queues has. The exit status is 1 if one of \
+            them does not exist.
+            """,
+            examples: "rmq queue list orders orders.dead",
+            "rmq queue list orders --json",
+            "rmq queue list $(cat names)"
+        )
+
+        struct Row: Encodable {
+            let queue: String
+            var messages: Int?
+            var consumers: Int?
+            var problem: String?
+        }
+
+        @Argument(help: "Their names.")
+        var names: [String]
+
+        @Flag(help: "A JSON object a line.")
+        var json = false
+
+        @OptionGroup var options: EntityOptions
+
+        func run() async throws {
+            let (names, json) = (names, json)
+            try await options.run { channel in
+                var isComplete = true
+                for name in names {
+                    let row = try await Self.look(for: name, on: channel.connection)
+                    isComplete = isComplete && row.problem == nil
+                    let numbers = "\(row.messages.map { "\($0)" } ?? "-")\t\(row.consumers.map { "\($0)" } ?? "-")"
+                    let problem = row.problem.map { "\t\($0)" } ?? ""
+                    try Terminal.say(
+                        json ? Terminal.json(row) : Terminal.harmless("\(numbers)\t\(name)\(problem)")
+                    )
+                }
+                if !isComplete { throw ExitCode.failure }
+            }
+        }
+
+        /// On a channel of its own: the broker closes it for what is not there.
+        private static func look(for name: String, on connection: Connection) async throws -> Row {
+            let channel = try await connection.openChannel()
+            do {
+                let queue = try await channel.declareQueue(name, passive: true)
+                await channel.close()
+                return Row(queue: name, messages: queue.messageCount, consumers: queue.consumerCount)
+            } catch AMQPError.Code.notFound {
+                return Row(queue: name, problem: "does not exist")
+            } catch AMQPError.Code.resourceLocked {
+                return Row(queue: name, problem: "exclusive to another connection")
+            }
+        }
+    }
+}
+#endif

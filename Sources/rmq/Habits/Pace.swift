@@ -1,0 +1,23 @@
+#if Tool
+/// Not more than so many a second.
+struct Pace {
+    private let interval: Duration?
+    private var next = ContinuousClock.now
+
+    /// - Parameter rate: How many a second; nil for no limit.
+    init(rate: Double?) { interval = rate.map { .seconds(1) / $0 } }
+
+    /// Waits until it is time for the next one, or somebody wants to stop.
+    mutating func wait(unless stop: Stop? = nil) async throws {
+        guard let interval else { return }
+        // What was missed is not made up for in a burst.
+        next = max(next, .now - .milliseconds(100))
+        while stop?.isRequested != true {
+            let rest = next - .now
+            guard rest > .zero else { break }
+            try await Task.sleep(for: min(rest, .milliseconds(100)))
+        }
+        next += interval
+    }
+}
+#endif

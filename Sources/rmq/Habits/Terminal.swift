@@ -1,0 +1,75 @@
+#if Tool
+internal import Foundation
+
+/// Nobody reads what a command writes any more.
+struct BrokenOutput: Error {}
+
+/// What commands write.
+enum Terminal {
+    /// Writes bytes to the standard output, at once.
+    ///
+    /// - Throws: `BrokenOutput` if nobody takes them.
+    static func write(_ bytes: [UInt8]) throws { try write(bytes, to: STDOUT_FILENO) }
+
+    /// Writes a line to the standard output.
+    static func say(_ line: String) throws { try write(Array("\(line)\n".utf8)) }
+
+    /// Writes a line to the standard error.
+    static func complain(_ line: String) { try? write(Array("\(line)\n".utf8), to: STDERR_FILENO) }
+
+    static func write(_ bytes: [UInt8], to descriptor: Int32) throws {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+            if count > 0 {
+                rest = rest.dropFirst(count)
+            } else if errno == EAGAIN {
+                var wish = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                poll(&wish, 1, -1)
+            } else if errno != EINTR {
+                throw BrokenOutput()
+            }
+        }
+    }
+
+    /// Text that does nothing to a terminal: control characters are escaped, but for line feeds and tabs.
+    static func harmless(_ text: String) -> String {
+        var result = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            if scalar.properties.generalCategory == .control, scalar != "\n", scalar != "\t" {
+                result.append(contentsOf: scalar.escaped(asASCII: true).unicodeScalars)
+            } else {
+                result.append(scalar)
+            }
+        }
+        return String(result)
+    }
+
+    /// A value as one line of JSON.
+    static func json(_ value: some Encodable, isPretty: Bool = false) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting =
+            isPretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+
+    /// Whether colours may be used on the standard output: <https://no-color.org>.
+    static var isColourful: Bool {
+        let environment = ProcessInfo.processInfo.environment
+        return isatty(STDOUT_FILENO) == 1 && environment["NO_COLOR"]?.isEmpty != false && environment["TERM"] != "dumb"
+    }
+
+    /// Colours text where that may be.
+    static func coloured(_ text: String, _ colour: Colour) -> String {
+        isColourful ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text
+    }
+
+    enum Colour: Int {
+        case red = 31
+        case green = 32
+        case yellow = 33
+        case grey = 90
+    }
+}
+#endif

@@ -1,0 +1,201 @@
+#if Tool
+internal import ArgumentParser
+internal import Foundation
+internal import RabbitMQ
+
+/// Publishes messages.
+struct PublishCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        name: "publish",
+        "Publishes messages, and waits until the broker has them.",
+        """
+        The body is an argument, a --file, or the standard input: all of it, with --lines a message a line, with \
+        --ndjson a JSON object a line, as 'rmq consume --json' writes them (body or body_base64, headers, \
+        content_type, persistent, priority, correlation_id, reply_to, expiration, message_id, timestamp, type, \
+        user_id, app_id, and where no other is given exchange and routing_key).
+
+        Each message is confirmed by the broker, and comes back if no queue gets it: the exit status is 1 then. \
+        What was not confirmed is counted.
+        """,
+        examples: "rmq publish --queue orders '{\"id\":17}' --content-type application/json",
+        "rmq publish --exchange events --routing-key user.new -H attempt:=1 --file body.bin",
+        "rmq consume orders --json --idle 1s | rmq publish --ndjson --queue orders.copy --rate 100"
+    )
+
+    @Argument(help: "The body.")
+    var body: String?
+
+    @Option(help: "A file that holds the body.")
+    var file: String?
+
+    @Flag(help: "A message for each line of the input.")
+    var lines = false
+
+    @Flag(help: "A message for each line of the input, which is a JSON object.")
+    var ndjson = false
+
+    @Option(help: "The queue to publish to, by the default exchange.")
+    var queue: String?
+
+    @Option(help: "The exchange to publish to.")
+    var exchange: String?
+
+    @Option(name: [.customShort("k"), .long], help: "The routing key.")
+    var routingKey: String?
+
+    @Option(name: .shortAndLong, help: "How often to publish the body.")
+    var count = 1
+
+    @Option(help: "The most messages a second.")
+    var rate: Double?
+
+    @Flag(help: "Don't wait for the broker's confirms: what is lost is not noticed.")
+    var noConfirm = false
+
+    @Flag(help: "Let messages be that no queue gets.")
+    var mayBeUnroutable = false
+
+    @Option(help: "The most messages that wait for their confirm.")
+    var window = 1000
+
+    @Flag(help: "End with one JSON object on one line.")
+    var json = false
+
+    @OptionGroup(title: "Properties") var properties: PropertyOptions
+    @OptionGroup(title: "Connection") var connection: ConnectionOptions
+
+    func validate() throws {
+        guard [body != nil, file != nil, lines, ndjson].count(where: { $0 }) < 2 else {
+            throw ValidationError("A body, --file, --lines and --ndjson exclude each other.")
+        }
+        guard queue == nil || (exchange == nil && routingKey == nil) else {
+            throw ValidationError("--queue is in place of --exchange and --routing-key.")
+        }
+        guard ndjson || queue != nil || exchange != nil || routingKey != nil else {
+            throw ValidationError("Where to? Give --queue, or --exchange and --routing-key.")
+        }
+        guard (1...1_000_000_000).contains(count), (1...1_000_000).contains(window) else {
+            throw ValidationError("--count must be from 1 to 1000000000, --window from 1 to 1000000.")
+        }
+        guard count == 1 || !(lines || ndjson) else { throw ValidationError("--count is for one body.") }
+        if let rate, !(rate >= 0.001 && rate <= 10_000_000) {
+            throw ValidationError("--rate is \(rate); it must be from 0.001 to 10000000.")
+        }
+    }
+
+    struct Report: Encodable {
+        var published = 0
+        var confirmed = 0
+        var returned = 0
+        var refused = 0
+        var unknown = 0
+    }
+
+    func run() async throws {
+        let configuration = try connection.configuration(name: "rmq publish")
+        try await Interruption.stopping { stop in
+            var input = try source(stop)
+            var report = Report()
+            var failure: (any Error)?
+            do {
+                try await Connection.lend(configuration) { connection in
+                    try await publish(&input, on: connection, &report, stop)
+                }
+            } catch {
+                failure = error
+            }
+            if report.published > 0 || failure == nil { try say(report) }
+            if let failure { throw failure }
+            if let code = stop.exitCode { throw code }
+            if report.returned + report.refused + report.unknown > 0 { throw ExitCode.failure }
+        }
+    }
+
+    private func source(_ stop: Stop) throws -> PublishInput {
+        if lines { return PublishInput(.lines, properties, stop: stop) }
+        if ndjson { return PublishInput(.records, properties, stop: stop) }
+        if let body { return PublishInput(.body(Array(body.utf8), count: count), properties, stop: stop) }
+        var reader = LineReader(STDIN_FILENO)
+        if let file {
+            let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0 else {
+                throw ToolError("\(file) can't be read: \(String(cString: strerror(errno))).")
+            }
+            reader = LineReader(descriptor)
+        }
+        return PublishInput(.body(try reader.rest(), count: count), properties, stop: stop)
+    }
+
+    private func publish(
+        _ input: inout PublishInput,
+        on connection: Connection,
+        _ report: inout Report,
+        _ stop: Stop
+    ) async throws {
+        let channel = try await connection.openChannel()
+        if !noConfirm { try await channel.selectConfirms(maxUnconfirmed: window) }
+        var exchanges: [String: Exchange] = [:]
+        var pace = Pace(rate: rate)
+        var waiting: [PublishReceipt] = []
+        do {
+            while !stop.isRequested, let item = try input.next() {
+                try await pace.wait(unless: stop)
+                if stop.isRequested { break }
+                let (name, key) = target(of: item)
+                let exchange = try exchanges[name] ?? channel.exchange(name)
+                exchanges[name] = exchange
+                waiting.append(
+                    try await exchange.publish(item.message, routingKey: key, mandatory: !mayBeUnroutable)
+                )
+                report.published += 1
+                // Half of them: so that the others go on meanwhile.
+                if waiting.count >= max(1, window / 2) || rate.map({ $0 < 1000 }) == true {
+                    let few = rate.map { $0 < 1000 } == true ? waiting.count : waiting.count / 2 + 1
+                    try await settle(waiting.prefix(few), &report)
+                    waiting.removeFirst(few)
+                }
+            }
+        } catch {
+            try? await settle(waiting[...], &report)
+            throw error
+        }
+        try await settle(waiting[...], &report)
+        if noConfirm { try await connection.flush() }
+    }
+
+    private func target(of item: PublishInput.Item) -> (exchange: String, routingKey: String) {
+        if let queue { return ("", queue) }
+        return (exchange ?? item.exchange ?? "", routingKey ?? item.routingKey ?? "")
+    }
+
+    /// Waits for the outcomes.
+    private func settle(_ receipts: ArraySlice<PublishReceipt>, _ report: inout Report) async throws {
+        guard !noConfirm else { return }
+        var failure: (any Error)?
+        for receipt in receipts {
+            do {
+                try await receipt.confirmed()
+                report.confirmed += 1
+            } catch AMQPError.Code.undeliverable {
+                report.returned += 1
+            } catch AMQPError.Code.nacked {
+                report.refused += 1
+            } catch {
+                report.unknown += 1
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    private func say(_ report: Report) throws {
+        if json { return try Terminal.say(Terminal.json(report)) }
+        var facts = ["\(report.published) published"]
+        if !noConfirm { facts.append("\(report.confirmed) confirmed") }
+        if report.returned > 0 { facts.append("\(report.returned) came back: no queue gets them") }
+        if report.refused > 0 { facts.append("\(report.refused) refused by the broker: a queue is full") }
+        if report.unknown > 0 { facts.append("\(report.unknown) of unknown outcome") }
+        try Terminal.say(facts.joined(separator: ", "))
+    }
+}
+#endif

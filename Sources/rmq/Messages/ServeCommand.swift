@@ -1,0 +1,90 @@
+#if Tool
+internal import ArgumentParser
+internal import Foundation
+internal import Logging
+internal import RabbitMQ
+
+/// Answers requests by running a command.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        name: "serve",
+        "Answers the requests that come to a queue with what a command writes.",
+        """
+        The command gets the request's body as its standard input, and in variables RMQ_ROUTING_KEY, RMQ_MESSAGE_ID, \
+        RMQ_CONTENT_TYPE and RMQ_TYPE. If it fails, the client gets what it wrote to its standard error. A request is \
+        acknowledged when its reply is sent. A lost connection is made again. Ctrl-C waits for those that run.
+        """,
+        examples: "rmq serve upper --declare -- tr a-z A-Z",
+        "rmq serve prices --concurrency 8 --content-type application/json -- ./price.sh",
+        "rmq serve slow --timeout 5s -- sh -c 'sleep 1; date'"
+    )
+
+    @Argument(help: "The queue.")
+    var queue: String
+
+    @Argument(parsing: .postTerminator, help: "The command and its arguments, behind --.")
+    var command: [String] = []
+
+    @Flag(help: "Make the queue, which goes with this command.")
+    var declare = false
+
+    @Option(help: "How many commands may run at a time.")
+    var concurrency = 4
+
+    @Option(help: "How long a command may run.")
+    var timeout = Span.seconds(60)
+
+    @Option(help: "The MIME type of replies.")
+    var contentType = "text/plain"
+
+    @OptionGroup(title: "Connection") var connection: ConnectionOptions
+
+    func validate() throws {
+        guard !command.isEmpty else { throw ValidationError("Which command? It stands behind --.") }
+        guard (1...1000).contains(concurrency) else {
+            throw ValidationError("--concurrency is \(concurrency); it must be from 1 to 1000.")
+        }
+    }
+
+    func run() async throws {
+        var configuration = try connection.configuration(name: "rmq serve")
+        configuration.recovery = RecoveryPolicy()
+        configuration.logger.logLevel = .warning
+        let ready = configuration
+        try await Interruption.stopping { stop in
+            try await Connection.lend(ready) { try await serve(on: $0, stop) }
+            if let code = stop.exitCode { throw code }
+        }
+    }
+
+    private func serve(on connection: Connection, _ stop: Stop) async throws {
+        // A command that does not read its input must not end this one.
+        signal(SIGPIPE, SIG_IGN)
+        let channel = try await connection.openChannel()
+        let queue =
+            declare
+            ? try await channel.declareQueue(self.queue, durable: false, exclusive: true, autoDelete: true)
+            : try channel.queue(self.queue)
+        let runner = CommandRunner(command: command, limit: timeout.duration)
+        let type = contentType
+        let server = try await queue.serveMessages(maxConcurrency: concurrency) { request in
+            let output = try await runner.run(
+                input: request.body,
+                variables: [
+                    "RMQ_ROUTING_KEY": request.routingKey, "RMQ_MESSAGE_ID": request.messageID ?? "",
+                    "RMQ_CONTENT_TYPE": request.contentType ?? "", "RMQ_TYPE": request.type ?? "",
+                ]
+            )
+            return Message(body: output, contentType: type)
+        }
+        Terminal.complain("serving \(queue.name)")
+        let watch = Task {
+            while !stop.isRequested { try await Task.sleep(for: .milliseconds(50)) }
+            await server.stop()
+        }
+        defer { watch.cancel() }
+        if let reason = try await server.stopped { throw reason }
+        try await watch.value
+    }
+}
+#endif

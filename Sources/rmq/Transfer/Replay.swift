@@ -1,0 +1,76 @@
+#if Tool
+internal import ArgumentParser
+internal import RabbitMQ
+
+/// Sends dead-lettered messages back.
+struct Replay: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        "Sends what is in a dead-letter queue back to where it came from.",
+        """
+        Each message goes to the queue it died in, as its x-death header says, and to no other; with --back-to exchange \
+        to the exchange it was published to, by its old routing key, and so to all queues that are bound there; with \
+        --exchange to that one. It goes without the record of its deaths, as if published anew, and without its CC \
+        where it goes to one queue.
+
+        What is ready at the beginning is looked at once: what dies again meanwhile waits for the next time. A message \
+        leaves the dead-letter queue when the broker has confirmed that it is in the other: whenever this is killed, \
+        nothing is lost, and what was under way may be in both. What can't be sent, or does not match, goes back to \
+        its place. A quorum queue may put it behind the others, \
+        and before RabbitMQ 4.3 counts that towards its delivery limit.
+        """,
+        examples: "rmq replay orders.dead --dry-run",
+        "rmq replay orders.dead --reason rejected --older-than 10m --limit 100 --rate 20",
+        "rmq replay orders.dead --exchange orders --header tenant=acme"
+    )
+
+    enum Place: String, CaseIterable, ExpressibleByArgument {
+        case queue, exchange
+    }
+
+    enum Origin: String, CaseIterable, ExpressibleByArgument {
+        case last, first
+    }
+
+    @Argument(help: "The dead-letter queue.")
+    var queue: String
+
+    @Option(help: "Where to: the queue it died in, or the exchange it was published to.")
+    var backTo: Place = .queue
+
+    @Option(help: "Which death counts, if it died more than once.")
+    var origin: Origin = .last
+
+    @Option(help: "The exchange that gets all of them instead.")
+    var exchange: String?
+
+    @Option(help: "The routing key there; the old one by default.")
+    var routingKey: String?
+
+    @Flag(help: "Send on the record of its deaths.")
+    var keepDeaths = false
+
+    @OptionGroup var options: TransferOptions
+
+    func validate() throws {
+        guard routingKey == nil || exchange != nil else {
+            throw ValidationError("--routing-key is for an --exchange; each message has its own otherwise.")
+        }
+    }
+
+    func run() async throws {
+        let (queue, backTo, origin, exchange, routingKey) = (queue, backTo, origin, exchange, routingKey)
+        try await options.run(.replay, from: queue, keepsDeaths: keepDeaths) { message in
+            // It may have died here too, and come back.
+            let deaths = message.message.deaths.filter { $0.queue != queue }
+            let death = origin == .last ? deaths.first : deaths.last
+            if let exchange {
+                let key = routingKey ?? death?.routingKeys.first ?? message.routingKey
+                return Route(exchange: exchange, routingKey: key)
+            }
+            guard let death else { throw Route.Missing(description: "no x-death header says where it came from") }
+            guard backTo == .exchange else { return .queue(death.queue) }
+            return Route(exchange: death.exchange, routingKey: death.routingKeys.first ?? message.routingKey)
+        }
+    }
+}
+#endif

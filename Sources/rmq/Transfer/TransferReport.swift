@@ -1,0 +1,99 @@
+#if Tool
+internal import RabbitMQ
+
+/// What became of the messages of a queue.
+struct TransferReport: Encodable {
+    /// Where messages went, or would go.
+    struct Destination: Encodable {
+        var exchange: String
+        var routingKey: String
+        var messages = 0
+        /// How many died of what; empty where none did.
+        var reasons: [String: Int] = [:]
+    }
+
+    /// Why messages stay that match.
+    struct Stay: Encodable {
+        var reason: String
+        var messages: Int
+    }
+
+    let kind: Transfer.Kind
+    let queue: String
+    let isDry: Bool
+    var ready = 0
+    var lookedAt = 0
+    var matched = 0
+    var sent = 0
+    var destinations: [Destination] = []
+    var stayed: [Stay] = []
+    /// How many matched, and were not reached before the command was stopped.
+    var unreached = 0
+
+    init(kind: Transfer.Kind, queue: String, isDry: Bool) {
+        self.kind = kind
+        self.queue = queue
+        self.isDry = isDry
+    }
+
+    /// Whether everything that matched was sent.
+    var isComplete: Bool { stayed.isEmpty }
+
+    mutating func add(_ message: IncomingMessage, to route: Route) {
+        sent += 1
+        let known = destinations.firstIndex { $0.exchange == route.exchange && $0.routingKey == route.routingKey }
+        if known == nil {
+            // There may be as many routing keys as messages.
+            let isCrowded = destinations.count >= 1000
+            destinations.append(
+                Destination(exchange: route.exchange, routingKey: isCrowded ? "(others)" : route.routingKey)
+            )
+        }
+        let index = known ?? destinations.count - 1
+        destinations[index].messages += 1
+        if let reason = message.message.deaths.first?.reason.rawValue {
+            destinations[index].reasons[reason, default: 0] += 1
+        }
+    }
+
+    mutating func stays(because reason: String) {
+        if let index = stayed.firstIndex(where: { $0.reason == reason }) {
+            stayed[index].messages += 1
+        } else {
+            stayed.append(Stay(reason: reason, messages: 1))
+        }
+    }
+
+    mutating func take(_ count: QueueScan.Count) {
+        (ready, lookedAt, matched) = (count.ready, count.lookedAt, count.matched)
+    }
+
+    /// What happened, in lines.
+    var text: String {
+        let verb =
+            switch kind {
+            case .move: isDry ? "would move" : "moved"
+            case .copy: isDry ? "would copy" : "copied"
+            case .replay: isDry ? "would replay" : "replayed"
+            }
+        var lines = ["\(queue): \(ready) ready, \(lookedAt) looked at, \(matched) matched", "\(verb) \(sent)"]
+        for destination in destinations {
+            let route = Route(exchange: destination.exchange, routingKey: destination.routingKey)
+            let reasons = destination.reasons.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+            lines.append(
+                "  \(destination.messages) to \(route)"
+                    + (reasons.isEmpty ? "" : " (\(reasons.joined(separator: ", ")))")
+            )
+        }
+        for stay in stayed { lines.append("\(stay.messages) stay: \(stay.reason)") }
+        if unreached > 0 { lines.append("\(unreached) stay: stopped before") }
+        return Terminal.harmless(lines.joined(separator: "\n"))
+    }
+}
+
+/// A transfer that could not go on.
+struct TransferFailure: Error {
+    let report: TransferReport
+    let error: any Error
+}
+#endif
