@@ -6,7 +6,7 @@ usage() {
     cat <<'USAGE'
 usage: scripts/snippets.sh [--list] [PAGE...]
 
-Compiles every block of Swift in README.md, .github/CONTRIBUTING.md and Sources/RabbitMQ/RabbitMQ.docc, and in the
+Compiles every block of Swift in README.md, .github/CONTRIBUTING.md and the articles (Sources/*/*.docc), and in the
 documentation comments of Sources; or in the pages that are given. A block that does not compile is an error, at its page
 and line: exit 1.
 
@@ -21,9 +21,10 @@ block may define anew. What else a page takes for granted stands in it as a comm
     -->
 
 That counts for all blocks behind it, in this page; what comments take for granted stands at the end of this script. A
-block with an extension, a protocol, a test or @main is a file of its own. Whatever a block imports has to be built
-already, so that a block beside another package stands in Tests. One that imports PackageDescription is a manifest, and
-one that begins with .package( a dependency of one: SwiftPM reads these. Blocks in other languages are passed over.
+block with an extension, a protocol, a test or @main is a file of its own, with the types and functions before it.
+Whatever a block imports has to be built already, so that a block beside another package stands in Tests. One that
+imports PackageDescription is a manifest, and one that begins with .package( or .testTarget( a part of one: SwiftPM reads
+these. Blocks in other languages are passed over.
 
   --list   say of each block where it is compiled
 USAGE
@@ -48,7 +49,7 @@ script=$PWD/scripts/snippets.sh
 comments=''
 ((${#pages[@]})) || comments=1
 ((${#pages[@]})) || mapfile -d '' -t pages < <(
-    find README.md .github/CONTRIBUTING.md Sources/RabbitMQ/RabbitMQ.docc -name '*.md' -print0 | LC_ALL=C sort -z
+    find README.md .github/CONTRIBUTING.md Sources/*/*.docc -name '*.md' -print0 | LC_ALL=C sort -z
 )
 mapfile -t modules < <(scripts/modules.sh)
 ((${#modules[@]})) || die "the library doesn't compile."
@@ -91,6 +92,7 @@ END {
         if (kind[i] == "block" && where == "-") {
             if (body[i] ~ /(^|\n)import PackageDescription/) kind[i] = "manifest"
             else if (body[i] ~ /^ *\.package\(/) kind[i] = "dependency"
+            else if (body[i] ~ /^ *\.(testT|executableT|t)arget\(/) kind[i] = "target"
             else if (body[i] ~ /(^|\n)(public |private |fileprivate )*(extension|protocol) |(^|\n) *@(main|Test|Suite)/) kind[i] = "file"
         }
         printf "%s", body[i] >(work "/" i ".body")
@@ -99,6 +101,9 @@ END {
     }
 }' "${sources[@]}" "${pages[@]}" >"$work/index"
 sed '1,/^# --- What comments take for granted ---$/d; s/^# \{0,1\}//' "$script" >"$work/comments.given"
+
+# Whether a block is types and functions only, which the tests behind it may use.
+isDeclaration() { grep -vE '^ *(//|@|$)' "$1" | head -n 1 | grep -qE '^(public |final )*(struct|class|actor|enum|func) '; }
 
 blocks=0 elsewhere=0
 failed=''
@@ -151,7 +156,8 @@ while IFS=$'\t' read -r number kind page file first where; do
         {
             grep -q '^import RabbitMQ' "$work/$number.body" || echo 'import RabbitMQ'
             while IFS=$'\t' read -r other otherKind otherPage _ otherFirst _; do
-                [[ $otherKind == given && $otherPage == "$page" ]] && ((other < number)) || continue
+                [[ $otherPage == "$page" ]] && ((other < number)) || continue
+                [[ $otherKind == given ]] || isDeclaration "$work/$other.body" || continue
                 printf '#sourceLocation(file: "%s", line: %s)\n' "$otherPage" "$otherFirst"
                 cat "$work/$other.body"
                 echo '#sourceLocation()'
@@ -163,12 +169,17 @@ while IFS=$'\t' read -r number kind page file first where; do
         if grep -q '^@main' "$work/$number.body"; then options=(-parse-as-library); fi
         check "${options[@]}" "$work/$number.swift" || failed=1
         ;;
-    manifest | dependency)
+    manifest | dependency | target)
         mkdir "$work/$number"
         if [[ $kind == manifest ]]; then
             cat "$work/$number.body"
         else
-            printf '// swift-tools-version: 6.1\nimport PackageDescription\nlet package = Package(name: "x", dependencies: [\n'
+            printf '// swift-tools-version: 6.1\nimport PackageDescription\nlet package = Package(name: "x", '
+            if [[ $kind == target ]]; then
+                echo "dependencies: [.package(name: \"rabbitmq-swift\", path: \"$PWD\")], targets: ["
+            else
+                echo 'dependencies: ['
+            fi
             cat "$work/$number.body"
             printf '])\n'
         fi >"$work/$number/Package.swift"
