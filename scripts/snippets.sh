@@ -119,6 +119,7 @@ prologue='func page(
         while IFS=$'\t' read -r number kind page file first where; do
             if [[ $kind == block || $kind == given ]] && [[ $where == - ]]; then grep '^import ' "$work/$number.body" || true; fi
         done <"$work/index"
+        if [[ -n $comments ]]; then grep '^import ' "$work/comments.given" || true; fi
     } | LC_ALL=C sort -u
     last=''
     while IFS=$'\t' read -r number kind page file first where; do
@@ -127,7 +128,7 @@ prologue='func page(
             [[ -z $last ]] || echo '}'
             last=$page
             echo "${prologue/page(/page$number(}"
-            if [[ $page == - ]]; then cat "$work/comments.given"; fi
+            if [[ $page == - ]]; then sed '/^import /d' "$work/comments.given"; fi
         fi
         if [[ $kind == block ]]; then echo 'do {'; fi
         printf '#sourceLocation(file: "%s", line: %s)\n' "$file" "$first"
@@ -200,21 +201,43 @@ echo "snippets.sh: $blocks blocks compile, $elsewhere of them with the tests"
 exit
 
 # --- What comments take for granted ---
-# struct Order: Codable, Sendable { var id: Int }
+# import Configuration
+# import RabbitMQTesting
+# import ServiceLifecycle
+# import Testing
+# enum SwiftProtobuf {
+#     protocol Message {
+#         init(serializedBytes: [UInt8]) throws
+#         func serializedBytes() throws -> [UInt8]
+#     }
+# }
+# struct Order: Codable, Sendable, SwiftProtobuf.Message {
+#     var (id, item, customer) = (0, "", "")
+#     init(id: Int) { self.id = id }
+#     init(serializedBytes: [UInt8]) throws {}
+#     func serializedBytes() throws -> [UInt8] { [] }
+# }
+# struct OrderCreated: Codable, Sendable {}
+# struct OrderCancelled: Codable, Sendable {}
 # struct PriceRequest: Codable, Sendable { var item: String }
 # struct Price: Codable, Sendable { var cents: Int }
 # struct Row: Decodable {}
 # struct TransientFailure: Error {}
 # struct Prices: Sendable { func look(up item: String) async throws -> Int { 0 } }
+# struct Warehouse: Sendable { func stock(of item: String) async throws -> Int? { 0 } }
 # struct Database { func insert(_ rows: [Row]) async throws {} }
 # struct IdentityProvider: Sendable { func token() async throws -> (text: String, expiresIn: Int) { ("", 0) } }
-# let (prices, database, identityProvider) = (Prices(), Database(), IdentityProvider())
-# let handle: @Sendable (IncomingMessage) async throws -> Void = { _ in }
-# let ship: @Sendable (Order) async throws -> Void = { _ in }
-# let book = ship
+# struct Handler: Sendable { func handle(_ message: IncomingMessage) async throws {} }
+# let (prices, warehouse, database, identityProvider) = (Prices(), Warehouse(), Database(), IdentityProvider())
+# @Sendable func handle<T>(_ value: T) async throws {}
+# @Sendable func ship(_ order: Order) async throws {}
+# @Sendable func book(_ order: Order) async throws {}
+# let handler = Handler()
 # let logger = Logger(label: "orders")
-# let (stream, orders, documents) = (queue, exchange, exchange)
+# let (order, policy) = (Order(id: 1), RetryPolicy(attempts: 3))
+# let (stream, parking, orders, documents) = (queue, queue, exchange, exchange)
 # let error = AMQPError(.notFound, "")
+# let broker = try InProcessBroker()
 # func declareEverything() async throws {}
 # func connectAndConsume() async throws {}
 # let customer = ""

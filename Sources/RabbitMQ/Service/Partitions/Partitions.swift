@@ -8,7 +8,7 @@
 /// let orders = Partitions("orders", count: 8)
 /// try await orders.topology.apply(on: connection)
 /// let publisher = try await orders.openPublisher(on: [connection])
-/// try await publisher.publish(message, key: order.customer)
+/// try await publisher.publish(Message("x"), key: order.customer)
 ///
 /// // In every worker: each partition has one of them at a time.
 /// try await orders.process(on: connection) { message, partition in try await handle(message) }

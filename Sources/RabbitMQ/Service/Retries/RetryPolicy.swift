@@ -2,7 +2,7 @@
 /// be processed is parked.
 ///
 /// ```swift
-/// let policy = RetryPolicy(attempts: 5, delay: .seconds(1), factor: 4, maxDelay: .minutes(10))
+/// let policy = RetryPolicy(attempts: 5, delay: .seconds(1), factor: 4, maxDelay: .seconds(600))
 /// try await queue.process(maxConcurrency: 10, retrying: policy) { message in
 ///     try await handle(message)
 /// }

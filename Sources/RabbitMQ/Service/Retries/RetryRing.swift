@@ -68,6 +68,7 @@ extension RetryPolicy {
     /// Processing declares it; here it is to be planned, exported, or applied by somebody else:
     ///
     /// ```swift
+    /// let orders = Topology.Queue("orders")
     /// var topology = Topology(queues: [orders])
     /// topology.merge(policy.topology(for: orders))
     /// print(try await topology.plan(on: connection))
