@@ -28,11 +28,12 @@ struct OrderWorker {
             for try await message in try await orders.consume() {
                 do {
                     try await book(try message.decode(Order.self))
-                } catch  where message.deaths.first?.count ?? 0 >= 3 {
-                    try await parked.publishConfirmed(message.message)
                 } catch {
-                    try message.reject(requeue: false)
-                    continue
+                    guard message.deaths.first?.count ?? 0 >= 3 else {
+                        try message.reject(requeue: false)
+                        continue
+                    }
+                    try await parked.publishConfirmed(message.message)
                 }
                 try message.ack()
             }

@@ -87,12 +87,21 @@ struct RetryBench {
 
     var parkingName: String { policy.parkingQueue ?? "\(queue.name).parked" }
 
-    /// Waits for what is parked next, on a channel of its own.
+    /// Waits for what is parked next, and for the queue that the handler's task may not have declared yet; on channels of
+    /// its own, which the broker closes as long as that is missing.
     func nextParked() async throws -> ParkedMessage {
-        try await TestBroker.withChannel { _, channel in
-            let message = try await channel.queue(parkingName).next(within: .seconds(20))
-            guard let parked = message.parked else { throw Failure("\(message.message) was not parked") }
-            return parked
+        let deadline = ContinuousClock.now + .seconds(20)
+        while true {
+            do {
+                return try await TestBroker.withChannel { _, channel in
+                    let message = try await channel.queue(parkingName).next(within: .seconds(20))
+                    guard let parked = message.parked else { throw Failure("\(message.message) was not parked") }
+                    return parked
+                }
+            } catch let error as AMQPError {
+                guard error.code == .notFound, ContinuousClock.now < deadline else { throw error }
+                try await Task.sleep(for: .milliseconds(10))
+            }
         }
     }
 
