@@ -4,7 +4,8 @@ set -euo pipefail
 
 usage() {
     cat <<'USAGE'
-usage: scripts/test.sh [FILTER] [--broker 4.0|4.3 | --uri URI] [--cluster] [--sanitize thread|address] [--tls] [--traits] [--no-lint]
+usage: scripts/test.sh [FILTER] [--broker 4.0|4.3 | --uri URI] [--cluster] [--sanitize thread|address] [--tls] [--traits]
+                       [--fuzz] [--no-lint]
 
   FILTER       only tests whose name matches this regular expression (swift test --filter): a suite, such as
                IntegrationTests.RecoveryTests/, or a part of the function's name, which mostly is the test's sentence:
@@ -19,6 +20,7 @@ usage: scripts/test.sh [FILTER] [--broker 4.0|4.3 | --uri URI] [--cluster] [--sa
   --tls        integration tests connect over TLS (RABBITMQ_TEST_TLS=1)
   --traits     with all of the package's traits, in a build folder of its own: with a FILTER such as
                "Services|Metrics|Tracing|Configuration", only what they add
+  --fuzz       and scripts/fuzz.sh afterwards: what is parsed, 20 s each under libFuzzer and the address sanitizer
   --no-lint    leave out scripts/lint.sh
 
 Installs what is missing (scripts/setup.sh --pika). Warnings of this package are errors. A broker that this command
@@ -29,7 +31,7 @@ USAGE
 exec 2>&1 # one stream, in order
 die() { echo "test.sh: $*"; exit 1; }
 
-filter='' sanitizer='' lint=1 uri='' cluster='' traits='' broker=(scripts/broker.sh)
+filter='' sanitizer='' lint=1 uri='' cluster='' traits='' fuzz='' broker=(scripts/broker.sh)
 while (($#)); do
     case $1 in
     --help | -h) usage; exit ;;
@@ -40,6 +42,7 @@ while (($#)); do
     --sanitize) (($# > 1)) || die "--sanitize needs thread or address."; sanitizer=$2; shift ;;
     --sanitize=*) sanitizer=${1#*=} ;;
     --cluster) cluster=1 ;;
+    --fuzz) fuzz=1 ;;
     --tls) export RABBITMQ_TEST_TLS=1 ;;
     --traits) traits=1 ;;
     --no-lint) lint= ;;
@@ -160,4 +163,8 @@ sed -n 's/^➜ Test .* skipped\(: "\(.*\)"\)\{0,1\}\.\{0,1\}$/\2/p' "$log" | sor
     esac
 done
 rm -f "$log"
+if [[ -n $fuzz ]]; then
+    echo "==> fuzz"
+    scripts/fuzz.sh || status=1
+fi
 exit "$status"
