@@ -123,6 +123,8 @@ struct SoakRun: Sendable {
                 let queue = try await channel.declareQueue(exclusive: true)
                 try await queue.publish(Message("x"))
                 _ = try await queue.get(noAck: true)
+                // Else the connection would bring it back, and the next ones with it, after each loss.
+                _ = try await queue.delete(ifUnused: false, ifEmpty: false)
                 await channel.close()
                 journal.count("channels")
             }
