@@ -99,7 +99,9 @@ struct RetryBench {
                     return parked
                 }
             } catch let error as AMQPError {
-                guard error.code == .notFound, ContinuousClock.now < deadline else { throw error }
+                // A quorum queue that was just declared may have no leader yet: 541, which closes the connection.
+                let isNotYet = error.code == .notFound || error.isConnectionFatal
+                guard isNotYet, ContinuousClock.now < deadline else { throw error }
                 try await Task.sleep(for: .milliseconds(10))
             }
         }
