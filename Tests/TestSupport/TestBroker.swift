@@ -117,7 +117,7 @@ public enum TestBroker {
 /// - Throws: ``ConditionTimeout`` if it doesn't within `limit`.
 public func eventually(
     _ what: String,
-    within limit: Duration = .seconds(10),
+    within limit: Duration = .seconds(30),
     _ condition: () async throws -> Bool
 ) async throws {
     let end = ContinuousClock.now + limit
