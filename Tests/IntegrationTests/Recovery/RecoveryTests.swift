@@ -80,7 +80,10 @@ struct RecoveryTests {
     @Test func `an exclusive queue that the broker named gets another name, and its bindings and consumers follow`()
         async throws
     {
-        try await RecoveringClient.run { client in
+        try await RecoveringClient.run {
+            // An exchange that deletes itself goes with the lost connection's queue, which a busy broker notices late.
+            $0.recovery.firstDelay = .seconds(1)
+        } _: { client in
             let channel = try await client.connection.openChannel()
             let exchange = try await channel.declareExchange(TestBroker.uniqueName("recovery"), autoDelete: true)
             let queue = try await channel.declareQueue(exclusive: true)

@@ -127,7 +127,8 @@ struct EntitiesToolTests {
             try await Subprocess.rabbitmqctl("export_definitions", file)
             let exported = try await rmq("topology", "export", "--definitions", file, "--json")
             let topology = try JSONDecoder().decode(Topology.self, from: Data(exported.output.utf8))
-            #expect(topology.queues.contains(Topology.Queue(queue.name, arguments: QueueArguments(maxLength: 7))))
+            // Later brokers name its type too.
+            #expect(topology.queues.contains { $0.name == queue.name && $0.arguments.maxLength == 7 })
             #expect(topology.exchanges.contains(Topology.Exchange(exchange.name, type: .headers)))
             #expect(
                 topology.bindings.contains {
