@@ -95,14 +95,16 @@ struct ShutdownTests {
                 let publishing = try await connection.openChannel()
                 try await publishing.selectConfirms()
                 let channel = try await connection.openChannel()
-                let gate = Gate()
+                let (begun, gate) = (Gate(), Gate())
                 let queue = try publishing.queue(name)
                 try await channel.queue(name).consume { message in
+                    begun.open()
                     await gate.wait()
                     for _ in 0..<100 { try await queue.publish(Message("y")) }
                     try message.ack()
                 }
-                try await eventually("it runs") { connection.statistics.delivered == 1 }
+                // Before that its message would go back as one that nobody has begun.
+                await begun.wait()
                 let shutdown = Task { await connection.shutdown(within: .seconds(20)) }
                 try await eventually("it consumes no more") { connection.statistics.consumers == 0 }
                 gate.open()
@@ -119,8 +121,9 @@ struct ShutdownTests {
             { name in
                 let connection = try await Connection.connect(try TestBroker.configuration)
                 let channel = try await connection.openChannel()
-                let wasCancelled = Mutex(false)
+                let (begun, wasCancelled) = (Gate(), Mutex(false))
                 try await channel.queue(name).consume { _ in
+                    begun.open()
                     do {
                         try await Task.sleep(for: .seconds(600))
                     } catch {
@@ -128,7 +131,7 @@ struct ShutdownTests {
                         throw error
                     }
                 }
-                try await eventually("it runs") { connection.statistics.delivered == 1 }
+                await begun.wait()
                 let report = await connection.shutdown(within: .milliseconds(500))
                 #expect(wasCancelled.withLock { $0 })
                 #expect(report.isComplete)

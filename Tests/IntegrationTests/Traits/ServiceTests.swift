@@ -49,12 +49,14 @@ struct ServiceTests {
             let queue = try await channel.declareQueue(TestBroker.uniqueName("service"), durable: false)
             try await queue.publish(Message("x"))
             let connection = try await Connection.connect(try TestBroker.configuration)
+            let begun = Gate()
             let worker = ConsumerService(connection, queue: queue.name, grace: .milliseconds(100)) { _ in
+                begun.open()
                 try await Task.sleep(for: .seconds(600))
             }
             let group = group(connection, worker)
             let running = Task { try await group.run() }
-            try await eventually("it runs") { connection.statistics.delivered == 1 }
+            await begun.wait()
             await group.triggerGracefulShutdown()
             try await within(.seconds(10), "the end") { try await running.value }
             #expect(connection.statistics.requeued + connection.statistics.givenBack == 1)
@@ -90,8 +92,9 @@ struct ServiceTests {
     @Test func `an RPC server answers what it has begun`() async throws {
         try await TestBroker.withChannel { connection, channel in
             let requests = try await channel.declareQueue(exclusive: true)
-            let gate = Gate()
+            let (begun, gate) = (Gate(), Gate())
             let server = try await requests.serveMessages { request in
+                begun.open()
                 await gate.wait()
                 return request.message
             }
@@ -99,7 +102,7 @@ struct ServiceTests {
             let running = Task { try await group.run() }
             let client = try await connection.openRPCClient(routingKey: requests.name)
             async let reply = client.call(Message("x"))
-            try await eventually("it has come") { connection.statistics.delivered == 1 }
+            await begun.wait()
             await group.triggerGracefulShutdown()
             gate.open()
             try await within(.seconds(10), "the end") { try await running.value }
