@@ -121,7 +121,8 @@ struct ShutdownTests {
             { name in
                 let connection = try await Connection.connect(try TestBroker.configuration)
                 let channel = try await connection.openChannel()
-                let (begun, wasCancelled) = (Gate(), Mutex(false))
+                let begun = Gate()
+                let wasCancelled = Mutex(false)
                 try await channel.queue(name).consume { _ in
                     begun.open()
                     do {
