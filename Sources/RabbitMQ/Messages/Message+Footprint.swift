@@ -1,16 +1,22 @@
 extension Message {
     /// About how many bytes of memory it takes while it waits for whoever receives it.
-    var footprint: Int { body.count + Self.overhead + (extras?.values.footprint ?? 0) }
+    var footprint: Int { body.count + Self.overhead + (extras?.footprint ?? 0) }
 
     /// About how many bytes it takes beside its body and the rarer properties.
     static let overhead = 256
 }
 
 extension MessageExtras.Values {
-    fileprivate var footprint: Int {
+    var footprint: Int {
         let texts = [contentEncoding, correlationID, replyTo, expiration, messageID, type, userID, appID]
         return texts.reduce(headers?.footprint ?? 0) { $0 + ($1?.utf8.count ?? 0) }
     }
+}
+
+extension EncodedHeaders {
+    /// As encoded, and once more for what is made of them when they are read: the table is not counted exactly, for that would
+    /// be to decode it.
+    var footprint: Int { 4 * bytes.count }
 }
 
 extension FieldTable {

@@ -8,13 +8,13 @@ public import Foundation
 extension Message {
     /// Headers, by which a headers exchange routes and which applications may define.
     public var headers: FieldTable? {
-        get { extras?.values.headers }
+        get { extras?.headers }
         set { updateExtras { $0.headers = newValue } }
     }
 
     /// The MIME encoding of the body, such as `utf-8` or `gzip`; for applications.
     public var contentEncoding: String? {
-        get { extras?.values.contentEncoding }
+        get { extras?.plain.contentEncoding }
         set { updateExtras { $0.contentEncoding = newValue } }
     }
 
@@ -22,43 +22,43 @@ extension Message {
     ///
     /// Some use raw bytes: read them with `amqpBytes`, and make them text with `String(amqpBytes:)`.
     public var correlationID: String? {
-        get { extras?.values.correlationID }
+        get { extras?.plain.correlationID }
         set { updateExtras { $0.correlationID = newValue } }
     }
 
     /// The queue for answers; for applications, and for RabbitMQ's direct reply-to.
     public var replyTo: String? {
-        get { extras?.values.replyTo }
+        get { extras?.plain.replyTo }
         set { updateExtras { $0.replyTo = newValue } }
     }
 
     /// How long the message may wait in a queue, in milliseconds as decimal text; see ``timeToLive``.
     public var expiration: String? {
-        get { extras?.values.expiration }
+        get { extras?.plain.expiration }
         set { updateExtras { $0.expiration = newValue } }
     }
 
     /// A unique name of the message; for applications.
     public var messageID: String? {
-        get { extras?.values.messageID }
+        get { extras?.plain.messageID }
         set { updateExtras { $0.messageID = newValue } }
     }
 
     /// The type of the message; for applications.
     public var type: String? {
-        get { extras?.values.type }
+        get { extras?.plain.type }
         set { updateExtras { $0.type = newValue } }
     }
 
     /// The user who published; RabbitMQ refuses a name other than the connection's.
     public var userID: String? {
-        get { extras?.values.userID }
+        get { extras?.plain.userID }
         set { updateExtras { $0.userID = newValue } }
     }
 
     /// The application that published; for applications.
     public var appID: String? {
-        get { extras?.values.appID }
+        get { extras?.plain.appID }
         set { updateExtras { $0.appID = newValue } }
     }
 

@@ -2,7 +2,22 @@
 ///
 /// Immutable, so that messages can share it: a change makes a new one.
 final class MessageExtras: Sendable, Hashable {
-    let values: Values
+    /// All but headers that came encoded.
+    let plain: Values
+    private let encoded: EncodedHeaders?
+
+    /// All of them. Headers that came encoded are decoded for it.
+    var values: Values {
+        guard let encoded else { return plain }
+        var values = plain
+        values.headers = encoded.table
+        return values
+    }
+
+    var headers: FieldTable? { encoded?.table ?? plain.headers }
+
+    /// About how many bytes of memory they take.
+    var footprint: Int { plain.footprint + (encoded?.footprint ?? 0) }
 
     struct Values: Sendable, Hashable {
         var headers: FieldTable?
@@ -44,7 +59,14 @@ final class MessageExtras: Sendable, Hashable {
     }
 
     private init(_ values: Values) {
-        self.values = values
+        plain = values
+        encoded = nil
+    }
+
+    /// What came with headers that nobody has decoded yet; `values` is without them.
+    init(_ values: Values, encoded headers: EncodedHeaders) {
+        plain = values
+        encoded = headers
     }
 
     /// The box of all messages of text or JSON in UTF-8 that have nothing else. It is made once, and those who publish see by
@@ -53,7 +75,7 @@ final class MessageExtras: Sendable, Hashable {
 
     /// A box for `values`; nil if none of them is set.
     static func box(_ values: Values) -> MessageExtras? {
-        if values.contentEncoding == "utf-8", values == utf8.values { return utf8 }
+        if values.contentEncoding == "utf-8", values == utf8.plain { return utf8 }
         return values.isEmpty ? nil : MessageExtras(values)
     }
 

@@ -37,60 +37,93 @@ struct HeaderDecoder {
         )
     }
 
-    /// The properties in a header, valid until the next are decoded.
+    /// Properties, valid until the next are decoded.
+    struct Properties {
+        /// All but the headers.
+        fileprivate let plain: UnsafePointer<amqp_basic_properties_t>
+        /// The headers as they lie in the content header, a well formed table; nil if there are none.
+        fileprivate let table: UnsafeRawBufferPointer?
+    }
+
+    /// The properties in a header, valid as long as it is, and until the next are decoded.
     @inline(__always)
-    func properties(_ payload: UnsafeRawBufferPointer) throws(AMQPError) -> UnsafePointer<amqp_basic_properties_t> {
+    func properties(_ payload: UnsafeRawBufferPointer) throws(AMQPError) -> Properties {
         guard payload.count >= Self.prefix + 2, Self.isOfClass(payload) else {
             throw AMQPError(.protocolViolation, "a content header that is not of the class basic")
         }
-        let flags = UInt32(payload.bigEndian(UInt16.self, at: Self.prefix))
-        guard flags & 1 == 0, flags & Self.headers == 0 || Self.acceptsHeaders(payload, flags) else {
-            throw Self.malformed
-        }
+        let flags = payload.bigEndian(UInt16.self, at: Self.prefix)
+        guard flags & 1 == 0 else { throw Self.malformed }
         pool.recycle()
+        let encoded = UnsafeRawBufferPointer(rebasing: payload[Self.prefix...])
+        guard UInt32(flags) & Self.headers != 0 else {
+            return Properties(plain: try decode(encoded), table: nil)
+        }
+        let (plain, table) = try withoutHeaders(encoded, flags)
+        return Properties(plain: try decode(plain), table: table)
+    }
+
+    private func decode(
+        _ properties: UnsafeRawBufferPointer
+    ) throws(AMQPError) -> UnsafePointer<amqp_basic_properties_t> {
         var decoded: UnsafeMutableRawPointer?
-        let encoded = UnsafeMutableRawPointer(mutating: payload.baseAddress)?.advanced(by: Self.prefix)
-        let status = amqp_decode_properties(
-            Self.basicClass,
-            pool.pointer,
-            amqp_bytes_t(len: payload.count - Self.prefix, bytes: encoded),
-            &decoded
+        let bytes = amqp_bytes_t(
+            len: properties.count,
+            bytes: UnsafeMutableRawPointer(mutating: properties.baseAddress)
         )
+        let status = amqp_decode_properties(Self.basicClass, pool.pointer, bytes, &decoded)
         guard status >= 0, let decoded else { throw Self.malformed }
         return UnsafePointer(decoded.assumingMemoryBound(to: amqp_basic_properties_t.self))
+    }
+
+    /// The properties as if there were no headers, in memory of the pool, and the headers, which come after two short strings.
+    private func withoutHeaders(
+        _ properties: UnsafeRawBufferPointer,
+        _ flags: UInt16
+    ) throws(AMQPError) -> (UnsafeRawBufferPointer, table: UnsafeRawBufferPointer) {
+        var start = 2
+        for flag in Self.beforeHeaders where UInt32(flags) & flag != 0 {
+            guard start < properties.count else { throw Self.malformed }
+            start += 1 + Int(properties[start])
+        }
+        guard NestingCheck.accepts(properties, tableAt: start) else { throw Self.malformed }
+        let end = start + 4 + Int(properties.bigEndian(UInt32.self, at: start))
+        let count = properties.count - (end - start)
+        guard let base = properties.baseAddress, let copy = pool.allocate(UInt8.self, count: count) else {
+            throw Pool.outOfMemory
+        }
+        let plain = UnsafeMutableRawPointer(copy)
+        plain.copyMemory(from: base, byteCount: start)
+        plain.storeBytes(of: (flags & ~UInt16(Self.headers)).bigEndian, as: UInt16.self)
+        (plain + start).copyMemory(from: base + end, byteCount: properties.count - end)
+        return (
+            UnsafeRawBufferPointer(start: plain, count: count),
+            table: UnsafeRawBufferPointer(rebasing: properties[start..<end])
+        )
     }
 
     private static var malformed: AMQPError { AMQPError(.protocolViolation, "malformed message properties") }
 
     private static let contentType = UInt32(AMQP_BASIC_CONTENT_TYPE_FLAG)
-    private static let contentEncoding = UInt32(AMQP_BASIC_CONTENT_ENCODING_FLAG)
     private static let headers = UInt32(AMQP_BASIC_HEADERS_FLAG)
+    /// The short strings before the headers.
+    private static let beforeHeaders = [contentType, UInt32(AMQP_BASIC_CONTENT_ENCODING_FLAG)]
     private static let deliveryMode = UInt32(AMQP_BASIC_DELIVERY_MODE_FLAG)
     private static let priority = UInt32(AMQP_BASIC_PRIORITY_FLAG)
     private static let timestamp = UInt32(AMQP_BASIC_TIMESTAMP_FLAG)
-    /// Those that a message keeps in its box of rarer properties.
+    /// Those that a message keeps in its box of rarer properties, beside the headers.
     private static let rarer = UInt32(
-        AMQP_BASIC_CONTENT_ENCODING_FLAG | AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_CORRELATION_ID_FLAG
-            | AMQP_BASIC_REPLY_TO_FLAG | AMQP_BASIC_EXPIRATION_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_TYPE_FLAG
-            | AMQP_BASIC_USER_ID_FLAG | AMQP_BASIC_APP_ID_FLAG
+        AMQP_BASIC_CONTENT_ENCODING_FLAG | AMQP_BASIC_CORRELATION_ID_FLAG | AMQP_BASIC_REPLY_TO_FLAG
+            | AMQP_BASIC_EXPIRATION_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_TYPE_FLAG | AMQP_BASIC_USER_ID_FLAG
+            | AMQP_BASIC_APP_ID_FLAG
     )
-
-    /// Looks at the headers' nesting. They come after two short strings.
-    private static func acceptsHeaders(_ payload: UnsafeRawBufferPointer, _ flags: UInt32) -> Bool {
-        var offset = prefix + 2
-        for flag in [contentType, contentEncoding] where flags & flag != 0 {
-            guard offset < payload.count else { return false }
-            offset += 1 + Int(payload[offset])
-        }
-        return NestingCheck.accepts(payload, tableAt: offset)
-    }
 
     /// The message that properties and a body make.
     @inline(__always)
     mutating func message(
-        _ properties: UnsafePointer<amqp_basic_properties_t>,
+        _ decoded: Properties,
         body: UnsafeRawBufferPointer
     ) -> Message {
+        let properties = decoded.plain
         let flags = properties.pointee._flags
         let contentType =
             flags & Self.contentType != 0 ? contentTypes.text(properties.pointee.content_type.buffer) : nil
@@ -98,7 +131,8 @@ struct HeaderDecoder {
             flags & Self.deliveryMode != 0 ? DeliveryMode(rawValue: properties.pointee.delivery_mode) : nil
         let priority = flags & Self.priority != 0 ? properties.pointee.priority : nil
         let timestamp = flags & Self.timestamp != 0 ? properties.pointee.timestamp : nil
-        let extras = flags & Self.rarer != 0 ? Self.extras(properties.pointee) : nil
+        let hasExtras = flags & Self.rarer != 0 || decoded.table != nil
+        let extras = hasExtras ? Self.extras(properties.pointee, decoded.table) : nil
         return Message(
             body: [UInt8](copying: body),
             contentType: contentType,
@@ -109,22 +143,24 @@ struct HeaderDecoder {
         )
     }
 
-    private static func extras(_ properties: amqp_basic_properties_t) -> MessageExtras? {
+    private static func extras(
+        _ properties: amqp_basic_properties_t,
+        _ table: UnsafeRawBufferPointer?
+    ) -> MessageExtras? {
         func text(_ flag: CInt, _ bytes: amqp_bytes_t) -> String? {
             properties._flags & UInt32(flag) != 0 ? bytes.shortString : nil
         }
-        return MessageExtras.box(
-            MessageExtras.Values(
-                headers: properties._flags & headers != 0 ? FieldTable(properties.headers) : nil,
-                contentEncoding: text(AMQP_BASIC_CONTENT_ENCODING_FLAG, properties.content_encoding),
-                correlationID: text(AMQP_BASIC_CORRELATION_ID_FLAG, properties.correlation_id),
-                replyTo: text(AMQP_BASIC_REPLY_TO_FLAG, properties.reply_to),
-                expiration: text(AMQP_BASIC_EXPIRATION_FLAG, properties.expiration),
-                messageID: text(AMQP_BASIC_MESSAGE_ID_FLAG, properties.message_id),
-                type: text(AMQP_BASIC_TYPE_FLAG, properties.type),
-                userID: text(AMQP_BASIC_USER_ID_FLAG, properties.user_id),
-                appID: text(AMQP_BASIC_APP_ID_FLAG, properties.app_id)
-            )
+        let values = MessageExtras.Values(
+            contentEncoding: text(AMQP_BASIC_CONTENT_ENCODING_FLAG, properties.content_encoding),
+            correlationID: text(AMQP_BASIC_CORRELATION_ID_FLAG, properties.correlation_id),
+            replyTo: text(AMQP_BASIC_REPLY_TO_FLAG, properties.reply_to),
+            expiration: text(AMQP_BASIC_EXPIRATION_FLAG, properties.expiration),
+            messageID: text(AMQP_BASIC_MESSAGE_ID_FLAG, properties.message_id),
+            type: text(AMQP_BASIC_TYPE_FLAG, properties.type),
+            userID: text(AMQP_BASIC_USER_ID_FLAG, properties.user_id),
+            appID: text(AMQP_BASIC_APP_ID_FLAG, properties.app_id)
         )
+        guard let table else { return MessageExtras.box(values) }
+        return MessageExtras(values, encoded: EncodedHeaders([UInt8](copying: table)) { FieldTable(encoded: $0) })
     }
 }

@@ -18,11 +18,14 @@ enum NestingCheck {
     }
 
     private static func walk(_ bytes: UnsafeRawBufferPointer, from start: Int, to end: Int) -> Bool {
-        var levels = [Level(end: end, isTable: true)]
+        var level = Level(end: end, isTable: true)
+        // Those around it: nothing is allocated for headers that don't nest.
+        var outer: [Level] = []
         var offset = start
-        while let level = levels.last {
+        while true {
             if offset == level.end {
-                levels.removeLast()
+                guard let next = outer.popLast() else { return true }
+                level = next
                 continue
             }
             if level.isTable {
@@ -34,10 +37,11 @@ enum NestingCheck {
             offset += 1
             switch kind {
             case UInt8(ascii: "F"), UInt8(ascii: "A"):
-                guard levels.count < maxDepth, let end = blockEnd(bytes, at: offset, limit: level.end) else {
+                guard outer.count + 1 < maxDepth, let end = blockEnd(bytes, at: offset, limit: level.end) else {
                     return false
                 }
-                levels.append(Level(end: end, isTable: kind == UInt8(ascii: "F")))
+                outer.append(level)
+                level = Level(end: end, isTable: kind == UInt8(ascii: "F"))
                 offset += 4
             case UInt8(ascii: "S"), UInt8(ascii: "x"):
                 guard let end = blockEnd(bytes, at: offset, limit: level.end) else { return false }
@@ -47,7 +51,6 @@ enum NestingCheck {
                 offset += size
             }
         }
-        return true
     }
 
     private static func blockEnd(_ bytes: UnsafeRawBufferPointer, at offset: Int, limit: Int) -> Int? {

@@ -52,6 +52,9 @@ struct ConsumeMode {
         let first = options.warmup
         for try await message in try await queue.consume(ConsumerOptions(noAck: !acknowledges)) {
             work.run()
+            if options.readHeaders, message.headers?["x-number"] == nil {
+                throw PerfError("A message came without headers.")
+            }
             if acknowledges { try message.ack() }
             let count = span.count.add(1, ordering: .relaxed).newValue
             if count == first { span.meter.withLock { $0 = Meter() } }

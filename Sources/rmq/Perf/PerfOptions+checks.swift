@@ -11,13 +11,14 @@ extension PerfOptions {
             ("messages", messages, 1...1_000_000_000_000), ("size", size, 0...Self.largestMessage),
             ("channels", channels, 1...65_535), ("connections", connections, 1...10_000),
             ("consumers", consumers, 1...100_000), ("window", window, 1...1_000_000_000),
-            ("tasks", tasks, 1...100_000), ("warmup", warmup, 0...1_000_000_000_000),
+            ("tasks", tasks, 1...100_000), ("warmup", warmup, 0...1_000_000_000_000), ("headers", headers, 0...4_000),
         ] where !range.contains(value) {
             throw ValidationError("--\(name) is \(value); it must be from \(range.lowerBound) to \(range.upperBound).")
         }
         guard (0...1_000_000).contains(work) else {
             throw ValidationError("--work is \(work); it must be from 0 to 1000000.")
         }
+        guard headers > 0 || !readHeaders else { throw ValidationError("--read-headers needs --headers.") }
         guard channels * connections <= 1_000_000 else {
             throw ValidationError("--connections and --channels make \(channels * connections) channels: too many.")
         }

@@ -56,6 +56,15 @@ struct PerfOptions: ParsableArguments {
     )
     var work = 0.0
 
+    @Option(
+        help:
+            "With publish, publish-confirm, consume and consume-ack: headers of about that many bytes, another in each."
+    )
+    var headers = 0
+
+    @Flag(help: "With consume and consume-ack: look at the headers of each message.")
+    var readHeaders = false
+
     @Flag(help: "End with one JSON object on one line.")
     var json = false
 

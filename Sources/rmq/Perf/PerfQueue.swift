@@ -94,8 +94,10 @@ struct PerfQueue {
         let missing = count - queue.messageCount
         guard missing > 0 else { return }
         let body = [UInt8](repeating: 0x78, count: options.size)
-        for _ in 0..<missing {
-            try await exchange.publish(Message(body: body, deliveryMode: .transient), routingKey: queue.name)
+        let headers = PerfHeaders(bytes: options.headers)
+        for number in 0..<missing {
+            let message = Message(body: body, headers: headers.table(number), deliveryMode: .transient)
+            try await exchange.publish(message, routingKey: queue.name)
         }
         try await channel.setQos(prefetchCount: 0)
     }

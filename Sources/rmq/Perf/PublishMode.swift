@@ -48,8 +48,9 @@ struct PublishMode {
     private func publish(_ count: Int, on channel: Channel, key: String, _ work: Work) async throws {
         let exchange = try await channel.declareExchange(options.exchange, passive: true)
         let body = [UInt8](repeating: 0x78, count: options.size)
+        let headers = PerfHeaders(bytes: options.headers)
         for number in 0..<count {
-            let message = Message(body: body, deliveryMode: .transient)
+            let message = Message(body: body, headers: headers.table(number), deliveryMode: .transient)
             try await exchange.publish(message, routingKey: key, mandatory: false)
             work.run()
             if number % 1000 == 999 { progress.add(1000) }

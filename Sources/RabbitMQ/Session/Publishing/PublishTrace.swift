@@ -36,7 +36,7 @@ struct PublishBlame {
             return namesExchange(trace.exchange) ? namesTopic(trace.routingKey) : false
         }
         if let size = number(behind: "message size ") { return trace.size == size }
-        let values = trace.extras?.values
+        let values = trace.extras?.plain
         if text.contains("user_id ") { return values?.userID.map { text.contains("set to '\($0)' but") } ?? false }
         if text.contains("expiration '") {
             return values?.expiration.map { text.contains("expiration '\($0)'") } ?? false
@@ -65,7 +65,7 @@ struct PublishBlame {
 
 extension MessageExtras {
     /// Whether it has properties that ``PublishBlame`` looks for.
-    var isNamedByBroker: Bool { values.userID != nil || values.expiration != nil }
+    var isNamedByBroker: Bool { plain.userID != nil || plain.expiration != nil }
 }
 
 extension MethodID {
