@@ -5,7 +5,7 @@ import Testing
 @Suite("applications that ask much", .timeLimit(.minutes(2)))
 struct CallerTests {
     private enum Deed: CaseIterable {
-        case publish, publishConfirmed, get, declare, setQos, bind, waitForConfirms
+        case publish, publishConfirmed, get, consume, declare, setQos, bind, waitForConfirms
     }
 
     private static func act(_ deed: Deed, on channel: Channel, _ queue: RabbitMQ.Queue) async throws {
@@ -13,6 +13,7 @@ struct CallerTests {
         case .publish: try await queue.publish(Message(body: [1]))
         case .publishConfirmed: try await queue.publishConfirmed(Message(body: [2]))
         case .get: try await queue.get(noAck: false)?.ack()
+        case .consume: try await queue.consume { try $0.ack() }.cancel()
         case .declare: _ = try await channel.declareQueue(queue.name, passive: true)
         case .setQos: try await channel.setQos(prefetchCount: 10)
         case .bind: try await queue.bind(to: channel.fanoutExchange, routingKey: "").unbind()
@@ -53,7 +54,15 @@ struct CallerTests {
             // The channel is in step: each answer belongs to its call.
             try await channel.waitForConfirms()
             #expect(channel.unconfirmedCount == 0 && channel.isOpen && connection.isOpen)
-            _ = try await queue.purge()
+            func declared() async throws -> RabbitMQ.Queue {
+                try await channel.declareQueue(queue.name, passive: true)
+            }
+            try await eventually("the consumers have gone") { try await declared().consumerCount == 0 }
+            // What they have not seen comes back behind that.
+            try await eventually("nothing comes back any more") {
+                _ = try await queue.purge()
+                return try await declared().messageCount == 0
+            }
             try await queue.publishConfirmed(Message("last"))
             #expect(try await queue.get(noAck: true)?.text() == "last")
         }

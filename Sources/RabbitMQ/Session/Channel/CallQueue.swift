@@ -5,6 +5,8 @@ internal import DequeModule
 /// Answers come in the order of the calls (AMQP 0-9-1, section 4.7), but for some that RabbitMQ gives later.
 struct CallQueue: Sendable {
     private var calls: Deque<PendingCall> = []
+    /// Cancels that are sent once their consumers have begun, at most one of each.
+    private var cancels: [PendingCall] = []
 
     mutating func append(_ call: PendingCall) { calls.append(call) }
 
@@ -22,12 +24,45 @@ struct CallQueue: Sendable {
 
     /// Takes all of them: they are answered no more.
     mutating func removeAll() -> Deque<PendingCall> {
-        defer { calls = [] }
-        return calls
+        defer { self = CallQueue() }
+        return calls + cancels
     }
 
     /// Whether somebody waits for an answer.
-    var isAwaited: Bool { calls.contains { $0.isAwaited && !$0.reply.isSettled } }
+    var isAwaited: Bool {
+        let isAwaited = { (call: PendingCall) in call.isAwaited && !call.reply.isSettled }
+        return calls.contains(where: isAwaited) || cancels.contains(where: isAwaited)
+    }
+
+    // MARK: Cancels that wait
+
+    /// Keeps a cancel whose consumer has not begun until it has: RabbitMQ 3.10.8 was seen to close the connection (541) over
+    /// a cancel that came before it had answered the consume.
+    ///
+    /// - Returns: Whether it did.
+    mutating func keepCancel(_ call: PendingCall) -> Bool {
+        guard case .basicCancel(let tag, _) = call.method, isStarting(tag) else { return false }
+        guard let index = cancels.firstIndex(where: { $0.method == call.method }) else {
+            cancels.append(call)
+            return true
+        }
+        // Sent twice, the second could end the next consumer with the tag. Only one of them is waited for.
+        if call.isAwaited { cancels[index] = call }
+        return true
+    }
+
+    /// Whether a method is a cancel that is kept.
+    func keepsCancel(_ method: ClientMethod) -> Bool { cancels.contains { $0.method == method } }
+
+    /// Takes the cancel that was kept for a consumer, which has begun.
+    mutating func takeCancel(tag: String) -> PendingCall? {
+        let index = cancels.firstIndex { if case .basicCancel(tag, _) = $0.method { true } else { false } }
+        return index.map { cancels.remove(at: $0) }
+    }
+
+    private func isStarting(_ tag: String) -> Bool {
+        calls.contains { if case .basicConsume(let consume) = $0.method { consume.consumerTag == tag } else { false } }
+    }
 
     // MARK: Deliveries
 

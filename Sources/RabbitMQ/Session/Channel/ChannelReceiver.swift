@@ -133,10 +133,11 @@ final class ChannelReceiver: ChannelInbox {
             return try refuse("an answer to nothing that was asked")
         }
         if case .txCommitOk = method { session.endCommit() }
-        if case .basicConsumeOk = method, let consumer = call.consumer {
+        if case .basicConsumeOk(let tag) = method, let consumer = call.consumer {
             // It may replace one with its tag.
             handOver()
             consumers.add(consumer)
+            session.sendCancel(tag: tag)
         }
         if case .basicCancelOk(let tag) = method {
             // What came before it is still seen by a consumer without acknowledgement.

@@ -135,6 +135,16 @@ final class ChannelSession: SettlementWriter, Sendable {
     /// Sends a method whose answer nobody waits for.
     func callInBackground(_ method: ClientMethod) { _ = try? begin(method, isAwaited: false) }
 
+    /// Sends the cancel that has waited for a consumer to begin, if there is one.
+    func sendCancel(tag: String) {
+        guard let cancel = state.withLock({ $0.takeCancel(tag: tag) }) else { return }
+        do throws(AMQPError) {
+            try send(cancel.method) { state throws(AMQPError) in try state.register(cancel) }
+        } catch {
+            cancel.reply.fail(error)
+        }
+    }
+
     /// Sends a method that is not answered.
     func send(_ method: ClientMethod) throws(AMQPError) {
         try send(method) { state throws(AMQPError) in if let refusal = state.refusal { throw refusal } }

@@ -26,6 +26,7 @@ struct ChannelState: Sendable {
     /// gone when that comes.
     mutating func register(_ call: PendingCall) throws(AMQPError) {
         if let refusal { throw refusal }
+        if calls.keepCancel(call) { return }
         switch call.method {
         case .basicConsume(let consume): try consumerTags.add(consume.consumerTag)
         case .basicCancel(let tag, _): consumerTags.remove(tag)
@@ -68,6 +69,9 @@ struct ChannelState: Sendable {
     /// The consumer with this tag whose basic.consume has not been answered yet.
     func startingConsumer(tag: String) -> Consumer? { calls.startingConsumer(tag: tag) }
 
+    /// Takes the cancel that has waited for this consumer to begin, if there is one, to be sent and registered now.
+    mutating func takeCancel(tag: String) -> PendingCall? { calls.takeCancel(tag: tag) }
+
     /// The broker has cancelled a consumer.
     mutating func forgetConsumer(_ tag: String) { consumerTags.remove(tag) }
 
@@ -96,10 +100,13 @@ struct ChannelState: Sendable {
     mutating func endCommit() -> [HeldBack] { transaction.endCommit() }
 
     /// Keeps what would be sent now until the commit is answered, if one is not. All that changes with it for what is sent
-    /// behind it may change at once.
+    /// behind it may change at once. A cancel whose consumer has not begun is kept already.
     ///
     /// - Returns: Whether it did.
-    mutating func holdBack(_ item: HeldBack) -> Bool { transaction.holdBack(item) }
+    mutating func holdBack(_ item: HeldBack) -> Bool {
+        if case .method(let method) = item, calls.keepsCancel(method) { return true }
+        return transaction.holdBack(item)
+    }
 
     // MARK: Publishers
 

@@ -31,10 +31,42 @@ struct CallOrderTests {
         let error = #expect(throws: AMQPError.self) { try consumeAgain() }
         #expect(error?.code == .invalidArgument)
         let cancel = ClientMethod.basicCancel(consumerTag: "a", noWait: false)
+        _ = state.takeCall(answeredBy: .basicConsumeOk(consumerTag: "a"))
         try state.register(PendingCall(method: cancel, reply: OneShot()))
         try consumeAgain()
         state.forgetConsumer("a")
         try consumeAgain()
+    }
+
+    @Test func `a cancel waits until its consumer has begun, and is kept once`() throws {
+        let cancel = ClientMethod.basicCancel(consumerTag: "a", noWait: false)
+        var state = try state(waitingFor: [consume("a"), consume("b")])
+        for isAwaited in [false, true, false] {
+            let call = PendingCall(method: cancel, reply: OneShot(), isAwaited: isAwaited)
+            try state.register(call)
+            #expect(state.holdBack(.method(cancel)) == true)
+        }
+        // The consumer has its tag as long as the broker has not been told.
+        #expect(state.consumerTags.contains("a") && state.isAwaited)
+        #expect(state.takeCall(answeredBy: .basicCancelOk(consumerTag: "a"))?.method == nil)
+        #expect(state.takeCancel(tag: "b")?.method == nil)
+        _ = state.takeCall(answeredBy: .basicConsumeOk(consumerTag: "a"))
+        let taken = state.takeCancel(tag: "a")
+        let kept = try #require(taken)
+        #expect(kept.method == cancel && kept.isAwaited)
+        #expect(state.takeCancel(tag: "a")?.method == nil)
+        try state.register(kept)
+        #expect(state.holdBack(.method(cancel)) == false)
+        #expect(!state.consumerTags.contains("a"))
+        #expect(state.takeCall(answeredBy: .basicCancelOk(consumerTag: "a"))?.method == cancel)
+    }
+
+    @Test func `a cancel that waits ends with its channel`() throws {
+        var state = try state(waitingFor: [consume("a")])
+        let cancel = ClientMethod.basicCancel(consumerTag: "a", noWait: false)
+        try state.register(PendingCall(method: cancel, reply: OneShot()))
+        #expect(state.close(AMQPError(.notFound, "no queue")).map(\.method) == [consume("a"), cancel])
+        #expect(!state.isAwaited)
     }
 
     @Test("prefetch limits are those that the broker has: one for each lifts the one for all")
@@ -54,14 +86,14 @@ struct CallOrderTests {
     @Test("answers that come from queues may be overtaken, by each other too, and are told apart by their tags")
     func overtaken() throws {
         let cancel = ClientMethod.basicCancel(consumerTag: "a", noWait: false)
-        var state = try state(waitingFor: [consume("a"), consume("b"), .confirmSelect, cancel, .txSelect])
+        var state = try state(waitingFor: [consume("c"), consume("b"), .confirmSelect, cancel, .txSelect])
         #expect(state.nextCall?.method == .confirmSelect)
         #expect(state.takeCall(answeredBy: .confirmSelectOk)?.method == .confirmSelect)
         #expect(state.takeCall(answeredBy: .basicConsumeOk(consumerTag: "b"))?.method == consume("b"))
         #expect(state.takeCall(answeredBy: .basicConsumeOk(consumerTag: "b"))?.method == nil)
-        #expect(state.takeCall(answeredBy: .basicCancelOk(consumerTag: "c"))?.method == nil)
+        #expect(state.takeCall(answeredBy: .basicCancelOk(consumerTag: "d"))?.method == nil)
         #expect(state.takeCall(answeredBy: .txSelectOk)?.method == .txSelect)
         #expect(state.takeCall(answeredBy: .basicCancelOk(consumerTag: "a"))?.method == cancel)
-        #expect(state.takeCall(answeredBy: .basicConsumeOk(consumerTag: "a"))?.method == consume("a"))
+        #expect(state.takeCall(answeredBy: .basicConsumeOk(consumerTag: "c"))?.method == consume("c"))
     }
 }

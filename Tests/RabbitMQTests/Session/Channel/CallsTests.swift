@@ -158,6 +158,25 @@ struct CallsTests {
         }
     }
 
+    @Test func `danger: a consumer that has not begun is not cancelled before it has`() async throws {
+        try await ScriptedPeer.withChannel { peer, connection, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let consuming = Task { try await queue.consume() }
+            let tag = try await peer.expectConsume()
+            consuming.cancel()
+            await #expect(throws: CancellationError.self) { try await consuming.value }
+            // Nothing but this call.
+            try await peer.roundTrip(on: channel)
+            #expect(peer.pendingFrames == [])
+            try await peer.send(.basicConsumeOk) { $0.shortString(tag) }
+            var fields = try await peer.expect(.basicCancel).fields
+            #expect(fields.shortString() == tag)
+            try await peer.send(.basicCancelOk) { $0.shortString(tag) }
+            try await peer.roundTrip(on: channel)
+            #expect(peer.pendingFrames == [] && connection.closeReason == nil)
+        }
+    }
+
     @Test func `deliveries that overtake consume-ok are not lost`() async throws {
         try await ScriptedPeer.withChannel { peer, _, channel in
             let queue = try await peer.declareQueue(on: channel)

@@ -121,6 +121,23 @@ struct RetiringTests {
         }
     }
 
+    @Test func `a consumer that has not begun is cancelled once it has`() async throws {
+        try await ScriptedPeer.withChannel(tune: Self.latest) { peer, _, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let consuming = Task { try await queue.consume() }
+            let tag = try await peer.expectConsume()
+            async let closing: Void = channel.close()
+            let error = try await thrownError { _ = try await consuming.value }
+            #expect(error.code == .channelClosed)
+            try await peer.send(.basicConsumeOk) { $0.shortString(tag) }
+            try await peer.expect(.basicCancel)
+            try await peer.send(.basicCancelOk) { $0.shortString(tag) }
+            try await peer.expect(.channelClose)
+            try await peer.send(.channelCloseOk)
+            await closing
+        }
+    }
+
     @Test func `a broker that doesn't answer holds up nothing for long`() async throws {
         try await withConsumer { peer, channel, _ in
             async let closing: Void = channel.close()
