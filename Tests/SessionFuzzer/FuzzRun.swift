@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Foundation
 internal import Glibc
 internal import Synchronization
@@ -27,21 +28,23 @@ final class FuzzRun: Sendable {
 
     /// - Returns: Whether all is well.
     func run() async -> Bool {
+        let sockets = Descriptors.open.sockets
         // What comes once and stays: threads, descriptors, caches.
         await FuzzSession(number: .max, options: options, tally: FuzzTally()).run()
-        let descriptors = await settledDescriptors()
+        await settle { Descriptors.open.sockets == sockets }
+        let descriptors = Descriptors.open.all
         Crash.report(slots: options.workers)
-        let watchdog = Task.detached { [self] in
-            while !Task.isCancelled {
-                try? await Task.sleep(for: .seconds(1))
-                reportHangs()
-            }
+        let isOver = DispatchSemaphore(value: 0)
+        // On a thread of its own, so that it sees it as well if all of Swift's are blocked.
+        Thread.detachNewThread { [self] in
+            while isOver.wait(timeout: .now() + 1) == .timedOut { reportHangs() }
         }
         await withDiscardingTaskGroup { group in
             for slot in 0..<options.workers { group.addTask { [self] in await work(slot) } }
         }
-        watchdog.cancel()
-        let left = await settledDescriptors()
+        isOver.signal()
+        await settle { Descriptors.open.all == descriptors }
+        let left = Descriptors.open.all
         if left != descriptors { fail("\(left) descriptors are open, \(descriptors) were at the beginning") }
         report()
         return state.withLock { $0.failures.isEmpty }
@@ -102,15 +105,29 @@ final class FuzzRun: Sendable {
         say("failures: \(failures)")
     }
 
-    private func settledDescriptors() async -> Int {
-        var (last, unchanged) = (-1, 0)
-        for _ in 0..<400 where unchanged < 20 {
-            try? await Task.sleep(for: .milliseconds(10))
-            let now = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count) ?? -1
-            unchanged = now == last ? unchanged + 1 : 0
-            last = now
+    /// Waits for sockets to be closed whose connections have ended a moment ago; what is left then is told by who counts.
+    private func settle(_ isSettled: () -> Bool) async {
+        var isFirst = true
+        try? await eventually("the sockets are closed", within: .seconds(10)) {
+            // Whatever the first wait takes for itself is there when descriptors are counted.
+            defer { isFirst = false }
+            return !isFirst && isSettled()
         }
-        return last
+    }
+}
+
+/// The descriptors that the process has open.
+private enum Descriptors {
+    /// To look takes none.
+    static var open: (all: Int, sockets: Int) {
+        var (all, sockets) = (0, 0)
+        for descriptor in 0..<min(getdtablesize(), 65_536) {
+            var status = stat()
+            guard fstat(descriptor, &status) == 0 else { continue }
+            all += 1
+            if status.st_mode & S_IFMT == S_IFSOCK { sockets += 1 }
+        }
+        return (all, sockets)
     }
 }
 

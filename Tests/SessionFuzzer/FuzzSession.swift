@@ -183,7 +183,8 @@ final class FuzzSession: Sendable {
                     settle(message, &random)
                     count += 1
                     if count > most { break }
-                    if random.chance(0.05) { try await Task.sleep(for: .milliseconds(1)) }
+                    // Slow now and then, so that messages wait for it.
+                    if random.chance(0.05) { for _ in 0..<random.number(1...200) { await Task.yield() } }
                 }
             } catch {
                 check(error)
