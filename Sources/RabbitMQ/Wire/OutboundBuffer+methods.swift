@@ -1,4 +1,9 @@
 internal import CRabbitMQ
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 extension OutboundBuffer {
     /// Encodes a method that was checked (``ClientMethod/validate()``).
@@ -29,26 +34,33 @@ private struct Encoding {
         }
     }
 
+    /// A copy of something secret, to be wiped when it is encoded.
+    private func secret(_ bytes: [UInt8]) throws(AMQPError) -> amqp_bytes_t {
+        buffer.noteSecret()
+        return try pool.bytes(bytes)
+    }
+
     private func bit(_ value: Bool) -> amqp_boolean_t { value ? 1 : 0 }
 
     /// One switch for all of them: of a method that is missing in it, the compiler says so.
     func append(_ method: ClientMethod) throws(AMQPError) {
         switch method {
         case .connectionStartOk(let start):
+            let response = try secret(start.response)
+            defer { Pool.wipe(response) }
             try put(
                 AMQP_CONNECTION_START_OK_METHOD,
                 amqp_connection_start_ok_t(
                     client_properties: try pool.table(start.clientProperties),
                     mechanism: try pool.bytes(start.mechanism),
-                    response: try pool.bytes(start.response),
+                    response: response,
                     locale: try pool.bytes("en_US")
                 )
             )
         case .connectionSecureOk(let response):
-            try put(
-                AMQP_CONNECTION_SECURE_OK_METHOD,
-                amqp_connection_secure_ok_t(response: try pool.bytes(response))
-            )
+            let copy = try secret(response)
+            defer { Pool.wipe(copy) }
+            try put(AMQP_CONNECTION_SECURE_OK_METHOD, amqp_connection_secure_ok_t(response: copy))
         case .connectionTuneOk(let channelMax, let frameMax, let heartbeat):
             try put(
                 AMQP_CONNECTION_TUNE_OK_METHOD,
@@ -224,7 +236,10 @@ private struct Encoding {
         guard size + FrameScanner.overhead <= frameMax else {
             throw AMQPError(.invalidArgument, "the secret doesn't fit into a frame of \(frameMax) bytes")
         }
-        var frame: [UInt8] = [1, UInt8(channel >> 8), UInt8(channel & 0xFF)]
+        var frame: [UInt8] = []
+        // A larger one in its place would leave a copy behind.
+        frame.reserveCapacity(size + FrameScanner.overhead)
+        frame += [1, UInt8(channel >> 8), UInt8(channel & 0xFF)]
         frame += withUnsafeBytes(of: UInt32(size).bigEndian, Array.init)
         frame += [0, 10, 0, 70]
         frame += withUnsafeBytes(of: UInt32(secret.count).bigEndian, Array.init)
@@ -232,9 +247,11 @@ private struct Encoding {
         frame.append(UInt8(truncatingIfNeeded: reason.count))
         frame += reason
         frame.append(UInt8(AMQP_FRAME_END))
-        frame.withUnsafeBytes { bytes in
+        buffer.noteSecret()
+        frame.withUnsafeMutableBytes { bytes in
             guard let base = bytes.baseAddress else { return }
             buffer.room(for: bytes.count).copyMemory(from: base, byteCount: bytes.count)
+            explicit_bzero(base, bytes.count)
         }
         buffer.advance(frame.count)
     }

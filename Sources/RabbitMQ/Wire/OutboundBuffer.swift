@@ -23,6 +23,10 @@ final class OutboundBuffer: @unchecked Sendable {
     private var splices: [Splice] = []
     private var splicedBytes = 0
 
+    /// Whether a password or token is encoded here. The block is used as long as the connection lives, and so is wiped once
+    /// that was written: else a dump of the memory would show it.
+    private var holdsSecret = false
+
     /// Where frames are noted that are appended; nil if none are.
     var log: FrameLog?
 
@@ -41,7 +45,10 @@ final class OutboundBuffer: @unchecked Sendable {
         block = .allocate(byteCount: capacity, alignment: 16)
     }
 
-    deinit { block.deallocate() }
+    deinit {
+        wipeSecret()
+        block.deallocate()
+    }
 
     /// All bytes put in, written or not.
     var byteCount: Int { filled + splicedBytes }
@@ -64,11 +71,22 @@ final class OutboundBuffer: @unchecked Sendable {
     var spareRoom: Int { capacity - filled }
 
     private func grow(by count: Int) {
-        capacity = max(capacity * 2, filled + count)
-        let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
+        let size = max(capacity * 2, filled + count)
+        let larger = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
         larger.copyMemory(from: block, byteCount: filled)
+        if holdsSecret { explicit_bzero(block, capacity) }
         block.deallocate()
-        block = larger
+        (block, capacity) = (larger, size)
+    }
+
+    /// Says that what is appended next holds a password or a token.
+    func noteSecret() { holdsSecret = true }
+
+    private func wipeSecret() {
+        guard holdsSecret else { return }
+        // All of it: what was encoded in vain lies behind the end.
+        explicit_bzero(block, capacity)
+        holdsSecret = false
     }
 
     /// Counts bytes in that were written where ``room(for:)`` said.
@@ -159,6 +177,7 @@ final class OutboundBuffer: @unchecked Sendable {
 
     /// Forgets everything.
     func clear() {
+        wipeSecret()
         filled = 0
         written = 0
         writtenSplices = 0
@@ -174,6 +193,7 @@ final class OutboundBuffer: @unchecked Sendable {
     /// Gives back the memory that it holds empty.
     func trim() {
         guard hasSpareMemory else { return }
+        wipeSecret()
         capacity = Self.firstCapacity
         block.deallocate()
         block = .allocate(byteCount: capacity, alignment: 16)

@@ -1,4 +1,9 @@
 internal import CRabbitMQ
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// Memory of rabbitmq-c's own kind, from which what it encodes and decodes is allocated, and which is emptied at once.
 ///
@@ -82,6 +87,11 @@ final class Pool {
         guard let memory = amqp_pool_alloc(pool, count) else { return nil }
         memory.copyMemory(from: source, byteCount: count)
         return amqp_bytes_t(len: count, bytes: memory)
+    }
+
+    /// Wipes a copy that was made here, which would stay until something else takes its place.
+    static func wipe(_ copy: amqp_bytes_t) {
+        if let bytes = copy.bytes { explicit_bzero(bytes, copy.len) }
     }
 
     static var outOfMemory: AMQPError { AMQPError(.internalError, "no memory for encoding") }

@@ -55,6 +55,26 @@ struct OutboundBufferTests {
         }
     }
 
+    @Test(arguments: [
+        ClientMethod.connectionStartOk(
+            ClientMethod.StartOk(clientProperties: [:], mechanism: "PLAIN", response: Array("hunter2".utf8))
+        ),
+        .connectionSecureOk(response: Array("hunter2".utf8)),
+        .connectionUpdateSecret(secret: Array("hunter2".utf8), reason: "r"),
+    ])
+    func `a password is wiped once it was written`(method: ClientMethod) throws {
+        let (buffer, pool) = (OutboundBuffer(), Pool())
+        try buffer.append(method, channel: 0, frameMax: 4096, pool: pool)
+        let count = buffer.byteCount
+        #expect(String(decoding: try drained(buffer), as: UTF8.self).contains("hunter2"))
+        buffer.clear()
+        #expect(UnsafeRawBufferPointer(start: buffer.room(for: count), count: count).allSatisfy { $0 == 0 })
+        // The same memory again.
+        pool.recycle()
+        let page = try #require(pool.allocate(UInt8.self, count: 2048))
+        #expect(!String(decoding: UnsafeBufferPointer(start: page, count: 2048), as: UTF8.self).contains("hunter2"))
+    }
+
     @Test(arguments: [(8, 1), (16, 1), (17, 2), (100, 7)])
     func `up to sixteen parts of bodies go out at once`(parts: Int, writes: Int) throws {
         let buffer = OutboundBuffer()
