@@ -147,7 +147,10 @@ final class ChannelReceiver: ChannelInbox {
         defer { continueRetiring() }
         guard !call.reply.succeed(.method(method)) else { return }
         // Whoever asked is gone.
-        if case .basicConsumeOk = method { call.consumer?.cancelInBackground() }
+        guard case .basicConsumeOk(let tag) = method, let consumer = call.consumer else { return }
+        consumer.cancelInBackground()
+        // One that has ended meanwhile cancels no more. Left to the broker, all that came for it would go back and come again.
+        if !consumer.isCancelling { session.callInBackground(.basicCancel(consumerTag: tag, noWait: false)) }
     }
 
     /// Ends the link over what nobody asked for, unless whoever did has begun to close the channel since we looked.

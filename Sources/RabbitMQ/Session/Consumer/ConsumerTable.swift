@@ -46,7 +46,9 @@ struct ConsumerTable {
 
     /// Removes a consumer whose cancelling was answered, not one that has begun with its tag since.
     mutating func retireCancelled(tag: String) -> Consumer? {
-        guard let lane = numbers[tag], lanes.intake(lane)?.consumer.isCancelling == true else { return nil }
+        guard let lane = numbers[tag], let consumer = lanes.intake(lane)?.consumer,
+            consumer.isCancelling || consumer.cancelled
+        else { return nil }
         return retire(tag: tag)
     }
 

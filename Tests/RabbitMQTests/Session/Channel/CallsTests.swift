@@ -1,3 +1,4 @@
+import Synchronization
 import TestSupport
 import Testing
 
@@ -168,6 +169,26 @@ struct CallsTests {
             // Nothing but this call.
             try await peer.roundTrip(on: channel)
             #expect(peer.pendingFrames == [])
+            try await peer.send(.basicConsumeOk) { $0.shortString(tag) }
+            var fields = try await peer.expect(.basicCancel).fields
+            #expect(fields.shortString() == tag)
+            try await peer.send(.basicCancelOk) { $0.shortString(tag) }
+            try await peer.roundTrip(on: channel)
+            #expect(peer.pendingFrames == [] && connection.closeReason == nil)
+        }
+    }
+
+    @Test func `a consumer that had ended by the time it begins is cancelled`() async throws {
+        try await ScriptedPeer.withChannel { peer, connection, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let consuming = Task { try await queue.consume() }
+            let tag = try await peer.expectConsume()
+            // As when it is taken up again, and that takes too long.
+            let starting = channel.session.state.withLock { $0.startingConsumer(tag: tag) }
+            let consumer = try #require(starting)
+            consumer.end(AMQPError(.consumerCancelled, "the broker cancelled it"))
+            consuming.cancel()
+            _ = await consuming.result
             try await peer.send(.basicConsumeOk) { $0.shortString(tag) }
             var fields = try await peer.expect(.basicCancel).fields
             #expect(fields.shortString() == tag)
