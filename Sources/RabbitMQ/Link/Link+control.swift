@@ -69,9 +69,17 @@ extension Link {
         switch phase {
         case .open:
             phase = .closing
-            closeDeadline = DeadlineTimer.shared.add(after: configuration.closeTimeout) {
+            let timeout = configuration.closeTimeout
+            closeDeadline = DeadlineTimer.shared.add(after: timeout) {
+                let cause = AMQPError(.timedOut, "connection.close was not answered within \(timeout)")
                 self.onQueue {
-                    $0.end(AMQPError(.connectionClosed, "the connection was closed; the broker did not answer"))
+                    $0.end(
+                        AMQPError(
+                            .connectionClosed,
+                            "the connection was closed; the broker did not answer",
+                            underlying: cause
+                        )
+                    )
                 }
             }
             // The answer stands behind whatever waits for slow consumers.

@@ -14,6 +14,7 @@ extension ConnectionCore {
         let start = MonotonicTime.now
         let reserve = min(configuration.closeTimeout, timeout / Self.closingShare)
         let consumers = consumers
+        let before = Standing(self)
         if let link = openLink {
             let orderly = CallTimeout.withNone { Task { try await self.comeToRest(consumers) } }
             // With its link all is over that could be waited for: deliveries come again, outcomes are unknown.
@@ -33,11 +34,18 @@ extension ConnectionCore {
             watching.cancel()
         }
         await retreat(consumers, within: min(Self.longestRetreat, reserve))
-        let left = statistics
+        // Those of channels too that handlers have opened meanwhile, or that were opened anew.
+        let sessions = before.sessions.merging(openSessions) { old, _ in old }
         await close(atMost: max(timeout.left(since: start), .milliseconds(100)))
+        // What came to nothing with the connection's end is counted as much as what waits: nobody else tells of it.
+        let lost = base.tally.unknownOutcomes.current - before.unknownOutcomes
+        let end = ended.current
         let report = ShutdownReport(
-            unsettled: left.unsettled,
-            unconfirmed: left.unconfirmed,
+            unsettled: sessions.values.reduce(0) { sum, session in
+                sum + session.state.withLock { $0.settlements.unsettledCount + $0.settlements.unwrittenCount }
+            },
+            unconfirmed: lost + (end == nil ? statistics.unconfirmed : 0),
+            wasLost: before.isDown || base.tally.losses.current > before.losses || end?.isOrderly != true,
             duration: .nanoseconds(Int64(clamping: MonotonicTime.now &- start))
         )
         if !report.isComplete {
@@ -50,6 +58,28 @@ extension ConnectionCore {
             )
         }
         return report
+    }
+
+    /// How things stand when it begins.
+    private struct Standing {
+        let sessions: [ObjectIdentifier: ChannelSession]
+        let unknownOutcomes: Int
+        let losses: Int
+        /// Whether there is no connection, and it is made again.
+        let isDown: Bool
+
+        init(_ core: ConnectionCore) {
+            sessions = core.openSessions
+            unknownOutcomes = core.base.tally.unknownOutcomes.current
+            losses = core.base.tally.losses.current
+            isDown = core.openLink == nil && core.ended.current == nil
+        }
+    }
+
+    /// The sessions that channels have at present. What an earlier one has left is over.
+    private var openSessions: [ObjectIdentifier: ChannelSession] {
+        let sessions = state.withLock { $0.channels }.map(\.session).filter { !$0.hasEnded }
+        return Dictionary(sessions.map { (ObjectIdentifier($0), $0) }) { first, _ in first }
     }
 
     /// Those that take work. What takes the replies to our own calls does not: a handler that is still at work may wait for one.
@@ -66,6 +96,8 @@ extension ConnectionCore {
         for consumer in consumers where consumer.callback != nil { try await consumer.callbacksReturned.wait() }
         let channels = state.withLock { $0.channels }
         for channel in channels { try await channel.session.waitForRest(.settled) }
+        // Whoever has settled the last may be about to say so.
+        for channel in channels { channel.session.writeAcknowledgements() }
         base.outbox.expedite()
         // Also of channels that handlers have opened meanwhile.
         for channel in state.withLock({ $0.channels }) { try await channel.session.waitForRest(.confirmed) }
@@ -89,9 +121,17 @@ public struct ShutdownReport: Sendable, Hashable {
     public let unsettled: Int
     /// Messages whose outcome was not known in time: the broker may have them or not.
     public let unconfirmed: Int
+    /// Whether there was no connection, or it was lost, or ended before the broker had answered. Acknowledgements that
+    /// were just sent, and messages on channels that don't confirm, may be lost with it: nobody can count them.
+    public let wasLost: Bool
     /// How long it took.
     public let duration: Duration
 
-    /// Whether nothing was left.
-    public var isComplete: Bool { unsettled == 0 && unconfirmed == 0 }
+    /// Whether nothing was left, and the connection was not lost.
+    public var isComplete: Bool { unsettled == 0 && unconfirmed == 0 && !wasLost }
+}
+
+extension AMQPError {
+    /// Whether a connection that ended so was closed by us, and not lost on the way.
+    fileprivate var isOrderly: Bool { code == .connectionClosed && replyCode == nil && underlying == nil }
 }

@@ -15,9 +15,13 @@ extension ChannelSession {
             let isEnough = state.settlements.unwrittenCount >= state.prefetch.mostUnwritten
             return (isFirst, isEnough, state.rest.isAwaited)
         }
-        if isAwaited { tellOfRest() }
+        // Not before it is sure to be written: who waits for that closes the connection.
+        defer { if isAwaited { tellOfRest() } }
         if isFirst {
-            if let refused = outbox.settleSoon(self, from: link.sender) { throw discardAcknowledgements(refused) }
+            if let refused = outbox.settleSoon(self, from: link.sender) {
+                if let error = discardAcknowledgements(refused) { throw error }
+                return
+            }
             // Who has come behind it meanwhile found nothing to hurry.
             if !isEnough, state.withLock({ $0.settlements.unwrittenCount >= $0.prefetch.mostUnwritten }) {
                 return outbox.settleNow()
@@ -33,10 +37,20 @@ extension ChannelSession {
         outbox.settleNow()
     }
 
-    /// Drops acknowledgements that can't be written any more, so that each later one is refused too.
-    private func discardAcknowledgements(_ reason: AMQPError) -> AMQPError {
-        state.withLock { $0.settlements.takeAcknowledgements { _, _ in } }
-        return Self.stale(reason)
+    /// Writes what is acknowledged, also by those who have not told the outbox yet.
+    func writeAcknowledgements() {
+        do throws(AMQPError) {
+            try outbox.append(from: link.sender) { buffer throws(AMQPError) in writeSettlements(to: buffer) }
+        } catch {
+            // The connection is being closed, or has ended: the broker has the deliveries again.
+        }
+    }
+
+    /// Takes back acknowledgements that can't be written any more, so that each later one is refused too.
+    ///
+    /// - Returns: What to throw; nil if all of them were written meanwhile.
+    private func discardAcknowledgements(_ reason: AMQPError) -> AMQPError? {
+        state.withLock { $0.settlements.takeBackAcknowledgements() } ? Self.stale(reason) : nil
     }
 
     /// Rejects a delivery.

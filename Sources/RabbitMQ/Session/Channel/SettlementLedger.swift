@@ -181,6 +181,19 @@ struct SettlementLedger {
         gather()
     }
 
+    /// Has deliveries wait again whose acknowledgements can't be written any more.
+    ///
+    /// - Returns: Whether there were any.
+    mutating func takeBackAcknowledgements() -> Bool {
+        guard hasUnwritten else { return false }
+        for tag in unwritten {
+            if let index = index(tag) { entries[index] = .unsettled } else { far[tag] = .unsettled }
+        }
+        unsettledCount += unwritten.count
+        unwritten.removeAll()
+        return true
+    }
+
     /// Forgets all deliveries: the broker will deliver them again under new tags.
     mutating func forgetUnsettled() {
         for index in entries.indices where entries[index] == .unsettled { entries[index] = .settled }

@@ -39,6 +39,18 @@ struct SettlementLedgerTests {
         #expect(ledger.unsettledCount == 1)
     }
 
+    @Test func `what can't be written waits again`() {
+        var ledger = ledger(1...3)
+        _ = ledger.acknowledge(1, multiple: false)
+        #expect(take(&ledger) == ["1"])
+        _ = ledger.acknowledge(3, multiple: false)
+        #expect(ledger.unsettledCount == 1)
+        let (some, none) = (ledger.takeBackAcknowledgements(), ledger.takeBackAcknowledgements())
+        #expect(some && !none)
+        #expect(ledger.unsettledCount == 2 && !ledger.hasUnwritten)
+        #expect(ledger.acknowledge(3, multiple: false) == .accepted)
+    }
+
     @Test func `each is settled once`() {
         var ledger = ledger(1...3)
         #expect(ledger.acknowledge(2, multiple: false) == .accepted)

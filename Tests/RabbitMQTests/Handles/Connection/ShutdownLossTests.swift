@@ -1,0 +1,82 @@
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import RabbitMQ
+
+/// What is lost while a connection is shut down stands in the report.
+@Suite("What a shutdown loses", .timeLimit(.minutes(1)))
+struct ShutdownLossTests {
+    @Test func `deliveries that were not settled when the connection is lost are reported`() async throws {
+        try await ScriptedPeer.withChannel { peer, connection, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let deliveries = try await peer.consume(queue)
+            let tag = deliveries.consumer.tag
+            try await peer.send((1...2).flatMap { PeerFrame.delivery([1], tag: $0, consumer: tag) })
+            var iterator = deliveries.makeAsyncIterator()
+            var messages: [IncomingMessage] = []
+            for _ in 1...2 { messages.append(try #require(try await iterator.next())) }
+            let shutdown = Task { await connection.shutdown(within: .seconds(60)) }
+            try await peer.expect(.basicCancel, channel: 1)
+            peer.hangUp()
+            let report = try await within(.seconds(20), "the end") { await shutdown.value }
+            #expect(report.unsettled == messages.count)
+            #expect(report.wasLost)
+            #expect(!report.isComplete)
+        }
+    }
+
+    @Test(arguments: [false, true]) func `messages whose outcome nobody will know are reported`(
+        isMadeAgain: Bool
+    ) async throws {
+        let script = ScriptedClient.script { $0.confirms = false }
+        try await ScriptedClient.run([script], { if !isMadeAgain { $0.recovery = .none } }) { client in
+            try await client.channel.selectConfirms()
+            for _ in 1...3 { try await client.channel.defaultExchange.publish(Message("x"), routingKey: "k") }
+            let session = try client.broker.session
+            try await eventually("they are there") { session.published.count == 3 }
+            let (connection, core) = (client.connection, client.channel.core)
+            let shutdown = Task { await connection.shutdown(within: .seconds(60)) }
+            try await eventually("it waits") { core.session.state.withLock { $0.rest.isAwaited } }
+            session.cut()
+            let report = try await within(.seconds(20), "the end") { await shutdown.value }
+            #expect(report.unconfirmed == 3)
+            #expect(report.wasLost)
+            #expect(!report.isComplete)
+        }
+    }
+
+    @Test func `an acknowledgement goes out though whoever gives it has not told so yet`() async throws {
+        try await ScriptedPeer.withChannel { peer, connection, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let deliveries = try await peer.consume(queue)
+            let tag = deliveries.consumer.tag
+            try await peer.send(PeerFrame.delivery([1], tag: 1, consumer: tag))
+            var iterator = deliveries.makeAsyncIterator()
+            _ = try #require(try await iterator.next())
+            let shutdown = Task { await connection.shutdown(within: .seconds(60)) }
+            try await peer.expect(.basicCancel, channel: 1)
+            // As far as another thread may have come with it.
+            channel.core.session.state.withLock { _ = $0.settlements.acknowledge(1, multiple: false) }
+            try await peer.send(.basicCancelOk) { $0.shortString(tag) }
+            var ack = try await peer.expect(.basicAck, channel: 1).fields
+            #expect(ack.longLong() == 1)
+            try await peer.expectClose()
+            let report = try await within(.seconds(20), "the end") { await shutdown.value }
+            #expect(report.isComplete)
+        }
+    }
+
+    @Test func `a broker that does not answer is told from one that does`() async throws {
+        try await ScriptedPeer.withConnection(configure: { $0.closeTimeout = .milliseconds(50) }) { peer, connection in
+            let report = try await within(.seconds(20), "the end") { await connection.shutdown(within: .seconds(5)) }
+            #expect(report.wasLost)
+            #expect(report.unsettled == 0 && report.unconfirmed == 0)
+        }
+        try await ScriptedPeer.withConnection { peer, connection in
+            let shutdown = Task { await connection.shutdown(within: .seconds(60)) }
+            try await peer.expectClose()
+            #expect(try await within(.seconds(20), "the end") { await shutdown.value }.isComplete)
+        }
+    }
+}
