@@ -174,8 +174,14 @@ final class ChannelCore: ChannelHost, Sendable {
     }
 
     func forget(_ consumer: Consumer) {
-        let left = state.withLock { state -> QueueIdentity? in
+        let isKnown = state.withLock { state -> Bool in
             state.takingUp[consumer.tag] = nil
+            return state.subscriptions.contains { $0.consumer === consumer }
+        }
+        guard isKnown else { return }
+        // Before: who shuts down looks here first, and there then.
+        connection.keepWhileCalling(consumer)
+        let left = state.withLock { state -> QueueIdentity? in
             guard let index = state.subscriptions.firstIndex(where: { $0.consumer === consumer }) else { return nil }
             return state.subscriptions.remove(at: index).queue
         }
@@ -230,6 +236,7 @@ final class ChannelCore: ChannelHost, Sendable {
         connection.base.tally.unknownOutcomes.add(left.unconfirmed.count)
         for message in left.unconfirmed { message.confirm.fail(ChannelSession.outcome(of: reason)) }
         for subscription in left.subscriptions {
+            connection.keepWhileCalling(subscription.consumer)
             subscription.consumer.end(reason.method == nil ? reason : reason.overAnotherCall)
             connection.consumerLeft(subscription.queue)
         }

@@ -82,11 +82,25 @@ extension ConnectionCore {
         return Dictionary(sessions.map { (ObjectIdentifier($0), $0) }) { first, _ in first }
     }
 
-    /// Those that take work. What takes the replies to our own calls does not: a handler that is still at work may wait for one.
+    /// Those that take work, and those that took some a moment ago. What takes the replies to our own calls does not: a
+    /// handler that is still at work may wait for one.
     private var consumers: [Consumer] {
-        state.withLock { $0.channels }
+        let begun = state.withLock { $0.channels }
             .flatMap { channel in channel.state.withLock { $0.subscriptions.map(\.consumer) } }
-            .filter { $0.source.queue != EntityName.directReplyTo }
+        let leaving = state.withLock { $0.leaving.compactMap { $0.consumer } }
+        return (begun + leaving).filter { $0.source.queue != EntityName.directReplyTo }
+    }
+
+    /// Keeps in mind a consumer that ends, as long as callbacks of it may run: a shutdown waits for them too.
+    func keepWhileCalling(_ consumer: Consumer) {
+        guard consumer.callback != nil, consumer.callbacksReturned.current == nil else { return }
+        // They are let go of without the lock: the last of what holds a channel may go with one.
+        _ = state.withLock { state -> [Consumer] in
+            let others = state.leaving.compactMap { $0.consumer }
+            let running = others.filter { $0 !== consumer && $0.callbacksReturned.current == nil }
+            state.leaving = (running + [consumer]).map { LeavingConsumer(consumer: $0) }
+            return others
+        }
     }
 
     private func comeToRest(_ consumers: [Consumer]) async throws {
@@ -114,6 +128,9 @@ extension ConnectionCore {
         }
     }
 }
+
+/// A consumer that whoever runs its callbacks keeps alive.
+struct LeavingConsumer: Sendable { weak var consumer: Consumer? }
 
 /// How a connection was shut down: see ``Connection/shutdown(within:)``.
 public struct ShutdownReport: Sendable, Hashable {

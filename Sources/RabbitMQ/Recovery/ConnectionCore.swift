@@ -14,6 +14,8 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
         var lost: Link?
         /// Open ones, and those that are opened anew, in the order of opening.
         var channels: [ChannelCore] = []
+        /// Consumers that have ended, while callbacks of them may run.
+        var leaving: [LeavingConsumer] = []
         var waiters: [OneShot<Void>] = []
         var lastError: AMQPError?
         /// Ends the wait for the next try.

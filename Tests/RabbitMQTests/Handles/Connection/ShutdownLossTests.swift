@@ -79,4 +79,44 @@ struct ShutdownLossTests {
             #expect(try await within(.seconds(20), "the end") { await shutdown.value }.isComplete)
         }
     }
+
+    @Test func `callbacks of a consumer that was cancelled just before are waited for`() async throws {
+        try await ScriptedClient.run { client in
+            let queue = try await client.channel.declareQueue("q")
+            let begun = Broadcast<Void>()
+            let gate = Broadcast<Void>()
+            let isDone = Mutex(false)
+            let consumer = try await queue.consume(.noAck) { _ in
+                begun.set(())
+                try await gate.wait()
+                isDone.withLock { $0 = true }
+            }
+            try await client.broker.session.deliver("x", tag: 1, consumer: consumer.tag)
+            try await begun.wait()
+            try await consumer.cancel()
+            let connection = client.connection
+            let shutdown = Task { await connection.shutdown(within: .seconds(60)) }
+            try await eventually("it waits") { consumer.callbacksReturned.isAwaited }
+            #expect(connection.isOpen)
+            gate.set(())
+            let report = try await within(.seconds(20), "the end") { await shutdown.value }
+            #expect(report.isComplete)
+            #expect(isDone.withLock { $0 })
+        }
+    }
+
+    @Test func `a publisher that never stops holds it up for no longer than its time`() async throws {
+        try await ScriptedClient.run { client in
+            try await client.channel.selectConfirms()
+            let (connection, exchange) = (client.connection, client.channel.defaultExchange)
+            let publishing = Task {
+                while (try? await exchange.publish(Message("x"), routingKey: "k")) != nil { await Task.yield() }
+            }
+            let session = try client.broker.session
+            try await eventually("it publishes") { !session.published.isEmpty }
+            _ = try await within(.seconds(20), "the end") { await connection.shutdown(within: .milliseconds(500)) }
+            #expect(!connection.isOpen)
+            try await within(.seconds(20), "the publisher's end") { await publishing.value }
+        }
+    }
 }
