@@ -126,6 +126,8 @@ extension ChannelCore {
                 guard !error.isConnectionFatal, !error.isRetryable else { throw error }
                 // It will be there, once it can be declared.
                 if connection.isDeclaring(subscription.queue.name) { throw error.overAnotherCall }
+                // It went with the consumers of the lost connection: it is declared again before the next try.
+                if connection.mayRegainQueue(after: error, for: self) { throw error.overAnotherCall }
                 // A queue answers in its own time, the broker's refusal may overtake it: of several, any may be meant.
                 if reopening.consuming.count > 1 { return false }
                 forget(subscription.consumer)
@@ -251,6 +253,7 @@ extension ChannelCore {
                 try? await DeadlineTimer.shared.sleep(for: self.nextDelay())
                 guard self.isWaiting, let link = connection.openLink else { break }
                 do {
+                    try await connection.declareAgain(missedBy: last, on: link)
                     try await connection.declareAgain(self.state.withLock { $0.subscriptions.map(\.queue) }, on: link)
                     try await self.reopen(on: link)
                     connection.configuration.logger.notice(

@@ -109,6 +109,7 @@ final class ChannelCore: ChannelHost, Sendable {
         guard connection.configuration.recovery.isEnabled else { return false }
         let isWithLink = connection.isLosing(session.link)
         let isAlone = !reason.isConnectionFatal && !reason.isOverAnotherCall
+        let passes = isAlone && (reason.isRetryable || connection.mayRegainExchange(after: reason, for: self))
         return state.withLock { state in
             guard !state.isReleased else { return false }
             switch state.phase {
@@ -118,7 +119,7 @@ final class ChannelCore: ChannelHost, Sendable {
             // It is being set up: `finishReopening` throws the reason, and its caller tries again or ends the channel.
             case .waiting: guard isWithLink || isAlone else { return false }
             case .ready:
-                guard isWithLink || isAlone && reason.isRetryable else { return false }
+                guard isWithLink || passes else { return false }
                 state.phase = .waiting
                 state.interrupted = ObjectIdentifier(session)
                 if state.setup.isTransactional { state.lostTransaction = LostTransaction(session, reason) }

@@ -75,6 +75,7 @@ extension ConnectionCore {
             state.endpoint = opened.endpoint
             state.lost = nil
             state.undeclared = []
+            state.fleeting = [:]
             return true
         }
         guard isWanted else {

@@ -77,10 +77,11 @@ extension ConnectionCore {
         // By their names as they are now.
         let bindings = Self.bindingSteps(topology.everything.bindings, configuration.recovery)
         try await replay(bindings, on: link, &report, waitsForEnd)
+        try await replayMissed(bindings, on: link, &report, waitsForEnd)
     }
 
     /// Sends all steps, and hears the answers. After one that is refused the others go on, on another channel.
-    private func replay(
+    func replay(
         _ steps: [ReplayStep],
         on link: Link,
         _ report: inout RecoveryReport,
@@ -135,6 +136,7 @@ extension ConnectionCore {
     }
 
     private func note(_ step: ReplayStep, _ reply: Reply, _ report: inout RecoveryReport) {
+        noteFleeting(step.entity)
         switch step.entity {
         case .exchange: report.exchanges += 1
         case .binding: report.bindings += 1

@@ -24,6 +24,8 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
         var recovering: Task<Void, Never>?
         /// Queues that could not be declared again yet, for a reason that passes.
         var undeclared: Set<String> = []
+        /// What deletes itself, as it was declared again since the last loss, and the channels that had another try.
+        var fleeting: [Fleeting: Set<ObjectIdentifier>] = [:]
         /// Whether the application has closed it, or nobody holds it any more: then no link is followed by another.
         var isClosing = false
 
