@@ -9,10 +9,15 @@ final class TopologyRecord: Sendable {
     /// How many exchanges, and how many queues, that the broker may have deleted by itself are kept at most.
     static let transientLimit = 10_000
 
+    /// How many of the names are kept at most that one queue had before. It gets another with each recovery.
+    static let formerNamesLimit = 100
+
     /// A queue that the broker named.
     private struct NamedQueue {
         let order: Int
         weak var identity: QueueIdentity?
+        /// The names that it had before, in order.
+        var formerNames: [String] = []
     }
 
     /// Entities by what names them, each with its place in the order.
@@ -55,7 +60,7 @@ final class TopologyRecord: Sendable {
 
         mutating func removeQueue(_ name: String) {
             queues[name] = nil
-            named[name] = nil
+            for former in named.removeValue(forKey: name)?.formerNames ?? [] { formerlyNamed[former] = nil }
             removeBindings(to: .queue(name))
         }
 
@@ -148,9 +153,14 @@ final class TopologyRecord: Sendable {
         identity.rename(name)
         entries.withLock { entries in
             entries.sweepNamed()
-            let queue = entries.named.removeValue(forKey: old)
-            entries.named[name] = queue
-            entries.formerlyNamed[old] = queue
+            if var queue = entries.named.removeValue(forKey: old) {
+                entries.formerlyNamed[old] = NamedQueue(order: queue.order, identity: queue.identity)
+                queue.formerNames.append(old)
+                if queue.formerNames.count > Self.formerNamesLimit {
+                    entries.formerlyNamed[queue.formerNames.removeFirst()] = nil
+                }
+                entries.named[name] = queue
+            }
             for (binding, order) in entries.bindings[.queue(old)] ?? [:] {
                 entries.remove(binding)
                 var binding = binding
@@ -159,6 +169,9 @@ final class TopologyRecord: Sendable {
             }
         }
     }
+
+    /// How many names are kept that queues had before.
+    var formerNamesCount: Int { entries.withLock { $0.formerlyNamed.count } }
 
     /// The name that a queue has at present; nil unless the broker has named it, and given it another name since.
     func currentName(of name: String) -> String? {

@@ -74,4 +74,17 @@ struct NewNameTests {
         identity = nil
         #expect(record.currentName(of: "a") == nil)
     }
+
+    @Test func `is known by the latest of its names only, and by none once it is deleted`() {
+        let record = TopologyRecord()
+        let identity = QueueIdentity(Topology.Queue("0"), isServerNamed: true)
+        record.add(identity)
+        let limit = TopologyRecord.formerNamesLimit
+        for number in 1...3 * limit { record.rename(identity, to: "\(number)") }
+        #expect(record.formerNamesCount == limit)
+        #expect(record.currentName(of: "\(2 * limit)") == "\(3 * limit)")
+        #expect(record.currentName(of: "\(2 * limit - 1)") == nil)
+        record.removeQueue(identity.name)
+        #expect(record.formerNamesCount == 0)
+    }
 }
