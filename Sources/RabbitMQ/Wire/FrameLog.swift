@@ -4,7 +4,7 @@
 /// `@unchecked Sendable` is safe because it is used under one lock, the outbox's, for what is sent, and on the link's queue
 /// for what is received. For the same reason its exclusivity need not be checked at run time, with each message.
 final class FrameLog: @unchecked Sendable {
-    private struct Entry {
+    fileprivate struct Entry {
         /// Class and method, as on the wire; or one of those below.
         var method: UInt32
         var channel: UInt16
@@ -57,6 +57,30 @@ final class FrameLog: @unchecked Sendable {
             }
         }
         latest = Entry(method: method, channel: channel, first: now)
+    }
+
+    /// A place to return to when what is noted next is taken back.
+    struct Mark {
+        fileprivate let latest: Entry
+        fileprivate let count: Int
+        fileprivate let start: Int
+        /// What is lost if another entry begins.
+        fileprivate let oldest: Entry?
+    }
+
+    var mark: Mark {
+        Mark(latest: latest, count: earlier.count, start: start, oldest: earlier.isEmpty ? nil : earlier[start])
+    }
+
+    /// Takes back what was noted since; one entry may have begun.
+    func rewind(to mark: Mark) {
+        if earlier.count > mark.count {
+            earlier.removeLast()
+        } else if let oldest = mark.oldest {
+            earlier[mark.start] = oldest
+        }
+        start = mark.start
+        latest = mark.latest
     }
 
     /// Gives a time to all that was noted before it was known.

@@ -1,3 +1,4 @@
+import Synchronization
 import TestSupport
 import Testing
 
@@ -36,6 +37,25 @@ struct RecordingTests {
             #expect(last.contains { $0.method == "connection.close" && !$0.isSent })
             #expect(last.contains { $0.method == "connection.close-ok" && $0.isSent })
         }
+    }
+
+    @Test func `do not hold what was encoded and taken back`() throws {
+        let outbox = Outbox(limits: Outbox.Limits(highWater: 1000, lowWater: 500)) { _ in }
+        let log = FrameLog(limit: 2)
+        outbox.state.withLock { $0.buffer.log = log }
+        for channel in [1, 2] as [UInt16] { try outbox.send(.channelOpen, channel: channel, from: 0) }
+        try outbox.send(.channelOpen, channel: 3, from: 0) { () throws(AMQPError) -> Outbox.Encoded in .rewind }
+        try outbox.send(.channelOpen, channel: 2, from: 0) { () throws(AMQPError) -> Outbox.Encoded in .rewind }
+        let error = #expect(throws: AMQPError.self) {
+            try outbox.send(.channelOpen, channel: 4, from: 0) { () throws(AMQPError) -> Outbox.Encoded in
+                throw AMQPError(.channelClosed, "closed")
+            }
+        }
+        #expect(error?.code == .channelClosed)
+        let entries = log.entries(isSent: true, at: 1)
+        #expect(entries.map(\.channel) == [1, 2] && entries.map(\.count) == [1, 1])
+        let size = outbox.pending
+        #expect(entries.map(\.bytes) == [size / 2, size / 2])
     }
 
     @Test func `no more are kept than asked for`() {

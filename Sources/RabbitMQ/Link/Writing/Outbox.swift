@@ -137,16 +137,19 @@ final class Outbox: Sendable {
         let flusher = try state.withLock { state throws(AMQPError) -> FlushSchedule.Flusher in
             if let refusal = state.refusal(to: sender, isFarewell: isFarewell) { throw refusal }
             settling?.writeSettlements(to: state.buffer)
-            let mark = state.buffer.mark
-            do throws(AMQPError) {
-                try state.buffer.append(method, channel: channel, frameMax: state.frameMax, pool: state.pool)
-                if case .keep = try register() { return state.requestFlush(isUrgent: true) }
-            } catch {
-                state.buffer.rewind(to: mark)
-                throw error
+            let (mark, noted) = (state.buffer.mark, state.buffer.log?.mark)
+            var isKept = false
+            defer {
+                if !isKept {
+                    state.buffer.rewind(to: mark)
+                    // What is taken back was not sent.
+                    if let noted { state.buffer.log?.rewind(to: noted) }
+                }
             }
-            state.buffer.rewind(to: mark)
-            return .nobody
+            try state.buffer.append(method, channel: channel, frameMax: state.frameMax, pool: state.pool)
+            guard case .keep = try register() else { return .nobody }
+            isKept = true
+            return state.requestFlush(isUrgent: true)
         }
         scheduleFlush(flusher)
     }
