@@ -39,6 +39,7 @@ extension IncomingMessage {
 
     /// Settles it, unless that was done, after its processing failed.
     func settleAfter(_ error: any Error, _ policy: FailurePolicy) {
+        if wasSettled { return }
         // What can't be settled any more is with the broker again; the error of the processing says more.
         if Task.isCancelled || error is CancellationError {
             giveBack()
@@ -47,7 +48,11 @@ extension IncomingMessage {
         }
     }
 
+    /// Whether it was settled while its channel was there, which is gone now: that is no loss.
+    private var wasSettled: Bool { isStale && source.session.hasSettled(deliveryTag) }
+
     private func acknowledgeUnlessSettled() throws(AMQPError) {
+        if wasSettled { return }
         do {
             try ack()
         } catch {

@@ -58,6 +58,14 @@ extension Queue {
             onCancel: onCancel,
             onError: onError
         )
+        return try await consume(options, plan, callback: callback)
+    }
+
+    func consume(
+        _ options: ConsumerOptions,
+        _ plan: CallbackPlan,
+        callback: @escaping Consumer.Callback
+    ) async throws -> Consumer {
         let consumer = try await startConsumer(options, callback: callback, plan)
         let calling = CallTimeout.withNone { Task { await consumer.callBack(plan) } }
         consumer.calling.withLock { $0 = calling }

@@ -155,13 +155,13 @@ extension Queue {
             try await handler(message)
             return .done
         }
-        return try await consume(
-            options,
+        let plan = CallbackPlan(
             maxConcurrency: maxConcurrency,
+            isObserved: false,
             onCancel: onCancel,
-            onError: onError,
-            callback: { await desk.handle($0) }
+            onError: onError
         )
+        return try await consume(options, plan) { await desk.handle($0) }
     }
 
     private func retryDesk(

@@ -61,7 +61,7 @@ final class RetryDesk: Sendable {
 
     private func decide(on message: IncomingMessage, attempt: Int) async -> (RetryDecision, (any Error)?) {
         do {
-            return (try await handler(message), nil)
+            return (try await message.observed(handler), nil)
         } catch let decision as RetryDecision {
             return (decision, nil)
         } catch {

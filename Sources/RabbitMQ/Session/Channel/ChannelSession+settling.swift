@@ -85,6 +85,9 @@ extension ChannelSession {
         state.withLock { state in state.closeReason == nil ? tags.filter(state.settlements.isUnsettled) : [] }
     }
 
+    /// Whether a delivery is settled, and the broker was told; also on a channel that is closed.
+    func hasSettled(_ tag: UInt64) -> Bool { state.withLock { $0.settlements.isSettled(tag) } }
+
     /// Gives deliveries back to the broker that nobody has seen; on a channel that is closed they are there already.
     ///
     /// By basic.nack, which RabbitMQ doesn't count towards a quorum queue's delivery limit from 4.3 on.

@@ -83,6 +83,12 @@ struct SettlementLedger {
         if case .accepted = verdict(tag) { true } else { false }
     }
 
+    /// Whether nothing is left to be written for a delivery that was settled for good.
+    func isSettled(_ tag: UInt64) -> Bool {
+        guard tag >= base else { return tag != 0 }
+        return (index(tag).map { entries[$0] } ?? far[tag]) == .settled
+    }
+
     /// Settles a delivery, or all up to it that wait.
     private mutating func settle(_ tag: UInt64, multiple: Bool, as entry: Entry) {
         let last = index(tag)

@@ -3,6 +3,8 @@ internal import Logging
 /// How a consumer calls back.
 struct CallbackPlan: Sendable {
     var maxConcurrency = 1
+    /// Whether those who watch see the whole call; if not, what it does shows itself.
+    var isObserved = true
     /// Settles a message whose callback threw, unless that has settled it.
     var onFailure: @Sendable (IncomingMessage, any Error) -> Void = { _, _ in }
     var onCancel: (@Sendable () -> Void)?
@@ -87,7 +89,11 @@ extension Consumer {
         // The broker delivers it again.
         if message.isStale { return }
         do {
-            try await message.observed(callback)
+            if plan.isObserved {
+                try await message.observed(callback)
+            } else {
+                try await callback(message)
+            }
         } catch {
             source.session.link.logger.log(
                 level: error.tellsOfAnEnd ? .debug : .error,

@@ -13,6 +13,17 @@ extension IncomingMessage {
         _ meter: (any DurationMeter)?,
         _ handle: (IncomingMessage) async throws -> Result
     ) async throws -> Result {
+        let mark = Observation.Mark(session: ObjectIdentifier(source.session), deliveryTag: deliveryTag)
+        // Who processes a message within its callback handles it once, not twice.
+        if Observation.current == mark { return try await handle(self) }
+        return try await Observation.$current.withValue(mark) { try await shown(to: tracing, meter, handle) }
+    }
+
+    private func shown<Result>(
+        to tracing: (any MessageTracing)?,
+        _ meter: (any DurationMeter)?,
+        _ handle: (IncomingMessage) async throws -> Result
+    ) async throws -> Result {
         let delivery = ObservedDelivery(
             message: message,
             queue: source.queue,
@@ -35,4 +46,14 @@ extension IncomingMessage {
             throw error
         }
     }
+}
+
+/// What is being handled in this task, seen by those who watch.
+private enum Observation {
+    struct Mark: Sendable, Equatable {
+        let session: ObjectIdentifier
+        let deliveryTag: UInt64
+    }
+
+    @TaskLocal static var current: Mark?
 }

@@ -51,6 +51,15 @@ struct SettlementLedgerTests {
         #expect(ledger.acknowledge(3, multiple: false) == .accepted)
     }
 
+    @Test func `what is acknowledged counts as settled once it is written`() {
+        var ledger = ledger(1...3)
+        _ = ledger.acknowledge(2, multiple: false)
+        #expect((0...4 as ClosedRange<UInt64>).map { ledger.isSettled($0) } == [false, false, false, false, false])
+        _ = take(&ledger)
+        _ = ledger.reject(1, multiple: false)
+        #expect((0...4 as ClosedRange<UInt64>).map { ledger.isSettled($0) } == [false, true, true, false, false])
+    }
+
     @Test func `each is settled once`() {
         var ledger = ledger(1...3)
         #expect(ledger.acknowledge(2, multiple: false) == .accepted)

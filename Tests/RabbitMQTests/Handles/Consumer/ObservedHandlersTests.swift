@@ -1,0 +1,86 @@
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import RabbitMQ
+
+/// Those who watch see each message that is handled once, however it is.
+@Suite("Handlers that are watched", .timeLimit(.minutes(1)))
+struct ObservedHandlersTests {
+    private final class Meter: DurationMeter {
+        let failures = Mutex<[Bool]>([])
+
+        func published(to exchange: String, took nanoseconds: UInt64, _ error: (any Error)?) {}
+
+        func processed(_ delivery: ObservedDelivery, took nanoseconds: UInt64, _ error: (any Error)?) {
+            failures.withLock { $0.append(error != nil) }
+        }
+
+        var all: [Bool] { failures.withLock { $0 } }
+    }
+
+    private struct Failure: Error {}
+
+    @Test func `a message that its callback processes counts once`() async throws {
+        let meter = Meter()
+        try await ScriptedClient.run([], { $0.meter = meter }) { client in
+            let queue = try await client.channel.declareQueue("q")
+            let consumer = try await queue.consume { message in try await message.process { _ in await Task.yield() } }
+            let session = try client.broker.session
+            for tag in 1...2 as ClosedRange<UInt64> { try await session.deliver("x", tag: tag, consumer: consumer.tag) }
+            try await eventually("both are handled") { meter.all.count >= 2 }
+            try await consumer.cancel()
+            _ = try await consumer.ended
+            #expect(meter.all == [false, false])
+        }
+    }
+
+    @Test(arguments: [false, true]) func `a handler with a policy for retries counts once, with its error`(
+        isCalledBack: Bool
+    ) async throws {
+        let meter = Meter()
+        try await ScriptedClient.run([], { $0.meter = meter }) { client in
+            let queue = try await client.channel.declareQueue("q")
+            let policy = RetryPolicy(attempts: 1)
+            let processing = Task {
+                guard isCalledBack else { return try await queue.process(retrying: policy) { _ in throw Failure() } }
+                _ = try await queue.consume(retrying: policy) { _ in throw Failure() }
+            }
+            let session = try client.broker.session
+            try await client.waitForConsumers(1)
+            let consumer = try #require(session.consumers.first)
+            try await session.deliver("x", tag: 1, consumer: consumer.tag, channel: consumer.channel)
+            try await eventually("it is settled") { session.settled.contains { $0.tag == 1 } }
+            processing.cancel()
+            _ = try? await processing.value
+            #expect(meter.all == [true])
+        }
+    }
+
+    @Test(arguments: [false, true]) func `what its body has settled is not stale when its channel goes`(
+        fails: Bool
+    ) async throws {
+        try await ScriptedClient.run([], { $0.recovery = .none }) { client in
+            let deliveries = try await client.channel.declareQueue("q").consume()
+            var messages = deliveries.makeAsyncIterator()
+            let session = try client.broker.session
+            try await session.deliver("x", tag: 1, consumer: deliveries.consumer.tag)
+            let message = try #require(try await messages.next())
+            let result: Result<Void, any Error>
+            do {
+                try await message.process { message in
+                    try message.ack()
+                    try await eventually("it is settled") { !session.settled.isEmpty }
+                    session.cut()
+                    try await eventually("it is noticed") { message.isStale }
+                    if fails { throw Failure() }
+                }
+                result = .success(())
+            } catch {
+                result = .failure(error)
+            }
+            if fails { #expect(throws: Failure.self) { try result.get() } } else { try result.get() }
+            #expect(client.connection.statistics.staleSettlements == 0)
+        }
+    }
+}
