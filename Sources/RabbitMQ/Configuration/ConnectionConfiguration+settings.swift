@@ -22,7 +22,7 @@ extension ConnectionConfiguration {
             self.init()
         }
         try readLogin(settings)
-        if let texts = try settings.texts("endpoints") {
+        if let texts = try settings.list("endpoints") {
             endpoints = try settings.naming("endpoints") { () throws(AMQPError) in
                 var endpoints: [Endpoint] = []
                 for text in texts { endpoints.append(try Endpoint(text: text)) }

@@ -1,6 +1,7 @@
 /// Where the fields of a ``ConnectionConfiguration`` are read from, by keys such as `tls.caFile`.
 protocol SettingSource {
     func text(_ key: String, isSecret: Bool) throws(AMQPError) -> String?
+    /// Several texts, as they come; each may hold several: see ``list(_:)``.
     func texts(_ key: String) throws(AMQPError) -> [String]?
     func integer(_ key: String) throws(AMQPError) -> Int?
     func number(_ key: String) throws(AMQPError) -> Double?
@@ -12,6 +13,14 @@ protocol SettingSource {
 
 extension SettingSource {
     func text(_ key: String) throws(AMQPError) -> String? { try text(key, isSecret: false) }
+
+    /// Several texts, in a list or separated by commas or both; nil if nothing is left but blanks and commas.
+    func list(_ key: String) throws(AMQPError) -> [String]? {
+        let texts = try texts(key) ?? []
+        let list = texts.flatMap { text in text.split(separator: ",").map { String($0).trimmed } }
+            .filter { !$0.isEmpty }
+        return list.isEmpty ? nil : list
+    }
 
     /// - Parameter what: What is wrong with the value, which is not quoted: it may be a secret in the wrong place.
     func invalid(_ key: String, _ what: String) -> AMQPError {
@@ -44,7 +53,7 @@ extension SettingSource {
     }
 
     func choice<Value>(_ key: String, _ values: KeyValuePairs<String, Value>) throws(AMQPError) -> Value? {
-        guard let text = try text(key) else { return nil }
+        guard let text = try text(key)?.trimmed else { return nil }
         guard let value = values.first(where: { $0.key == text })?.value else {
             throw invalid(key, "is none of \(values.map(\.key).joined(separator: ", "))")
         }
@@ -75,9 +84,7 @@ struct EnvironmentSettings: SettingSource {
         environment[name(of: key)].flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    func texts(_ key: String) -> [String]? {
-        text(key, isSecret: false)?.split(separator: ",").map { String($0).trimmed }
-    }
+    func texts(_ key: String) -> [String]? { text(key, isSecret: false).map { [$0] } }
 
     func integer(_ key: String) throws(AMQPError) -> Int? {
         try parse(key, "is not a whole number") { Int($0) }

@@ -43,6 +43,22 @@ struct ConfigurationReaderTests {
         #expect(configuration.endpoints.map(\.description) == ["a:1", "b"])
     }
 
+    @Test(arguments: ["a:1,b", "a:1, b ,"]) func `a list may be a text with commas`(text: String) throws {
+        let file = try read(["rabbitmq.endpoints": ConfigValue(.string(text), isSecret: false)])
+        #expect(file.endpoints.map(\.description) == ["a:1", "b"])
+        let provider = EnvironmentVariablesProvider(environmentVariables: ["RABBITMQ_ENDPOINTS": text])
+        let reader = ConfigReader(provider: provider).scoped(to: "rabbitmq")
+        let variables = try ConnectionConfiguration(reader: reader)
+        #expect(variables.endpoints.map(\.description) == ["a:1", "b"])
+    }
+
+    @Test(arguments: ["", ","]) func `a list in which nothing stands is as one that is not there`(text: String) throws {
+        let provider = EnvironmentVariablesProvider(environmentVariables: ["RABBITMQ_ENDPOINTS": text])
+        let reader = ConfigReader(provider: provider).scoped(to: "rabbitmq")
+        let configuration = try ConnectionConfiguration(reader: reader)
+        #expect(configuration.endpoints == ConnectionConfiguration().endpoints)
+    }
+
     @Test(arguments: [
         ("rabbitmq.callTimeout", "soon", "callTimeout"), ("rabbitmq.recovery.enabled", "maybe", "recovery.enabled"),
         ("rabbitmq.uri", "amqp://me:s3cret?@host", "uri"),

@@ -28,6 +28,21 @@ struct EnvironmentTests {
         #expect(identity.description == "ClientIdentity(certificate: PEM(file: /me.pem), key: PEM(file: /me.key))")
     }
 
+    @Test(arguments: [",", " ", " , ,"]) func `a list in which nothing stands is as one that is not set`(
+        text: String
+    ) throws {
+        let configuration = try ConnectionConfiguration(environment: ["RABBITMQ_ENDPOINTS": text])
+        #expect(configuration.endpoints == ConnectionConfiguration().endpoints)
+    }
+
+    @Test func `blanks around words and commas too many do no harm`() throws {
+        let configuration = try ConnectionConfiguration(environment: [
+            "RABBITMQ_ENDPOINTS": " a:1 ,, b,", "RABBITMQ_RECOVERY_WHILE_DOWN": "fail ",
+        ])
+        #expect(configuration.endpoints.map(\.description) == ["a:1", "b"])
+        #expect(configuration.recovery.whileDown == .fail)
+    }
+
     @Test func `every field has a variable`() throws {
         let configuration = try ConnectionConfiguration(environment: [
             "RABBITMQ_USERNAME": "me", "RABBITMQ_PASSWORD": "secret", "RABBITMQ_VIRTUAL_HOST": "v",
