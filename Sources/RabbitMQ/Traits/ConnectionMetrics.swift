@@ -51,8 +51,9 @@ public final class ConnectionMetrics: Sendable {
 
     /// Reports what has changed since the last time, and how things are.
     public func report() {
-        let now = connection.statistics
-        last.withLock { last in
+        let now = last.withLock { last in
+            // Within the lock: of two that report at once the later would go back to older numbers, and count twice.
+            let now = connection.statistics
             for (counter, value) in counters {
                 // Read without a common lock, one may lag behind; it never falls.
                 let change = value(now) - value(last)
@@ -63,6 +64,7 @@ public final class ConnectionMetrics: Sendable {
                 if change > .zero { counter.increment(by: change.inSeconds) }
             }
             last = now
+            return now
         }
         for (meter, value) in levels { meter.set(value(now)) }
         isUp.set(connection.state == .up ? 1 : 0)

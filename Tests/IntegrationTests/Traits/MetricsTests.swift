@@ -29,6 +29,23 @@ struct MetricsTests {
         }
     }
 
+    @Test func `several that report at once count nothing twice`() async throws {
+        try await TestBroker.withChannel { connection, channel in
+            let factory = TestMetrics()
+            let metrics = ConnectionMetrics(connection, factory: factory)
+            let exchange = channel.defaultExchange
+            await withTaskGroup(of: Void.self) { group in
+                for _ in 0..<4 {
+                    group.addTask { for _ in 0..<1000 { metrics.report() } }
+                }
+                for _ in 0..<1000 { _ = try? await exchange.publish(Message("x"), routingKey: "nobody") }
+            }
+            metrics.report()
+            let sent = try factory.expectCounter("messaging.client.sent.messages", dimensions)
+            #expect(sent.totalValue == 1000)
+        }
+    }
+
     @Test func `handlers and confirmed publishes are timed, those that fail by themselves`() async throws {
         struct Failure: Error {}
         let factory = TestMetrics()
