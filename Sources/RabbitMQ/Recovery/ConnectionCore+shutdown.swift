@@ -114,7 +114,25 @@ extension ConnectionCore {
         for channel in channels { channel.session.writeAcknowledgements() }
         base.outbox.expedite()
         // Also of channels that handlers have opened meanwhile.
-        for channel in state.withLock({ $0.channels }) { try await channel.session.waitForRest(.confirmed) }
+        for channel in state.withLock({ $0.channels }) { try await waitForConfirms(of: channel) }
+    }
+
+    /// Waits until all is confirmed: also on the session that follows one that ends meanwhile, where it is published
+    /// again.
+    private func waitForConfirms(of channel: ChannelCore) async throws {
+        while true {
+            let session = channel.session
+            try await session.waitForRest(.confirmed)
+            guard session.hasEnded, channel.publishesAgain else { return }
+            // What follows is decided by then.
+            _ = await session.closed.wait(atMost: .seconds(1))
+            do {
+                guard try await channel.ready() !== session else { return }
+            } catch is AMQPError {
+                return
+            }
+            try Task.checkCancellation()
+        }
     }
 
     /// Has callbacks that still run end, and waits a moment until they have given back their messages.

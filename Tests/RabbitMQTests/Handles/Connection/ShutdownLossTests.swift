@@ -119,4 +119,28 @@ struct ShutdownLossTests {
             try await within(.seconds(20), "the publisher's end") { await publishing.value }
         }
     }
+
+    @Test func `messages that are published again on another session are waited for there`() async throws {
+        let script = ScriptedClient.script { $0.confirms = false }
+        try await ScriptedClient.run([script], { $0.recovery.unconfirmed = .resend }) { client in
+            try await client.channel.selectConfirms()
+            let receipt = try await client.channel.defaultExchange.publish(Message("x"), routingKey: "k")
+            let session = try client.broker.session
+            try await eventually("it is there") { session.published.count == 1 }
+            let (connection, core) = (client.connection, client.channel.core)
+            let shutdown = Task { await connection.shutdown(within: .seconds(60)) }
+            try await eventually("it waits") { core.session.state.withLock { $0.rest.isAwaited } }
+            try await client.closeChannel(
+                406,
+                "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out"
+            )
+            try await eventually("it is published again, and waited for") {
+                session.published.count == 2 && core.session.state.withLock { $0.rest.isAwaited }
+            }
+            try await session.confirmAll(channel: UInt16(client.channel.number))
+            let report = try await within(.seconds(20), "the end") { await shutdown.value }
+            #expect(report.isComplete)
+            try await within(.seconds(20), "its outcome") { try await receipt.confirmed() }
+        }
+    }
 }
