@@ -91,27 +91,30 @@ extension ConnectionCore {
             await discard(opened.link, error)
             throw error
         }
+        let now = MonotonicTime.now
         let (waiters, outage) = try state.withLock {
             state throws(AMQPError) -> ([OneShot<Void>], RecoveryState.Outage?) in
             if state.lost === opened.link { throw opened.link.ended.current ?? state.lastError ?? Self.lostAgain }
-            let outage = state.recovery.restored(now: MonotonicTime.now)
+            let outage = state.recovery.restored(now: now)
+            if let outage {
+                // Under the lock: the next loss may come at once, and is told and counted behind this.
+                base.tally.recoveries.add(1)
+                base.tally.down.stop(at: now)
+                events.send(.recovered(report, after: outage.duration(at: now)))
+            }
             defer { state.waiters = [] }
             return (state.waiters, outage)
         }
         guard let outage else { return }
-        base.tally.recoveries.add(1)
-        base.tally.down.stop()
         for waiter in waiters { waiter.succeed(()) }
-        let duration = Duration.nanoseconds(Int64(clamping: MonotonicTime.now &- outage.since))
         logger.notice(
             "the connection is there again",
             metadata: [
-                LogKey.downFor: "\(duration)", LogKey.attempt: "\(outage.attempts)",
+                LogKey.downFor: "\(outage.duration(at: now))", LogKey.attempt: "\(outage.attempts)",
                 LogKey.took: "\(Duration.nanoseconds(Int64(clamping: MonotonicTime.now &- start)))",
                 LogKey.refused: "\(report.refused.count)",
             ]
         )
-        events.send(.recovered(report, after: duration))
         // Those that needed more time, or were closed again meanwhile.
         for channel in state.withLock({ $0.channels }) { channel.reopenAlone(after: outage.reason) }
         retry(report.refused.filter(\.error.isRetryable).map(\.entity))

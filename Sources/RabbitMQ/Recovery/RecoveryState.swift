@@ -9,6 +9,9 @@ struct RecoveryState: Sendable {
         var attempts = 0
         /// Why the last try has failed.
         var lastError: AMQPError?
+
+        /// How long it has lasted.
+        func duration(at now: UInt64) -> Duration { .nanoseconds(Int64(clamping: now &- min(since, now))) }
     }
 
     enum Phase: Sendable {
