@@ -69,4 +69,44 @@ struct PartitionTests {
             #expect(places.count == 20)
         }
     }
+
+    @Test func `when the queue of one is deleted, all end together, with that as the reason`() async throws {
+        let partitions = Partitions(
+            TestBroker.uniqueName("partitions"),
+            count: 3,
+            hashing: .byPublisher,
+            arguments: QueueArguments(type: .classic)
+        )
+        try await use(partitions) { connection in
+            let seen = Collected<Int>()
+            let stopped = Collected<Int>()
+            let work = Task {
+                try await partitions.process(on: connection) { _, partition in
+                    seen.add(partition)
+                    // One has its hands full when it ends.
+                    guard partition == 2 else { return }
+                    do {
+                        try await Task.sleep(for: .seconds(600))
+                    } catch {
+                        stopped.add(partition)
+                        throw error
+                    }
+                }
+            }
+            defer { work.cancel() }
+            try await connection.withChannel { channel in
+                for partition in 0..<3 {
+                    try await channel.defaultExchange.publish(
+                        Message("x"),
+                        routingKey: partitions.queueName(partition)
+                    )
+                }
+                try await eventually("each is consumed") { Set(seen.all).count == 3 }
+                try await channel.queue(partitions.queueName(1)).delete(ifUnused: false, ifEmpty: false)
+            }
+            let error = try await thrownError(within: .seconds(30)) { try await work.value }
+            #expect(error.code == .consumerCancelled)
+            #expect(stopped.all == [2])
+        }
+    }
 }

@@ -92,7 +92,7 @@ extension Partitions {
     ///     dead-lettered. A ``RetryPolicy`` would have others overtake it.
     ///   - handler: What to do with a message of the partition with this number.
     /// - Throws: ``AMQPError/Code/invalidArgument``; what ``Queue/consume(_:)`` throws; why no more messages come from one of the
-    ///   partitions, which ends the others; `CancellationError`.
+    ///   partitions, which ends the others and cancels their handlers; `CancellationError`.
     public func process(
         on connection: Connection,
         prefetchCount: UInt16 = 100,
@@ -114,8 +114,9 @@ extension Partitions {
                     }
                 }
             }
-            // The first that ends with an error ends the others.
-            try await group.waitForAll()
+            // The first that ends with an error ends the others: leaving the group so cancels them, where `waitForAll` would
+            // wait for them first, and they go on for ever.
+            while try await group.next() != nil {}
         }
     }
 }
