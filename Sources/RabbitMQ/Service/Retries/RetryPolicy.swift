@@ -69,8 +69,8 @@ public struct RetryPolicy: Sendable {
     ///   - parkingQueue: ``parkingQueue``.
     ///   - queueType: ``queueType``.
     ///   - declares: ``declares``.
-    ///   - isFinal: Whether an error is one that no other attempt would mend: the message is parked at once. By default only
-    ///     those of decoding are. Not asked if `decide` is given.
+    ///   - isFinal: Whether an error is one that no other attempt would mend: the message is parked at once. Those of
+    ///     decoding are in any case, and by default no others. Not asked if `decide` is given.
     ///   - decide: ``decide``, for what `isFinal` can't say.
     ///   - errorText: ``errorText``.
     public init(
@@ -96,7 +96,7 @@ public struct RetryPolicy: Sendable {
         self.parkingQueue = parkingQueue
         self.queueType = queueType
         self.declares = declares
-        self.decide = decide ?? { error, _ in isFinal(error) ? .park : .retry }
+        self.decide = decide ?? { error, _ in isFinal(error) || Self.isOfDecoding(error) ? .park : .retry }
         self.errorText = errorText
     }
 

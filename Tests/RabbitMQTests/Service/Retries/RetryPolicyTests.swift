@@ -65,4 +65,23 @@ struct RetryPolicyTests {
         #expect(ring.route(10_500) == .init(queue: "q.retry.4000", rest: 6500))
         #expect(ring.route(.max) == .init(queue: "q.retry.4000", rest: .max - 4000))
     }
+
+    @Test func `what does not decode is final, whatever else is said to be`() async {
+        struct Final: Error {}
+        struct Passing: Error {}
+        let undecodable = AMQPError(.decodingFailed, "no number")
+        let consumers = UnconnectedConsumers()
+        let message = consumers.message(1, for: consumers.consumer("c"))
+        func decision(_ error: any Error, _ policy: RetryPolicy) async -> RetryDecision {
+            await policy.decide(error, FailedAttempt(message: message, number: 1, limit: 5))
+        }
+        let own = RetryPolicy { $0 is Final }
+        #expect(await decision(Final(), own) == .park)
+        #expect(await decision(Passing(), own) == .retry)
+        #expect(await decision(undecodable, own) == .park)
+        #expect(await decision(undecodable, RetryPolicy()) == .park)
+        #expect(await decision(Final(), RetryPolicy()) == .retry)
+        // Who decides, decides.
+        #expect(await decision(undecodable, RetryPolicy(decide: { _, _ in .drop })) == .drop)
+    }
 }
