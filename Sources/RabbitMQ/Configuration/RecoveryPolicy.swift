@@ -74,7 +74,9 @@ public struct RecoveryPolicy: Sendable {
     /// After one that has lived less than the last delay, but no less than this, they go on with twice its life at the most.
     public var backOff: Duration = .milliseconds(100)
 
-    /// The longest delay; 30 s by default.
+    /// The longest delay; 30 s by default. While calls or publishes wait for the connection, or messages are to be
+    /// published again on it, no more than a sixth of ``ConnectionConfiguration/publishTimeout``, 5 s by default, so that
+    /// they hear in time of a broker that is back; but never less than ``backOff``.
     public var maxDelay: Duration = .seconds(30)
 
     /// What publishing and calls do meanwhile; ``WhileDown/wait`` by default.

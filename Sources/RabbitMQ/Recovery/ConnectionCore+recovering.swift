@@ -29,9 +29,10 @@ extension ConnectionCore {
     /// - Returns: The number of the try; nil if there is none any more.
     private func waitForNextTry() async -> Int? {
         let pause = OneShot<Void>()
+        let limit = longestDelayAtPresent
         let next = state.withLock { state in
             state.pause = pause
-            return state.recovery.next(now: MonotonicTime.now, random: .random(in: 0...1))
+            return state.recovery.next(now: MonotonicTime.now, random: .random(in: 0...1), atMost: limit)
         }
         switch next {
         case .nothing: return nil
@@ -52,6 +53,21 @@ extension ConnectionCore {
             }
             return isClosed ? nil : attempt
         }
+    }
+
+    /// While somebody waits for the connection, a part of the time that a publish has: one that waits must hear of a
+    /// broker that was away for most of that time, and is back. The policy's longest delay may be as long as all of it.
+    ///
+    /// - Returns: nil while nobody waits. Whoever comes in the middle of a delay has as much time as that is long.
+    private var longestDelayAtPresent: Duration? {
+        let (channels, isAwaited) = state.withLock { ($0.channels, !$0.waiters.isEmpty) }
+        // Channels have locks of their own, which are not taken under the connection's.
+        let hasWaiters =
+            isAwaited
+            || channels.contains { channel in
+                channel.state.withLock { !$0.waiters.isEmpty || !$0.unconfirmed.isEmpty }
+            }
+        return hasWaiters ? configuration.publishTimeout.clampedToCentury / 6 : nil
     }
 
     private func giveUp(_ error: AMQPError) {

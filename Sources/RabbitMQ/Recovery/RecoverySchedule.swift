@@ -18,8 +18,11 @@ struct RecoverySchedule: Sendable {
 
     /// How long to wait before the next try.
     ///
-    /// - Parameter random: From 0 to 1.
-    mutating func next(_ random: Double) -> Duration {
+    /// - Parameters:
+    ///   - random: From 0 to 1.
+    ///   - limit: Another longest delay for this time, if it is shorter; no shorter than the first of the long ones.
+    mutating func next(_ random: Double, atMost limit: Duration? = nil) -> Duration {
+        let longest = min(self.longest, limit.map { max(backOff, $0) } ?? self.longest)
         let most = tries == 0 ? first : min(longest, backOff * (1 << min(tries - 1, 16)))
         tries += 1
         lastDelay = .nanoseconds(Int64(Double(most.nanoseconds) * min(max(random, 0), 1)))

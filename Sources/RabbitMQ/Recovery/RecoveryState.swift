@@ -80,10 +80,12 @@ struct RecoveryState: Sendable {
 
     /// What comes next in an outage.
     ///
-    /// - Parameter random: From 0 to 1.
-    mutating func next(now: UInt64, random: Double) -> Next {
+    /// - Parameters:
+    ///   - random: From 0 to 1.
+    ///   - limit: A longest delay that is shorter than the policy's, for this time.
+    mutating func next(now: UInt64, random: Double, atMost limit: Duration? = nil) -> Next {
         guard case .down(var outage) = phase else { return .nothing }
-        let delay = schedule.next(random)
+        let delay = schedule.next(random, atMost: limit)
         let isOver = policy.maxDuration.map { now &- outage.since &+ delay.nanoseconds > $0.nanoseconds } ?? false
         if isOver && outage.attempts > 0 || outage.attempts >= policy.maxAttempts ?? .max {
             return .giveUp(outage.lastError ?? outage.reason)

@@ -109,6 +109,22 @@ struct LossTests {
         }
     }
 
+    @Test func `while a call waits, tries follow each other sooner than by the longest delay`() async throws {
+        try await ScriptedClient.run(
+            [],
+            {
+                $0.publishTimeout = .milliseconds(240)
+                $0.recovery.maxDelay = .seconds(1000)
+            }
+        ) { client in
+            // Doubled each time, the last of the delays would be half a minute, and the call waits for ten seconds.
+            client.broker.follow(Array(repeating: ScriptedClient.script { $0.cutAtFrame = 4 }, count: 14))
+            try client.broker.session.cut()
+            _ = try await client.channel.declareQueue("q")
+            #expect(client.broker.sessions.count >= 16)
+        }
+    }
+
     @Test func `what waits for a connection waits no longer than it may`() async throws {
         try await ScriptedClient.run(
             [],

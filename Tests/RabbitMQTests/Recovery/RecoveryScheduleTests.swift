@@ -53,6 +53,18 @@ struct RecoveryScheduleTests {
         #expect(longest(2, &schedule) == [.milliseconds(500), .seconds(1)])
     }
 
+    @Test func `while somebody waits the longest delay is shorter, but no shorter than the first of the long ones`() {
+        var schedule = schedule()
+        let delays = (0..<7).map { _ in schedule.next(1, atMost: .seconds(5)) }
+        #expect(delays == [.milliseconds(20)] + [0.5, 1, 2, 4, 5, 5].map { .seconds($0) })
+        // Once nobody waits, they are as long as they would have been.
+        #expect(schedule.next(1) == .seconds(30))
+        #expect(schedule.next(1, atMost: .milliseconds(1)) == .milliseconds(500))
+        #expect(schedule.next(1, atMost: .seconds(100)) == .seconds(30))
+        schedule.ended(after: .seconds(100))
+        #expect(schedule.next(1, atMost: .zero) == .milliseconds(20))
+    }
+
     @Test func `absurd delays are no harm`() {
         var schedule = schedule {
             $0.firstDelay = .zero
