@@ -6,9 +6,10 @@
 ///
 /// It stands in for ``ConnectionConfiguration/callTimeout`` wherever `body` waits for the broker's answer, and for the
 /// connection while it is lost: opening channels, declaring, binding, getting, consuming, cancelling, deleting,
-/// transactions, confirms, ``Connection/flush(timeout:)``. It also stands in for ``ConnectionConfiguration/publishTimeout`` where a
-/// publish has to wait, and for ``RPCClient/timeout``. It applies to every connection that `body` uses, and to the tasks that it
-/// begins, but for `Task.detached`.
+/// transactions, confirms, ``Connection/flush(timeout:)``. It also stands in for
+/// ``ConnectionConfiguration/publishTimeout`` where a publish has to wait, for ``RPCClient/timeout`` and for a publisher's
+/// ``Publisher/Options/timeout``. It applies to every connection that `body` uses, and to the tasks that it begins, but for
+/// `Task.detached`.
 ///
 /// - Each call has the whole time: three calls one after the other may take three times as long. `apply` of a
 ///   ``Topology`` is many calls.

@@ -8,7 +8,8 @@ extension Publisher {
     ///   - exchange: The name of the exchange; empty for the default exchange.
     ///   - routingKey: By what the exchange routes it; with the default exchange, the name of the queue.
     ///   - mandatory: Whether it is a failure if it reaches no queue; true by default.
-    ///   - timeout: How long it may take, all waits and repetitions included; what the options say by default.
+    ///   - timeout: How long it may take, all waits and repetitions included; if nil, what
+    ///     ``withCallTimeout(_:isolation:_:)`` gives, or else ``Options/timeout``.
     /// - Throws: The message's one outcome, unless it was confirmed: ``AMQPError/Code/undeliverable`` if it reached no queue;
     ///   ``AMQPError/Code/nacked`` if the broker refused it; ``AMQPError/Code/outcomeUnknown`` if it may have it or not;
     ///   ``AMQPError/Code/timedOut`` if it has not said, so that it may still have it; ``AMQPError/Code/blockedTooLong``,
@@ -22,19 +23,42 @@ extension Publisher {
         mandatory: Bool = true,
         timeout: Duration? = nil
     ) async throws {
-        let ticket = try enter()
+        let timeout = timeout ?? CallTimeout.current ?? options.timeout
+        try await publish(message, exchange, routingKey, mandatory, within: timeout, after: nil)
+    }
+
+    /// - Parameter last: What has become of it before, when it was published already.
+    private func publish(
+        _ message: Message,
+        _ exchange: String,
+        _ routingKey: String,
+        _ mandatory: Bool,
+        within timeout: Duration,
+        after last: AMQPError?
+    ) async throws {
+        let ticket: ActivePublishers.Ticket
+        do { ticket = try enter() } catch { throw last ?? error }
         defer { leave(ticket) }
-        let (start, timeout) = (MonotonicTime.now, timeout ?? options.timeout)
-        var (refusals, schedule) = (0, Self.schedule)
+        let start = MonotonicTime.now
+        var (refusals, schedule) = (last?.code == .nacked ? 1 : 0, Self.schedule)
+        var unknown = last?.code == .outcomeUnknown ? last : nil
+        var left = timeout
         while true {
-            let receipt = try await handOver(message, exchange, routingKey, mandatory)
+            let receipt: PublishReceipt
+            do {
+                receipt = try await handOver(message, exchange, routingKey, mandatory, within: left)
+            } catch let error as AMQPError {
+                // That nothing was sent this time says nothing of the time before, which the broker may have.
+                throw unknown ?? error
+            }
             do {
                 return try await receipt.confirmed(timeout: timeout.left(since: start))
             } catch let error as AMQPError {
-                let left = timeout.left(since: start)
+                left = timeout.left(since: start)
                 guard left > .zero, takesAgain(error, refusals) else { throw error }
-                if error.code == .nacked { refusals += 1 }
+                if error.code == .nacked { refusals += 1 } else { unknown = error }
                 try await DeadlineTimer.shared.sleep(for: min(left, schedule.next(.random(in: 0.5...1))))
+                left = timeout.left(since: start)
             }
         }
     }
@@ -46,7 +70,8 @@ extension Publisher {
     ///   - exchange: The name of the exchange; empty for the default exchange.
     ///   - routingKey: By what the exchange routes them.
     ///   - mandatory: Whether it is a failure if one reaches no queue; true by default.
-    ///   - timeout: How long all of it may take; what the options say by default.
+    ///   - timeout: How long all of it may take; if nil, what ``withCallTimeout(_:isolation:_:)`` gives, or else
+    ///     ``Options/timeout``.
     /// - Returns: The outcome of each message, in order: a failure is what
     ///   ``publish(_:to:routingKey:mandatory:timeout:)`` throws. Those behind one that could not be handed over have its error:
     ///   they were not published.
@@ -57,7 +82,7 @@ extension Publisher {
         mandatory: Bool = true,
         timeout: Duration? = nil
     ) async -> [Result<Void, any Error>] {
-        let (start, timeout) = (MonotonicTime.now, timeout ?? options.timeout)
+        let (start, timeout) = (MonotonicTime.now, timeout ?? CallTimeout.current ?? options.timeout)
         var receipts: [(message: Message, receipt: Result<PublishReceipt, any Error>)] = []
         var failure: (any Error)?
         for message in messages {
@@ -66,7 +91,18 @@ extension Publisher {
                 continue
             }
             do {
-                let receipt = try await send(message, to: exchange, routingKey: routingKey, mandatory: mandatory)
+                if isClosing.load(ordering: .relaxed) { throw Self.closed }
+                if let receipt = try publishAtOnce(message, exchange, routingKey, mandatory) {
+                    receipts.append((message, .success(receipt)))
+                    continue
+                }
+                let receipt = try await send(
+                    message,
+                    exchange,
+                    routingKey,
+                    mandatory,
+                    within: timeout.left(since: start)
+                )
                 receipts.append((message, .success(receipt)))
             } catch {
                 failure = error
@@ -86,13 +122,7 @@ extension Publisher {
                     continue
                 }
                 do {
-                    try await publish(
-                        message,
-                        to: exchange,
-                        routingKey: routingKey,
-                        mandatory: mandatory,
-                        timeout: left
-                    )
+                    try await publish(message, exchange, routingKey, mandatory, within: left, after: refusal)
                     outcomes.append(.success(()))
                 } catch {
                     outcomes.append(.failure(error))
@@ -123,9 +153,20 @@ extension Publisher {
     ) async throws -> PublishReceipt {
         if isClosing.load(ordering: .relaxed) { throw Self.closed }
         if let receipt = try publishAtOnce(message, exchange, routingKey, mandatory) { return receipt }
+        return try await send(message, exchange, routingKey, mandatory, within: nil)
+    }
+
+    /// - Parameter timeout: How long it may take to hand it over; if nil, the configuration's `publishTimeout`.
+    private func send(
+        _ message: Message,
+        _ exchange: String,
+        _ routingKey: String,
+        _ mandatory: Bool,
+        within timeout: Duration?
+    ) async throws -> PublishReceipt {
         let ticket = try enter()
         defer { leave(ticket) }
-        return try await handOver(message, exchange, routingKey, mandatory)
+        return try await handOver(message, exchange, routingKey, mandatory, within: timeout)
     }
 
     private func publishAtOnce(
@@ -138,32 +179,37 @@ extension Publisher {
     }
 
     /// Hands a message over, on a channel that is opened again if it has to be.
+    ///
+    /// - Parameter timeout: How long that may take; if nil, the configuration's `publishTimeout`.
     private func handOver(
         _ message: Message,
         _ exchange: String,
         _ routingKey: String,
-        _ mandatory: Bool
+        _ mandatory: Bool,
+        within timeout: Duration?
     ) async throws -> PublishReceipt {
         if let receipt = try publishAtOnce(message, exchange, routingKey, mandatory) { return receipt }
         let start = MonotonicTime.now
+        let timeout = timeout ?? channel.core.connection.configuration.timeoutOfPublish
+        var left = timeout
         let publish = Publish(message: message, exchange: exchange, routingKey: routingKey, mandatory: mandatory)
         while true {
             try Task.checkCancellation()
             do {
-                return try await channel.core.publish(publish)
+                return try await CallTimeout.$current.withValue(left) { try await channel.core.publish(publish) }
             } catch let error as AMQPError {
                 // What throws has sent nothing. The broker closes a channel over one message, and all others have to go on.
-                let timeout = channel.core.connection.configuration.timeoutOfPublish
-                guard error.isChannelFatal, !error.isConnectionFatal, error.code != .channelClosed,
-                    timeout.left(since: start) > .zero
+                left = timeout.left(since: start)
+                guard error.isChannelFatal, !error.isConnectionFatal, error.code != .channelClosed, left > .zero
                 else { throw error }
-                try await reopen()
+                try await reopen(within: left)
+                left = timeout.left(since: start)
             }
         }
     }
 
-    /// Opens the channel again, once for all who need it, and also if one of them is cancelled.
-    private func reopen() async throws {
+    /// Opens the channel again, once for all who need it, and also if one of them is cancelled or waits no longer.
+    private func reopen(within duration: Duration) async throws {
         let task = state.withLock { state -> Task<Void, any Error> in
             if let reopening = state.reopening { return reopening }
             let reopening = CallTimeout.withNone {
@@ -175,7 +221,23 @@ extension Publisher {
             state.reopening = reopening
             return reopening
         }
-        try await task.value
+        // Whoever waits for a task's value does so for as long as it takes.
+        let waiter = OneShot<Void>()
+        Task {
+            do {
+                try await task.value
+                waiter.succeed(())
+            } catch {
+                waiter.fail(error)
+            }
+        }
+        try await withDeadline(after: duration) {
+            waiter.fail(
+                AMQPError(.blockedTooLong, "the channel is opened again, which took longer than \(duration)")
+            )
+        } _: {
+            try await waiter.value()
+        }
     }
 
     // MARK: Who publishes

@@ -43,7 +43,8 @@ public final class Publisher: Sendable {
         /// between, from 50 ms up to 2 s.
         public var nackedAgain = 0
 
-        /// How long a publish may take for which no other time is given, all waits and repetitions included; 30 s by default.
+        /// How long a publish may take for which no other time is given, by its `timeout:` or by
+        /// ``withCallTimeout(_:isolation:_:)``, all waits and repetitions included; 30 s by default.
         public var timeout = Duration.seconds(30)
 
         /// Defaults for everything.
