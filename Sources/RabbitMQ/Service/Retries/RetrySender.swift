@@ -21,8 +21,9 @@ final class RetrySender: Sendable {
     init(connection: Connection, declaring topology: Topology?) async throws {
         self.topology = topology
         try await topology?.apply(on: connection)
+        // What a lost connection leaves unconfirmed is not published again: the deliveries that it stands in for come again.
         // If what follows throws, it is closed when it goes.
-        channel = try await connection.openChannel()
+        channel = try await connection.openChannel(publishingAgain: false)
         try await channel.selectConfirms()
     }
 
@@ -46,22 +47,42 @@ final class RetrySender: Sendable {
                 if let receipt {
                     pending = receipt
                 } else {
-                    pending = try await channel.defaultExchange.publish(message, routingKey: queue, mandatory: true)
+                    pending = try await publish(message, to: queue, for: delivery)
                     receipt = pending
                 }
                 try await pending.confirmed()
                 return .confirmed
             } catch let error as AMQPError {
                 // One that the broker has not spoken of yet is waited for on: to publish it again would double it.
-                if error.code != .timedOut || receipt == nil { receipt = nil }
+                if error.code != .timedOut { receipt = nil }
                 if error.isOfMessage { return .refused(error) }
-                if isStopping() { return .abandoned }
+                if isStopping() || delivery.isStale { return .abandoned }
                 guard await mend(error, queue, &schedule) else { return .abandoned }
             } catch {
                 return .abandoned
             }
         }
         return .abandoned
+    }
+
+    /// Publishes a message, but not behind its delivery: on the connection over which that came, and while it can be settled.
+    /// A publish that waits would else go out on the next one, where the broker delivers the message again.
+    private func publish(
+        _ message: Message,
+        to queue: String,
+        for delivery: IncomingMessage
+    ) async throws -> PublishReceipt {
+        try message.validate()
+        try ShortString.validate(queue, name: "routing key")
+        return try await channel.core.publish(
+            Publish(
+                message: message,
+                exchange: "",
+                routingKey: queue,
+                mandatory: true,
+                standsInFor: delivery.source.session
+            )
+        )
     }
 
     /// From 5 ms up to 2 s.

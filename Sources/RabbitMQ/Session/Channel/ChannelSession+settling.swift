@@ -182,7 +182,7 @@ extension ChannelSession {
         }
     }
 
-    private static func stale(_ reason: AMQPError) -> AMQPError {
+    static func stale(_ reason: AMQPError) -> AMQPError {
         AMQPError(
             .staleDelivery,
             "the delivery's channel is gone, and the broker has the message again: \(reason.message)",

@@ -6,6 +6,9 @@ struct Publish: Sendable {
     var exchange: String
     var routingKey: String
     var mandatory: Bool
+    /// The session of the delivery in whose place it is published. Once that has ended the broker delivers it again, and the
+    /// message is not sent: it would be there twice.
+    var standsInFor: ChannelSession?
 }
 
 extension ChannelSession {
@@ -107,6 +110,9 @@ extension ChannelSession {
         hasPlace: Bool,
         to outbox: inout Outbox.State
     ) throws(AMQPError) -> PublishReceipt? {
+        if let session = publish.standsInFor, session.hasEnded || session.link !== link {
+            throw Self.stale(session.endReason)
+        }
         guard isOpen.load(ordering: .relaxed) else { throw endReason }
         let mode = publishing.load(ordering: .relaxed)
         guard !mode.isHeld else { return nil }

@@ -1,0 +1,66 @@
+import Logging
+import RabbitMQ
+import RabbitMQTesting
+import TestSupport
+import Testing
+
+/// What becomes of messages that can't be processed, when something else goes wrong besides.
+@Suite("Retries and faults", .timeLimit(.minutes(1))) struct RetryFaultTests {
+    private struct Failure: Error {}
+
+    /// Lends a broker and a connection, over which a handler has the messages of the queue `q` that always fails.
+    private func processing(
+        _ options: InProcessBroker.Options = InProcessBroker.Options(),
+        unconfirmed: RecoveryPolicy.Unconfirmed = .report,
+        _ policy: RetryPolicy = RetryPolicy(attempts: 1),
+        _ body: (InProcessBroker, Connection) async throws -> Void
+    ) async throws {
+        try await InProcessBroker.run(options) { broker in
+            var configuration = broker.configuration
+            configuration.logger.logLevel = .critical
+            configuration.recovery.unconfirmed = unconfirmed
+            try await Connection.withConnection(configuration) { connection in
+                let queue = try await connection.openChannel().declareQueue("q")
+                let worker = Task {
+                    try await queue.process(retrying: policy) { _ in throw Failure() }
+                }
+                defer { worker.cancel() }
+                try await eventually("it consumes") { broker.queue("q")?.consumers == 1 }
+                try await body(broker, connection)
+            }
+        }
+    }
+
+    private func allParked(_ broker: InProcessBroker) async throws {
+        try await eventually("nothing is left but what is parked") {
+            guard let queue = broker.queue("q"), let parked = broker.queue("q.parked") else { return false }
+            return queue.ready == 0 && queue.unsettled == 0 && parked.ready > 0
+        }
+    }
+
+    @Test func `what waits to be published when its connection is lost is not published behind its delivery`()
+        async throws
+    {
+        try await processing { broker, connection in
+            broker.block()
+            try await eventually("it is blocked") { connection.blockedReason != nil }
+            broker.publish(Message(body: [1]), routingKey: "q")
+            try await eventually("the way to its place is blocked") { connection.statistics.heldBackPublishers == 1 }
+            broker.cut()
+            try await allParked(broker)
+            #expect(broker.queue("q.parked")?.ready == 1)
+        }
+    }
+
+    @Test func `what is lost on its way is published in place of the delivery that comes again, and of no other`()
+        async throws
+    {
+        // Nothing is to be published again by the channel itself, whatever other channels do.
+        try await processing(unconfirmed: .resend) { broker, _ in
+            broker.inject(.cut, at: .publish(routingKey: "q.parked"))
+            broker.publish(Message(body: [1]), routingKey: "q")
+            try await allParked(broker)
+            #expect(broker.queue("q.parked")?.ready == 1)
+        }
+    }
+}
