@@ -63,4 +63,29 @@ import Testing
             #expect(broker.queue("q.parked")?.ready == 1)
         }
     }
+
+    @Test func `what does not fit into a frame with what is noted on it is parked as it came`() async throws {
+        var options = InProcessBroker.Options()
+        options.frameMax = 8192
+        let text = String(repeating: "e", count: 1000)
+        try await processing(options, RetryPolicy(attempts: 1, errorText: { _ in text })) { broker, _ in
+            let headers: FieldTable = ["large": .string(String(repeating: "x", count: 7500))]
+            broker.publish(Message(body: [1], headers: headers), routingKey: "q")
+            try await allParked(broker)
+            let parked = broker.messages(in: "q.parked").map(\.message)
+            #expect(parked.map(\.headers) == [headers])
+            #expect(parked.map(\.body) == [[1]])
+        }
+    }
+
+    @Test func `what has headers that can't be sent is parked without any`() async throws {
+        try await processing { broker, _ in
+            // Another client's: this one sends none that is not text.
+            broker.publish(Message(body: [1], headers: ["x-stream-filter-value": 7], type: "t"), routingKey: "q")
+            try await allParked(broker)
+            let parked = broker.messages(in: "q.parked").map(\.message)
+            #expect(parked.map(\.headers) == [nil])
+            #expect(parked.map(\.type) == ["t"])
+        }
+    }
 }

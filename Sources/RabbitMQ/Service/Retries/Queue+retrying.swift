@@ -184,6 +184,8 @@ extension Queue {
             ring: RetryRing(policy, queue: name, queueType: type),
             brokerDelays: arguments.delaysRetries && connection.parameters.version?.isAtLeast(4, 3) == true
         )
+        // Also where somebody else declares it: what can't be sent there would come round for ever.
+        try plan.ring.topology.validate()
         if plan.brokerDelays {
             let limit = arguments.deliveryLimit ?? QueueArguments.defaultDeliveryLimit
             try require(

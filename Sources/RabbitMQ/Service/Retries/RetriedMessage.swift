@@ -121,6 +121,20 @@ struct RetriedMessage: Hashable, Sendable {
         return parked
     }
 
+    /// The message as it is parked if it can't be sent with what is to be noted on it: as it came but for what a broker
+    /// would act on; and if not even so, because its headers are such that no client may send them, without any.
+    var bare: [Message] {
+        var bare = message
+        var headers = message.headers ?? [:]
+        _ = Self.takeApart(&bare, &headers)
+        headers = headers.filter { !Self.isOwn($0.key) }
+        bare.headers = headers.isEmpty ? nil : headers
+        guard !headers.isEmpty else { return [bare] }
+        var headless = bare
+        headless.headers = nil
+        return [bare, headless]
+    }
+
     /// Puts aside what a broker would act on.
     ///
     /// - Returns: A table of it, nil if there is none.

@@ -38,7 +38,7 @@ final class RetryDesk: Sendable {
         )
         let returns = delivery.history.count ?? 0
         if let step = plan.stepUnseen(message, returns: returns, at: Self.now) {
-            return await carryOut(step, delivery)
+            return await carryOut(step, delivery, message)
         }
         let seen = delivery.seen(as: message)
         let (decision, error) = await decide(on: seen, attempt: plan.attempt(message, returns: returns))
@@ -54,7 +54,7 @@ final class RetryDesk: Sendable {
         if decision != .done {
             report(decision, step, delivery, text, attempt: plan.attempt(message, returns: returns))
         }
-        await carryOut(step, delivery)
+        await carryOut(step, delivery, message)
     }
 
     private static var now: UInt64 { AMQPTimestamp.seconds(of: .now) }
@@ -92,7 +92,7 @@ final class RetryDesk: Sendable {
 
     // MARK: Settling
 
-    private func carryOut(_ step: RetryStep, _ delivery: IncomingMessage) async {
+    private func carryOut(_ step: RetryStep, _ delivery: IncomingMessage, _ message: RetriedMessage) async {
         // What can't be settled any more is with the broker again, or was settled by the handler.
         guard delivery.isUnsettled else { return }
         switch step {
@@ -100,13 +100,17 @@ final class RetryDesk: Sendable {
         case .reject: try? delivery.reject(requeue: false)
         case .giveBack: delivery.giveBack()
         case .return: try? delivery.reject(requeue: true)
-        case .send(let queue, let message): await move(delivery, to: queue, as: message)
+        case .send(let queue, let sealed):
+            guard let error = await move(delivery, to: queue, as: sealed) else { return }
+            await parkBare(delivery, message, error)
         }
     }
 
     /// Publishes a message in place of a delivery, and then acknowledges that. Goes on also in a task that is cancelled:
     /// to stop in the middle would leave the message in two places.
-    private func move(_ delivery: IncomingMessage, to queue: String, as message: Message) async {
+    ///
+    /// - Returns: Why the message can't be sent as it is; nil if its delivery is done with.
+    private func move(_ delivery: IncomingMessage, to queue: String, as message: Message) async -> AMQPError? {
         let isStopping = Flag(Task.isCancelled)
         let outcome = await withTaskCancellationHandler {
             await Task { [sender] in
@@ -118,15 +122,30 @@ final class RetryDesk: Sendable {
         switch outcome {
         case .confirmed: try? delivery.ack()
         case .abandoned: delivery.giveBack()
-        case .refused(let error):
-            logger.error(
-                "a message can't be moved, and goes back to its queue",
-                metadata: [LogKey.queue: "\(queue.printable())", LogKey.error: "\(error)"]
-            )
-            // Else it would come again at once, for ever.
-            try? await DeadlineTimer.shared.sleep(for: plan.policy.delay)
-            delivery.giveBack()
+        case .refused(let error): return error
         }
+        return nil
+    }
+
+    /// Parks a message that can't be sent with what is noted on it, because it does not fit into a frame then for example.
+    /// Given back, it would come round for ever, and count nowhere.
+    private func parkBare(_ delivery: IncomingMessage, _ message: RetriedMessage, _ error: AMQPError) async {
+        var last = error
+        for bare in message.bare {
+            logger.error(
+                "a message can't be sent with all that is noted on it, and is parked without",
+                metadata: [LogKey.queue: "\(plan.ring.queue.printable())", LogKey.error: "\(last)"]
+            )
+            guard let error = await move(delivery, to: plan.ring.parkingQueue, as: bare) else { return }
+            last = error
+        }
+        logger.error(
+            "a message can't be moved, and goes back to its queue",
+            metadata: [LogKey.queue: "\(plan.ring.queue.printable())", LogKey.error: "\(last)"]
+        )
+        // It would come again at once.
+        try? await DeadlineTimer.shared.sleep(for: plan.policy.delay)
+        delivery.giveBack()
     }
 }
 

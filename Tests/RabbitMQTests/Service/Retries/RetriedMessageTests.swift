@@ -128,4 +128,18 @@ struct RetriedMessageTests {
         #expect(again.message == full && again.failures == 0 && again.exchange == "ex")
         #expect(full.parked == nil)
     }
+
+    @Test func `one that can't be sent with what is noted on it can be parked as it came, or without headers`() {
+        var retried = retried(full)
+        retried.failures = 1
+        retried = returned(retried.sealed(for: .init(queue: "w"), queue: "q", error: "e", at: 1))
+        var plain = full
+        plain.headers = full.headers?.filter { $0.key != "CC" && !$0.key.contains("death") }
+        plain.expiration = nil
+        plain.userID = nil
+        var headless = plain
+        headless.headers = nil
+        #expect(retried.bare == [plain, headless])
+        #expect(self.retried(Message(body: [1])).bare == [Message(body: [1])])
+    }
 }
