@@ -88,4 +88,48 @@ import Testing
             #expect(parked.map(\.type) == ["t"])
         }
     }
+
+    @Test(arguments: ["queue.declare", "channel.open", "confirm.select", "basic.consume"])
+    func `what it begins with goes on though the connection is lost meanwhile`(method: String) async throws {
+        try await InProcessBroker.run { broker in
+            var configuration = broker.configuration
+            configuration.logger.logLevel = .critical
+            try await Connection.withConnection(configuration) { connection in
+                let queue = try await connection.openChannel().declareQueue("q")
+                broker.inject(.cut, at: .method(method))
+                let worker = Task {
+                    try await queue.process(retrying: RetryPolicy(attempts: 1)) { _ in throw Failure() }
+                }
+                defer { worker.cancel() }
+                broker.publish(Message(body: [1]), routingKey: "q")
+                try await allParked(broker)
+                #expect(connection.statistics.losses == 1)
+                // Of a try to consume that was lost, nothing stays.
+                try await eventually("one consumes") { broker.queue("q")?.consumers == 1 }
+            }
+        }
+    }
+
+    @Test(arguments: ["channel.open", "basic.qos", "basic.consume"])
+    func `partitions are consumed though the connection is lost when they begin`(method: String) async throws {
+        try await InProcessBroker.run { broker in
+            var configuration = broker.configuration
+            configuration.logger.logLevel = .critical
+            try await Connection.withConnection(configuration) { connection in
+                let partitions = Partitions("p", count: 3, hashing: .byPublisher)
+                for partition in 0..<3 { try broker.declareQueue(partitions.queueName(partition)) }
+                broker.inject(.cut, at: .method(method), skipping: 1)
+                let seen = Collected<Int>()
+                let worker = Task {
+                    try await partitions.process(on: connection) { _, partition in seen.add(partition) }
+                }
+                defer { worker.cancel() }
+                try await eventually("it was lost") { connection.statistics.losses == 1 }
+                for partition in 0..<3 {
+                    broker.publish(Message(body: [1]), routingKey: partitions.queueName(partition))
+                }
+                try await eventually("each is consumed") { Set(seen.all) == [0, 1, 2] }
+            }
+        }
+    }
 }

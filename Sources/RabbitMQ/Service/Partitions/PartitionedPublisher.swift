@@ -106,8 +106,11 @@ extension Partitions {
             for partition in 0..<count {
                 group.addTask {
                     try await connection.withChannel { channel in
-                        try await channel.setQos(prefetchCount: prefetchCount)
-                        let deliveries = try await channel.queue(queueName(partition)).consume()
+                        // One of many that begin may be on its way when the connection is lost, which is no reason to end.
+                        let deliveries = try await connection.core.repeating {
+                            try await channel.setQos(prefetchCount: prefetchCount)
+                            return try await channel.queue(queueName(partition)).consume()
+                        }
                         try await deliveries.process(maxConcurrency: 1, onFailure: policy) { message in
                             try await handler(message, partition)
                         }

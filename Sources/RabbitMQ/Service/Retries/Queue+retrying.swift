@@ -20,7 +20,9 @@ extension Queue {
     ///
     /// The handler sees a message as it was published, with its exchange and routing key, however often it was tried;
     /// ``IncomingMessage/attempt`` says how often. When the task is cancelled, handlers are too, and the messages of those that
-    /// throw go back to the queue without having counted; what is just being moved to its next place is moved first.
+    /// throw go back to the queue without having counted; what is just being moved to its next place is moved first. A
+    /// connection that is lost and made again ends nothing: what this has begun goes on, also where it had only begun to
+    /// declare and to consume.
     ///
     /// - Parameters:
     ///   - options: How the queue is consumed; not without acknowledgement.
@@ -63,7 +65,7 @@ extension Queue {
         let desk = try await retryDesk(options, policy, handler)
         let result: Result<Void, any Error>
         do {
-            let deliveries = try await consume(options)
+            let deliveries = try await channel.connection.core.repeating { try await consume(options) }
             // Its last use would cancel the consumer.
             defer { withExtendedLifetime(deliveries) {} }
             try await deliveries.consumer.forEachMessage(limit: maxConcurrency) { await desk.handle($0) }
@@ -161,7 +163,9 @@ extension Queue {
             onCancel: onCancel,
             onError: onError
         )
-        return try await consume(options, plan) { await desk.handle($0) }
+        return try await channel.connection.core.repeating {
+            try await consume(options, plan) { await desk.handle($0) }
+        }
     }
 
     private func retryDesk(
@@ -195,10 +199,9 @@ extension Queue {
         }
         return RetryDesk(
             plan: plan,
-            sender: try await RetrySender(
-                connection: connection,
-                declaring: policy.declares ? plan.ring.topology : nil
-            ),
+            sender: try await connection.core.repeating {
+                try await RetrySender(connection: connection, declaring: policy.declares ? plan.ring.topology : nil)
+            },
             logger: connection.core.logger,
             handler: handler
         )
