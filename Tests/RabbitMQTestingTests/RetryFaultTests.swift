@@ -132,4 +132,31 @@ import Testing
             }
         }
     }
+
+    @Test func `a message that comes again meanwhile is told of once, when it is parked`() async throws {
+        let log = CapturedLog()
+        try await InProcessBroker.run { broker in
+            var configuration = broker.configuration
+            configuration.logger = log.logger
+            try await Connection.withConnection(configuration) { connection in
+                let queue = try await connection.openChannel().declareQueue("q")
+                let begun = Collected<Int>()
+                let worker = Task {
+                    try await queue.process(retrying: RetryPolicy(attempts: 1)) { message in
+                        begun.add(1)
+                        if begun.count == 1 {
+                            broker.cut()
+                            try await eventually("it is lost") { message.isStale }
+                        }
+                        throw Failure()
+                    }
+                }
+                defer { worker.cancel() }
+                broker.publish(Message(body: [1]), routingKey: "q")
+                try await allParked(broker)
+                #expect(begun.count == 2)
+                #expect(log.entries(containing: "a message is parked").count == 1)
+            }
+        }
+    }
 }

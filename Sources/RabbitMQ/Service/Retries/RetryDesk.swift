@@ -42,6 +42,8 @@ final class RetryDesk: Sendable {
         }
         let seen = delivery.seen(as: message)
         let (decision, error) = await decide(on: seen, attempt: plan.attempt(message, returns: returns))
+        // The broker has the message again: what becomes of it is decided, and told, with its next delivery.
+        if delivery.isStale { return }
         let text = (decision.reason ?? error.map(plan.policy.errorText))?.printable(Self.longestText)
         let step = plan.step(
             decision,
