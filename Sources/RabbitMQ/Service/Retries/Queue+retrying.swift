@@ -163,9 +163,17 @@ extension Queue {
             onCancel: onCancel,
             onError: onError
         )
-        return try await channel.connection.core.repeating {
+        let consumer = try await channel.connection.core.repeating {
             try await consume(options, plan) { await desk.handle($0) }
         }
+        // Whoever holds the consumer holds its callback, and the channel for what is tried again would stay open with that.
+        CallTimeout.withNone {
+            _ = Task { [returned = consumer.callbacksReturned] in
+                try await returned.wait()
+                await desk.close()
+            }
+        }
+        return consumer
     }
 
     private func retryDesk(
