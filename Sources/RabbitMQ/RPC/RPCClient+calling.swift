@@ -85,7 +85,11 @@ extension RPCClient {
         guard sent == nil else { return }
         // The connection takes no more at present. The deadline counts while we wait, too.
         let publish = Publish(message: message, exchange: exchange, routingKey: routingKey, mandatory: true)
-        let publishing = Task { _ = try await core.publish(publish) }
+        // What ends it is the call's own time: no other, which may be shorter, has a say.
+        let most = timeout.clampedToCentury + .seconds(1)
+        let publishing = Task {
+            _ = try await CallTimeout.$current.withValue(most) { try await core.publish(publish) }
+        }
         do {
             try await withTaskCancellationHandler {
                 try await withDeadline(after: timeout) {

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import RabbitMQ
@@ -64,5 +65,29 @@ struct RPCTests {
         pending.end(AMQPError(.channelClosed, "closed"))
         await #expect { try await reply.value() } throws: { ($0 as? AMQPError)?.code == .connectionLost }
         #expect { try pending.add(OneShot()) } throws: { ($0 as? AMQPError)?.code == .connectionLost }
+    }
+
+    @Test("a request waits to be sent for as long as its call may take, whatever other publishes may")
+    func blocked() async throws {
+        let short = Duration.milliseconds(20)
+        try await ScriptedPeer.withConnection(configure: { $0.publishTimeout = short }) { peer, connection in
+            async let opening = connection.openRPCClient(routingKey: "q")
+            try await peer.openChannel()
+            _ = try await peer.startConsumer()
+            let client = try await opening
+            try await peer.send(.connectionBlocked, channel: 0) { $0.shortString("low on memory") }
+            try await eventually("blocked") { connection.blockedReason != nil }
+            let calling = Task {
+                try await withCallTimeout(short) {
+                    try await client.call(Message(body: [7]), timeout: .seconds(30))
+                }
+            }
+            // Longer than both of the other times.
+            try await Task.sleep(for: .milliseconds(200))
+            try await peer.send(.connectionUnblocked, channel: 0)
+            #expect(try await peer.expectPublish().body == [7])
+            calling.cancel()
+            _ = await calling.result
+        }
     }
 }
