@@ -4,6 +4,8 @@ internal import Synchronization
 final class PendingReplies: Sendable {
     private struct State {
         var replies: [UInt64: OneShot<Message>] = [:]
+        /// Calls whose requests wait to be sent.
+        var unsent: Set<UInt64> = []
         var nextID: UInt64 = 0
         /// Why no replies come any more.
         var end: AMQPError?
@@ -11,7 +13,7 @@ final class PendingReplies: Sendable {
 
     private let state = Mutex(State())
 
-    var count: Int { state.withLock { $0.replies.count } }
+    var count: Int { state.withLock { $0.replies.count + $0.unsent.count } }
 
     /// Adds a call.
     ///
@@ -26,7 +28,30 @@ final class PendingReplies: Sendable {
         }
     }
 
-    func remove(_ id: UInt64) { state.withLock { _ = $0.replies.removeValue(forKey: id) } }
+    func remove(_ id: UInt64) {
+        state.withLock { state in
+            state.unsent.remove(id)
+            _ = state.replies.removeValue(forKey: id)
+        }
+    }
+
+    /// A call's request could not be sent at once: until it is, it has nothing to do with what ends.
+    func waits(_ id: UInt64) {
+        state.withLock { state in
+            if state.replies.removeValue(forKey: id) != nil { state.unsent.insert(id) }
+        }
+    }
+
+    /// The request that waited is sent.
+    func sends(_ id: UInt64, _ reply: OneShot<Message>) {
+        let end = state.withLock { state -> AMQPError? in
+            guard state.unsent.remove(id) != nil else { return nil }
+            if let end = state.end { return end }
+            state.replies[id] = reply
+            return nil
+        }
+        if let end { reply.fail(end) }
+    }
 
     /// Gives a call its result.
     ///
@@ -38,7 +63,7 @@ final class PendingReplies: Sendable {
         return reply.resolve(result)
     }
 
-    /// Fails all calls; others may be added.
+    /// Fails all calls whose requests are sent; others may be added.
     func fail(_ error: AMQPError) {
         let replies = state.withLock { state in
             defer { state.replies = [:] }

@@ -71,7 +71,7 @@ extension RPCClient {
         var answer = try await core.session.link.waitForPeer(atMost: timeout) {
             reply.fail(Self.timedOut(timeout))
         } _: {
-            try await publish(message, routingKey: routingKey ?? self.routingKey, timeout: timeout)
+            try await publish(message, routingKey: routingKey ?? self.routingKey, timeout: timeout, id, reply)
             return try await reply.value()
         }
         if let error = RPCFailure(reply: answer) { throw error }
@@ -79,12 +79,25 @@ extension RPCClient {
         return answer
     }
 
-    private func publish(_ message: Message, routingKey: String, timeout: Duration) async throws {
+    private func publish(
+        _ message: Message,
+        routingKey: String,
+        timeout: Duration,
+        _ id: UInt64,
+        _ reply: OneShot<Message>
+    ) async throws {
         let core = core
         let sent = try core.port.publishAtOnce(message, exchange: exchange, routingKey: routingKey, mandatory: true)
         guard sent == nil else { return }
         // The connection takes no more at present. The deadline counts while we wait, too.
-        let publish = Publish(message: message, exchange: exchange, routingKey: routingKey, mandatory: true)
+        pending.waits(id)
+        let publish = Publish(
+            message: message,
+            exchange: exchange,
+            routingKey: routingKey,
+            mandatory: true,
+            willSend: { [pending] in pending.sends(id, reply) }
+        )
         // What ends it is the call's own time: no other, which may be shorter, has a say.
         let most = timeout.clampedToCentury + .seconds(1)
         let publishing = Task {

@@ -9,6 +9,9 @@ struct Publish: Sendable {
     /// The session of the delivery in whose place it is published. Once that has ended the broker delivers it again, and the
     /// message is not sent: it would be there twice.
     var standsInFor: ChannelSession?
+    /// Called when it is about to be sent, under the outbox's lock: before the end of the session is made known with which
+    /// it would be lost.
+    var willSend: (@Sendable () -> Void)?
 }
 
 extension ChannelSession {
@@ -116,6 +119,11 @@ extension ChannelSession {
         guard isOpen.load(ordering: .relaxed) else { throw endReason }
         let mode = publishing.load(ordering: .relaxed)
         guard !mode.isHeld else { return nil }
+        if let willSend = publish.willSend {
+            willSend()
+            // Whoever has made the end known before that has not heard of it.
+            guard isOpen.load(ordering: .relaxed) else { throw endReason }
+        }
         return try encode(
             publish.message,
             exchange: publish.exchange,

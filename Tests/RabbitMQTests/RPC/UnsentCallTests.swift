@@ -1,0 +1,50 @@
+import TestSupport
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("A call whose request waits to be sent", .timeLimit(.minutes(1)))
+struct UnsentCallTests {
+    @Test func `goes on when the connection is lost, and is sent on the next one`() async throws {
+        try await ScriptedClient.run { client in
+            let rpc = try await client.connection.openRPCClient(routingKey: "q")
+            try await client.broker.session.peer.send(.connectionBlocked, channel: 0) {
+                $0.shortString("low on memory")
+            }
+            try await eventually("blocked") { client.connection.blockedReason != nil }
+            let calling = Task { try await rpc.call(Message(body: [7]), timeout: .seconds(30)) }
+            try await eventually("it waits") { client.connection.statistics.heldBackPublishers == 1 }
+            #expect(rpc.pendingCount == 1)
+            try client.broker.session.cut()
+            try await client.waitForSession(2)
+            try await eventually("it is sent") { try client.broker.session.published.map(\.body) == [[7]] }
+            // Nothing was lost with the first connection: its reply may come.
+            #expect(rpc.pendingCount == 1)
+            // One that was sent is lost with its connection.
+            try client.broker.session.cut()
+            let error = try await thrownError { try await calling.value }
+            #expect(error.code == .outcomeUnknown)
+        }
+    }
+
+    @Test func `has the reason for an end that comes first`() async throws {
+        let pending = PendingReplies()
+        let (early, late) = (OneShot<Message>(), OneShot<Message>())
+        let (first, second) = (try pending.add(early), try pending.add(late))
+        pending.waits(first)
+        pending.waits(second)
+        pending.fail(AMQPError(.outcomeUnknown, "lost"))
+        #expect(pending.count == 2 && !early.isSettled && !late.isSettled)
+        pending.sends(first, early)
+        pending.fail(AMQPError(.outcomeUnknown, "lost"))
+        #expect(pending.count == 1 && early.isSettled)
+        pending.end(AMQPError(.channelClosed, "closed"))
+        pending.sends(second, late)
+        await #expect { try await late.value() } throws: { ($0 as? AMQPError)?.code == .channelClosed }
+        #expect(pending.count == 0)
+        // One that is given up is not waited for when it is sent.
+        pending.remove(second)
+        pending.sends(second, late)
+        #expect(pending.count == 0)
+    }
+}
