@@ -89,7 +89,7 @@ extension Partitions {
     ///   - connection: The connection to consume on.
     ///   - prefetchCount: How many messages of each partition may be on their way, at least 1; 100 by default.
     ///   - policy: What becomes of a message when the handler throws; by default it is delivered again once, then
-    ///     dead-lettered. A ``RetryPolicy`` would have others overtake it.
+    ///     dead-lettered. Those that are on their way by then overtake it: none with a `prefetchCount` of 1.
     ///   - handler: What to do with a message of the partition with this number.
     /// - Throws: ``AMQPError/Code/invalidArgument``; what ``Queue/consume(_:)`` throws; why no more messages come from one of the
     ///   partitions, which ends the others and cancels their handlers; `CancellationError`.
