@@ -12,7 +12,8 @@ logs are beside it. All of it takes about half an hour on two cores; without opt
 
   --library   only this librabbitmq: the installed one, 0.15 of Debian 13, 0.18 of Debian 14
   --broker    only this RabbitMQ: the installed one, 4.0 of Debian 13, 4.3 of Debian 14
-  --readme    put the table into README.md as well
+  --readme    put the table into README.md as well, with the day on which this began and the commit that it tests; not
+              with part of it, nor where something can't be had here
 
 Those of other Debians are in the folders that scripts/broker.sh --release sets up (see its --help for what that needs).
 What a compiler needs is added there, about 450 MB each. Swift is this machine's, lent to them.
@@ -50,8 +51,13 @@ while (($#)); do
     esac
     shift
 done
+# A part of it would stand there for all of it.
+[[ -z $readme ]] || ((${#libraries[@]} + ${#brokers[@]} == 0)) || die "--readme goes without --library and --broker."
 ((${#libraries[@]})) || libraries=(installed 0.15 0.18)
 ((${#brokers[@]})) || brokers=(installed 4.0 4.3)
+# When it began, and of what: it may end on another day, and the work tree change meanwhile.
+day=$(date --utc +%F)
+commit=$(git rev-parse --short HEAD 2>/dev/null || echo 'no commit')
 
 # What an earlier eval has left is about another broker.
 for name in "${!RABBITMQ_TEST_@}"; do unset "$name"; done
@@ -225,10 +231,14 @@ print_table() {
 put_into_readme() {
     local begin='<!-- written by scripts/compat.sh --readme -->' end='<!-- until here -->'
     (($(grep -cxF -e "$begin" -e "$end" README.md) == 2)) || die "README.md lacks the line '$begin' or '$end'."
-    awk -v begin="$begin" -v end="$end" -v table="$out/table.md" '
+    awk -v begin="$begin" -v end="$end" -v table="$out/table.md" -v day="$day" -v commit="$commit" '
         $0 == end { inside = 0 }
         !inside { print }
-        $0 == begin { inside = 1; while ((getline line < table) > 0) print line }' README.md >"$out/README.md"
+        $0 == begin {
+            inside = 1
+            print "On " day ", of " commit ":\n"
+            while ((getline line < table) > 0) print line
+        }' README.md >"$out/README.md"
     cat "$out/README.md" >README.md
 }
 
@@ -261,6 +271,6 @@ done
 
 echo "==> what ran"
 print_table | tee "$out/table.md"
-if [[ -n $readme ]]; then put_into_readme; fi
+if [[ -n $readme ]] && ((missing == 0)); then put_into_readme; fi
 ((failures == 0)) || die "$failures of the cells failed; the logs are in $out."
 ((missing == 0)) || { echo "compat.sh: not all of it can be had here." >&2; exit "$unavailable_status"; }
