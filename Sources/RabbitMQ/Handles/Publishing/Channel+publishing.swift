@@ -8,8 +8,10 @@ extension Channel {
     ///
     /// - Parameter maxUnconfirmed: The most messages that may be unconfirmed, at least 1; publishing waits while there
     ///   are so many, for the configuration's `publishTimeout` at the most. A mandatory message is kept with its body
-    ///   until it is confirmed, to recognize it if it comes back: with large bodies, allow fewer.
-    /// - Throws: ``AMQPError/Code/preconditionFailed`` if the channel is transactional, which closes it; other
+    ///   until it is confirmed, to recognize it if it comes back, and with ``RecoveryPolicy/Unconfirmed/resend`` every
+    ///   message is: with large bodies, allow fewer.
+    /// - Throws: ``AMQPError/Code/invalidArgument`` if `maxUnconfirmed` is less than 1;
+    ///   ``AMQPError/Code/preconditionFailed`` if the channel is transactional, which closes it; other
     ///   ``AMQPError``s; `CancellationError`.
     public func selectConfirms(maxUnconfirmed: Int = 1000) async throws {
         guard maxUnconfirmed > 0 else {
