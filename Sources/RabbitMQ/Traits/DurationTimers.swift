@@ -6,7 +6,7 @@ extension ConnectionConfiguration {
     /// Has swift-metrics told how long things take, as they happen, in timers:
     ///
     /// - `messaging.process.duration`: a handler's call, for callbacks, ``IncomingMessage/process(onFailure:_:)`` and all that
-    ///   is made of it, and handlers of RPC servers; by `messaging.destination.name`, the queue.
+    ///   is made of it, handlers with a ``RetryPolicy``, and those of RPC servers; by `messaging.destination.name`, the queue.
     /// - `messaging.client.operation.duration`: ``Exchange/publishConfirmed(_:routingKey:mandatory:timeout:)``, until the
     ///   broker has confirmed; by `messaging.destination.name`, the exchange.
     ///

@@ -8,7 +8,7 @@ extension ConnectionConfiguration {
     ///   way, and puts its context into the message's headers: with W3C's propagation, `traceparent` and `tracestate`.
     /// - A handler's call runs within a span of kind `consumer`, such as `process orders`, whose parent is the one that the
     ///   message's headers tell of: callbacks, ``IncomingMessage/process(onFailure:_:)`` and all that is made of it, handlers
-    ///   of RPC servers. A reply's span belongs to its handler's.
+    ///   with a ``RetryPolicy``, and those of RPC servers. A reply's span belongs to its handler's.
     /// - For messages that are handled otherwise, such as batches, there are ``IncomingMessage/serviceContext`` and
     ///   ``withProcessSpan(of:queue:isolation:_:)``.
     ///
