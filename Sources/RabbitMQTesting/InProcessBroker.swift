@@ -34,10 +34,11 @@ public final class InProcessBroker: Sendable {
         /// The largest body of a message, in bytes; 16 MiB by default, as RabbitMQ 4.
         public var maxMessageSize = 16 * 1024 * 1024
 
-        /// The size of the largest frame in bytes, which it asks for; 131072 by default.
+        /// The size of the largest frame in bytes, which it asks for; 131072 by default, 0 for no limit. Below 4096, which
+        /// is the least that the protocol allows, no client can connect.
         public var frameMax: UInt32 = 131_072
 
-        /// The most channels of a connection, which it asks for; 2047 by default.
+        /// The most channels of a connection, which it asks for; 2047 by default, 0 for no limit.
         public var channelMax: UInt16 = 2047
 
         /// The defaults.

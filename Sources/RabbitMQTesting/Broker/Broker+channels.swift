@@ -13,7 +13,8 @@ extension Broker {
         }
         if case .channelOpen = request {
             guard channels[key] == nil else { throw Refusal(.channelError, "second 'channel.open' seen") }
-            guard options.channelMax == 0 || key.number <= options.channelMax else {
+            let channelMax = connections[key.connection]?.channelMax ?? 0
+            guard channelMax == 0 || key.number <= channelMax else {
                 throw Refusal(.notAllowed, "number of channels opened exceeds the negotiated channel_max")
             }
             channels[key] = ChannelState()

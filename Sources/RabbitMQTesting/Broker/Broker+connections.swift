@@ -17,8 +17,11 @@ extension Broker {
             connections[id]?.send(
                 .tune(channelMax: options.channelMax, frameMax: options.frameMax, heartbeat: 60)
             )
-        case (.tuneOk, .tuneOk(let frameMax, let heartbeat)):
-            connections[id]?.frameMax = frameMax == 0 ? Int(options.frameMax) : Int(frameMax)
+        case (.tuneOk, .tuneOk(let channelMax, let frameMax, let heartbeat)):
+            try Self.check("frame_max", frameMax, least: Self.leastFrameMax, most: options.frameMax)
+            try Self.check("channel_max", UInt32(channelMax), least: 1, most: UInt32(options.channelMax))
+            connections[id]?.channelMax = channelMax
+            connections[id]?.frameMax = frameMax == 0 ? Int(UInt32.max) : Int(frameMax)
             connections[id]?.heartbeat = Int(heartbeat)
             connections[id]?.phase = .opening
         case (.opening, .open(let virtualHost)):
@@ -30,6 +33,19 @@ extension Broker {
         case (.open, .updateSecret): connections[id]?.send(.updateSecretOk)
         case (.open, .closeOk): break
         default: throw Refusal(.commandInvalid, "a method that is out of order")
+        }
+    }
+
+    /// What AMQP 0-9-1 asks for at the least. Below it the rest of a message could not be cut into frames.
+    private static let leastFrameMax: UInt32 = 4096
+
+    /// Refuses what a client has chosen, if it is not within the limits; 0 stands for no limit on both sides.
+    private static func check(_ name: String, _ value: UInt32, least: UInt32, most: UInt32) throws(Refusal) {
+        if value != 0, value < least {
+            throw Refusal(.notAllowed, "negotiated \(name) = \(value) is lower than the minimum (\(least))")
+        }
+        if most != 0, value == 0 || value > most {
+            throw Refusal(.notAllowed, "negotiated \(name) = \(value) is higher than the maximum (\(most))")
         }
     }
 

@@ -16,6 +16,8 @@ struct ConnectionState {
     /// Whether it ends when that is written; a reset ends it at once.
     var end: End?
     var frameMax = 131_072
+    /// 0 for as many channels as there are numbers.
+    var channelMax: UInt16 = 0
     var heartbeat = 0
     var user = "guest"
     var properties: FieldTable = [:]

@@ -32,9 +32,8 @@ extension Request {
                 response: Array(try reader.longString())
             )
         case 31:
-            _ = try reader.short()
-            let frameMax = try reader.long()
-            return .tuneOk(frameMax: frameMax, heartbeat: try reader.short())
+            let (channelMax, frameMax) = (try reader.short(), try reader.long())
+            return .tuneOk(channelMax: channelMax, frameMax: frameMax, heartbeat: try reader.short())
         case 40: return .open(virtualHost: try reader.shortString())
         case 50: return .close
         case 51: return .closeOk

@@ -48,7 +48,7 @@ enum Request: Equatable {
     }
 
     case startOk(properties: FieldTable, mechanism: String, response: [UInt8])
-    case tuneOk(frameMax: UInt32, heartbeat: UInt16)
+    case tuneOk(channelMax: UInt16, frameMax: UInt32, heartbeat: UInt16)
     case open(virtualHost: String)
     case close
     case closeOk

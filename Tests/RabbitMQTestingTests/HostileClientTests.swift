@@ -1,0 +1,37 @@
+import RabbitMQ
+import Testing
+
+@testable import RabbitMQTesting
+
+/// What the real client never sends, and the broker has to bear in a test's process.
+@Suite struct HostileClientTests {
+    @Test(arguments: [1, 7, 8, 9, 4095, 131_073, .max, 0] as [UInt32])
+    func `danger: a size of frames that can't be is refused, and no message is cut by it`(frameMax: UInt32) {
+        var client = RawClient(frameMax: frameMax)
+        #expect(client.methods() == ["connection.start", "connection.tune", "connection.close 530"])
+        client.declareQueue("q")
+        #expect(client.methods().isEmpty && client.broker.queues.isEmpty)
+    }
+
+    @Test func `danger: a broker without limits takes any size of frames but those that are too small`() {
+        var options = InProcessBroker.Options()
+        options.frameMax = 0
+        options.channelMax = 0
+        var client = RawClient(options, channelMax: 0, frameMax: 0)
+        client.declareQueue("q")
+        client.consume("q", tag: "t")
+        client.publish(Message(body: [UInt8](repeating: 1, count: 300_000)), to: "q")
+        #expect(Array(client.methods().suffix(3)) == ["queue.declare-ok", "basic.consume-ok", "basic.deliver"])
+        var other = RawClient(options, channelMax: 0, frameMax: 8)
+        #expect(other.methods().last == "connection.close 530")
+    }
+
+    @Test func `a client has no more channels than it has asked for`() {
+        var client = RawClient(channelMax: 3)
+        client.send(20, 10, on: 3) { $0.shortString("") }
+        client.send(20, 10, on: 4) { $0.shortString("") }
+        #expect(Array(client.methods().suffix(2)) == ["channel.open-ok", "connection.close 530"])
+        var greedy = RawClient(channelMax: 2048)
+        #expect(greedy.methods().last == "connection.close 530")
+    }
+}
