@@ -26,6 +26,16 @@ import Testing
         #expect(other.methods().last == "connection.close 530")
     }
 
+    @Test func `danger: a largest message of fewer than no bytes refuses all but empty ones`() {
+        var options = InProcessBroker.Options()
+        options.maxMessageSize = -1
+        var client = RawClient(options)
+        client.declareQueue("q")
+        client.publish(Message(body: []), Message(body: [1]), to: "q")
+        #expect(client.methods().last == "channel.close 406")
+        #expect(client.broker.queues["q"]?.ready.count == 1)
+    }
+
     @Test func `a client has no more channels than it has asked for`() {
         var client = RawClient(channelMax: 3)
         client.send(20, 10, on: 3) { $0.shortString("") }

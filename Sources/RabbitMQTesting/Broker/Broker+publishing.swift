@@ -16,7 +16,7 @@ extension Broker {
         var reader = WireReader(frame.payload)
         _ = try reader.long()
         let size = try reader.longLong()
-        guard size <= UInt64(options.maxMessageSize) else {
+        guard size <= UInt64(clamping: options.maxMessageSize) else {
             channels[key]?.content = nil
             throw Refusal(
                 .preconditionFailed,
