@@ -36,6 +36,22 @@ import Testing
         #expect(client.broker.queues["q"]?.ready.count == 1)
     }
 
+    @Test(arguments: ["3.12.1", "4.0.5"])
+    func `danger: a history of deaths that a client makes up can hold any number`(version: String) {
+        var options = InProcessBroker.Options()
+        options.version = version
+        var client = RawClient(options)
+        client.declareQueue("dead")
+        client.declareQueue("q", ["x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"])
+        let made: FieldTable = ["count": .int64(.max), "queue": "q", "reason": "rejected"]
+        client.publish(Message(body: [1], headers: ["x-death": .array([.table(made)])]), to: "q")
+        client.get("q")
+        client.reject(1, requeue: false)
+        let counts = client.broker.queues["dead"]?.ready.first?.message.deaths.map { "\($0.count)" }
+        // From 4.0 on the broker does not take it for its own.
+        #expect(counts == [version == "4.0.5" ? "1" : "\(Int.max)"])
+    }
+
     @Test func `a client has no more channels than it has asked for`() {
         var client = RawClient(channelMax: 3)
         client.send(20, 10, on: 3) { $0.shortString("") }

@@ -7,7 +7,9 @@ extension Broker {
             exchanges[exchange] != nil
         else { return }
         var dead = message
-        dead.updateHeaders { headers in
+        dead.deaths = deaths(of: message, with: name, reason)
+        dead.updateHeaders { [deaths = dead.deaths] headers in
+            headers["x-death"] = .array(deaths)
             noteDeath(of: message, in: name, reason, &headers)
             // With a key of its own it goes nowhere else any more.
             if settings.deadLetterRoutingKey != nil { headers["CC"] = nil }
@@ -17,24 +19,21 @@ extension Broker {
         dead.routingKey = settings.deadLetterRoutingKey ?? message.routingKey
         dead.redelivered = false
         // What would die in a circle without anybody's rejecting it ends.
-        let deaths = dead.message.headers?["x-death"]?.arrayValue ?? []
-        for queue in route(dead) where !Self.isCircle(queue, deaths) { _ = enqueue(dead, in: queue) }
+        for queue in route(dead) where !Self.isCircle(queue, dead.deaths) { _ = enqueue(dead, in: queue) }
     }
 
-    private func noteDeath(
-        of message: StoredMessage,
-        in queue: String,
-        _ reason: Death.Reason,
-        _ headers: inout FieldTable
-    ) {
-        var deaths = headers["x-death"]?.arrayValue ?? []
+    /// A message's deaths with one more, which is the first of them.
+    private func deaths(of message: StoredMessage, with queue: String, _ reason: Death.Reason) -> [FieldValue] {
+        var deaths = message.deaths
         let index = deaths.firstIndex {
             $0.tableValue?["queue"]?.stringValue == queue && $0.tableValue?["reason"]?.stringValue == reason.rawValue
         }
         var entry: FieldTable
         if let index, let known = deaths.remove(at: index).tableValue {
             entry = known
-            entry["count"] = .int64(Int64(known["count"]?.intValue ?? 1) + 1)
+            // Before 4.0 a client may have written any number there.
+            let count = known["count"]?.intValue ?? 1
+            entry["count"] = .int64(Int64(count < .max ? count + 1 : count))
         } else {
             let keys = [message.routingKey] + message.keys(of: "CC")
             entry = [
@@ -45,9 +44,19 @@ extension Broker {
             if let expiration = message.message.expiration { entry["original-expiration"] = .string(expiration) }
         }
         deaths.insert(.table(entry), at: 0)
-        headers["x-death"] = .array(deaths)
+        return deaths
+    }
+
+    private func noteDeath(
+        of message: StoredMessage,
+        in queue: String,
+        _ reason: Death.Reason,
+        _ headers: inout FieldTable
+    ) {
         for (part, value) in [("queue", queue), ("reason", reason.rawValue), ("exchange", message.exchange)] {
-            if headers["x-first-death-\(part)"] == nil { headers["x-first-death-\(part)"] = .string(value) }
+            if message.deaths.isEmpty || headers["x-first-death-\(part)"] == nil {
+                headers["x-first-death-\(part)"] = .string(value)
+            }
             headers["x-last-death-\(part)"] = .string(value)
         }
     }

@@ -133,6 +133,8 @@ extension Broker {
     mutating func publish(_ message: StoredMessage) -> (isRouted: Bool, isRefused: Bool) {
         let reached = route(message)
         var message = message
+        // From 4.0 on RabbitMQ has a history of its own, and what a client has written there is a header as any other.
+        if !isAtLeast(4, 0) { message.deaths = message.message.headers?["x-death"]?.arrayValue ?? [] }
         if message.message.headers?["BCC"] != nil {
             message.updateHeaders { $0["BCC"] = nil }
             if message.message.headers?.isEmpty == true { message.message.headers = nil }

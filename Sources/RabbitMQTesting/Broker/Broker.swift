@@ -17,9 +17,11 @@ struct Broker {
     /// Queues that may have something to deliver, to expire or to drop.
     var unserved: [String] = []
     private var serial = 0
+    private let version: [Int]
 
     init(_ options: InProcessBroker.Options) {
         self.options = options
+        version = options.version.split(separator: ".").prefix(2).compactMap { Int($0) }
         let builtIn: [(String, ExchangeState.Kind)] = [
             ("", .direct), ("amq.direct", .direct), ("amq.fanout", .fanout), ("amq.topic", .topic),
             ("amq.headers", .headers), ("amq.match", .headers),
@@ -34,6 +36,11 @@ struct Broker {
                 arguments: [:]
             )
         }
+    }
+
+    /// Whether it does as RabbitMQ from a version on, by the version that it says it is. One that can't be read is a late one.
+    func isAtLeast(_ major: Int, _ minor: Int) -> Bool {
+        version.count < 2 || (version[0], version[1]) >= (major, minor)
     }
 
     mutating func nextSerial() -> Int {

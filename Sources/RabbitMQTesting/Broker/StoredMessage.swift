@@ -7,6 +7,8 @@ struct StoredMessage {
     var properties: [UInt8]?
     var exchange: String
     var routingKey: String
+    /// Its deaths as the broker knows them: the tables of `x-death`, the latest first.
+    var deaths: [FieldValue] = []
     /// When it expires, by the broker's clock.
     var expiry: Duration?
     var redelivered = false
