@@ -11,7 +11,12 @@ struct BrokerClock {
     /// The time since it began.
     var now: Duration { elapsed + (runningSince.map { ContinuousClock.now - $0 } ?? .zero) }
 
-    mutating func advance(by duration: Duration) { elapsed += max(duration, .zero) }
+    /// Far beyond all times to live, and near enough that sums of times and whole seconds of them don't overflow.
+    private static let latest = Duration.seconds(1 << 40)
+
+    mutating func advance(by duration: Duration) {
+        elapsed = min(elapsed + min(max(duration, .zero), Self.latest), Self.latest)
+    }
 
     mutating func stop() {
         elapsed = now
