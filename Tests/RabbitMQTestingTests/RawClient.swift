@@ -19,7 +19,8 @@ struct RawClient {
     init(
         _ options: InProcessBroker.Options = InProcessBroker.Options(),
         channelMax: UInt16 = 2047,
-        frameMax: UInt32 = 131_072
+        frameMax: UInt32 = 131_072,
+        heartbeat: UInt16 = 0
     ) {
         var broker = Broker(options)
         id = broker.connect()
@@ -34,7 +35,7 @@ struct RawClient {
         send(10, 31, on: 0) {
             $0.short(channelMax)
             $0.long(frameMax)
-            $0.short(0)
+            $0.short(heartbeat)
         }
         send(10, 40, on: 0) {
             $0.shortString(options.virtualHost)

@@ -153,33 +153,16 @@ final class BrokerServer: Sendable {
             return nil
         }
         state.broker.advance(to: state.clock.now)
-        beat(&state)
+        let now = ContinuousClock.now
+        state.beat(at: now)
         for id in Array(state.sockets.keys) { write(id, &state) }
         let watched = state.sockets.compactMap { id, descriptor -> Watched? in
             guard let connection = state.broker.connections[id], !connection.isFrozen else { return nil }
-            let waits = connection.written < connection.output.count
+            let waits = connection.written < connection.output.count && !state.finished.contains(id)
             let events = Int16(POLLIN) | (waits ? Int16(POLLOUT) : 0)
             return Watched(connection: id, poll: pollfd(fd: descriptor, events: events, revents: 0))
         }
-        return (watched, timeout(state))
-    }
-
-    private func timeout(_ state: State) -> CInt {
-        var waits = state.heartbeats.values.map { $0 - .now }
-        if state.clock.isRunning, let deadline = state.broker.deadline { waits.append(deadline - state.clock.now) }
-        guard let wait = waits.min() else { return -1 }
-        // A part of a millisecond more: woken too early, it would only wait again.
-        return CInt(clamping: max(0, wait / .milliseconds(1)).rounded(.up).clampedToInt)
-    }
-
-    private func beat(_ state: inout State) {
-        for (id, connection) in state.broker.connections where connection.heartbeat > 0 && connection.phase == .open {
-            if let due = state.heartbeats[id] {
-                guard due <= .now else { continue }
-                if !connection.isFrozen { state.broker.connections[id]?.sendHeartbeat() }
-            }
-            state.heartbeats[id] = .now + .seconds(connection.heartbeat) / 2
-        }
+        return (watched, state.timeout(at: now))
     }
 
     private func write(_ id: Int, _ state: inout State) {
@@ -193,6 +176,33 @@ final class BrokerServer: Sendable {
         // Closed at once, the client could lose what was sent last.
         ServerSocket.finish(descriptor)
         state.finished.insert(id)
+    }
+}
+
+extension BrokerServer.State {
+    /// Has heartbeats sent that are due.
+    mutating func beat(at now: ContinuousClock.Instant) {
+        for (id, connection) in broker.connections where connection.heartbeat > 0 {
+            // Nobody waits for them any more, and one that stays due would end each wait of the thread at once.
+            guard connection.phase == .open, connection.end == nil else {
+                heartbeats[id] = nil
+                continue
+            }
+            if let due = heartbeats[id] {
+                guard due <= now else { continue }
+                if !connection.isFrozen { broker.connections[id]?.sendHeartbeat() }
+            }
+            heartbeats[id] = now + .seconds(connection.heartbeat) / 2
+        }
+    }
+
+    /// For how many milliseconds nothing happens by itself; -1 for ever.
+    func timeout(at now: ContinuousClock.Instant) -> CInt {
+        var waits = heartbeats.values.map { $0 - now }
+        if clock.isRunning, let deadline = broker.deadline { waits.append(deadline - clock.now) }
+        guard let wait = waits.min() else { return -1 }
+        // A part of a millisecond more: woken too early, it would only wait again.
+        return CInt(clamping: max(0, wait / .milliseconds(1)).rounded(.up).clampedToInt)
     }
 }
 
