@@ -36,4 +36,16 @@ import Testing
         state.beat(at: now + .seconds(1))
         #expect(state.timeout(at: now + .seconds(1)) == -1)
     }
+
+    @Test func `danger: where no descriptor is left, connections wait and the thread does too`() {
+        var state = serving
+        let later = now + .milliseconds(20)
+        var seen = [state.acceptsConnections(at: now)]
+        state.pauseAccepting(at: now)
+        seen.append(state.acceptsConnections(at: now))
+        #expect(state.timeout(at: now) == 20)
+        seen.append(state.acceptsConnections(at: later))
+        #expect(seen == [true, false, true])
+        #expect(state.timeout(at: later) == -1)
+    }
 }

@@ -18,6 +18,8 @@ final class BrokerServer: Sendable {
         /// Connections that have been told their end, and are read until the client's.
         var finished: Set<Int> = []
         var refusesConnections = false
+        /// When to look again whether connections can be accepted, if they could not.
+        var acceptsAgain: ContinuousClock.Instant?
         var isStopped = false
     }
 
@@ -92,21 +94,28 @@ final class BrokerServer: Sendable {
         var poll: pollfd
     }
 
+    private struct Wait {
+        var watched: [Watched]
+        var timeout: CInt
+        var listens: Bool
+    }
+
     private func run() {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 16)
         defer { buffer.deallocate() }
-        while let (watched, timeout) = state.withLock({ state in prepare(&state) }) {
+        while let wait = state.withLock({ state in prepare(&state) }) {
             var polled = [
                 pollfd(fd: wakeUp.threads, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: listener, events: Int16(POLLIN), revents: 0),
+                // poll passes over a negative number.
+                pollfd(fd: wait.listens ? listener : -1, events: Int16(POLLIN), revents: 0),
             ]
-            polled += watched.map(\.poll)
-            guard poll(&polled, nfds_t(polled.count), timeout) > 0 else { continue }
+            polled += wait.watched.map(\.poll)
+            guard poll(&polled, nfds_t(polled.count), wait.timeout) > 0 else { continue }
             if polled[0].revents != 0 { while case .bytes = ServerSocket.read(wakeUp.threads, into: buffer) {} }
             state.withLock { state in
                 state.broker.advance(to: state.clock.now)
                 if polled[1].revents != 0 { accept(&state) }
-                for (index, entry) in watched.enumerated() where polled[index + 2].revents & ~Int16(POLLOUT) != 0 {
+                for (index, entry) in wait.watched.enumerated() where polled[index + 2].revents & ~Int16(POLLOUT) != 0 {
                     read(entry.connection, &state, buffer)
                 }
             }
@@ -114,12 +123,13 @@ final class BrokerServer: Sendable {
     }
 
     private func accept(_ state: inout State) {
-        while let descriptor = ServerSocket.accept(from: listener) {
-            if state.refusesConnections {
-                ServerSocket.reset(descriptor)
-                continue
+        while true {
+            switch ServerSocket.accept(from: listener) {
+            case .connection(let descriptor) where state.refusesConnections: ServerSocket.reset(descriptor)
+            case .connection(let descriptor): state.sockets[state.broker.connect()] = descriptor
+            case .noneNow: return
+            case .failed: return state.pauseAccepting(at: .now)
             }
-            state.sockets[state.broker.connect()] = descriptor
         }
     }
 
@@ -146,7 +156,7 @@ final class BrokerServer: Sendable {
     /// Writes what can be written, and says what to wait for.
     ///
     /// - Returns: nil once the broker is stopped, and everything closed.
-    private func prepare(_ state: inout State) -> (watched: [Watched], timeout: CInt)? {
+    private func prepare(_ state: inout State) -> Wait? {
         if state.isStopped {
             for id in Array(state.sockets.keys) { end(id, &state) }
             for descriptor in [listener, wakeUp.ours, wakeUp.threads] { ServerSocket.close(descriptor) }
@@ -155,6 +165,7 @@ final class BrokerServer: Sendable {
         state.broker.advance(to: state.clock.now)
         let now = ContinuousClock.now
         state.beat(at: now)
+        let listens = state.acceptsConnections(at: now)
         for id in Array(state.sockets.keys) { write(id, &state) }
         let watched = state.sockets.compactMap { id, descriptor -> Watched? in
             guard let connection = state.broker.connections[id], !connection.isFrozen else { return nil }
@@ -162,7 +173,7 @@ final class BrokerServer: Sendable {
             let events = Int16(POLLIN) | (waits ? Int16(POLLOUT) : 0)
             return Watched(connection: id, poll: pollfd(fd: descriptor, events: events, revents: 0))
         }
-        return (watched, state.timeout(at: now))
+        return Wait(watched: watched, timeout: state.timeout(at: now), listens: listens)
     }
 
     private func write(_ id: Int, _ state: inout State) {
@@ -196,9 +207,21 @@ extension BrokerServer.State {
         }
     }
 
+    /// Leaves connections waiting for a moment: a listener that can't be accepted from stays readable, and would end
+    /// each wait of the thread at once.
+    mutating func pauseAccepting(at now: ContinuousClock.Instant) { acceptsAgain = now + .milliseconds(20) }
+
+    /// Whether to look for connections now.
+    mutating func acceptsConnections(at now: ContinuousClock.Instant) -> Bool {
+        if let again = acceptsAgain, again > now { return false }
+        acceptsAgain = nil
+        return true
+    }
+
     /// For how many milliseconds nothing happens by itself; -1 for ever.
     func timeout(at now: ContinuousClock.Instant) -> CInt {
         var waits = heartbeats.values.map { $0 - now }
+        if let acceptsAgain { waits.append(acceptsAgain - now) }
         if clock.isRunning, let deadline = broker.deadline { waits.append(deadline - clock.now) }
         guard let wait = waits.min() else { return -1 }
         // A part of a millisecond more: woken too early, it would only wait again.

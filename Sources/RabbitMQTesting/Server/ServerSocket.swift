@@ -38,14 +38,21 @@ enum ServerSocket {
         return (ends[0], ends[1])
     }
 
-    /// The next connection that waits; nil if none does.
-    static func accept(from listener: CInt) -> CInt? {
+    enum Accepted {
+        case connection(CInt)
+        case noneNow
+        /// One waits perhaps, but can't be had: the process has no descriptor left, for example.
+        case failed
+    }
+
+    /// The next connection that waits.
+    static func accept(from listener: CInt) -> Accepted {
         let descriptor = system_accept(listener)
-        guard descriptor >= 0 else { return nil }
+        guard descriptor >= 0 else { return isPassing(errno) || errno == ECONNABORTED ? .noneNow : .failed }
         prepare(descriptor)
         var on: CInt = 1
         setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<CInt>.size))
-        return descriptor
+        return .connection(descriptor)
     }
 
     enum Received {
