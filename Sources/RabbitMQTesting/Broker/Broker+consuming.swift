@@ -106,11 +106,22 @@ extension Broker {
         let key = consumer.channel
         let method = MethodID(classID: 60, methodID: 60)
         let fault = script.isEmpty ? nil : script.take(.delivery(queue: name))
-        if let fault, !fault.isAfterwards {
-            queues[name]?.ready.insert(message)
-            return apply(fault, on: key, over: method)
-        }
         let noAck = channels[key]?.consumers[consumer.tag]?.noAck == true
+        if let fault, !fault.isAfterwards {
+            // Never back into the queue while the consumer is there: with a fault that comes any number of times, serving
+            // the queue would not end.
+            switch fault.kind {
+            case .cut, .closeChannel, .closeConnection:
+                queues[name]?.ready.insert(message)
+                return apply(fault, on: key, over: method)
+            case .ignore:
+                _ = take(message, from: name, by: consumer.tag, noAck: noAck, key)
+                return
+            case .freeze: apply(fault, on: key, over: method)
+            // Of what a client publishes.
+            case .nack, .returned: break
+            }
+        }
         let tag = take(message, from: name, by: consumer.tag, noAck: noAck, key)
         connections[key.connection]?.send(
             .deliver(consumer: consumer.tag, tag: tag, message),

@@ -28,14 +28,16 @@ public struct Fault: Sendable, Hashable {
     /// Nothing is read from the connection, and nothing written, until ``InProcessBroker/thaw()``.
     public static let freeze = Fault(.freeze)
 
-    /// What was asked for is not done and never answered. A message is neither stored nor confirmed.
+    /// What was asked for is not done and never answered. A message that is published is neither stored nor confirmed; one
+    /// that is delivered does not arrive, and is unsettled until its channel ends.
     public static let ignore = Fault(.ignore)
 
-    /// A message is not stored, and refused with `basic.nack`. For messages only, on a channel with confirms.
+    /// A message is not stored, and refused with `basic.nack`. For messages that are published on a channel with confirms;
+    /// on another occasion nothing happens.
     public static let nack = Fault(.nack)
 
     /// A message is not stored and comes back with `basic.return`, whether it was mandatory or not; then it is confirmed,
-    /// as an unroutable one is. For messages only.
+    /// as an unroutable one is. For messages that are published; on another occasion nothing happens.
     ///
     /// - Parameters:
     ///   - code: The code that comes with it.
