@@ -145,7 +145,8 @@ extension InProcessBroker {
         public static let each = ConfirmOrder(kind: .each)
         /// One by one, the last message's first.
         public static let reversed = ConfirmOrder(kind: .reversed)
-        /// As few as possible, each for all messages up to its own (`multiple`).
+        /// As few as possible, each for all messages up to its own (`multiple`); behind a message that never gets one
+        /// (``Fault/ignore``) one by one.
         public static let together = ConfirmOrder(kind: .together)
     }
 

@@ -36,4 +36,46 @@ import Testing
         }
         #expect(client.broker.queues["q"]?.ready.all.map(\.message.body) == [[1], [2]])
     }
+
+    /// What the broker says of published messages, such as `ack 2 multiple`.
+    private func confirms(_ client: inout RawClient) -> [String] {
+        client.received().compactMap { received in
+            var reader = WireReader(received.fields)
+            guard ["basic.ack", "basic.nack"].contains(received.method), let number = try? reader.longLong() else {
+                return nil
+            }
+            let multiple = (try? reader.octet()) == 1 ? " multiple" : ""
+            return "\(received.method) \(number)\(multiple)"
+        }
+    }
+
+    @Test func `confirms together leave out what was ignored`() {
+        var client = RawClient()
+        client.declareQueue("q")
+        client.send(85, 10) { $0.octet(0) }
+        client.broker.script.add(.nack, at: .publish(), skipping: 2, times: 1)
+        client.broker.script.add(.ignore, at: .publish(), skipping: 2, times: 1)
+        client.broker.holdsConfirms = true
+        for body in 1...7 { client.publish(Message(body: [UInt8(body)]), to: "q") }
+        client.broker.releaseConfirms(.together, count: .max, nacks: false)
+        let seen = confirms(&client)
+        #expect(seen == ["basic.ack 2 multiple", "basic.nack 3 multiple", "basic.ack 5", "basic.ack 6", "basic.ack 7"])
+        client.publish(Message(body: [8]), to: "q")
+        client.broker.releaseConfirms(.together, count: .max, nacks: false)
+        let last = confirms(&client)
+        #expect(last == ["basic.ack 8"])
+    }
+
+    @Test func `a message that freezes its connection is counted`() {
+        var client = RawClient()
+        client.declareQueue("q")
+        client.send(85, 10) { $0.octet(0) }
+        client.broker.script.add(.freeze, at: .publish(), skipping: 0, times: 1)
+        client.publish(Message(body: [1]), Message(body: [2]), to: "q")
+        client.broker.connections[client.connection]?.isFrozen = false
+        client.broker.process(client.connection)
+        let seen = confirms(&client)
+        #expect(seen == ["basic.ack 2"])
+        #expect(client.broker.queues["q"]?.ready.all.map(\.message.body) == [[2]])
+    }
 }

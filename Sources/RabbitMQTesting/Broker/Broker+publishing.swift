@@ -62,12 +62,16 @@ extension Broker {
         )
         if let fault, !fault.isAfterwards {
             switch fault.kind {
-            case .ignore: _ = nextNumber(key)
+            case .ignore: ignorePublished(key)
             case .nack: settlePublished(key, isNack: true)
             case .returned(let code, let text):
                 send(stored, backTo: key, code, text)
                 settlePublished(key, isNack: false)
-            case .cut, .freeze, .closeChannel, .closeConnection: apply(fault, on: key, over: method)
+            case .freeze:
+                // The client counts it, and goes on counting once it is thawed.
+                ignorePublished(key)
+                apply(fault, on: key, over: method)
+            case .cut, .closeChannel, .closeConnection: apply(fault, on: key, over: method)
             }
             return
         }
@@ -116,6 +120,10 @@ extension Broker {
         guard let last = channels[key]?.lastNumber else { return nil }
         channels[key]?.lastNumber = last + 1
         return last + 1
+    }
+
+    private mutating func ignorePublished(_ key: ChannelKey) {
+        if let number = nextNumber(key) { channels[key]?.confirms.ignore(number) }
     }
 
     private mutating func settlePublished(_ key: ChannelKey, isNack: Bool) {

@@ -6,6 +6,10 @@ struct HeldConfirms {
     }
 
     private(set) var waiting: [Outcome] = []
+    /// The number of the first message that never gets a confirm: one with `multiple` for a later one would mean it too.
+    private(set) var firstIgnored = UInt64.max
+
+    mutating func ignore(_ number: UInt64) { firstIgnored = min(firstIgnored, number) }
 
     mutating func hold(_ outcome: Outcome) { waiting.append(outcome) }
 
