@@ -39,7 +39,7 @@ extension InProcessBroker {
     /// Reads and writes nothing any more on connections that there are, as a machine that hangs.
     ///
     /// - Parameter id: The number of the connection; all that there are if nil.
-    public func freeze(_ id: Int? = nil) { onConnections(id) { $0.connections[$1]?.isFrozen = true } }
+    public func freeze(_ id: Int? = nil) { onConnections(id) { $0.freeze($1) } }
 
     /// Goes on with what was frozen, by ``freeze(_:)`` or by a fault.
     ///

@@ -78,4 +78,12 @@ import Testing
         #expect(seen == ["basic.ack 2"])
         #expect(client.broker.queues["q"]?.ready.all.map(\.message.body) == [[2]])
     }
+
+    @Test func `what is cut is not frozen any more`() {
+        var client = RawClient()
+        client.broker.drop(client.connection)
+        client.broker.freeze(client.connection)
+        // Frozen, its end would not be written before it is thawed.
+        #expect(client.broker.connections[client.connection]?.isFrozen == false)
+    }
 }

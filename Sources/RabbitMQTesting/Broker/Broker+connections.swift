@@ -103,10 +103,16 @@ extension Broker {
 
     // MARK: Faults
 
+    /// Reads and writes nothing any more, but for what ends the connection if that has begun.
+    mutating func freeze(_ id: Int) {
+        guard connections[id]?.end == nil else { return }
+        connections[id]?.isFrozen = true
+    }
+
     mutating func apply(_ fault: Fault, on key: ChannelKey, over method: MethodID) {
         switch fault.kind {
         case .cut(let resets): drop(key.connection, resets ? .reset : .close)
-        case .freeze: connections[key.connection]?.isFrozen = true
+        case .freeze: freeze(key.connection)
         case .closeChannel(let code, let text):
             guard key.number != 0 else { return }
             closeChannel(key, Refusal(code, text), over: method)
