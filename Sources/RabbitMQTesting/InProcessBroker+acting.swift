@@ -45,8 +45,8 @@ extension InProcessBroker {
             )
             do throws(Refusal) {
                 let settings = try QueueSettings(declared)
-                let now = state.broker.now
-                state.broker.queues[name] = QueueState(declared, settings, owner: nil, now: now)
+                let (id, now) = (state.broker.nextSerial(), state.broker.now)
+                state.broker.queues[name] = QueueState(declared, settings, id: id, owner: nil, now: now)
                 return nil
             } catch {
                 return error

@@ -40,7 +40,7 @@ import Testing
     @Test func `deliveries are settled once, one by one or all up to one`() {
         var ledger = DeliveryLedger()
         func entry(_ position: UInt64) -> DeliveryLedger.Entry {
-            DeliveryLedger.Entry(queue: "q", consumer: nil, message: message(position))
+            DeliveryLedger.Entry(queue: "q", queueID: 1, consumer: nil, consumerID: nil, message: message(position))
         }
         for tag in 1...300 {
             let isUnsettled = tag % 3 != 0

@@ -14,7 +14,12 @@ extension Broker {
             throw Refusal(.accessRefused, "queue '\(name)' in vhost '/' in exclusive use")
         }
         let prefetch = channels[key]?.consumerPrefetch ?? 0
-        channels[key]?.consumers[tag] = ChannelState.Consumer(queue: name, noAck: consume.noAck, prefetch: prefetch)
+        channels[key]?.consumers[tag] = ChannelState.Consumer(
+            id: nextSerial(),
+            queue: name,
+            noAck: consume.noAck,
+            prefetch: prefetch
+        )
         queues[name]?.add(
             QueueState.Consumer(
                 channel: key,
@@ -68,7 +73,13 @@ extension Broker {
         guard !noAck else { return channels[key]?.deliveries.add(nil) ?? 0 }
         queues[queue]?.unsettledCount += 1
         if let consumer { channels[key]?.consumers[consumer]?.unsettledCount += 1 }
-        let entry = DeliveryLedger.Entry(queue: queue, consumer: consumer, message: message)
+        let entry = DeliveryLedger.Entry(
+            queue: queue,
+            queueID: queues[queue]?.id ?? 0,
+            consumer: consumer,
+            consumerID: consumer.flatMap { channels[key]?.consumers[$0]?.id },
+            message: message
+        )
         return channels[key]?.deliveries.add(entry) ?? 0
     }
 
@@ -108,8 +119,8 @@ extension Broker {
         let fault = script.isEmpty ? nil : script.take(.delivery(queue: name))
         let noAck = channels[key]?.consumers[consumer.tag]?.noAck == true
         if let fault, !fault.isAfterwards {
-            // Never back into the queue while the consumer is there: with a fault that comes any number of times, serving
-            // the queue would not end.
+            // Never back into the queue while the consumer is there: with a fault that comes any number of times, to
+            // serve it would not end.
             switch fault.kind {
             case .cut, .closeChannel, .closeConnection:
                 queues[name]?.ready.insert(message)

@@ -71,7 +71,7 @@ extension Broker {
             }
             let settings = try QueueSettings(declared)
             let owner = declared.exclusive ? key.connection : nil
-            queues[declared.name] = QueueState(declared, settings, owner: owner, now: now)
+            queues[declared.name] = QueueState(declared, settings, id: nextSerial(), owner: owner, now: now)
         }
         if queues[declared.name]?.consumers.isEmpty == true { queues[declared.name]?.idleSince = now }
         channels[key]?.lastQueue = declared.name

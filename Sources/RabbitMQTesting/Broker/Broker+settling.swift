@@ -8,8 +8,7 @@ extension Broker {
     mutating func reject(_ tag: UInt64, multiple: Bool, requeue: Bool, _ key: ChannelKey) throws(Refusal) {
         let entries = try take(tag, multiple: multiple, key)
         if requeue { return giveBack(entries, key) }
-        for entry in entries {
-            noteSettled(entry, key)
+        for entry in entries where noteSettled(entry, key) {
             deadLetter(entry.message, from: entry.queue, .rejected)
         }
     }
@@ -27,17 +26,23 @@ extension Broker {
     }
 
     /// Counts a delivery out.
-    private mutating func noteSettled(_ entry: DeliveryLedger.Entry, _ key: ChannelKey) {
-        queues[entry.queue]?.unsettledCount -= 1
-        if let consumer = entry.consumer { channels[key]?.consumers[consumer]?.unsettledCount -= 1 }
+    ///
+    /// - Returns: Whether the queue is there that it came from, and not another one of its name.
+    @discardableResult
+    private mutating func noteSettled(_ entry: DeliveryLedger.Entry, _ key: ChannelKey) -> Bool {
+        let isThere = queues[entry.queue]?.id == entry.queueID
+        if isThere { queues[entry.queue]?.unsettledCount -= 1 }
+        if let consumer = entry.consumer, channels[key]?.consumers[consumer]?.id == entry.consumerID {
+            channels[key]?.consumers[consumer]?.unsettledCount -= 1
+        }
         // A limit for the whole channel lets any of its queues go on.
         if channels[key]?.channelPrefetch ?? 0 > 0 { serveAll(of: key) } else { unserved.append(entry.queue) }
+        return isThere
     }
 
     /// Puts deliveries back where they were in their queues.
     mutating func giveBack(_ entries: [DeliveryLedger.Entry], _ key: ChannelKey) {
-        for entry in entries {
-            noteSettled(entry, key)
+        for entry in entries where noteSettled(entry, key) {
             guard let settings = queues[entry.queue]?.settings else { continue }
             var message = entry.message
             message.redelivered = true

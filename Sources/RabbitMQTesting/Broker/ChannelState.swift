@@ -3,6 +3,8 @@ internal import RabbitMQ
 /// A channel of a client.
 struct ChannelState {
     struct Consumer {
+        /// Tells it from another one that has the tag later.
+        let id: Int
         var queue: String
         var noAck: Bool
         /// How many deliveries it may have unsettled; 0 for any number.

@@ -2,8 +2,12 @@
 struct DeliveryLedger {
     struct Entry {
         var queue: String
+        /// Which queue of that name.
+        var queueID: Int
         /// nil for what was asked for with basic.get.
         var consumer: String?
+        /// Which consumer of that tag.
+        var consumerID: Int?
         var message: StoredMessage
     }
 

@@ -16,6 +16,8 @@ struct QueueState {
     }
 
     let name: String
+    /// Tells it from another one that has the name later.
+    let id: Int
     let durable: Bool
     let autoDelete: Bool
     let arguments: FieldTable
@@ -31,8 +33,9 @@ struct QueueState {
     /// Since when nobody has used it, for `x-expires`; nil while it has consumers.
     var idleSince: Duration?
 
-    init(_ declared: Request.DeclareQueue, _ settings: QueueSettings, owner: Int?, now: Duration) {
+    init(_ declared: Request.DeclareQueue, _ settings: QueueSettings, id: Int, owner: Int?, now: Duration) {
         name = declared.name
+        self.id = id
         durable = declared.durable
         autoDelete = declared.autoDelete
         arguments = declared.arguments

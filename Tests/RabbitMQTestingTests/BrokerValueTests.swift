@@ -1,0 +1,40 @@
+import RabbitMQ
+import Testing
+
+@testable import RabbitMQTesting
+
+/// What clients see in orders that the real one never sends in, or that it could not see for sure.
+@Suite struct BrokerValueTests {
+    @Test(arguments: [true, false])
+    func `what a deleted queue had does not go to another one of its name`(requeue: Bool) {
+        var client = RawClient()
+        client.declareQueue("dead")
+        let arguments: FieldTable = ["x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"]
+        client.declareQueue("q", arguments)
+        client.publish(Message(body: [1]), to: "q")
+        client.get("q")
+        client.deleteQueue("q")
+        client.declareQueue("q", arguments)
+        client.publish(Message(body: [2]), to: "q")
+        client.reject(1, requeue: requeue)
+        #expect(client.broker.queues["q"]?.ready.all.map(\.message.body) == [[2]])
+        #expect(client.broker.queues["q"]?.unsettledCount == 0)
+        #expect(client.broker.queues["dead"]?.ready.isEmpty == true)
+    }
+
+    @Test func `what a cancelled consumer had does not count for another one of its tag`() {
+        var client = RawClient()
+        client.declareQueue("q")
+        client.setQos(1)
+        client.consume("q", tag: "t")
+        client.publish(Message(body: [1]), Message(body: [2]), Message(body: [3]), to: "q")
+        client.send(60, 30) {
+            $0.shortString("t")
+            $0.octet(0)
+        }
+        client.consume("q", tag: "t")
+        client.ack(1)
+        #expect(client.methods().count { $0 == "basic.deliver" } == 2)
+        #expect(client.broker.queues["q"]?.ready.count == 1)
+    }
+}
