@@ -51,6 +51,8 @@ import Testing
         #expect(ledger.take(301, multiple: true).isEmpty)
         #expect(ledger.take(2, multiple: false).map(\.tag) == [2])
         #expect(ledger.take(2, multiple: false).isEmpty)
+        // RabbitMQ looks for the tag itself, and does not know one that is settled.
+        #expect(ledger.take(3, multiple: true).isEmpty && ledger.count == 199)
         #expect(ledger.take(200, multiple: true).count == 133)
         #expect(ledger.take(100, multiple: true).isEmpty)
         #expect(ledger.add(entry(301)) == 301)

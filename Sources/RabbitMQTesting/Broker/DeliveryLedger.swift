@@ -29,14 +29,14 @@ struct DeliveryLedger {
         return tag
     }
 
-    /// Takes one delivery, or all up to it.
+    /// Takes one delivery, or all up to it, which has to wait itself.
     ///
     /// - Returns: In the order of their tags; none if the tag is not one that waits.
     mutating func take(_ tag: UInt64, multiple: Bool) -> [(tag: UInt64, entry: Entry)] {
         if multiple, tag == 0 { return takeAll() }
         guard tag >= base, tag < nextTag else { return [] }
         let last = Int(tag - base)
-        guard last >= head else { return [] }
+        guard last >= head, entries[last] != nil else { return [] }
         defer { trim() }
         if !multiple { return take(at: last).map { [$0] } ?? [] }
         return (head...last).compactMap { take(at: $0) }
