@@ -37,4 +37,27 @@ import Testing
         #expect(client.methods().count { $0 == "basic.deliver" } == 2)
         #expect(client.broker.queues["q"]?.ready.count == 1)
     }
+
+    @Test func `a channel's limit is for consumers, and not for what is asked for`() {
+        var client = RawClient()
+        client.declareQueue("q")
+        client.setQos(1, global: true)
+        client.publish(Message(body: [1]), Message(body: [2]), Message(body: [3]), to: "q")
+        client.get("q")
+        client.consume("q", tag: "t")
+        #expect(Array(client.methods().suffix(3)) == ["basic.get-ok", "basic.consume-ok", "basic.deliver"])
+        // It holds back who does not acknowledge, too.
+        client.consume("q", tag: "u", bits: 2)
+        #expect(client.methods() == ["basic.consume-ok"])
+        client.ack(2)
+        #expect(client.methods() == ["basic.deliver"])
+    }
+
+    @Test func `a quorum queue has no limit for a whole channel`() {
+        var client = RawClient()
+        client.declareQueue("q", bits: 2, ["x-queue-type": "quorum"])
+        client.setQos(1, global: true)
+        client.consume("q", tag: "t")
+        #expect(client.methods().last == "connection.close 540")
+    }
 }

@@ -9,6 +9,9 @@ extension Broker {
         if channels[key]?.consumers[tag] != nil {
             throw Refusal(.notAllowed, "attempt to reuse consumer tag '\(tag)'")
         }
+        if channels[key]?.channelPrefetch ?? 0 > 0, queues[name]?.settings.isQuorum == true {
+            throw Refusal(.notImplemented, "queue '\(name)' in vhost '/' does not support global qos")
+        }
         let others = queues[name]?.consumers ?? []
         if others.contains(where: \.isExclusive) || consume.exclusive && !others.isEmpty {
             throw Refusal(.accessRefused, "queue '\(name)' in vhost '/' in exclusive use")

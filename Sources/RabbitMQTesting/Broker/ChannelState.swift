@@ -41,8 +41,9 @@ struct ChannelState {
     /// Whether a consumer may have one more.
     func canDeliver(to tag: String) -> Bool {
         guard !isClosing, let consumer = consumers[tag] else { return false }
-        if consumer.noAck { return true }
-        if consumer.prefetch > 0, consumer.unsettledCount >= consumer.prefetch { return false }
-        return channelPrefetch == 0 || deliveries.count < channelPrefetch
+        // Once the channel's limit is reached, RabbitMQ holds back those too that don't acknowledge. What was asked for
+        // with basic.get does not count.
+        if channelPrefetch > 0, deliveries.consumedCount >= channelPrefetch { return false }
+        return consumer.noAck || consumer.prefetch == 0 || consumer.unsettledCount < consumer.prefetch
     }
 }

@@ -16,6 +16,8 @@ struct DeliveryLedger {
     private var entries: [Entry?] = []
     private var head = 0
     private(set) var count = 0
+    /// How many of them went to consumers.
+    private(set) var consumedCount = 0
 
     /// The tag of the next delivery.
     private var nextTag: UInt64 { base + UInt64(entries.count) }
@@ -24,7 +26,10 @@ struct DeliveryLedger {
     mutating func add(_ entry: Entry?) -> UInt64 {
         let tag = nextTag
         entries.append(entry)
-        if entry != nil { count += 1 }
+        if let entry {
+            count += 1
+            if entry.consumer != nil { consumedCount += 1 }
+        }
         trim()
         return tag
     }
@@ -51,6 +56,7 @@ struct DeliveryLedger {
         guard let entry = entries[index] else { return nil }
         entries[index] = nil
         count -= 1
+        if entry.consumer != nil { consumedCount -= 1 }
         return (base + UInt64(index), entry)
     }
 
