@@ -60,4 +60,15 @@ import Testing
         client.consume("q", tag: "t")
         #expect(client.methods().last == "connection.close 540")
     }
+
+    @Test func `a consumer that waits takes each message before the next one comes`() {
+        var client = RawClient()
+        client.declareQueue("q", ["x-max-length": 1, "x-overflow": "reject-publish"])
+        client.consume("q", tag: "t", bits: 2)
+        client.send(85, 10) { $0.octet(0) }
+        client.publish(Message(body: [1]), Message(body: [2]), Message(body: [3]), to: "q")
+        let seen = client.methods()
+        #expect(seen.count { $0 == "basic.deliver" } == 3)
+        #expect(seen.count { $0 == "basic.ack" } == 3)
+    }
 }

@@ -70,6 +70,8 @@ struct Broker {
             do throws(Refusal) {
                 guard let frame = try nextFrame(of: id) else { break }
                 handle(frame, from: id)
+                // At once: what the next frame does to the queue has to find that a waiting consumer has taken the message.
+                serveQueues()
             } catch {
                 refuse(error, on: ChannelKey(connection: id, number: 0), over: MethodID(classID: 0, methodID: 0))
                 break
