@@ -84,6 +84,27 @@ import Testing
         #expect(recorder.settlements.isEmpty)
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func `a hundred thousand that wait are settled and looked at one by one`() throws {
+        let messages = try (0..<100_000).map { _ in try message() }
+        var known = 0
+        for message in messages {
+            try message.ack()
+            if recorder.disposition(of: message) == .acknowledge { known += 1 }
+        }
+        #expect(known == 100_000 && recorder.unsettled.isEmpty)
+    }
+
+    @Test func `what needs no acknowledgement is numbered and does not wait`() throws {
+        let first = try message()
+        _ = recorder.message(try Message("text"), noAck: true)
+        let third = try message()
+        #expect(recorder.unsettled == [1, 3])
+        try third.nack(requeue: true, multiple: true)
+        #expect(recorder.settlements.map(\.description) == ["1: requeue", "3: requeue"])
+        #expect(recorder.disposition(of: first) == .requeue && recorder.unsettled.isEmpty)
+    }
+
     @Test func `a hundred thousand are recorded`() throws {
         for _ in 0..<100_000 { try message().ack() }
         #expect(recorder.settlements.count == 100_000)

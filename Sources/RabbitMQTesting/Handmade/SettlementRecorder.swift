@@ -14,9 +14,12 @@ internal import Synchronization
 /// ``RabbitMQ/IncomingMessage/ack(multiple:)`` with `multiple` means the earlier ones too.
 public final class SettlementRecorder: Sendable {
     private struct State {
-        /// Tags of messages that wait to be settled, in order.
-        var unsettled: [UInt64] = []
+        /// Of each message whether it waits to be settled; the first one has the number 1.
+        var waits: [Bool] = []
+        /// Before this index none waits.
+        var firstWaiting = 0
         var settlements: [Settlement] = []
+        var dispositions: [UInt64: Disposition] = [:]
         var frames = FrameSplitter()
     }
 
@@ -56,7 +59,7 @@ public final class SettlementRecorder: Sendable {
                 queue: queue,
                 noAck: noAck
             )
-            if !noAck { state.unsettled.append(made.deliveryTag) }
+            state.waits.append(!noAck)
             return made
         }
     }
@@ -85,7 +88,7 @@ public final class SettlementRecorder: Sendable {
     public var unsettled: [UInt64] {
         state.withLock { state in
             record(&state)
-            return state.unsettled
+            return (state.firstWaiting..<state.waits.count).filter { state.waits[$0] }.map { UInt64($0 + 1) }
         }
     }
 
@@ -94,7 +97,10 @@ public final class SettlementRecorder: Sendable {
     /// - Parameter message: One that this recorder has made.
     /// - Returns: How it was settled.
     public func disposition(of message: IncomingMessage) -> Disposition? {
-        settlements.first { $0.deliveryTag == message.deliveryTag }?.disposition
+        state.withLock { state in
+            record(&state)
+            return state.dispositions[message.deliveryTag]
+        }
     }
 
     /// Ends the channel of the messages, as a lost connection does: what is not settled never will be, and to settle it throws
@@ -122,9 +128,14 @@ public final class SettlementRecorder: Sendable {
     }
 
     private func note(_ tag: UInt64, _ multiple: Bool, _ disposition: Disposition, _ state: inout State) {
-        for meant in state.unsettled where meant == tag || multiple && meant < tag {
+        guard let last = Int(exactly: tag), state.waits.indices.contains(last - 1) else { return }
+        let first = multiple ? min(state.firstWaiting, last) : last - 1
+        for index in first..<last where state.waits[index] {
+            let meant = UInt64(index + 1)
+            state.waits[index] = false
             state.settlements.append(Settlement(deliveryTag: meant, disposition: disposition))
+            state.dispositions[meant] = disposition
         }
-        state.unsettled.removeAll { $0 == tag || multiple && $0 < tag }
+        while state.firstWaiting < state.waits.count, !state.waits[state.firstWaiting] { state.firstWaiting += 1 }
     }
 }
