@@ -187,12 +187,18 @@ import Testing
     }
 
     @Test func `connections that are refused are tried again`() async throws {
-        try await withQueue { broker, _, _, queue in
+        try await withQueue { broker, connection, _, queue in
+            let events = connection.events
             broker.refuseConnections()
             broker.cut()
             let publishing = Task { try await queue.publishConfirmed(Message(body: [1])) }
-            try await Task.sleep(for: .milliseconds(5))
-            #expect(broker.connections.isEmpty)
+            var tries = 0
+            for await event in events {
+                if case .trying = event { tries += 1 }
+                // The first one has failed.
+                if tries == 2 { break }
+            }
+            #expect(tries == 2 && broker.connections.isEmpty)
             broker.acceptConnections()
             switch await publishing.result {
             case .success: #expect(broker.queue("q")?.ready == 1)

@@ -119,7 +119,11 @@ import Testing
             configuration.heartbeat = .seconds(1)
             configuration.recovery = .none
             try await Connection.withConnection(configuration) { connection in
-                try await Task.sleep(for: .milliseconds(2600))
+                // One each half second: silence would have been noticed by then.
+                let before = connection.statistics.bytesReceived
+                try await eventually("six heartbeats have come") {
+                    !connection.isOpen || connection.statistics.bytesReceived - before >= 6 * 8
+                }
                 #expect(connection.isOpen)
             }
         }

@@ -178,16 +178,17 @@ extension Scenario {
             }
         },
         Scenario("Queues that expire when nobody uses them") { stage in
-            try await stage.withChannel { connection, channel in
+            try await stage.withChannel { _, channel in
                 let name = stage.name("expiring")
                 _ = try await channel.declareQueue(name, arguments: QueueArguments(expires: .milliseconds(30)))
+                // To publish is no use of it, as to look for it would be.
+                let exchange = channel.defaultExchange
                 try await eventually("the queue is gone") {
-                    try await Task.sleep(for: .milliseconds(60))
-                    return await stage.outcome {
-                        try await connection.openChannel().declareQueue(name, passive: true).messageCount
-                    } == "404 queue.declare"
+                    await stage.outcome {
+                        try await exchange.publishConfirmed(.plain("x"), routingKey: name, mandatory: true)
+                    } != "()"
                 }
-                return ["gone"]
+                return [await stage.outcome { _ = try await channel.declareQueue(name, passive: true) }]
             }
         },
     ]
