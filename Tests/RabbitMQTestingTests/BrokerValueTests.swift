@@ -71,4 +71,27 @@ import Testing
         #expect(seen.count { $0 == "basic.deliver" } == 3)
         #expect(seen.count { $0 == "basic.ack" } == 3)
     }
+
+    @Test func `a single active consumer stays so, whatever the priority of who comes later`() {
+        var client = RawClient()
+        client.declareQueue("q", ["x-single-active-consumer": true])
+        client.consume("q", tag: "first")
+        client.consume("q", tag: "low", ["x-priority": 1])
+        client.consume("q", tag: "high", ["x-priority": 5])
+        var seen: [String] = []
+        for _ in 0..<3 {
+            client.publish(Message(body: [1]), to: "q")
+            guard let delivery = client.received().last(where: { $0.method == "basic.deliver" }) else { break }
+            var reader = WireReader(delivery.fields)
+            let tag = (try? reader.shortString()) ?? ""
+            seen.append(tag)
+            client.send(60, 30) {
+                $0.shortString(tag)
+                $0.octet(0)
+            }
+        }
+        #expect(seen == ["first", "high", "low"])
+        client.consume("q", tag: "exclusive", bits: 4)
+        #expect(client.methods().last == "channel.close 403")
+    }
 }

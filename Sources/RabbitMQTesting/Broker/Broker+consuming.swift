@@ -13,7 +13,8 @@ extension Broker {
             throw Refusal(.notImplemented, "queue '\(name)' in vhost '/' does not support global qos")
         }
         let others = queues[name]?.consumers ?? []
-        if others.contains(where: \.isExclusive) || consume.exclusive && !others.isEmpty {
+        let isSingle = queues[name]?.settings.hasSingleActiveConsumer == true
+        if others.contains(where: \.isExclusive) || consume.exclusive && (isSingle || !others.isEmpty) {
             throw Refusal(.accessRefused, "queue '\(name)' in vhost '/' in exclusive use")
         }
         let prefetch = channels[key]?.consumerPrefetch ?? 0

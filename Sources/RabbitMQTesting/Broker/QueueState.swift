@@ -29,6 +29,8 @@ struct QueueState {
     var unsettledCount = 0
     /// Those with the highest priority first; among equals, who is served next.
     private(set) var consumers: [Consumer] = []
+    /// Who alone is served, if that is one of them (`x-single-active-consumer`): it stays so as long as it consumes.
+    private var active: Consumer?
     private var nextPosition: UInt64 = 1
     /// Since when nobody has used it, for `x-expires`; nil while it has consumers.
     var idleSince: Duration?
@@ -65,21 +67,21 @@ struct QueueState {
     mutating func add(_ consumer: Consumer) {
         let index = consumers.firstIndex { $0.priority < consumer.priority } ?? consumers.count
         consumers.insert(consumer, at: index)
+        if settings.hasSingleActiveConsumer, active == nil { active = consumer }
         idleSince = nil
     }
 
     mutating func removeConsumers(now: Duration, _ isMeant: (Consumer) -> Bool) {
         let count = consumers.count
         consumers.removeAll(where: isMeant)
+        // The next one is the one with the highest priority.
+        if let holder = active, isMeant(holder) { active = consumers.first }
         if consumers.isEmpty, count > 0 { idleSince = now }
     }
 
     /// The consumer that gets the next message, and goes behind those of its priority.
     mutating func takeTurn(_ canTake: (Consumer) -> Bool) -> Consumer? {
-        if settings.hasSingleActiveConsumer {
-            // The one that came first, whatever the priority.
-            return consumers.first.flatMap { canTake($0) ? $0 : nil }
-        }
+        if settings.hasSingleActiveConsumer { return active.flatMap { canTake($0) ? $0 : nil } }
         guard let index = consumers.firstIndex(where: canTake) else { return nil }
         let consumer = consumers.remove(at: index)
         let end = consumers[index...].firstIndex { $0.priority < consumer.priority } ?? consumers.count
