@@ -94,4 +94,15 @@ import Testing
         client.consume("q", tag: "exclusive", bits: 4)
         #expect(client.methods().last == "channel.close 403")
     }
+
+    @Test func `a message does not expire behind one of a higher priority`() {
+        var client = RawClient()
+        client.declareQueue("q", ["x-max-priority": 5])
+        client.publish(Message(body: [0], expiration: "10"), Message(body: [5], priority: 5), to: "q")
+        client.broker.advance(to: .milliseconds(20))
+        #expect(client.broker.queues["q"]?.ready.all.map(\.message.body) == [[5], [0]])
+        client.get("q")
+        client.broker.advance(to: .milliseconds(20))
+        #expect(client.broker.queues["q"]?.ready.isEmpty == true)
+    }
 }

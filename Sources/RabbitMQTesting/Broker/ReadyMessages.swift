@@ -75,20 +75,16 @@ struct ReadyMessages {
         return message
     }
 
-    /// Takes what has expired, from the head of each priority: what waits behind something that has not is kept, as
-    /// RabbitMQ does.
+    /// Takes what has expired, from the head alone: what waits behind something that has not is kept, as RabbitMQ does, also
+    /// where that has a higher priority.
     mutating func popExpired(_ isExpired: (StoredMessage) -> Bool) -> [StoredMessage] {
         var expired: [StoredMessage] = []
-        for index in lanes.indices {
-            while let first = lanes[index].lane.first, isExpired(first), let message = pop(from: index) {
-                expired.append(message)
-            }
-        }
+        while let head = first, isExpired(head), let message = popFirst() { expired.append(message) }
         return expired
     }
 
-    /// When the next of the heads expires.
-    var nextExpiry: Duration? { lanes.compactMap { $0.lane.first?.expiry }.min() }
+    /// When the head expires.
+    var nextExpiry: Duration? { first?.expiry }
 
     mutating func removeAll() { self = ReadyMessages() }
 
