@@ -99,7 +99,9 @@ extension Broker {
                 "user_id property set to '\(user)' but authenticated user was '\(own)'"
             )
         }
-        if let expiration = message.expiration, Int(expiration).map({ $0 < 0 }) ?? true {
+        if let expiration = message.expiration,
+            !(Int(expiration).map { (0...QueueSettings.longestLife).contains($0) } ?? false)
+        {
             throw Refusal(.preconditionFailed, "invalid expiration '\(expiration)'")
         }
         for header in ["CC", "BCC"] {

@@ -58,7 +58,12 @@ extension Broker {
             }
             return send(.queueDeclareOk(declared.name, messages: 0, consumers: 1), to: key)
         }
-        if declared.name.isEmpty, !declared.passive { declared.name = "amq.gen-\(nextSerial())" }
+        if declared.name.isEmpty, !declared.passive {
+            guard declared.arguments["x-queue-type"]?.stringValue != "quorum" else {
+                throw Refusal(.preconditionFailed, "cannot declare a server-named queue for type quorum")
+            }
+            declared.name = "amq.gen-\(nextSerial())"
+        }
         if declared.passive {
             declared.name = try queueName(declared.name, key)
             try requireUse(of: declared.name, key)
@@ -99,21 +104,17 @@ extension Broker {
                 "cannot obtain exclusive access to locked queue '\(declared.name)' in vhost '/'"
             )
         }
-        if queue.durable != declared.durable { throw refuse("durable") }
+        // An exclusive queue goes with its connection, whatever was said.
+        if queue.durable != declared.durable, !declared.exclusive { throw refuse("durable") }
         if queue.autoDelete != declared.autoDelete { throw refuse("auto_delete") }
         for argument in Set(queue.arguments.keys).union(declared.arguments.keys).sorted()
-        where Self.comparedArguments.contains(argument) {
-            let (one, other) = (queue.arguments[argument], declared.arguments[argument])
+        where queue.settings.knownArguments.contains(argument) {
+            let unsaid: FieldValue? = argument == "x-queue-type" ? .string("classic") : nil
+            let (one, other) = (queue.arguments[argument] ?? unsaid, declared.arguments[argument] ?? unsaid)
             if one == other || one?.intValue != nil && one?.intValue == other?.intValue { continue }
             throw refuse(argument)
         }
     }
-
-    /// Arguments that make a queue another one.
-    private static let comparedArguments: Set<String> = [
-        "x-expires", "x-message-ttl", "x-max-length", "x-max-length-bytes", "x-overflow", "x-dead-letter-exchange",
-        "x-dead-letter-routing-key", "x-max-priority", "x-queue-type", "x-single-active-consumer", "x-delivery-limit",
-    ]
 
     /// Deletes a queue with its bindings, and tells its consumers.
     mutating func deleteQueue(_ name: String) {
