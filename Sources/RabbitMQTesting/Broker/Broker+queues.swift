@@ -52,7 +52,7 @@ extension Broker {
     private mutating func declare(_ declared: Request.DeclareQueue, _ key: ChannelKey) throws(Refusal) {
         var declared = declared
         if isReplyQueue(declared.name) {
-            guard declared.passive else { throw Refusal(.accessRefused, "queue name '\(declared.name)' is reserved") }
+            // Passive or not: it is there if somebody waits for replies.
             guard declared.name == Self.directReplies || consumer(ofReplies: declared.name) != nil else {
                 throw .notFound(queue: declared.name)
             }
@@ -65,7 +65,6 @@ extension Broker {
             declared.name = "amq.gen-\(nextSerial())"
         }
         if declared.passive {
-            declared.name = try queueName(declared.name, key)
             try requireUse(of: declared.name, key)
         } else if queues[declared.name] != nil {
             try requireUse(of: declared.name, key)

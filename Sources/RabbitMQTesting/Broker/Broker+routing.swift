@@ -16,13 +16,16 @@ extension Broker {
             deleteExchange(name)
             if !noWait { send(.exchangeDeleteOk, to: key) }
         case .exchangeBind(let binding), .exchangeUnbind(let binding):
-            guard exchanges[binding.destination] != nil else { throw .notFound(exchange: binding.destination) }
             let isBind = if case .exchangeBind = request { true } else { false }
+            try Self.requireNotDefault(binding.source, binding.destination)
+            // RabbitMQ takes what is not there for unbound.
+            if isBind, exchanges[binding.destination] == nil { throw .notFound(exchange: binding.destination) }
             try change(binding, .exchange(binding.destination), adds: isBind)
             if !binding.noWait { send(isBind ? .exchangeBindOk : .exchangeUnbindOk, to: key) }
         case .queueBind(let binding), .queueUnbind(let binding):
             let name = try queueName(binding.destination, key)
             let isBind = if case .queueBind = request { true } else { false }
+            try Self.requireNotDefault(binding.source)
             if isBind || queues[name] != nil { try requireUse(of: name, key) }
             var routingKey = binding.routingKey
             // AMQP 0-9-1, section 1.7.2.3: without a name, the key too is that of the last queue.
@@ -42,16 +45,25 @@ extension Broker {
 
     private static func isReserved(_ name: String) -> Bool { name.isEmpty || name.hasPrefix("amq.") }
 
+    private static func requireNotDefault(_ exchanges: String...) throws(Refusal) {
+        guard !exchanges.contains("") else {
+            throw Refusal(.accessRefused, "operation not permitted on the default exchange")
+        }
+    }
+
     private mutating func declare(_ declared: Request.DeclareExchange) throws(Refusal) {
         let name = declared.name
         if declared.passive {
+            try Self.requireNotDefault(name)
             guard exchanges[name] != nil else { throw .notFound(exchange: name) }
             return
         }
-        if name.isEmpty { throw Refusal(.accessRefused, "operation not permitted on the default exchange") }
         guard let kind = ExchangeState.Kind(rawValue: declared.type) else {
-            throw Refusal(.preconditionFailed, "unknown exchange type '\(declared.type)'")
+            // Before, it ended the whole connection.
+            let code: ReplyCode = isAtLeast(3, 13) ? .preconditionFailed : .commandInvalid
+            throw Refusal(code, "unknown exchange type '\(declared.type)'")
         }
+        try Self.requireNotDefault(name)
         if let existing = exchanges[name] {
             func refuse(_ argument: String) -> Refusal {
                 Refusal(.preconditionFailed, "inequivalent arg '\(argument)' for exchange '\(name)' in vhost '/'")
@@ -68,6 +80,9 @@ extension Broker {
         guard !Self.isReserved(name) else {
             throw Refusal(.accessRefused, "exchange name '\(name)' contains reserved prefix 'amq.*'")
         }
+        if let alternate = declared.arguments["alternate-exchange"], alternate.stringValue == nil {
+            throw Refusal(.preconditionFailed, "invalid type for arg 'alternate-exchange' in exchange '\(name)'")
+        }
         exchanges[name] = ExchangeState(
             name: name,
             kind: kind,
@@ -83,11 +98,7 @@ extension Broker {
         _ destination: ExchangeState.Destination,
         adds: Bool
     ) throws(Refusal) {
-        if binding.source.isEmpty || destination == .exchange("") {
-            throw Refusal(.accessRefused, "operation not permitted on the default exchange")
-        }
-        guard exchanges[binding.source] != nil else {
-            // RabbitMQ takes what is not there for unbound.
+        guard let source = exchanges[binding.source] else {
             if adds { throw .notFound(exchange: binding.source) }
             return
         }
@@ -97,6 +108,12 @@ extension Broker {
             arguments: binding.arguments
         )
         if adds {
+            if source.kind == .headers, let mode = binding.arguments["x-match"], !HeadersMatch.knows(mode) {
+                throw Refusal(
+                    .preconditionFailed,
+                    "invalid x-match field value; expected all, any, all-with-x, or any-with-x"
+                )
+            }
             exchanges[binding.source]?.add(wanted)
         } else {
             removeBindings(of: binding.source) { $0 == wanted }

@@ -12,6 +12,11 @@ struct HeadersMatch {
         wanted = arguments.filter { $0.key != "x-match" && (looksAtAll || !$0.key.hasPrefix("x-")) }
     }
 
+    /// Whether a binding may ask for it.
+    static func knows(_ mode: FieldValue) -> Bool {
+        ["all", "any", "all-with-x", "any-with-x"].contains(mode.stringValue ?? "")
+    }
+
     func accepts(_ headers: FieldTable) -> Bool {
         func matches(_ entry: FieldTable.Element) -> Bool {
             guard let value = headers[entry.key] else { return false }

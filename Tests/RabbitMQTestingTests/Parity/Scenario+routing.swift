@@ -105,7 +105,7 @@ extension Scenario {
         },
         Scenario("Internal exchanges, unknown exchanges and types are refused") { stage in
             var seen: [String] = []
-            for attempt in 0..<4 {
+            for attempt in 0..<5 {
                 seen.append(
                     try await stage.withChannel { connection, channel in
                         await stage.outcome {
@@ -124,6 +124,9 @@ extension Scenario {
                                     routingKey: ""
                                 )
                             case 2: _ = try await channel.declareExchange(stage.name("none"), passive: true)
+                            case 3:
+                                let type = ExchangeType(rawValue: "no-such-type")
+                                _ = try await channel.declareExchange(stage.name("none"), type: type)
                             default:
                                 _ = try await channel.declareQueue(exclusive: true).bind(to: stage.name("none"))
                             }
