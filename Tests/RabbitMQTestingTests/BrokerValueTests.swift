@@ -105,4 +105,33 @@ import Testing
         client.broker.advance(to: .milliseconds(20))
         #expect(client.broker.queues["q"]?.ready.isEmpty == true)
     }
+
+    @Test(arguments: [1, 2] as [UInt8])
+    func `a quorum queue is deleted without conditions only`(bits: UInt8) {
+        var client = RawClient()
+        client.declareQueue("q", bits: 2, ["x-queue-type": "quorum"])
+        client.deleteQueue("q", bits: bits)
+        #expect(client.methods().last == "connection.close 540")
+        #expect(client.broker.queues["q"] != nil)
+    }
+
+    @Test func `nobody asks a quorum queue with a single active consumer for messages`() {
+        var client = RawClient()
+        client.declareQueue("q", bits: 2, ["x-queue-type": "quorum", "x-single-active-consumer": true])
+        client.get("q")
+        #expect(client.methods().last == "channel.close 405")
+    }
+
+    @Test func `a consumer's priority is a number, and its tag its own`() {
+        var client = RawClient()
+        client.declareQueue("q")
+        client.consume("q", tag: "t", ["x-priority": "high"])
+        #expect(client.methods().last == "channel.close 406")
+        for queues in [["q", "amq.rabbitmq.reply-to"], ["amq.rabbitmq.reply-to", "q"]] {
+            var other = RawClient()
+            other.declareQueue("q")
+            for queue in queues { other.consume(queue, tag: "t", bits: 2) }
+            #expect(other.methods().last == "connection.close 530")
+        }
+    }
 }

@@ -6,7 +6,10 @@ extension Broker {
         let name = try queueName(consume.queue, key)
         try requireUse(of: name, key)
         let tag = consume.tag.isEmpty ? "amq.ctag-\(nextSerial())" : consume.tag
-        if channels[key]?.consumers[tag] != nil {
+        if let priority = consume.arguments["x-priority"], priority.intValue == nil {
+            throw Refusal(.preconditionFailed, "invalid arg 'x-priority' for queue '\(name)' in vhost '/'")
+        }
+        if channels[key]?.consumers[tag] != nil || channels[key]?.replyConsumer == tag {
             throw Refusal(.notAllowed, "attempt to reuse consumer tag '\(tag)'")
         }
         if channels[key]?.channelPrefetch ?? 0 > 0, queues[name]?.settings.isQuorum == true {
@@ -18,8 +21,9 @@ extension Broker {
             throw Refusal(.accessRefused, "queue '\(name)' in vhost '/' in exclusive use")
         }
         let prefetch = channels[key]?.consumerPrefetch ?? 0
+        let id = nextSerial()
         channels[key]?.consumers[tag] = ChannelState.Consumer(
-            id: nextSerial(),
+            id: id,
             queue: name,
             noAck: consume.noAck,
             prefetch: prefetch
@@ -52,6 +56,13 @@ extension Broker {
     mutating func get(_ name: String, noAck: Bool, _ key: ChannelKey) throws(Refusal) {
         let name = try queueName(name, key)
         try requireUse(of: name, key)
+        if let settings = queues[name]?.settings, settings.isQuorum, settings.hasSingleActiveConsumer {
+            throw Refusal(
+                .resourceLocked,
+                "cannot obtain access to locked queue '\(name)' in vhost '/'. basic.get operations are not supported by "
+                    + "quorum queues with single active consumer"
+            )
+        }
         if queues[name]?.idleSince != nil { queues[name]?.idleSince = now }
         expire(name, includingNew: true)
         guard let message = queues[name]?.ready.popFirst() else { return send(.getEmpty, to: key) }

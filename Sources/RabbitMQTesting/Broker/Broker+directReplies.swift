@@ -14,6 +14,9 @@ extension Broker {
             throw Refusal(.preconditionFailed, "reply consumer already set")
         }
         let tag = consume.tag.isEmpty ? "amq.ctag-\(nextSerial())" : consume.tag
+        if channels[key]?.consumers[tag] != nil {
+            throw Refusal(.notAllowed, "attempt to reuse consumer tag '\(tag)'")
+        }
         channels[key]?.replyConsumer = tag
         let address = "\(Self.directReplies).\(nextSerial())"
         channels[key]?.replyAddress = address

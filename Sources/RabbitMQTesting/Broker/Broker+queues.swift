@@ -14,6 +14,13 @@ extension Broker {
             let name = try queueName(name, key)
             if queues[name] != nil {
                 try requireUse(of: name, key)
+                if queues[name]?.settings.isQuorum == true, ifUnused || ifEmpty {
+                    throw Refusal(
+                        .notImplemented,
+                        "cannot delete queue '\(name)' in vhost '/'. queue.delete operations with if-unused or if-empty "
+                            + "flag set are not supported by quorum queues"
+                    )
+                }
                 if ifUnused, queues[name]?.consumers.isEmpty == false {
                     throw Refusal(.preconditionFailed, "queue '\(name)' in vhost '/' in use")
                 }
