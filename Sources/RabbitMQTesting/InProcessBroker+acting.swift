@@ -2,13 +2,13 @@ public import RabbitMQ
 
 /// What a test does in the broker without a client of its own.
 extension InProcessBroker {
-    /// Publishes a message.
+    /// Publishes a message. It is not checked as one of a client, which could be refused.
     ///
     /// - Parameters:
     ///   - message: The message.
     ///   - exchange: The name of the exchange; that of the default exchange if it is left out.
     ///   - routingKey: The routing key: for the default exchange the name of a queue.
-    /// - Returns: Whether it has reached a queue that took it.
+    /// - Returns: Whether it has reached a queue, and all that it has reached took it; false if there is no such exchange.
     @discardableResult
     public func publish(_ message: Message, to exchange: String = "", routingKey: String) -> Bool {
         server.update { state in

@@ -11,7 +11,8 @@ extension InProcessBroker {
     /// broker.inject(.nack, at: .publish(routingKey: "orders"), skipping: 2, times: 3)
     /// ```
     ///
-    /// Of several that fit, the one that was given first comes first; then it is used up as often as it says.
+    /// Of several that fit, the one that was given first comes, until it is used up as often as it says. What one of them
+    /// takes is not counted by those behind it.
     ///
     /// - Parameters:
     ///   - fault: What goes wrong.

@@ -8,7 +8,7 @@ extension InProcessBroker {
         public let name: String
         /// How many messages wait for a consumer.
         public let ready: Int
-        /// How many are with consumers, and not settled.
+        /// How many are with clients, and not settled.
         public let unsettled: Int
         /// How many consumers it has.
         public let consumers: Int
@@ -20,9 +20,9 @@ extension InProcessBroker {
     public struct QueuedMessage: Sendable, Hashable {
         /// Body and properties.
         public let message: Message
-        /// The exchange that it was published to; empty for the default exchange.
+        /// The exchange that it was published to, by a client or as a dead letter; empty for the default exchange.
         public let exchangeName: String
-        /// The routing key that it was published with.
+        /// The routing key that it was published with then.
         public let routingKey: String
         /// Whether it was delivered before.
         public let redelivered: Bool
@@ -63,7 +63,7 @@ extension InProcessBroker {
         )
     }
 
-    /// The messages that wait in a queue, the next first; they stay there. Those with consumers are not among them.
+    /// The messages that wait in a queue, the next first; they stay there. Those with clients are not among them.
     ///
     /// - Parameter queue: The name of the queue.
     /// - Returns: The messages; none if there is no such queue.

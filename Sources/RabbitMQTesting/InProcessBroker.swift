@@ -25,7 +25,8 @@ public final class InProcessBroker: Sendable {
         /// The passwords of the users who may log in; nil, which is the default, for anybody.
         public var users: [String: String]?
 
-        /// Which version of RabbitMQ it says that it is, by which the client chooses what to ask for.
+        /// Which version of RabbitMQ it says that it is, by which the client chooses what to ask for; 4.0.5 by default. What
+        /// it does differs by it in a few things only: see <doc:WhatTheBrokerDoes>.
         public var version = "4.0.5"
 
         /// Whether its clock runs; true by default. One that stands is moved by ``InProcessBroker/advance(by:)`` alone.
@@ -76,7 +77,7 @@ public final class InProcessBroker: Sendable {
         return try await body(broker)
     }
 
-    /// Ends all connections without a word, and listens no more. A second time does nothing.
+    /// Ends all connections without a word, and listens no more: a moment after this returns. A second time does nothing.
     public func stop() { server.stop() }
 
     /// The port of 127.0.0.1 that it listens on.

@@ -25,7 +25,8 @@ public struct Fault: Sendable, Hashable {
     /// The connection is broken (TCP's RST).
     public static let reset = Fault(.cut(resets: true))
 
-    /// Nothing is read from the connection, and nothing written, until ``InProcessBroker/thaw()``.
+    /// Nothing is read from the connection, and nothing written, until ``InProcessBroker/thaw(_:)``. What was asked for is
+    /// not done then either: with ``afterwards`` it is, and its answer waits.
     public static let freeze = Fault(.freeze)
 
     /// What was asked for is not done and never answered. A message that is published is neither stored nor confirmed; one
@@ -46,7 +47,7 @@ public struct Fault: Sendable, Hashable {
         Fault(.returned(code, text))
     }
 
-    /// The channel is closed: `channel.close`.
+    /// The channel is closed: `channel.close`. Nothing happens where none is concerned.
     ///
     /// - Parameters:
     ///   - code: The code that comes with it.

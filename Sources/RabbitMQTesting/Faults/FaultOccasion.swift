@@ -11,6 +11,8 @@ public struct FaultOccasion: Sendable, Hashable {
 
     /// With the frame of this number that comes on a connection, heartbeats aside; the first behind the protocol header is 1.
     ///
+    /// A message has several: one of them ignored, the broker closes the connection over the next (505).
+    ///
     /// - Parameter number: The number.
     public static func frame(_ number: Int) -> FaultOccasion { FaultOccasion(kind: .frame(number)) }
 
