@@ -100,7 +100,17 @@ public final class InProcessBroker: Sendable {
 
     /// Where it is, as a URI, for what reads one: the user and the password are `guest`.
     public var uri: String {
-        let host = virtualHost == "/" ? "" : "/\(virtualHost)"
+        let host = virtualHost == "/" ? "" : "/" + virtualHost.utf8.map(Self.encoded).joined()
         return "amqp://guest:guest@127.0.0.1:\(port)\(host)"
+    }
+
+    /// A byte of a name as a URI has it.
+    private static func encoded(_ byte: UInt8) -> String {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
+            String(UnicodeScalar(byte))
+        default: (byte < 16 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
+        }
     }
 }

@@ -75,6 +75,16 @@ import Testing
         }
     }
 
+    @Test(arguments: ["/", "orders", "a/b", "a b%ü", "@:?#"])
+    func `the URI names the virtual host, whatever is in it`(virtualHost: String) throws {
+        var options = InProcessBroker.Options()
+        options.virtualHost = virtualHost
+        let broker = try InProcessBroker(options)
+        defer { broker.stop() }
+        let configuration = try ConnectionConfiguration(uri: broker.uri)
+        #expect(configuration.virtualHost == virtualHost && configuration.port == broker.port)
+    }
+
     @Test func `transactions and streams are refused`() async throws {
         try await InProcessBroker.run { broker in
             try await Connection.withConnection(broker.configuration) { connection in
