@@ -10,6 +10,8 @@ enum Cure {
             return
                 "rabbitmqctl authenticate_user NAME tells whether the password is right. RabbitMQ lets the user guest in "
                 + "from its own machine only."
+        case .accessRefused where mentions(error, "exclusive use"):
+            return "Another consumer has the queue for itself: it must end first."
         case .accessRefused:
             return "The user's permissions don't cover that name: rabbitmqctl list_user_permissions USER shows them."
         case .notFound where mentions(error, "no queue"):

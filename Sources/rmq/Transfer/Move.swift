@@ -75,8 +75,9 @@ struct Move: AsyncParsableCommand {
         """
         What is ready at the beginning is looked at once. A message leaves its queue when the broker has confirmed that it \
         is in the other: whenever this is killed, nothing is lost, and what was under way may be in both; run again, it \
-        goes on. What does not match goes back to its place. A quorum queue may put it behind the others, \
-        and before RabbitMQ 4.3 counts that towards its delivery limit.
+        goes on. What does not match goes back to its place. A quorum queue may put it behind the others, and before \
+        RabbitMQ 4.3 counts that towards its delivery limit. Messages are taken by a consumer, except from a queue that \
+        would be deleted with it.
         """,
         examples: "rmq move orders orders.old --older-than 7d",
         "rmq move orders orders --to-uri amqps://me@other.example --rate 500",

@@ -14,18 +14,33 @@ struct QueueScan {
     let queue: String
     let filter: MessageFilter
     /// The most messages that match.
-    var limit = Int.max
+    let limit: Int
     /// The most messages that are taken at once.
-    var mostAtOnce = 100
+    let mostAtOnce: Int
+    /// Whether consumers may take them: where messages are to leave the queue. Who only looks asks for each.
+    let mayConsume: Bool
+
+    /// The most messages that are taken, and so settled, at once.
+    ///
+    /// A channel of RabbitMQ sends a quorum queue 32 settlements; further ones wait in the channel until the queue has
+    /// written those down, and are lost if it closes before. To take the next messages waits for that too: so none waits.
+    static let mostSettledAtOnce = 30
 
     /// What is taken at once is to take no more memory than this, as far as the last ones tell.
     private static let bytesAtOnce = 16 * 1024 * 1024
 
-    init(queue: String, filter: MessageFilter, limit: Int? = nil, mostAtOnce: Int = 100) {
+    init(
+        queue: String,
+        filter: MessageFilter,
+        limit: Int? = nil,
+        mostAtOnce: Int = QueueScan.mostSettledAtOnce,
+        mayConsume: Bool = false
+    ) {
         self.queue = queue
         self.filter = filter
         self.limit = limit ?? .max
         self.mostAtOnce = mostAtOnce
+        self.mayConsume = mayConsume
     }
 
     /// Looks through the queue.
@@ -46,9 +61,10 @@ struct QueueScan {
         var size = 1
         // A stream says that nothing is ready, and refuses the first look: that is told, and not that it is empty.
         let most = max(1, count.ready)
+        var taker = try await MessageTaker(queue: queue, mayConsume: mayConsume && min(most, limit) > 1, stop: stop)
         while count.lookedAt < most, count.matched < limit, !stop.isRequested {
             let wanted = min(size, mostAtOnce, most - count.lookedAt, limit - count.matched)
-            let messages = try await Self.take(wanted, from: queue)
+            let messages = try await taker.take(wanted)
             count.lookedAt += messages.count
             let matching = messages.filter { filter.matches($0.message, routingKey: $0.routingKey) }
             count.matched += matching.count
@@ -60,22 +76,15 @@ struct QueueScan {
             size = min(size * 2, max(1, Self.bytesAtOnce / largest))
         }
         try await leftovers.putBack(into: queue)
+        do {
+            // Behind the acknowledgements: when the queue has answered, it has them.
+            try await channel.declareQueue(self.queue, passive: true)
+        } catch AMQPError.Code.notFound {
+            // It went with its last consumer.
+        }
         await channel.close()
         count.ready = max(count.ready, count.lookedAt)
         return count
-    }
-
-    /// Asks for messages, many at a time: one after the other would take a round trip each.
-    private static func take(_ count: Int, from queue: Queue) async throws -> [IncomingMessage] {
-        if count == 1 { return [try await queue.get()].compactMap(\.self) }
-        return try await withThrowingTaskGroup(of: IncomingMessage?.self) { group in
-            for _ in 0..<count { group.addTask { try await queue.get() } }
-            var messages: [IncomingMessage] = []
-            for try await message in group {
-                if let message { messages.append(message) }
-            }
-            return messages.sorted { $0.deliveryTag < $1.deliveryTag }
-        }
     }
 }
 #endif

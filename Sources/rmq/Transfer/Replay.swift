@@ -15,8 +15,8 @@ struct Replay: AsyncParsableCommand {
         What is ready at the beginning is looked at once: what dies again meanwhile waits for the next time. A message \
         leaves the dead-letter queue when the broker has confirmed that it is in the other: whenever this is killed, \
         nothing is lost, and what was under way may be in both. What can't be sent, or does not match, goes back to \
-        its place. A quorum queue may put it behind the others, \
-        and before RabbitMQ 4.3 counts that towards its delivery limit.
+        its place. A quorum queue may put it behind the others, and before RabbitMQ 4.3 counts that towards its \
+        delivery limit. Messages are taken by a consumer, except from a queue that would be deleted with it.
         """,
         examples: "rmq replay orders.dead --dry-run",
         "rmq replay orders.dead --reason rejected --older-than 10m --limit 100 --rate 20",

@@ -47,7 +47,8 @@ struct TransferOptions: ParsableArguments {
                 filter: filter,
                 limit: limit,
                 // Nobody has more in hand than goes out in a second.
-                mostAtOnce: rate.map { max(1, min(100, Int($0))) } ?? 100
+                mostAtOnce: min(QueueScan.mostSettledAtOnce, rate.map { max(1, Int($0)) } ?? .max),
+                mayConsume: kind != .copy && !dryRun
             ),
             forwarding: Forwarding(keepsDeaths: keepsDeaths, keepsUserID: keepUserId),
             isDry: dryRun,

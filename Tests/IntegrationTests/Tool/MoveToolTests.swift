@@ -35,6 +35,21 @@ struct MoveToolTests {
         }
     }
 
+    @Test("move from a queue that deletes itself, which stays with what does not match")
+    func selfDeleting() async throws {
+        try await Scratch.use { scratch, _, channel in
+            let queue = try await channel.declareQueue(scratch.queue(), autoDelete: true)
+            let other = try await channel.declareQueue(scratch.queue())
+            for number in 0..<50 {
+                try await queue.publish(Message("\(number)", headers: ["third": .bool(number % 3 == 0)]))
+            }
+            try await eventually("all of them") { try await queue.readyCount() == 50 }
+            let outcome = try await ToolProcess.run(["move", queue.name, other.name, "--header", "third=true"])
+            #expect(outcome.status == 0 && outcome.output.contains("moved 17\n"), "\(outcome)")
+            try await eventually("the rest") { try await queue.readyCount() == 33 }
+        }
+    }
+
     @Test("copy to a queue, which leaves all where it is", arguments: [QueueType.classic, .quorum])
     func copy(type: QueueType) async throws {
         try await Scratch.use { scratch, _, channel in
