@@ -10,9 +10,9 @@ struct DeliveryLoop {
     let idle: Duration?
     let stop: Stop
 
-    /// When the last message came.
+    /// Since when nothing has come; nil while a message is handled: a reader that is slow to take it is no idleness.
     private final class Clock: Sendable {
-        let last = Mutex(ContinuousClock.now)
+        let quietSince = Mutex<ContinuousClock.Instant?>(ContinuousClock.now)
     }
 
     /// Runs it.
@@ -24,8 +24,10 @@ struct DeliveryLoop {
         let watch = Task {
             while true {
                 try await Task.sleep(for: .milliseconds(50))
-                let quiet = ContinuousClock.now - clock.last.withLock { $0 }
-                let isIdle = idle.map { quiet > $0 } ?? false
+                var isIdle = false
+                if let idle, let since = clock.quietSince.withLock({ $0 }) {
+                    isIdle = ContinuousClock.now - since > idle
+                }
                 if isIdle || stop.isRequested {
                     // The loop ends behind what has come.
                     try? await consumer.cancel()
@@ -38,8 +40,9 @@ struct DeliveryLoop {
         for try await message in deliveries {
             // What comes after it goes back.
             if stop.isRequested { break }
+            clock.quietSince.withLock { $0 = nil }
             try await body(message)
-            clock.last.withLock { $0 = .now }
+            clock.quietSince.withLock { $0 = ContinuousClock.now }
             taken += 1
             if taken == count { break }
         }

@@ -147,6 +147,22 @@ struct MessagesToolTests {
         }
     }
 
+    @Test("consume --idle does not end while its reader is slow")
+    func slowReader() async throws {
+        try await Scratch.use { scratch, _, channel in
+            let queue = try await channel.declareQueue(scratch.queue())
+            // More than a pipe holds.
+            let body = [UInt8](repeating: 0x78, count: 300_000)
+            for _ in 0..<3 { try await queue.publish(Message(body: body)) }
+            let tool = try ToolProcess(["consume", queue.name, "--idle", "300ms", "--prefetch", "1", "--format", "%b"])
+            try await eventually("the first is on its way") { try await queue.readyCount() == 2 }
+            // It waits for a reader now, for longer than the idleness that ends it.
+            try await Task.sleep(for: .milliseconds(1000))
+            let outcome = try await within(.seconds(20), "the tool's end") { await tool.outcome() }
+            #expect(outcome.status == 0 && outcome.output.utf8.count == 900_000, "\(outcome.status)")
+        }
+    }
+
     @Test("consume reads a stream from an offset")
     func stream() async throws {
         try await Scratch.use { scratch, _, channel in
