@@ -13,7 +13,7 @@ struct RMQ: AsyncParsableCommand {
 
             Exit status: 0 done; 1 failed, or not all of it was done; 2 a topology lacks something; 3 there was no \
             message; 64 wrong arguments; 130 interrupted (Ctrl-C, after which what was begun is finished; a second one \
-            ends it at once), 143 by SIGTERM.
+            ends it at once), 143 by SIGTERM, 129 by SIGHUP; 141 whoever read the output has ended.
             """,
         version: "0.1.0",
         groupedSubcommands: [
@@ -40,6 +40,7 @@ struct RMQ: AsyncParsableCommand {
     )
 
     static func main() async {
+        Terminal.prepare()
         do {
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {

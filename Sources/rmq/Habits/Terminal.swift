@@ -6,9 +6,20 @@ struct BrokenOutput: Error {}
 
 /// What commands write.
 enum Terminal {
+    /// Sees to it that what is closed stays so, and that a reader who leaves is an error; called before all else.
+    static func prepare() {
+        // A connection would get the number of a closed descriptor, and be read and written for it. The lowest that is
+        // free is taken: that one. To read there, or to write, is refused.
+        for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+            _ = open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+        }
+        // So that what a command has made can be taken back. Programs that it runs would inherit SIG_IGN.
+        signal(SIGPIPE) { _ in }
+    }
+
     /// Writes bytes to the standard output, at once.
     ///
-    /// - Throws: `BrokenOutput` if nobody takes them.
+    /// - Throws: `BrokenOutput` if nobody takes them; `ToolError` if they can't be written for another reason.
     static func write(_ bytes: [UInt8]) throws { try write(bytes, to: STDOUT_FILENO) }
 
     /// Writes a line to the standard output.
@@ -23,11 +34,15 @@ enum Terminal {
             let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
             if count > 0 {
                 rest = rest.dropFirst(count)
-            } else if errno == EAGAIN {
+                continue
+            }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN:
                 var wish = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 poll(&wish, 1, -1)
-            } else if errno != EINTR {
-                throw BrokenOutput()
+            case EPIPE: throw BrokenOutput()
+            case let code: throw ToolError("The output can't be written: \(String(cString: strerror(code))).")
             }
         }
     }

@@ -58,8 +58,6 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private func serve(on connection: Connection, _ stop: Stop) async throws {
-        // A command that does not read its input must not end this one.
-        signal(SIGPIPE, SIG_IGN)
         let channel = try await connection.openChannel()
         let queue =
             declare

@@ -77,6 +77,25 @@ struct MessagesToolTests {
         }
     }
 
+    @Test("a standard descriptor that is closed is not the connection's")
+    func closedDescriptors() async throws {
+        try await Scratch.use { scratch, _, channel in
+            let queue = try await channel.declareQueue(scratch.queue())
+            for (closing, command, flag, queue, text) in [
+                ("<&-", "publish", "--lines", "--queue=\(queue.name)", "The input can't be read"),
+                (">&-", "count", "--json", queue.name, "The output can't be written"),
+            ] {
+                do {
+                    _ = try await Subprocess.limited("exec \(closing)", "rmq", command, flag, queue)
+                    Issue.record("nothing was wrong with \(command)")
+                } catch let failure as Subprocess.Failed {
+                    #expect(failure.description.contains(text), "\(failure)")
+                }
+            }
+            #expect(try await queue.readyCount() == 0)
+        }
+    }
+
     @Test("consume --json and publish --ndjson keep all of a message")
     func roundTrip() async throws {
         try await Scratch.use { scratch, _, channel in

@@ -62,6 +62,18 @@ struct ToolHabitsTests {
         #expect(leaves >= 25)
     }
 
+    @Test("output that can't be written is an error that says why")
+    func fullDisk() async throws {
+        try await Self.withProfiles("queues: [{name: q}]") { file in
+            do {
+                _ = try await Subprocess.limited("exec >/dev/full", "rmq", "topology", "export", file)
+                Issue.record("nothing was wrong with it")
+            } catch let failure as Subprocess.Failed {
+                #expect(failure.description.contains("No space left on device"), "\(failure)")
+            }
+        }
+    }
+
     @Test("shells get completions", arguments: ["bash", "zsh", "fish"])
     func completions(shell: String) async throws {
         let outcome = try await ToolProcess.run(["--generate-completion-script", shell])
