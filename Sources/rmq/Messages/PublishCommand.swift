@@ -115,15 +115,18 @@ struct PublishCommand: AsyncParsableCommand {
         if lines { return PublishInput(.lines, properties, stop: stop) }
         if ndjson { return PublishInput(.records, properties, stop: stop) }
         if let body { return PublishInput(.body(Array(body.utf8), count: count), properties, stop: stop) }
-        var reader = LineReader(STDIN_FILENO)
+        var reader = LineReader(STDIN_FILENO, stop: stop)
         if let file {
             let descriptor = open(file, O_RDONLY | O_CLOEXEC)
             guard descriptor >= 0 else {
                 throw ToolError("\(file) can't be read: \(String(cString: strerror(errno))).")
             }
-            reader = LineReader(descriptor)
+            reader = LineReader(descriptor, stop: stop)
         }
-        return PublishInput(.body(try reader.rest(), count: count), properties, stop: stop)
+        let bytes = try reader.rest()
+        // What came before a signal is not all of it.
+        if let code = stop.exitCode { throw code }
+        return PublishInput(.body(bytes, count: count), properties, stop: stop)
     }
 
     private func publish(

@@ -43,7 +43,10 @@ struct PublishInput {
         case .lines: return try reader.next().map { Item(message: try properties.message($0)) }
         case .records:
             while let line = try reader.next() {
-                if line.isEmpty { continue }
+                if line.isEmpty {
+                    number += 1
+                    continue
+                }
                 do {
                     let record = try JSONDecoder().decode(MessageRecord.self, from: Data(line))
                     return Item(

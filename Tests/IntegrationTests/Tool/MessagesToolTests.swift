@@ -74,7 +74,28 @@ struct MessagesToolTests {
             #expect(missing.status == 1 && missing.error.contains("no exchange 'test.nowhere'"), "\(missing)")
             let bad = try await ToolProcess.run(["publish", "--queue", full.name, "--ndjson"], input: "{}\nnonsense\n")
             #expect(bad.status == 1 && bad.error.contains("Line 2 is no message"), "\(bad)")
+            let gap = try await ToolProcess.run(["publish", "--queue", full.name, "--ndjson"], input: "\n\nnonsense\n")
+            #expect(gap.status == 1 && gap.error.contains("Line 3 is no message"), "\(gap)")
         }
+    }
+
+    @Test("publish ends by one signal while it waits for its body")
+    func signalWhileReading() async throws {
+        let pipe = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
+        try #require(mkfifo(pipe, 0o600) == 0)
+        defer { unlink(pipe) }
+        // For reading too: neither end waits for the other.
+        let end = open(pipe, O_RDWR)
+        defer { close(end) }
+        let tool = try ToolProcess(["publish", "--queue", "test.nowhere", "--file", pipe])
+        #expect(write(end, "x", 1) == 1)
+        try await eventually("the tool reads") {
+            var wish = pollfd(fd: end, events: Int16(POLLIN), revents: 0)
+            return poll(&wish, 1, 0) == 0
+        }
+        tool.interrupt()
+        let outcome = try await within(.seconds(20), "the tool's end") { await tool.outcome() }
+        #expect(outcome.hasExited && outcome.status == 130 && outcome.output.isEmpty, "\(outcome)")
     }
 
     @Test("a standard descriptor that is closed is not the connection's")
