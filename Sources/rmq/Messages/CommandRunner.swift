@@ -20,6 +20,10 @@ struct CommandRunner: Sendable {
     }
 
     private func runBlocking(_ input: [UInt8], _ variables: [String: String]) throws -> [UInt8] {
+        // Threads of Dispatch, and those that they make, block most signals; the command would inherit that.
+        var none = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, nil)
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = command
@@ -36,14 +40,18 @@ struct CommandRunner: Sendable {
         let inlet = typed.fileHandleForWriting
         Thread.detachNewThread { Self.feed(input, to: inlet) }
         let errors = Reading(complained.fileHandleForReading)
-        let killer = DispatchWorkItem { process.terminate() }
-        DispatchQueue.global().asyncAfter(
-            deadline: .now() + .milliseconds(Int(limit / .milliseconds(1))),
-            execute: killer
-        )
+        // All of its process group, which Foundation has made: what it has started would keep its output open.
+        let group = -process.processIdentifier
+        var killers: [DispatchWorkItem] = []
+        for (number, delay) in [(SIGTERM, limit), (SIGKILL, limit + .seconds(1))] {
+            let killer = DispatchWorkItem { _ = kill(group, number) }
+            let deadline = DispatchTime.now() + .milliseconds(Int(delay / .milliseconds(1)))
+            DispatchQueue.global().asyncAfter(deadline: deadline, execute: killer)
+            killers.append(killer)
+        }
         let output = (try? written.fileHandleForReading.readToEnd()) ?? Data()
         process.waitUntilExit()
-        killer.cancel()
+        for killer in killers { killer.cancel() }
         guard process.terminationReason == .exit, process.terminationStatus == 0 else {
             let text = String(decoding: errors.value.prefix(1000), as: UTF8.self)
             throw RPCFailure(.failed, text.isEmpty ? "the command ended with \(process.terminationStatus)" : text)

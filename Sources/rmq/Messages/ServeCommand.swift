@@ -31,7 +31,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "How many commands may run at a time.")
     var concurrency = 4
 
-    @Option(help: "How long a command may run.")
+    @Option(help: "How long a command may run, with what it starts; a second later it is killed.")
     var timeout = Span.seconds(60)
 
     @Option(help: "The MIME type of replies.")
@@ -41,6 +41,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard !command.isEmpty else { throw ValidationError("Which command? It stands behind --.") }
+        guard timeout.duration > .zero else { throw ValidationError("--timeout is 0.") }
         guard (1...1000).contains(concurrency) else {
             throw ValidationError("--concurrency is \(concurrency); it must be from 1 to 1000.")
         }

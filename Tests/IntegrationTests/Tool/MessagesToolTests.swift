@@ -258,6 +258,13 @@ struct MessagesToolTests {
             server.interrupt()
             let outcome = try await within(.seconds(20), "the server's end") { await server.outcome() }
             #expect(outcome.hasExited && outcome.status == 130, "\(outcome)")
+            let slow = try ToolProcess(
+                ["serve", queue.name, "--timeout", "200ms", "--", "sh", "-c", "trap '' TERM; sleep 60; echo awake"]
+            )
+            let ended = try await ToolProcess.run(["request", queue.name, "x", "--timeout", "20s"])
+            #expect(ended.status == 1 && ended.error.contains("the command ended with"), "\(ended)")
+            slow.interrupt()
+            _ = try await within(.seconds(20), "the slow server's end") { await slow.outcome() }
             let late = try await ToolProcess.run(["request", queue.name, "x", "--timeout", "200ms"])
             #expect(late.status == 1 && late.error.contains("No reply"), "\(late)")
         }

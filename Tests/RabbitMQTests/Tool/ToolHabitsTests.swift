@@ -145,7 +145,8 @@ struct ToolHabitsTests {
             ["copy", "a", "b", "--limit", "0"],
             ["replay", "q", "--routing-key", "k"], ["replay", "q", "--back-to", "nowhere"],
             ["replay", "q", "--rate", "nan"],
-            ["serve", "q"], ["request", "q", "x", "--timeout", "0"], ["binding", "declare", "e"],
+            ["serve", "q"], ["serve", "q", "--timeout", "0", "--", "cat"],
+            ["request", "q", "x", "--timeout", "0"], ["binding", "declare", "e"],
             ["topology", "export"],
             ["doctor", "--timeout", "1ms"], ["queue", "declare", "q", "-a", "x"], ["nonsense"],
         ]
