@@ -2,6 +2,14 @@
 internal import Foundation
 internal import RabbitMQ
 
+extension Date {
+    /// As ISO 8601 writes it; the seconds since 1970 where its years don't reach: a sender can write any number.
+    var text: String {
+        let seconds = timeIntervalSince1970
+        return (0..<253_402_300_800).contains(seconds) ? formatted(.iso8601) : String(format: "%.0f", seconds)
+    }
+}
+
 /// A message in lines for people: where it came from, its properties, its deaths, its body.
 struct MessageDetails {
     let message: IncomingMessage
@@ -27,7 +35,7 @@ struct MessageDetails {
             ("message id", message.messageID), ("correlation id", message.correlationID), ("reply to", message.replyTo),
             ("type", message.type), ("app id", message.appID), ("user id", message.userID),
             ("expiration", message.expiration.map { "\($0) ms" }),
-            ("time stamp", message.timestamp?.formatted(.iso8601)),
+            ("time stamp", message.timestamp?.text),
             ("stream offset", message.message.streamOffset.map { "\($0)" }),
         ].compactMap { name, value in value.map { Terminal.harmless("  \(name): \($0)") } }
     }
@@ -40,7 +48,7 @@ struct MessageDetails {
 
     private var deaths: [String] {
         message.message.deaths.map { death in
-            let time = death.time.map { ", last \($0.formatted(.iso8601))" } ?? ""
+            let time = death.time.map { ", last \($0.text)" } ?? ""
             let exchange = death.exchange.isEmpty ? "" : ", published to the exchange \(death.exchange)"
             let keys = death.routingKeys.joined(separator: ", ")
             return Terminal.harmless(

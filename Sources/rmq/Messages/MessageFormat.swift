@@ -74,7 +74,7 @@ struct MessageFormat {
         case "a": message.replyTo ?? ""
         case "t": message.type ?? ""
         case "y": message.contentType ?? ""
-        case "T": message.timestamp?.formatted(.iso8601) ?? ""
+        case "T": message.timestamp?.text ?? ""
         case "p": message.priority.map { "\($0)" } ?? ""
         case "r": "\(message.redelivered)"
         case "o": message.message.streamOffset.map { "\($0)" } ?? ""

@@ -62,7 +62,8 @@ struct MessageRecord: Codable {
         replyTo = message.replyTo
         expiration = message.expiration
         messageID = message.messageID
-        timestamp = message.timestamp.map { Int64($0.timeIntervalSince1970) }
+        // A sender can write any number.
+        timestamp = message.timestamp.map { Int64(exactly: $0.timeIntervalSince1970.rounded(.down)) ?? .max }
         type = message.type
         userID = message.userID
         appID = message.appID

@@ -152,6 +152,19 @@ struct MessagesToolTests {
         }
     }
 
+    @Test("a time stamp beyond all calendars is shown")
+    func lateTimestamp() async throws {
+        try await Scratch.use { scratch, _, channel in
+            let queue = try await channel.declareQueue(scratch.queue())
+            try await queue.publish(Message("x", timestamp: Date(timeIntervalSince1970: 1e20)))
+            try await eventually("the message") { try await queue.readyCount() == 1 }
+            let details = try await ToolProcess.run(["peek", queue.name])
+            #expect(details.status == 0 && details.output.contains("time stamp: 18446744073709551616"), "\(details)")
+            let json = try await ToolProcess.run(["peek", queue.name, "--json"])
+            #expect(json.status == 0 && json.output.contains(#""timestamp":9223372036854775807"#), "\(json)")
+        }
+    }
+
     @Test("consume ends by count, by idleness and by a signal, and leaves the rest")
     func consume() async throws {
         try await Scratch.use { scratch, _, channel in
