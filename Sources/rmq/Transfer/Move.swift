@@ -32,6 +32,9 @@ struct TargetOptions: ParsableArguments {
         guard routingKey == nil || exchange != nil else {
             throw ValidationError("--routing-key is for an --exchange.")
         }
+        guard toCa == nil || toUri != nil || toProfile != nil || toVhost != nil else {
+            throw ValidationError("--to-ca is for another broker: give --to-uri or --to-profile.")
+        }
     }
 
     /// The other broker; nil if it is the same connection.

@@ -142,6 +142,7 @@ struct ToolHabitsTests {
             ["consume", "q", "--no-ack", "--count", "1"], ["consume", "q", "--requeue"],
             ["consume", "q", "--idle", "soon"],
             ["tail", ""], ["move", "a", "a"], ["move", "a"], ["move", "a", "b", "--exchange", "e"],
+            ["move", "a", "b", "--to-ca", "ca.pem"],
             ["copy", "a", "b", "--limit", "0"],
             ["replay", "q", "--routing-key", "k"], ["replay", "q", "--back-to", "nowhere"],
             ["replay", "q", "--rate", "nan"],
