@@ -8,6 +8,16 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// Of a package that is used, and so cloned, only with a trait.
+func product(_ name: String, _ package: String, with trait: String) -> Target.Dependency {
+    .product(name: name, package: package, condition: .when(traits: [trait]))
+}
+
+let configuration = product("Configuration", "swift-configuration", with: "ConfigurationSupport")
+let serviceLifecycle = product("ServiceLifecycle", "swift-service-lifecycle", with: "ServiceLifecycleSupport")
+let unixSignals = product("UnixSignals", "swift-service-lifecycle", with: "ServiceLifecycleSupport")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
 let package = Package(
     name: "rabbitmq-swift",
     products: [
@@ -50,23 +60,11 @@ let package = Package(
             dependencies: [
                 "CRabbitMQ",
                 .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(
-                    name: "Configuration",
-                    package: "swift-configuration",
-                    condition: .when(traits: ["ConfigurationSupport"])
-                ),
-                .product(name: "Metrics", package: "swift-metrics", condition: .when(traits: ["MetricsSupport"])),
-                .product(
-                    name: "ServiceLifecycle",
-                    package: "swift-service-lifecycle",
-                    condition: .when(traits: ["ServiceLifecycleSupport"])
-                ),
-                .product(
-                    name: "Tracing",
-                    package: "swift-distributed-tracing",
-                    condition: .when(traits: ["DistributedTracingSupport"])
-                ),
+                logging,
+                configuration,
+                product("Metrics", "swift-metrics", with: "MetricsSupport"),
+                serviceLifecycle,
+                product("Tracing", "swift-distributed-tracing", with: "DistributedTracingSupport"),
             ],
             swiftSettings: settings
         ),
@@ -75,20 +73,16 @@ let package = Package(
             name: "rmq",
             dependencies: [
                 "RabbitMQ",
-                .product(
-                    name: "ArgumentParser",
-                    package: "swift-argument-parser",
-                    condition: .when(traits: ["Tool"])
-                ),
-                .product(name: "Histogram", package: "hdrhistogram-swift", condition: .when(traits: ["Tool"])),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "Yams", package: "Yams", condition: .when(traits: ["Tool"])),
+                product("ArgumentParser", "swift-argument-parser", with: "Tool"),
+                product("Histogram", "hdrhistogram-swift", with: "Tool"),
+                logging,
+                product("Yams", "Yams", with: "Tool"),
             ],
             swiftSettings: settings
         ),
         .target(
             name: "TestSupport",
-            dependencies: ["RabbitMQ", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["RabbitMQ", logging],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
@@ -107,38 +101,25 @@ let package = Package(
         ),
         .executableTarget(
             name: "ChaosProbe",
-            dependencies: ["RabbitMQ", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["RabbitMQ", logging],
             path: "Tests/ChaosProbe",
             swiftSettings: settings
         ),
         .executableTarget(
             name: "SessionFuzzer",
-            dependencies: ["RabbitMQ", "TestSupport", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["RabbitMQ", "TestSupport", logging],
             path: "Tests/SessionFuzzer",
             swiftSettings: settings
         ),
         .executableTarget(
             name: "SoakProbe",
-            dependencies: ["RabbitMQ", "TestSupport", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["RabbitMQ", "TestSupport", logging],
             path: "Tests/SoakProbe",
             swiftSettings: settings
         ),
         .executableTarget(
             name: "ServiceProbe",
-            dependencies: [
-                "RabbitMQ",
-                .product(name: "Logging", package: "swift-log"),
-                .product(
-                    name: "ServiceLifecycle",
-                    package: "swift-service-lifecycle",
-                    condition: .when(traits: ["ServiceLifecycleSupport"])
-                ),
-                .product(
-                    name: "UnixSignals",
-                    package: "swift-service-lifecycle",
-                    condition: .when(traits: ["ServiceLifecycleSupport"])
-                ),
-            ],
+            dependencies: ["RabbitMQ", logging, serviceLifecycle, unixSignals],
             path: "Tests/ServiceProbe",
             swiftSettings: settings
         ),
@@ -149,41 +130,19 @@ let package = Package(
         ),
         .testTarget(
             name: "RabbitMQTestingTests",
-            dependencies: [
-                "RabbitMQ", "RabbitMQTesting", "TestSupport", .product(name: "Logging", package: "swift-log"),
-            ],
+            dependencies: ["RabbitMQ", "RabbitMQTesting", "TestSupport", logging],
             swiftSettings: settings
         ),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
                 "RabbitMQ", "TestSupport",
-                .product(name: "Logging", package: "swift-log"),
-                .product(
-                    name: "Configuration",
-                    package: "swift-configuration",
-                    condition: .when(traits: ["ConfigurationSupport"])
-                ),
-                .product(
-                    name: "InMemoryTracing",
-                    package: "swift-distributed-tracing",
-                    condition: .when(traits: ["DistributedTracingSupport"])
-                ),
-                .product(
-                    name: "MetricsTestKit",
-                    package: "swift-metrics",
-                    condition: .when(traits: ["MetricsSupport"])
-                ),
-                .product(
-                    name: "ServiceLifecycle",
-                    package: "swift-service-lifecycle",
-                    condition: .when(traits: ["ServiceLifecycleSupport"])
-                ),
-                .product(
-                    name: "UnixSignals",
-                    package: "swift-service-lifecycle",
-                    condition: .when(traits: ["ServiceLifecycleSupport"])
-                ),
+                logging,
+                configuration,
+                product("InMemoryTracing", "swift-distributed-tracing", with: "DistributedTracingSupport"),
+                product("MetricsTestKit", "swift-metrics", with: "MetricsSupport"),
+                serviceLifecycle,
+                unixSignals,
             ],
             swiftSettings: settings
         ),
