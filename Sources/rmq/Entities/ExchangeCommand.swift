@@ -94,46 +94,28 @@ struct ExchangeCommand: AsyncParsableCommand {
             "rmq exchange list orders --vhost staging"
         )
 
-        struct Row: Encodable {
+        struct Row: Lookup {
             let exchange: String
             let exists: Bool
-        }
 
-        @Argument(help: "Their names.")
-        var names: [String]
+            var isThere: Bool { exists }
+            var line: String { "\(exists ? "exists" : "missing")\t\(exchange)" }
 
-        @Flag(help: "A JSON object a line.")
-        var json = false
-
-        @OptionGroup var options: EntityOptions
-
-        func run() async throws {
-            let (names, json) = (names, json)
-            try await options.run { channel in
-                var isComplete = true
-                for name in names {
-                    let exists = try await Self.exists(name, on: channel.connection)
-                    isComplete = isComplete && exists
-                    try Terminal.say(
-                        json
-                            ? Terminal.json(Row(exchange: name, exists: exists))
-                            : Terminal.harmless("\(exists ? "exists" : "missing")\t\(name)")
-                    )
+            static func look(for name: String, on connection: Connection) async throws -> Row {
+                let channel = try await connection.openChannel()
+                do {
+                    _ = try await channel.declareExchange(name, passive: true)
+                    await channel.close()
+                    return Row(exchange: name, exists: true)
+                } catch AMQPError.Code.notFound {
+                    return Row(exchange: name, exists: false)
                 }
-                if !isComplete { throw ExitCode.failure }
             }
         }
 
-        private static func exists(_ name: String, on connection: Connection) async throws -> Bool {
-            let channel = try await connection.openChannel()
-            do {
-                _ = try await channel.declareExchange(name, passive: true)
-                await channel.close()
-                return true
-            } catch AMQPError.Code.notFound {
-                return false
-            }
-        }
+        @OptionGroup var lookup: LookupOptions
+
+        func run() async throws { try await lookup.run(Row.self) }
     }
 }
 #endif

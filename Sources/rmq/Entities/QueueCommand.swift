@@ -137,51 +137,38 @@ struct QueueCommand: AsyncParsableCommand {
             "rmq queue list $(cat names)"
         )
 
-        struct Row: Encodable {
+        struct Row: Lookup {
             let queue: String
             var messages: Int?
             var consumers: Int?
             var problem: String?
-        }
 
-        @Argument(help: "Their names.")
-        var names: [String]
+            var isThere: Bool { problem == nil }
 
-        @Flag(help: "A JSON object a line.")
-        var json = false
+            var line: String {
+                let numbers = "\(messages.map { "\($0)" } ?? "-")\t\(consumers.map { "\($0)" } ?? "-")"
+                let why = problem.map { "\t\($0)" } ?? ""
+                return "\(numbers)\t\(queue)\(why)"
+            }
 
-        @OptionGroup var options: EntityOptions
-
-        func run() async throws {
-            let (names, json) = (names, json)
-            try await options.run { channel in
-                var isComplete = true
-                for name in names {
-                    let row = try await Self.look(for: name, on: channel.connection)
-                    isComplete = isComplete && row.problem == nil
-                    let numbers = "\(row.messages.map { "\($0)" } ?? "-")\t\(row.consumers.map { "\($0)" } ?? "-")"
-                    let problem = row.problem.map { "\t\($0)" } ?? ""
-                    try Terminal.say(
-                        json ? Terminal.json(row) : Terminal.harmless("\(numbers)\t\(name)\(problem)")
-                    )
+            /// On a channel of its own: the broker closes it for what is not there.
+            static func look(for name: String, on connection: Connection) async throws -> Row {
+                let channel = try await connection.openChannel()
+                do {
+                    let queue = try await channel.declareQueue(name, passive: true)
+                    await channel.close()
+                    return Row(queue: name, messages: queue.messageCount, consumers: queue.consumerCount)
+                } catch AMQPError.Code.notFound {
+                    return Row(queue: name, problem: "does not exist")
+                } catch AMQPError.Code.resourceLocked {
+                    return Row(queue: name, problem: "exclusive to another connection")
                 }
-                if !isComplete { throw ExitCode.failure }
             }
         }
 
-        /// On a channel of its own: the broker closes it for what is not there.
-        private static func look(for name: String, on connection: Connection) async throws -> Row {
-            let channel = try await connection.openChannel()
-            do {
-                let queue = try await channel.declareQueue(name, passive: true)
-                await channel.close()
-                return Row(queue: name, messages: queue.messageCount, consumers: queue.consumerCount)
-            } catch AMQPError.Code.notFound {
-                return Row(queue: name, problem: "does not exist")
-            } catch AMQPError.Code.resourceLocked {
-                return Row(queue: name, problem: "exclusive to another connection")
-            }
-        }
+        @OptionGroup var lookup: LookupOptions
+
+        func run() async throws { try await lookup.run(Row.self) }
     }
 }
 #endif

@@ -45,6 +45,28 @@ struct TopologyCommand: AsyncParsableCommand {
         }
     }
 
+    /// A topology in a file, and a broker.
+    struct Options: ParsableArguments {
+        @Argument(help: "The file; - for the standard input.")
+        var file: String
+
+        @Flag(help: "End with one JSON object on one line.")
+        var json = false
+
+        @OptionGroup(title: "Connection") var connection: ConnectionOptions
+
+        /// Runs `body` with both.
+        func run(
+            _ body: @escaping @Sendable (Topology, Connection) async throws -> TopologyPlan
+        ) async throws -> TopologyPlan {
+            let topology = try TopologyFile.read(file)
+            let configuration = try connection.configuration(name: "rmq topology")
+            return try await Interruption.cancelling {
+                try await Connection.lend(configuration) { try await body(topology, $0) }
+            }
+        }
+    }
+
     struct Plan: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             "Says what of a topology a broker has, lacks, or has otherwise; changes nothing.",
@@ -57,21 +79,11 @@ struct TopologyCommand: AsyncParsableCommand {
             "rmq topology plan - --vhost staging < topology.yaml"
         )
 
-        @Argument(help: "The file; - for the standard input.")
-        var file: String
-
-        @Flag(help: "End with one JSON object on one line.")
-        var json = false
-
-        @OptionGroup(title: "Connection") var connection: ConnectionOptions
+        @OptionGroup var options: Options
 
         func run() async throws {
-            let topology = try TopologyFile.read(file)
-            let configuration = try connection.configuration(name: "rmq topology")
-            let plan = try await Interruption.cancelling {
-                try await Connection.lend(configuration) { try await topology.plan(on: $0) }
-            }
-            try Terminal.say(json ? Terminal.json(Report(plan)) : Terminal.harmless(plan.description))
+            let plan = try await options.run { topology, connection in try await topology.plan(on: connection) }
+            try Terminal.say(options.json ? Terminal.json(Report(plan)) : Terminal.harmless(plan.description))
             if !plan.isComplete { throw ExitCode.incomplete }
         }
     }
@@ -88,21 +100,11 @@ struct TopologyCommand: AsyncParsableCommand {
             "rmq topology export --definitions prod.json | rmq topology apply -"
         )
 
-        @Argument(help: "The file; - for the standard input.")
-        var file: String
-
-        @Flag(help: "End with one JSON object on one line.")
-        var json = false
-
-        @OptionGroup(title: "Connection") var connection: ConnectionOptions
+        @OptionGroup var options: Options
 
         func run() async throws {
-            let topology = try TopologyFile.read(file)
-            let configuration = try connection.configuration(name: "rmq topology")
-            let before = try await Interruption.cancelling {
-                try await Connection.lend(configuration) { try await topology.apply(on: $0) }
-            }
-            if json { return try Terminal.say(Terminal.json(Report(before))) }
+            let before = try await options.run { topology, connection in try await topology.apply(on: connection) }
+            if options.json { return try Terminal.say(Terminal.json(Report(before))) }
             let steps = Report(before).steps
             for step in steps where step.state == "\(TopologyPlan.State.missing)" {
                 try Terminal.say(Terminal.harmless("made: \(step.entity)"))

@@ -1,0 +1,42 @@
+#if Tool
+internal import ArgumentParser
+internal import RabbitMQ
+
+/// What a broker says of a name.
+protocol Lookup: Encodable, Sendable {
+    /// Whether it has what has that name.
+    var isThere: Bool { get }
+
+    /// What is written of it, but for JSON.
+    var line: String { get }
+
+    static func look(for name: String, on connection: Connection) async throws -> Self
+}
+
+/// What is looked up, by its names.
+struct LookupOptions: ParsableArguments {
+    @Argument(help: "Their names.")
+    var names: [String]
+
+    @Flag(help: "A JSON object a line.")
+    var json = false
+
+    @OptionGroup var options: EntityOptions
+
+    /// Looks for one after the other, and writes a line of each.
+    ///
+    /// - Throws: `ExitCode.failure` at the end if one is not there.
+    func run<Row: Lookup>(_ type: Row.Type) async throws {
+        let (names, json) = (names, json)
+        try await options.run { channel in
+            var isComplete = true
+            for name in names {
+                let row = try await Row.look(for: name, on: channel.connection)
+                isComplete = isComplete && row.isThere
+                try Terminal.say(json ? Terminal.json(row) : Terminal.harmless(row.line))
+            }
+            if !isComplete { throw ExitCode.failure }
+        }
+    }
+}
+#endif
