@@ -35,14 +35,15 @@ final class Progress: Sendable {
     private func show(rate: Double, load: Double) {
         let percent = total == 0 ? 100 : min(100, count * 100 / total)
         let line = String(format: "\r%3d %%  %10.0f msg/s  %5.1f %% CPU ", percent, rate, load * 100)
-        FileHandle.standardError.write(Data(line.utf8))
+        // Not by a file handle, which ends the process where the terminal is gone.
+        try? Terminal.write(Array(line.utf8), to: STDERR_FILENO)
     }
 
     func finish() {
         let task = task.withLock { $0 }
         guard let task else { return }
         task.cancel()
-        FileHandle.standardError.write(Data("\r\u{1B}[K".utf8))
+        try? Terminal.write(Array("\r\u{1B}[K".utf8), to: STDERR_FILENO)
     }
 }
 #endif
