@@ -63,6 +63,11 @@ struct ConsumeCommand: AsyncParsableCommand {
     func validate() throws {
         if let count, count < 1 { throw ValidationError("--count is \(count); it must be at least 1.") }
         guard prefetch > 0 else { throw ValidationError("--prefetch is 0; it must be at least 1.") }
+        if let offset, !["first", "last", "next"].contains(offset), UInt64(offset) == nil,
+            offset.wholeMatch(of: #/[0-9]{1,9}[YMDhms]/#) == nil
+        {
+            throw ValidationError("--offset is \(offset); it is first, last, next, an offset, or how long ago: 2h, 7D.")
+        }
         switch settlement {
         case .ack: break
         case .noAck:
