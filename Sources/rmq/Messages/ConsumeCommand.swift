@@ -11,8 +11,8 @@ struct ConsumeCommand: AsyncParsableCommand {
         "Writes the messages of a queue or a stream as they come.",
         """
         A message is acknowledged when it was written. A lost connection is made again. It goes on until Ctrl-C, \
-        --count or --idle; then what was not written goes back to the queue. The exit status is 3 if --count or \
-        --idle was given and nothing came.
+        --count or --idle; then what was not written goes back to the queue. The exit status is 3 if --idle was \
+        given and nothing came.
         """,
         examples: "rmq consume orders --format '%k %b\\n'",
         "rmq consume orders --json --count 100 --idle 5s > orders.ndjson",

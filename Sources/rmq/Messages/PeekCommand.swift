@@ -10,7 +10,8 @@ struct PeekCommand: AsyncParsableCommand {
         """
         What was looked at goes back to its place, all at once at the end; the broker does the same if this is killed. \
         Until then no other consumer gets it, and afterwards it counts as redelivered. A quorum queue may put it \
-        behind the others, and before RabbitMQ 4.3 counts each look as a delivery, towards its delivery limit.
+        behind the others, and before RabbitMQ 4.3 counts each look as a delivery, towards its delivery limit. The exit \
+        status is 3 if there was none.
         """,
         examples: "rmq peek orders.dead",
         "rmq peek orders.dead --count 100 --reason rejected --json",

@@ -11,7 +11,7 @@ struct TailCommand: AsyncParsableCommand {
         """
         The queue goes with the connection. It holds 10,000 messages at the most: where this is too slow, the oldest \
         are dropped, and nobody else has to wait. With the firehose (rabbitmqctl trace_on), the exchange \
-        amq.rabbitmq.trace has everything.
+        amq.rabbitmq.trace has everything. The exit status is 3 if --idle was given and nothing came.
         """,
         examples: "rmq tail orders",
         "rmq tail events --key 'user.#' --key 'order.*' --json",
