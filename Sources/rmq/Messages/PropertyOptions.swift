@@ -54,6 +54,13 @@ struct PropertyOptions: ParsableArguments {
 
     func validate() throws { _ = try table() }
 
+    /// Whether none is given.
+    var isEmpty: Bool {
+        let texts = [contentType, contentEncoding, correlationId, replyTo, messageId, type, userId, appId]
+        return headers.isEmpty && texts.allSatisfy { $0 == nil } && persistent && priority == nil && expiration == nil
+            && timestamp == nil
+    }
+
     /// Makes a message of a body.
     func message(_ body: [UInt8]) throws -> Message {
         let isText = String(validating: body, as: UTF8.self) != nil

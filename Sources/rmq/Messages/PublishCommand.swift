@@ -78,6 +78,9 @@ struct PublishCommand: AsyncParsableCommand {
             throw ValidationError("--count must be from 1 to 1000000000, --window from 1 to 1000000.")
         }
         guard count == 1 || !(lines || ndjson) else { throw ValidationError("--count is for one body.") }
+        guard !ndjson || properties.isEmpty else {
+            throw ValidationError("With --ndjson the properties of a message stand in its line.")
+        }
         if let rate, !(rate >= 0.001 && rate <= 10_000_000) {
             throw ValidationError("--rate is \(rate); it must be from 0.001 to 10000000.")
         }

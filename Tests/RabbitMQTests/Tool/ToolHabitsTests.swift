@@ -137,6 +137,7 @@ struct ToolHabitsTests {
         arguments: [
             ["peek", "q", "--format", "%q"], ["peek", "q", "--json", "--details"], ["peek", "q", "--count", "0"],
             ["get", "q", "--header", "=x"], ["publish", "x"], ["publish", "x", "--queue", "q", "--exchange", "e"],
+            ["publish", "--ndjson", "--queue", "q", "--priority", "4"],
             ["publish", "--lines", "--ndjson", "--queue", "q"], ["publish", "x", "--queue", "q", "-H", "novalue"],
             ["publish", "x", "--queue", "q", "-H", "a:=nonsense"], ["publish", "x", "--queue", "q", "--rate", "0"],
             ["consume", "q", "--no-ack", "--count", "1"], ["consume", "q", "--requeue"],
