@@ -121,8 +121,13 @@ struct TransientRecoveryTests {
             let report = try await client.recovered(after: 0)
             #expect(report.refused.map(\.error.code).contains(.resourceLocked))
             client.proxy.cutAbandoned()
-            try await eventually("it consumes again", within: .seconds(30)) {
-                try await channel.declareQueue(queue.name, passive: true).consumerCount == 1
+            // On channels of their own: the refusal of a question that comes too early would close the consumer's, which is
+            // opened later each time.
+            try await eventually("it consumes again", within: .seconds(60)) {
+                let probe = try await client.connection.openChannel()
+                let count = try? await probe.declareQueue(queue.name, passive: true).consumerCount
+                await probe.close()
+                return count == 1
             }
             try await eventually("it came by its binding") {
                 try await other.exchange(exchange.name).publish(Message("x"), routingKey: "")
