@@ -23,7 +23,12 @@ extension ChannelCore {
                     if try await connection.hasQueue(subscription.queue.name) {
                         guard !session.keepsBack(consumer) else { return self.replace(session, for: consumer, reason) }
                         let call = try self.begin(subscription, on: session)
-                        _ = try await session.answer(to: call)
+                        do {
+                            _ = try await session.answer(to: call)
+                        } catch let error as AMQPError where error.code == .timedOut {
+                            // Its tag is taken until the answer comes, if ever: not so on another session.
+                            return self.replace(session, for: consumer, error)
+                        }
                         self.state.withLock { $0.takingUp[consumer.tag]?.last = MonotonicTime.now }
                         return
                     }
@@ -43,11 +48,13 @@ extension ChannelCore {
         }
     }
 
-    /// Has the channel opened anew, as if the broker had closed it for what a consumer keeps.
+    /// Has the channel opened anew, as if the broker had closed it: for what a consumer keeps, or because a consumer can't
+    /// begin on this session any more.
     private func replace(_ session: ChannelSession, for consumer: Consumer, _ reason: AMQPError) {
-        guard decideReplacement(of: session, after: reason) else { return }
+        guard isCurrent(session), decideReplacement(of: session, after: reason) else { return }
         session.abandon(reason)
-        consumer.interrupt()
+        // It may have ended meanwhile, and the consumer have begun on the next.
+        if consumer.source.session === session { consumer.interrupt() }
     }
 
     /// How long to wait before the next try, which comes later for a consumer that is cancelled again and again.

@@ -84,7 +84,7 @@ extension ChannelCore {
         let (consumer, queue) = (subscription.consumer, subscription.queue.name)
         let source = subscription.options.makeSource(session, queue)
         consumer.resume(from: source)
-        let call = try session.begin(subscription.method(of: source), consumer: consumer)
+        let call = try session.begin(subscription.method(of: source), consumer: consumer, isResumption: true)
         // Whoever has cancelled it meanwhile has told another session, or this one too early.
         if consumer.isCancelling { session.callInBackground(.basicCancel(consumerTag: consumer.tag, noWait: false)) }
         if !consumer.noAck { session.unsettled.begin(consumerTag: consumer.tag, queue: queue, session: session) }

@@ -146,8 +146,8 @@ final class ChannelReceiver: ChannelInbox {
         }
         defer { continueRetiring() }
         guard !call.reply.succeed(.method(method)) else { return }
-        // Whoever asked is gone.
-        guard case .basicConsumeOk(let tag) = method, let consumer = call.consumer else { return }
+        // Whoever asked is gone, and a new consumer with it: nobody has that one in hand.
+        guard case .basicConsumeOk(let tag) = method, let consumer = call.consumer, !call.isResumption else { return }
         consumer.cancelInBackground()
         // One that has ended meanwhile cancels no more. Left to the broker, all that came for it would go back and come again.
         if !consumer.isCancelling { session.callInBackground(.basicCancel(consumerTag: tag, noWait: false)) }

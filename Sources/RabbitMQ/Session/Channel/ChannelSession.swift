@@ -110,12 +110,14 @@ final class ChannelSession: SettlementWriter, Sendable {
     ///   - consumer: The consumer that begins with the answer.
     ///   - source: What a message that is asked for belongs to.
     ///   - isAwaited: Whether somebody will wait for the answer.
+    ///   - isResumption: Whether the consumer was there before.
     ///   - register: Called when it is sure to be sent, in the order of the wire.
     func begin(
         _ method: ClientMethod,
         consumer: Consumer? = nil,
         source: DeliverySource? = nil,
         isAwaited: Bool = true,
+        isResumption: Bool = false,
         register: (inout ChannelState) throws(AMQPError) -> Void = { _ in }
     ) throws(AMQPError) -> PendingCall {
         let call = PendingCall(
@@ -123,7 +125,8 @@ final class ChannelSession: SettlementWriter, Sendable {
             reply: OneShot(),
             consumer: consumer,
             source: source,
-            isAwaited: isAwaited
+            isAwaited: isAwaited,
+            isResumption: isResumption
         )
         try send(method) { state throws(AMQPError) in
             try state.register(call)

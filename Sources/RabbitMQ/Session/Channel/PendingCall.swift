@@ -15,4 +15,6 @@ struct PendingCall: Sendable {
     var source: DeliverySource?
     /// Whether somebody waits for the answer, or will.
     var isAwaited = true
+    /// Whether its consumer was there before, and goes on however late the answer comes.
+    var isResumption = false
 }

@@ -1,0 +1,46 @@
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("Consumers that are begun again", .timeLimit(.minutes(1)))
+struct BegunAgainTests {
+    @Test func `one that is taken up again and not answered in time comes back on another session`() async throws {
+        try await ScriptedClient.run([], { $0.callTimeout = .seconds(1) }) { client in
+            let session = try client.broker.session
+            let deliveries = try await client.channel.declareQueue("q").consume()
+            session.refuse(.init(.basicConsume, code: 0))
+            try await session.cancel(consumer: deliveries.consumer.tag)
+            try await client.waitForConsumers(1)
+            #expect(session.methods.filter { $0 == .basicConsume }.count == 3)
+            #expect(client.broker.sessions.count == 1 && !deliveries.consumer.isCancelling)
+            try await eventually("the channel is open again") { !client.channel.core.isWaiting }
+            let number = UInt16(client.channel.number)
+            try await session.deliver("x", tag: 1, consumer: deliveries.consumer.tag, channel: number)
+            var messages = deliveries.makeAsyncIterator()
+            let message = try #require(try await messages.next())
+            #expect(message.body == Array("x".utf8))
+        }
+    }
+
+    @Test func `an answer that comes too late for one that was there before doesn't end it`() async throws {
+        try await ScriptedClient.run { client in
+            let deliveries = try await client.channel.declareQueue("q").consume()
+            let session = try client.broker.session
+            let (core, tag) = (client.channel.core, deliveries.consumer.tag)
+            let subscription = try #require(core.state.withLock { $0.subscriptions.first })
+            // As if the broker had cancelled it.
+            core.session.state.withLock { $0.forgetConsumer(tag) }
+            session.refuse(.init(.basicConsume, code: 0))
+            let call = try core.begin(subscription, on: core.session)
+            call.reply.fail(AMQPError(.timedOut, "it was not answered in time"))
+            try await session.peer.send(.basicConsumeOk) { $0.shortString(tag) }
+            try await session.deliver("x", tag: 1, consumer: tag)
+            var messages = deliveries.makeAsyncIterator()
+            let message = try #require(try await messages.next())
+            #expect(message.body == Array("x".utf8))
+            #expect(!deliveries.consumer.isCancelling && !session.methods.contains(.basicCancel))
+        }
+    }
+}
