@@ -83,10 +83,18 @@ extension ChannelCore {
     func begin(_ subscription: Subscription, on session: ChannelSession) throws(AMQPError) -> PendingCall {
         let (consumer, queue) = (subscription.consumer, subscription.queue.name)
         let source = subscription.options.makeSource(session, queue)
-        consumer.resume(from: source)
-        let call = try session.begin(subscription.method(of: source), consumer: consumer, isResumption: true)
-        // Whoever has cancelled it meanwhile has told another session, or this one too early.
-        if consumer.isCancelling { session.callInBackground(.basicCancel(consumerTag: consumer.tag, noWait: false)) }
+        // Freed without the locks.
+        let last = consumer.source
+        defer { withExtendedLifetime(last) {} }
+        var isCancelled = false
+        let call = try session.begin(
+            subscription.method(of: source),
+            consumer: consumer,
+            isResumption: true,
+            register: { (_) throws(AMQPError) in isCancelled = consumer.resume(from: source) }
+        )
+        // Whoever has cancelled it by then has told another session, or this one too early.
+        if isCancelled { session.callInBackground(.basicCancel(consumerTag: consumer.tag, noWait: false)) }
         if !consumer.noAck { session.unsettled.begin(consumerTag: consumer.tag, queue: queue, session: session) }
         return call
     }

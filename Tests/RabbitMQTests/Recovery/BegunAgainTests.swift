@@ -43,4 +43,41 @@ struct BegunAgainTests {
             #expect(!deliveries.consumer.isCancelling && !session.methods.contains(.basicCancel))
         }
     }
+
+    @Test func `one that can't begin on a session that has ended stays with its own`() async throws {
+        try await ScriptedClient.run { client in
+            let deliveries = try await client.channel.declareQueue("q").consume()
+            let core = client.channel.core
+            let subscription = try #require(core.state.withLock { $0.subscriptions.first })
+            let other = try await ChannelSession.open(on: client.connection.core.link)
+            other.closeInBackground()
+            #expect(throws: AMQPError.self) { _ = try core.begin(subscription, on: other) }
+            #expect(deliveries.consumer.source.session === core.session)
+            try await within(.seconds(5), "it is cancelled") { try await deliveries.consumer.cancel() }
+            #expect(try client.broker.session.consumers.isEmpty)
+        }
+    }
+
+    @Test(arguments: 0..<20) func `one that is cancelled meanwhile is cancelled once behind its beginning`(
+        _: Int
+    ) async throws {
+        try await ScriptedClient.run { client in
+            let deliveries = try await client.channel.declareQueue("q").consume()
+            let (core, consumer) = (client.channel.core, deliveries.consumer)
+            let subscription = try #require(core.state.withLock { $0.subscriptions.first })
+            // As if the broker had cancelled it.
+            core.session.state.withLock { $0.forgetConsumer(consumer.tag) }
+            async let begun: PendingCall = core.begin(subscription, on: core.session)
+            async let cancelled: Void = consumer.cancelInBackground()
+            _ = try await begun
+            await cancelled
+            // Twice: a cancel may wait for the consume's answer, which comes before that to the first of these.
+            for count in 1...2 { try await client.channel.setQos(prefetchCount: UInt16(count)) }
+            let session = try client.broker.session
+            #expect(session.consumers.isEmpty)
+            let methods = session.methods.filter { $0 == .basicConsume || $0 == .basicCancel }
+            let last = try #require(methods.lastIndex(of: .basicConsume))
+            #expect(methods.count - last == 2)
+        }
+    }
 }

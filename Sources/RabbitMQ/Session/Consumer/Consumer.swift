@@ -85,14 +85,14 @@ public final class Consumer: Sendable {
     /// - Throws: ``AMQPError/Code/timedOut`` if the broker doesn't answer; `CancellationError`. The consumer gets no more
     ///   messages all the same.
     public func cancel() async throws {
-        guard beginCancelling() else {
+        guard let told = beginCancelling() else {
             // Whoever else cancels it is not done yet, perhaps.
             _ = try await end.wait()
             return
         }
         defer { end(nil) }
         do {
-            let session = source.session
+            let session = told.session
             let call = try session.begin(.basicCancel(consumerTag: tag, noWait: false))
             if cutsOnCancel { cutOff(nil) }
             _ = try await session.answer(to: call)
@@ -103,7 +103,7 @@ public final class Consumer: Sendable {
 
     /// Cancels without waiting for the broker, and gives back what nobody will take any more.
     func cancelInBackground() {
-        if beginCancelling() { source.session.callInBackground(.basicCancel(consumerTag: tag, noWait: false)) }
+        beginCancelling()?.session.callInBackground(.basicCancel(consumerTag: tag, noWait: false))
         cutOff(nil)
         end(nil)
     }
@@ -112,7 +112,7 @@ public final class Consumer: Sendable {
     /// what stands behind a message that is being handled. If that one's successor is taken at this very moment, it is given
     /// back as well, and can't be settled any more: nothing can that is taken while the channel closes.
     func retire(_ reason: AMQPError) {
-        if beginCancelling() { source.session.callInBackground(.basicCancel(consumerTag: tag, noWait: false)) }
+        beginCancelling()?.session.callInBackground(.basicCancel(consumerTag: tag, noWait: false))
         let left = buffer.end(reason, cuts: true)
         let source = source
         giveBack(buffer.unseenTags(of: source) + left.flatMap(\.deliveryTags), to: source)
@@ -127,8 +127,17 @@ public final class Consumer: Sendable {
         buffer.interrupt(drops: !noAck)
     }
 
-    /// Has messages come from another source from now on.
-    func resume(from source: DeliverySource) { current.withLock { $0 = source } }
+    /// Has messages come from another source from now on. Called as its consume is appended, so that whoever cancels it later
+    /// does so behind that.
+    ///
+    /// - Returns: Whether it was cancelled before: whoever did that has not told this source's session.
+    @discardableResult
+    func resume(from source: DeliverySource) -> Bool {
+        state.withLock { state in
+            current.withLock { $0 = source }
+            return state.isCancelling
+        }
+    }
 
     /// What the broker's basic.cancel may mean, which gives no reason.
     var cancelledByServer: AMQPError {
@@ -140,14 +149,16 @@ public final class Consumer: Sendable {
         return AMQPError(.consumerCancelled, "the broker cancelled the consumer \(tag.printable()): \(causes)")
     }
 
-    private func beginCancelling() -> Bool {
-        let begins = state.withLock { state in
-            guard !state.isCancelling, !state.isCancelled else { return false }
+    /// - Returns: The source whose session is to be told; nil if it is cancelled already.
+    private func beginCancelling() -> DeliverySource? {
+        let told = state.withLock { state -> DeliverySource? in
+            guard !state.isCancelling, !state.isCancelled else { return nil }
             state.isCancelling = true
-            return true
+            // Under one lock with the other: either this one's session has its consume, or the next one's is told by `resume`.
+            return current.withLock { $0 }
         }
-        if begins { source.lease.host.forget(self) }
-        return begins
+        told?.lease.host.forget(self)
+        return told
     }
 
     /// Whether messages that wait are not to be seen after cancelling. Those without acknowledgement exist only here.
