@@ -27,6 +27,8 @@ protocol ChannelInbox: AnyObject {
     var slowConsumers: [SlowConsumer] { get }
     /// How many messages were published whose outcome the broker has not told.
     var unconfirmed: Int { get }
+    /// What has its acknowledgements to write, if it may have some.
+    var settlementWriter: (any SettlementWriter)? { get }
     /// Whether it got something since the last ``endBatch(isForMany:)``.
     var isInBatch: Bool { get set }
     /// Everything that was received at once has been handed over: hand on what was put together.

@@ -10,6 +10,7 @@ final class LateFrames: ChannelInbox {
     var recipients: Int { 0 }
     var slowConsumers: [SlowConsumer] { [] }
     var unconfirmed: Int { 0 }
+    var settlementWriter: (any SettlementWriter)? { nil }
 
     func receive(_ method: ServerMethod) -> Bool { false }
     func receive(_ delivery: DeliveryView) {}

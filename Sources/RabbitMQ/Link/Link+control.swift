@@ -87,8 +87,11 @@ extension Link {
             let reason = AMQPError(.connectionClosed, "the connection was closed by the application")
             retireConsumers(reason) {
                 guard case .closing = self.phase else { return }
+                self.takeRegistered()
+                let writers = self.inboxes.all.compactMap { $0.settlementWriter }
                 do throws(AMQPError) {
-                    try self.outbox.conclude(.connectionClose(replyCode: 200, replyText: "Goodbye"), reason)
+                    let method = ClientMethod.connectionClose(replyCode: 200, replyText: "Goodbye")
+                    try self.outbox.conclude(method, reason, settling: writers)
                 } catch {
                     self.end(error)
                 }

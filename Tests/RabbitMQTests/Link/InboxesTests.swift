@@ -11,6 +11,7 @@ struct InboxesTests {
         var recipients: Int { 2 }
         var slowConsumers: [SlowConsumer] { [] }
         var unconfirmed: Int { 0 }
+        var settlementWriter: (any SettlementWriter)? { nil }
         func receive(_ method: ServerMethod) -> Bool { false }
         func receive(_ delivery: DeliveryView) {}
         func receive(_ deliveries: WholeDeliveries, from offset: Int, in chunk: ReceiveChunk, at start: Int) -> Int {

@@ -3,11 +3,19 @@ internal import Synchronization
 extension Outbox {
     /// Appends connection.close behind all that is held back; takes nothing more than close-ok then, and ends every wait
     /// for room.
-    func conclude(_ method: ClientMethod, _ error: AMQPError) throws(AMQPError) {
+    ///
+    /// - Parameter writers: All that may have acknowledgements: whoever gives one may not have told so yet, and who gives
+    ///   another behind it relies on the first, and tells nobody. Both would be taken back, and only the first be told.
+    func conclude(
+        _ method: ClientMethod,
+        _ error: AMQPError,
+        settling writers: [any SettlementWriter] = []
+    ) throws(AMQPError) {
         let (heldBack, flusher) = try state.withLock {
             state throws(AMQPError) -> ([HeldBackPublishers.Publisher], FlushSchedule.Flusher) in
             if let ended = state.ended ?? state.down { throw ended }
             state.writeSettlements()
+            for writer in writers { writer.endSettlements(error, to: state.buffer) }
             try state.buffer.append(method, channel: 0, frameMax: state.frameMax, pool: state.pool)
             state.refusal = error
             return (state.heldBack.removeAll(), state.requestFlush(isUrgent: true))

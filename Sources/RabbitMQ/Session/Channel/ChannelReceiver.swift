@@ -57,6 +57,8 @@ final class ChannelReceiver: ChannelInbox {
 
     var unconfirmed: Int { session.state.withLock { $0.confirms?.unconfirmed ?? 0 } }
 
+    var settlementWriter: (any SettlementWriter)? { session }
+
     var logger: Logger { session.link.logger }
 
     /// Whether we have sent channel.close, so that all but its answer is late.

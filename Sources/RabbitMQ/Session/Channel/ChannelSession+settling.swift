@@ -9,7 +9,7 @@ extension ChannelSession {
     @inline(__always)
     func acknowledge(_ tag: UInt64, multiple: Bool, from source: DeliverySource? = nil) throws(AMQPError) {
         let (isFirst, isEnough, isAwaited) = try state.withLock { state throws(AMQPError) in
-            if let reason = state.closeReason { throw Self.stale(reason) }
+            if let reason = state.settlingRefusal { throw Self.stale(reason) }
             let isFirst = !state.settlements.hasUnwritten
             try Self.check(state.settlements.acknowledge(tag, multiple: multiple), tag)
             let isEnough = state.settlements.unwrittenCount >= state.prefetch.mostUnwritten
@@ -152,6 +152,14 @@ extension ChannelSession {
         state.withLock { state in
             guard state.closeReason == nil else { return }
             writeAcknowledgements(&state, to: buffer)
+        }
+    }
+
+    func endSettlements(_ reason: AMQPError, to buffer: OutboundBuffer) {
+        state.withLock { state in
+            guard state.closeReason == nil else { return }
+            writeAcknowledgements(&state, to: buffer)
+            state.settlementsEnd = reason
         }
     }
 

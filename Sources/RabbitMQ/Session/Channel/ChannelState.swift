@@ -13,12 +13,17 @@ struct ChannelState: Sendable {
     var confirms: ConfirmLedger?
     var publishers = PublisherGate()
     var rest = RestWaiters()
+    /// Why nothing can be settled any more, where the channel has not ended yet: its connection's last word is said.
+    var settlementsEnd: AMQPError?
 
     /// The reason why nothing can be sent any more, or nil.
     var closeReason: AMQPError? { phase.closeReason }
 
     /// The same, for calls that come too late.
     var refusal: AMQPError? { closeReason?.overAnotherCall }
+
+    /// The reason why nothing can be settled any more, or nil.
+    var settlingRefusal: AMQPError? { closeReason ?? settlementsEnd }
 
     // MARK: Calls
 

@@ -34,6 +34,31 @@ struct ConnectionClosingTests {
         }
     }
 
+    @Test func `acknowledgements go out though whoever gave the first has not told so yet`() async throws {
+        try await ScriptedPeer.withChannel { peer, connection, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let deliveries = try await peer.consume(queue)
+            let tag = deliveries.consumer.tag
+            try await peer.send((1...3).flatMap { PeerFrame.delivery([1], tag: $0, consumer: tag) })
+            var iterator = deliveries.makeAsyncIterator()
+            var messages: [IncomingMessage] = []
+            for _ in 1...3 { messages.append(try #require(try await iterator.next())) }
+            // As far as another thread may have come with it.
+            channel.core.session.state.withLock { _ = $0.settlements.acknowledge(1, multiple: false) }
+            try channel.core.session.acknowledge(2, multiple: false)
+            async let closing: Void = connection.close()
+            var ack = try await peer.expect(.basicAck, channel: 1).fields
+            #expect(ack.longLong() == 2)
+            #expect(ack.octet() == 1)
+            try await peer.expect(.connectionClose, channel: 0)
+            let error = #expect(throws: AMQPError.self) { try channel.core.session.acknowledge(3, multiple: false) }
+            #expect(error?.code == .staleDelivery)
+            #expect(messages.count == 3)
+            try await peer.send(.connectionCloseOk, channel: 0)
+            await closing
+        }
+    }
+
     @Test func `nothing follows connection.close while many tasks publish`() async throws {
         for _ in 0..<10 {
             try await ScriptedPeer.withChannel { peer, connection, channel in

@@ -145,6 +145,8 @@ struct OutboxTests {
             func writeSettlements(to buffer: OutboundBuffer) {
                 try? buffer.appendAck(channel: 1, deliveryTag: 7, multiple: true)
             }
+
+            func endSettlements(_ reason: AMQPError, to buffer: OutboundBuffer) { writeSettlements(to: buffer) }
         }
         let outbox = outbox()
         #expect(outbox.settleSoon(Writer()) == nil)
@@ -157,6 +159,25 @@ struct OutboxTests {
         try outbox.send(.connectionCloseOk, channel: 0, isFarewell: true)
         let methods = frames(in: try written(outbox)).map(\.method)
         #expect(methods == [.basicAck, .connectionClose, .connectionCloseOk])
+    }
+
+    @Test func `connection.close goes out behind what nobody has told of yet, and it is the last`() throws {
+        final class Writer: SettlementWriter {
+            let reason = Mutex<AMQPError?>(nil)
+
+            func writeSettlements(to buffer: OutboundBuffer) {}
+
+            func endSettlements(_ reason: AMQPError, to buffer: OutboundBuffer) {
+                try? buffer.appendAck(channel: 1, deliveryTag: 7, multiple: true)
+                self.reason.withLock { $0 = reason }
+            }
+        }
+        let outbox = outbox()
+        let writer = Writer()
+        let closed = AMQPError(.connectionClosed, "closed")
+        try outbox.conclude(.connectionClose(replyCode: 200, replyText: ""), closed, settling: [writer])
+        #expect(frames(in: try written(outbox)).map(\.method) == [.basicAck, .connectionClose])
+        #expect(writer.reason.withLock { $0?.code } == .connectionClosed)
     }
 
     @Test func `a method that can't be registered is not sent`() throws {
