@@ -163,7 +163,8 @@ final class ChannelCore: ChannelHost, Sendable {
     }
 
     var goesOn: Bool {
-        state.withLock { state in
+        guard !connection.isClosing else { return false }
+        return state.withLock { state in
             if case .ended = state.phase { return false }
             return !state.isReleased && connection.configuration.recovery.isEnabled
         }

@@ -75,6 +75,9 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
 
     var isOpen: Bool { state.withLock { $0.isOpen } }
 
+    /// Whether the application has closed it, so that nothing follows what ends.
+    var isClosing: Bool { state.withLock { $0.isClosing } }
+
     /// Whether another link takes the place of this one, or has taken it.
     func isLosing(_ link: Link) -> Bool { state.withLock { $0.lost === link || $0.link !== link } }
 

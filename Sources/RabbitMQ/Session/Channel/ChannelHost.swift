@@ -23,8 +23,8 @@ protocol ChannelHost: AnyObject, Sendable {
     /// A consumer has ended, or is about to.
     func forget(_ consumer: Consumer)
 
-    /// Whether a session that ends is followed by another: it has not ended, nobody has closed it, and recovery is on. Decides
-    /// whether settling a delivery of an earlier session does nothing or throws.
+    /// Whether a session that ends is followed by another: it has not ended, nobody has closed it or its connection, and recovery
+    /// is on. Decides whether settling a delivery of an earlier session does nothing or throws.
     var goesOn: Bool { get }
 
     /// Nobody holds the channel any more.

@@ -59,6 +59,27 @@ struct ConnectionClosingTests {
         }
     }
 
+    @Test func `what is settled while the connection closes is not passed over in silence`() async throws {
+        let script = ScriptedClient.script { $0.silent = [.connectionClose] }
+        try await ScriptedClient.run([script], { $0.closeTimeout = .seconds(2) }) { client in
+            let deliveries = try await client.channel.declareQueue("q").consume()
+            let session = try client.broker.session
+            for tag: UInt64 in 1...2 { try await session.deliver("x", tag: tag, consumer: deliveries.consumer.tag) }
+            var messages = deliveries.makeAsyncIterator()
+            let first = try #require(try await messages.next())
+            let second = try #require(try await messages.next())
+            let connection = client.connection
+            let closing = Task { await connection.close() }
+            try await eventually("it closes") { session.methods.contains(.connectionClose) }
+            #expect(connection.isOpen)
+            let acknowledging = #expect(throws: AMQPError.self) { try first.ack() }
+            #expect(acknowledging?.code == .staleDelivery)
+            let rejecting = #expect(throws: AMQPError.self) { try second.reject() }
+            #expect(rejecting?.code == .staleDelivery)
+            await closing.value
+        }
+    }
+
     @Test func `nothing follows connection.close while many tasks publish`() async throws {
         for _ in 0..<10 {
             try await ScriptedPeer.withChannel { peer, connection, channel in
