@@ -109,7 +109,7 @@ extension ConnectionCore {
         }
         for consumer in consumers where consumer.callback != nil { try await consumer.callbacksReturned.wait() }
         let channels = state.withLock { $0.channels }
-        for channel in channels { try await channel.session.waitForRest(.settled) }
+        for channel in channels { try await channel.session.waitForSettlements() }
         // Whoever has settled the last may be about to say so.
         for channel in channels { channel.session.writeAcknowledgements() }
         base.outbox.expedite()
@@ -117,12 +117,12 @@ extension ConnectionCore {
         for channel in state.withLock({ $0.channels }) { try await waitForConfirms(of: channel) }
     }
 
-    /// Waits until all is confirmed: also on the session that follows one that ends meanwhile, where it is published
-    /// again.
+    /// Waits until all is confirmed that was published so far: also on the session that follows one that ends meanwhile, where
+    /// it is published again.
     private func waitForConfirms(of channel: ChannelCore) async throws {
         while true {
             let session = channel.session
-            try await session.waitForRest(.confirmed)
+            try await session.waitForConfirms()
             guard session.hasEnded, channel.publishesAgain else { return }
             // What follows is decided by then.
             _ = await session.closed.wait(atMost: .seconds(1))

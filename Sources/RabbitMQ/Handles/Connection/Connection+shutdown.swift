@@ -9,7 +9,7 @@ extension Connection {
     /// 1. All consumers are cancelled. What they were sent and nobody has begun goes back to its queues. Only what takes the
     ///    replies to an ``RPCClient``'s calls goes on, for handlers that wait for one.
     /// 2. Callbacks that run may return, and whatever was taken may be settled. Loops over messages end with that.
-    /// 3. Acknowledgements go out, and unconfirmed messages are waited for.
+    /// 3. Acknowledgements go out, and messages that are unconfirmed by then are waited for.
     /// 4. The connection is closed, as with ``close()``.
     ///
     /// When four fifths of the time are over, or less if the configuration's `closeTimeout` is shorter than the fifth that is

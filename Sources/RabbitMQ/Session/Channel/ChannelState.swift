@@ -143,7 +143,7 @@ struct ChannelState: Sendable {
     func isAtRest(_ kind: RestWaiters.Kind) -> Bool {
         switch kind {
         case .settled: settlements.unsettledCount == 0
-        case .confirmed: confirms.map { $0.unconfirmed == 0 } ?? true
+        case .confirmed(let last): confirms?.isSettled(upTo: last) ?? true
         }
     }
 

@@ -1,14 +1,15 @@
 internal import Synchronization
 
-/// Who waits until a channel is at rest: until every delivery is settled, or every message confirmed. A value.
+/// Who waits until a channel is at rest: until every delivery is settled, or every message confirmed that was published
+/// before. A value.
 ///
 /// Nobody does but while a connection is shut down, so that all that each settlement pays for it is a look whether it is empty.
 struct RestWaiters: Sendable {
     enum Kind: Sendable {
         /// No delivery waits to be settled.
         case settled
-        /// No message waits to be confirmed.
-        case confirmed
+        /// No message waits to be confirmed of those up to this number: who publishes on and on would be waited for for ever.
+        case confirmed(upTo: UInt64)
     }
 
     private var waiters: [(kind: Kind, waiter: OneShot<Void>)] = []
@@ -35,11 +36,22 @@ struct RestWaiters: Sendable {
 }
 
 extension ChannelSession {
-    /// Waits until nothing of a kind waits any more, or the channel has ended.
+    /// Waits until every delivery is settled, or the channel has ended.
     ///
     /// - Throws: `CancellationError`.
-    func waitForRest(_ kind: RestWaiters.Kind) async throws {
-        guard let waiter = state.withLock({ $0.joinRest(kind) }) else { return }
+    func waitForSettlements() async throws { try await waitForRest { _ in .settled } }
+
+    /// Waits until every message is confirmed that was published so far, or the channel has ended.
+    ///
+    /// - Throws: `CancellationError`.
+    func waitForConfirms() async throws { try await waitForRest { .confirmed(upTo: $0.confirms?.last ?? 0) } }
+
+    private func waitForRest(_ kind: (ChannelState) -> RestWaiters.Kind) async throws {
+        let joined = state.withLock { state -> OneShot<Void>? in
+            let kind = kind(state)
+            return state.joinRest(kind)
+        }
+        guard let waiter = joined else { return }
         do {
             try await waiter.value()
         } catch is AMQPError {
@@ -51,8 +63,10 @@ extension ChannelSession {
     func tellOfRest() {
         let waiters = state.withLock { state -> [OneShot<Void>] in
             guard state.rest.isAwaited else { return [] }
-            let (settled, confirmed) = (state.isAtRest(.settled), state.isAtRest(.confirmed))
-            return state.rest.take { $0 == .settled ? settled : confirmed }
+            // A copy: both would be used at once.
+            var rest = state.rest
+            defer { state.rest = rest }
+            return rest.take { state.isAtRest($0) }
         }
         for waiter in waiters { waiter.succeed(()) }
     }

@@ -123,6 +123,12 @@ struct ConfirmLedger: Sendable {
 
     // MARK: Numbers
 
+    /// The number of the last message; 0 before the first.
+    var last: UInt64 { base + UInt64(entries.count) - 1 }
+
+    /// Whether every message up to this number has its outcome.
+    func isSettled(upTo number: UInt64) -> Bool { base > number || unconfirmed == 0 }
+
     /// Whether a message may be published without waiting for a place.
     var hasRoom: Bool { unconfirmed + promised < limit && waiters.isEmpty }
 

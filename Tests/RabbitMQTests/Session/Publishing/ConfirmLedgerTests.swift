@@ -53,6 +53,17 @@ struct ConfirmLedgerTests {
         #expect(ledger.unconfirmed == 2)
     }
 
+    @Test func `it tells whether all up to a number are settled, whatever came behind`() {
+        var (ledger, _) = ledger(publishing: 3)
+        #expect(ledger.last == 3 && ConfirmLedger(limit: 1).last == 0)
+        _ = ledger.settle(2, multiple: false, error: nil)
+        #expect(ledger.isSettled(upTo: 0) && !ledger.isSettled(upTo: 1) && !ledger.isSettled(upTo: 2))
+        _ = ledger.settle(1, multiple: false, error: nil)
+        #expect(ledger.isSettled(upTo: 2) && !ledger.isSettled(upTo: 3))
+        _ = ledger.settle(3, multiple: false, error: nil)
+        #expect(ledger.isSettled(upTo: 3) && ledger.last == 3)
+    }
+
     @Test("number 0 with multiple settles all")
     func zero() {
         var (ledger, _) = ledger(publishing: 3)
