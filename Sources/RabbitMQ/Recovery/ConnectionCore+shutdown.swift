@@ -14,9 +14,11 @@ extension ConnectionCore {
         let start = MonotonicTime.now
         let reserve = min(configuration.closeTimeout, timeout / Self.closingShare)
         let consumers = consumers
+        // Who calls this in a handler would wait for itself until the time is over.
+        let own = HandlingTask.current
         let before = Standing(self)
         if let link = openLink {
-            let orderly = CallTimeout.withNone { Task { try await self.comeToRest(consumers) } }
+            let orderly = CallTimeout.withNone { Task { try await self.comeToRest(consumers, butFor: own) } }
             // With its link all is over that could be waited for: deliveries come again, outcomes are unknown.
             let watching = Task {
                 _ = try await link.ended.wait()
@@ -33,7 +35,7 @@ extension ConnectionCore {
             }
             watching.cancel()
         }
-        await retreat(consumers, within: min(Self.longestRetreat, reserve))
+        await retreat(consumers.filter { own?.handles(for: $0) != true }, within: min(Self.longestRetreat, reserve))
         // Those of channels too that handlers have opened meanwhile, or that were opened anew.
         let sessions = before.sessions.merging(openSessions) { old, _ in old }
         await close(atMost: max(timeout.left(since: start), .milliseconds(100)))
@@ -103,13 +105,21 @@ extension ConnectionCore {
         }
     }
 
-    private func comeToRest(_ consumers: [Consumer]) async throws {
+    /// - Parameter own: The task that waits for this, if it handles messages: its callback does not return by then, and the
+    ///   message that it handles may be settled behind it. Others of the same consumer are waited for by their settlement.
+    private func comeToRest(_ consumers: [Consumer], butFor own: HandlingTask?) async throws {
         await withTaskGroup { group in
             for consumer in consumers { group.addTask { try? await consumer.endIntake() } }
         }
-        for consumer in consumers where consumer.callback != nil { try await consumer.callbacksReturned.wait() }
+        for consumer in consumers where consumer.callback != nil && own?.handles(for: consumer) != true {
+            try await consumer.callbacksReturned.wait()
+        }
+        let ownSession = consumers.first { own?.handles(for: $0) == true }?.source.session
         let channels = state.withLock { $0.channels }
-        for channel in channels { try await channel.session.waitForSettlements() }
+        for channel in channels {
+            let session = channel.session
+            try await session.waitForSettlements(butFor: session === ownSession ? own?.deliveryTag : nil)
+        }
         // Whoever has settled the last may be about to say so.
         for channel in channels { channel.session.writeAcknowledgements() }
         base.outbox.expedite()

@@ -16,6 +16,9 @@ extension Connection {
     /// left, or when the task is cancelled, 2. and 3. are not waited for any more: tasks of callbacks are cancelled, which may
     /// give back their messages, and the connection is closed. The broker delivers again what was not settled then.
     ///
+    /// A callback may call it: its own return, and the settlement of the message that it handles, are not waited for. What it
+    /// has not settled before is delivered again.
+    ///
     /// Without a connection at present, because it was lost, there is nothing to wait for: it ends at once. <doc:Shutdown> has
     /// the whole of it.
     ///

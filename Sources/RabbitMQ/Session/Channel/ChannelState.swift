@@ -142,7 +142,8 @@ struct ChannelState: Sendable {
     /// Whether nothing of a kind waits any more.
     func isAtRest(_ kind: RestWaiters.Kind) -> Bool {
         switch kind {
-        case .settled: settlements.unsettledCount == 0
+        case .settled(let own):
+            settlements.unsettledCount == (own.map { settlements.isUnsettled($0) } == true ? 1 : 0)
         case .confirmed(let last): confirms?.isSettled(upTo: last) ?? true
         }
     }

@@ -42,9 +42,14 @@ extension Consumer {
         _ body: @escaping @Sendable (IncomingMessage) async throws -> Void
     ) async throws {
         guard limit > 1 else {
-            let cursor = DeliveryCursor(self)
-            while let message = try await cursor.next() { try await body(message) }
-            return
+            let handling = HandlingTask(self)
+            return try await HandlingTask.$innermost.withValue(handling) {
+                let cursor = DeliveryCursor(self)
+                while let message = try await cursor.next() {
+                    handling.begin(message)
+                    try await body(message)
+                }
+            }
         }
         let cursor = SharedCursor(self)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -62,8 +67,15 @@ extension Consumer {
                     guard let message = try await cursor.next() else { break }
                     // It goes on with what is at hand: a task for each message costs more than most calls.
                     group.addTask {
-                        try await body(message)
-                        while let next = try cursor.nextAtHand() { try await body(next) }
+                        let handling = HandlingTask(self)
+                        try await HandlingTask.$innermost.withValue(handling) {
+                            handling.begin(message)
+                            try await body(message)
+                            while let next = try cursor.nextAtHand() {
+                                handling.begin(next)
+                                try await body(next)
+                            }
+                        }
                     }
                     running += 1
                 }

@@ -105,6 +105,47 @@ struct ShutdownLossTests {
         }
     }
 
+    @Test(arguments: [1, 3], [false, true]) func `a callback that shuts the connection down does not wait for itself`(
+        maxConcurrency: Int,
+        acks: Bool
+    ) async throws {
+        try await ScriptedClient.run { client in
+            let queue = try await client.channel.declareQueue("q")
+            let connection = client.connection
+            let ended = Broadcast<ShutdownReport>()
+            let consumer = try await queue.consume(maxConcurrency: maxConcurrency) { message in
+                if acks { try message.ack() }
+                ended.set(await connection.shutdown(within: .seconds(60)))
+            }
+            try await client.broker.session.deliver("x", tag: 1, consumer: consumer.tag)
+            let report = try await within(.seconds(20), "the end") { try await ended.wait() }
+            #expect(report.unsettled == (acks ? 0 : 1) && report.isComplete == acks)
+            try await within(.seconds(20), "the callback's return") { try await consumer.callbacksReturned.wait() }
+        }
+    }
+
+    @Test func `a task that a callback begins to shut the connection down waits for the callback`() async throws {
+        try await ScriptedClient.run { client in
+            let queue = try await client.channel.declareQueue("q")
+            let connection = client.connection
+            let gate = Broadcast<Void>()
+            let ended = Broadcast<ShutdownReport>()
+            let consumer = try await queue.consume { message in
+                Task { ended.set(await connection.shutdown(within: .seconds(60))) }
+                try await gate.wait()
+                try message.ack()
+            }
+            let session = try client.broker.session
+            try await session.deliver("x", tag: 1, consumer: consumer.tag)
+            try await eventually("it waits") { consumer.callbacksReturned.isAwaited }
+            #expect(connection.isOpen)
+            gate.set(())
+            let report = try await within(.seconds(20), "the end") { try await ended.wait() }
+            #expect(report.isComplete)
+            #expect(session.settled.map(\.tag) == [1])
+        }
+    }
+
     @Test func `a publisher that never stops is waited for no longer than what was there before`() async throws {
         try await ScriptedClient.run { client in
             try await client.channel.selectConfirms()
