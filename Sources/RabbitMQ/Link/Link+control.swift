@@ -183,6 +183,7 @@ extension Link {
         watch = nil
         socket?.shutDown()
         socket = nil
+        takeBackRecorded()
         // With the bodies that were not written.
         flight = OutboundBuffer()
         // Its handles may be kept for long.

@@ -96,11 +96,38 @@ final class FrameLog: @unchecked Sendable {
         }
     }
 
+    /// Takes back for good what was noted last: so many bytes will never be written.
+    func takeBack(_ bytes: Int) {
+        guard bytes > 0 else { return }
+        earlier = entries(without: bytes)
+        start = 0
+        latest = earlier.popLast() ?? Entry(method: .max, channel: 0)
+    }
+
+    /// From the earliest to the latest, without the last so many bytes. Of messages of one entry those stay that were begun,
+    /// as if all were of one size.
+    private func entries(without bytes: Int) -> [Entry] {
+        var all = Array(earlier[start...] + earlier[..<start]) + (latest.method == .max ? [] : [latest])
+        var left = bytes
+        while left > 0, var last = all.popLast() {
+            if last.bytes > left {
+                let share = Double(last.bytes - left) / Double(last.bytes)
+                last.count = Int((Double(last.count) * share).rounded(.up))
+                last.bytes -= left
+                all.append(last)
+                break
+            }
+            left -= last.bytes
+        }
+        return all
+    }
+
     /// The entries, from the earliest to the latest.
-    func entries(isSent: Bool, at time: UInt64) -> [FlightRecording.Entry] {
+    ///
+    /// - Parameter unwritten: How many bytes were noted that are not written yet.
+    func entries(isSent: Bool, at time: UInt64, unwritten: Int = 0) -> [FlightRecording.Entry] {
         stamp(at: time)
-        let all = Array(earlier[start...] + earlier[..<start]) + (latest.method == .max ? [] : [latest])
-        return all.map { entry in
+        return entries(without: unwritten).map { entry in
             FlightRecording.Entry(
                 isSent: isSent,
                 method: Self.name(entry.method),

@@ -58,6 +58,49 @@ struct RecordingTests {
         #expect(entries.map(\.bytes) == [size / 2, size / 2])
     }
 
+    @Test func `do not hold what was never written`() async throws {
+        let record: (inout ConnectionConfiguration) -> Void = { $0.recordedFrames = 20 }
+        try await ScriptedPeer.withChannel(sendBuffer: 4096, configure: record) { peer, connection, channel in
+            peer.pauseReading()
+            let exchange = try channel.exchange("")
+            let size = 1 << 20
+            try await exchange.publish(Message(body: [UInt8](repeating: 1, count: size)), routingKey: "q")
+            try await eventually("the socket is full") { await connection.link.writing.isAwaitingRoom }
+            let qos = Task { try await channel.setQos(prefetchCount: 1) }
+            try await eventually("it is appended") { connection.link.outbox.state.withLock { !$0.buffer.isEmpty } }
+            let before = try #require(await connection.recording)
+            let published = try #require(before.entries.last { $0.isSent })
+            #expect(published.method == "basic.publish" && published.count == 1 && published.bytes < size)
+            peer.hangUp()
+            let reason = try await within(.seconds(10), "the end") { try await connection.closed }
+            let after = try #require(await connection.recording)
+            let told = try #require(reason.error.recording)
+            for recording in [told, after] {
+                let last = try #require(recording.entries.last { $0.isSent })
+                #expect(last.method == "basic.publish" && last.bytes < size)
+            }
+            await #expect(throws: AMQPError.self) { try await qos.value }
+        }
+    }
+
+    @Test func `are taken back by their bytes from the last on, and others come behind`() {
+        let log = FrameLog(limit: 3)
+        let publish = UInt32(60 << 16 | 40)
+        let opening = UInt32(20 << 16 | 10)
+        for number: UInt16 in 1...3 { log.note(opening, number, bytes: 10) }
+        log.note(publish, 1, bytes: 400, count: 4)
+        #expect(log.entries(isSent: true, at: 1, unwritten: 150).map(\.count) == [1, 1, 3])
+        #expect(log.entries(isSent: true, at: 1, unwritten: 400).map(\.channel) == [2, 3])
+        log.takeBack(405)
+        let left = log.entries(isSent: true, at: 1)
+        #expect(left.map(\.channel) == [2, 3] && left.map(\.bytes) == [10, 5])
+        log.note(publish, 7, bytes: 10)
+        log.note(opening, 8, bytes: 10)
+        #expect(log.entries(isSent: true, at: 2).map(\.channel) == [3, 7, 8])
+        log.takeBack(1000)
+        #expect(log.entries(isSent: true, at: 3).isEmpty)
+    }
+
     @Test func `no more are kept than asked for`() {
         let log = FrameLog(limit: 3)
         for number in 1...10 {

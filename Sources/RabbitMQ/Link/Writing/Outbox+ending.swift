@@ -52,6 +52,7 @@ extension Outbox {
             if isFinal { state.ended = error } else { state.down = error }
             state.refusal = nil
             state.blockedReason = nil
+            state.buffer.log?.takeBack(state.buffer.byteCount)
             state.buffer.clear()
             state.settling = []
             return (state.heldBack.removeAll(), state.flushWaiters.removeAll())
