@@ -78,10 +78,22 @@ public final class ConnectionMetrics: Sendable {
         while connection.isOpen {
             report()
             do {
-                try await Task.sleep(for: interval)
+                try await waitForEnd(atMost: interval)
             } catch {
                 return
             }
+        }
+    }
+
+    /// Whoever waits for the last report had else to wait for the whole of the interval that runs.
+    ///
+    /// - Throws: `CancellationError`.
+    private func waitForEnd(atMost interval: Duration) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await Task.sleep(for: interval) }
+            group.addTask { [connection] in _ = try await connection.closed }
+            defer { group.cancelAll() }
+            _ = try await group.next()
         }
     }
 }

@@ -46,6 +46,22 @@ struct MetricsTests {
         }
     }
 
+    @Test(arguments: [false, true]) func `reporting ends with the connection, or the task, whatever the interval`(
+        isCancelled: Bool
+    ) async throws {
+        let factory = TestMetrics()
+        let connection = try await Connection.connect(try TestBroker.configuration)
+        let reporting = Task { await ConnectionMetrics(connection, factory: factory).report(every: .seconds(600)) }
+        try await eventually("it has reported") {
+            (try? factory.expectMeter("rabbitmq.client.connection.up", dimensions).lastValue) == 1
+        }
+        if isCancelled { reporting.cancel() } else { await connection.close() }
+        try await within(.seconds(20), "its end") { await reporting.value }
+        let up = try factory.expectMeter("rabbitmq.client.connection.up", dimensions)
+        #expect(up.lastValue == (isCancelled ? 1 : 0))
+        await connection.close()
+    }
+
     @Test func `handlers and confirmed publishes are timed, those that fail by themselves`() async throws {
         struct Failure: Error {}
         let factory = TestMetrics()
