@@ -65,6 +65,9 @@ private struct ReaderSettings: SettingSource {
             text?.isEmpty == false || reader.double(forKey: name, isSecret: isSecret) != nil
             || reader.bool(forKey: name, isSecret: isSecret) != nil
             || reader.stringArray(forKey: name, isSecret: isSecret) != nil
+            || reader.intArray(forKey: name, isSecret: isSecret)?.isEmpty == false
+            || reader.doubleArray(forKey: name, isSecret: isSecret)?.isEmpty == false
+            || reader.boolArray(forKey: name, isSecret: isSecret)?.isEmpty == false
         // An empty list is what becomes of an empty variable.
         guard isThere, text != "" else { return nil }
         throw invalid(key, what)

@@ -59,6 +59,16 @@ struct ConfigurationReaderTests {
         #expect(configuration.endpoints == ConnectionConfiguration().endpoints)
     }
 
+    @Test(arguments: [ConfigContent.intArray([5672]), .doubleArray([56.72]), .boolArray([true])])
+    func `a list of what is no text is not passed over`(list: ConfigContent) throws {
+        for key in ["endpoints", "callTimeout", "uri"] {
+            let error = try #require(throws: AMQPError.self) {
+                try read([AbsoluteConfigKey(["rabbitmq", key]): ConfigValue(list, isSecret: false)])
+            }
+            #expect(error.code == .invalidArgument && error.message.hasPrefix("\(key) "), "\(error.message)")
+        }
+    }
+
     @Test(arguments: [
         ("rabbitmq.callTimeout", "soon", "callTimeout"), ("rabbitmq.recovery.enabled", "maybe", "recovery.enabled"),
         ("rabbitmq.uri", "amqp://me:s3cret?@host", "uri"),
