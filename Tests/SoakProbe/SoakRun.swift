@@ -121,10 +121,15 @@ struct SoakRun: Sendable {
             await watch("a channel's life", .seconds(200)) {
                 let channel = try await connection.openChannel()
                 let queue = try await channel.declareQueue(exclusive: true)
-                try await queue.publish(Message("x"))
-                _ = try await queue.get(noAck: true)
-                // Else the connection would bring it back, and the next ones with it, after each loss.
-                _ = try await queue.delete(ifUnused: false, ifEmpty: false)
+                do {
+                    try await queue.publish(Message("x"))
+                    _ = try await queue.get(noAck: true)
+                    _ = try await queue.delete(ifUnused: false, ifEmpty: false)
+                } catch {
+                    // The connection may have declared it again meanwhile: it would be there as long as that lives.
+                    _ = try? await queue.delete(ifUnused: false, ifEmpty: false)
+                    throw error
+                }
                 await channel.close()
                 journal.count("channels")
             }
