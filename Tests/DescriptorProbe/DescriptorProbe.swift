@@ -81,7 +81,9 @@ struct DescriptorProbe {
                 failures.withLock { $0 += 1 }
             }
         }
-        while taken.sockets - before + failures.withLock({ $0 }) < count {
+        let end = ContinuousClock.now + .seconds(60)
+        while case let done = taken.sockets - before + failures.withLock({ $0 }), done < count {
+            guard ContinuousClock.now < end else { return print("after a minute only \(done) have a socket or failed") }
             try await Task.sleep(for: .milliseconds(10))
         }
         print("\(Int(getdtablesize()) - taken.all) are free")
