@@ -218,7 +218,13 @@ extension ChannelCore {
             if isOneByOne {
                 guard try await consumeOneByOne(reopening) else { continue }
             } else {
-                try beginConsuming(&reopening)
+                do throws(AMQPError) {
+                    try beginConsuming(&reopening)
+                } catch {
+                    // It is open, and has consumers that nobody would hear.
+                    reopening.session.abandon()
+                    throw error
+                }
                 isOneByOne = true
                 guard try await finishReopening(reopening) else { continue }
             }

@@ -37,6 +37,10 @@ extension ChannelCore {
         let (consumer, tag) = (subscription.consumer, subscription.consumer.tag)
         let start = MonotonicTime.now
         let (call, session) = try await send { session throws(AMQPError) in
+            // One that the broker has cancelled comes back with its own: of two, the second would be refused on every session.
+            guard !state.withLock({ $0.subscriptions.contains { $0.consumer.tag == tag } }) else {
+                throw AMQPError(.invalidArgument, "the channel has a consumer with the tag \(tag) already")
+            }
             let queue = subscription.queue.name
             var source = consumer.source
             if source.session !== session {

@@ -58,6 +58,39 @@ struct BegunAgainTests {
         }
     }
 
+    @Test func `the tag of one that comes back is taken meanwhile`() async throws {
+        try await ScriptedClient.run { client in
+            let queue = try await client.channel.declareQueue("q")
+            let deliveries = try await queue.consume()
+            let tag = deliveries.consumer.tag
+            // As if the broker had cancelled it.
+            client.channel.core.session.state.withLock { $0.forgetConsumer(tag) }
+            let error = await #expect(throws: AMQPError.self) { try await queue.consume(ConsumerOptions(tag: tag)) }
+            #expect(error?.code == .invalidArgument)
+            #expect(client.channel.isOpen)
+            #expect(client.channel.core.state.withLock { $0.subscriptions.count } == 1)
+            withExtendedLifetime(deliveries) {}
+        }
+    }
+
+    @Test func `a session on which not all of them can begin is closed`() async throws {
+        try await ScriptedClient.run { client in
+            let deliveries = try await client.channel.declareQueue("q").consume()
+            client.channel.core.state.withLock { state in
+                let all = state.subscriptions
+                state.subscriptions += all
+            }
+            let session = try client.broker.session
+            try await client.closeChannel(406, "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out")
+            let reason = try await within(.seconds(10), "its end") { [channel = client.channel] in
+                try await channel.closed
+            }
+            #expect(reason.code == .invalidArgument)
+            try await eventually("it is closed") { session.methods.contains(.channelClose) }
+            withExtendedLifetime(deliveries) {}
+        }
+    }
+
     @Test(arguments: 0..<20) func `one that is cancelled meanwhile is cancelled once behind its beginning`(
         _: Int
     ) async throws {
