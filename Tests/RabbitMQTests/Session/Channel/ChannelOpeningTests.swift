@@ -102,6 +102,29 @@ struct ChannelOpeningTests {
         }
     }
 
+    @Test func `one that the broker closes as it opens tells its end`() async throws {
+        try await ScriptedPeer.withConnection { peer, connection in
+            for _ in 0..<50 {
+                let opening = Task { try await connection.openChannel() }
+                let number = try await peer.expect(.channelOpen).channel
+                try await peer.send(
+                    .method(.channelOpenOk, channel: number) { $0.longString("") },
+                    .method(.channelClose, channel: number) {
+                        $0.short(406)
+                        $0.shortString("PRECONDITION_FAILED - closed at once")
+                        $0.short(0)
+                        $0.short(0)
+                    }
+                )
+                let error = try await within(.seconds(10), "its end") { () async throws -> AMQPError in
+                    try await opening.value.closed
+                }
+                #expect(error.code == .preconditionFailed)
+                try await peer.expect(.channelCloseOk, channel: number)
+            }
+        }
+    }
+
     @Test func `a broker that never answers is given up in time`() async throws {
         try await ScriptedPeer.withConnection { configuration in
             configuration.callTimeout = .milliseconds(100)
