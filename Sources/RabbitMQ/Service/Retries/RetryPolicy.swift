@@ -49,8 +49,8 @@ public struct RetryPolicy: Sendable {
     /// to: ``topology(for:)`` says what.
     public var declares: Bool
 
-    /// Says what becomes of a message whose handler threw an error, unless that is a ``RetryDecision``. By default what does
-    /// not decode is parked, and everything else tried again.
+    /// Says what becomes of a message whose handler threw an error, unless that is a ``RetryDecision``. By default a
+    /// message whose body does not decode is parked (``isOfDecoding(_:)``), and everything else tried again.
     public var decide: @Sendable (_ error: any Error, _ attempt: FailedAttempt) async -> RetryDecision
 
     /// Gives the text for an error that a message is parked with, or waits with; its description by default. At most 1,000
@@ -69,8 +69,8 @@ public struct RetryPolicy: Sendable {
     ///   - parkingQueue: ``parkingQueue``.
     ///   - queueType: ``queueType``.
     ///   - declares: ``declares``.
-    ///   - isFinal: Whether an error is one that no other attempt would mend: the message is parked at once. Those of
-    ///     decoding are in any case, and by default no others. Not asked if `decide` is given.
+    ///   - isFinal: Whether an error is one that no other attempt would mend: the message is parked at once. Those that
+    ///     ``isOfDecoding(_:)`` tells are in any case, and by default no others. Not asked if `decide` is given.
     ///   - decide: ``decide``, for what `isFinal` can't say.
     ///   - errorText: ``errorText``.
     public init(
@@ -100,11 +100,13 @@ public struct RetryPolicy: Sendable {
         self.errorText = errorText
     }
 
-    /// Whether an error says that a body does not decode: no other attempt would change that.
+    /// Whether an error says that a message's body does not decode, ``AMQPError/Code/decodingFailed``: no other attempt would
+    /// change that.
+    ///
+    /// A bare `DecodingError` does not say so: it may be about the answer of another service, which is another one the next
+    /// time. A handler that decodes bodies by itself says with `isFinal` that those are final.
     @Sendable
-    public static func isOfDecoding(_ error: any Error) -> Bool {
-        error is DecodingError || (error as? AMQPError)?.code == .decodingFailed
-    }
+    public static func isOfDecoding(_ error: any Error) -> Bool { (error as? AMQPError)?.code == .decodingFailed }
 }
 
 /// An attempt to process a message that has failed.

@@ -81,6 +81,10 @@ struct RetryPolicyTests {
         #expect(await decision(undecodable, own) == .park)
         #expect(await decision(undecodable, RetryPolicy()) == .park)
         #expect(await decision(Final(), RetryPolicy()) == .retry)
+        // What a handler could not decode may be anything, such as the answer of a service that is down.
+        let foreign = DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: "no JSON"))
+        #expect(await decision(foreign, RetryPolicy()) == .retry)
+        #expect(await decision(foreign, RetryPolicy { $0 is DecodingError }) == .park)
         // Who decides, decides.
         #expect(await decision(undecodable, RetryPolicy(decide: { _, _ in .drop })) == .drop)
     }
