@@ -118,7 +118,9 @@ extension ChannelCore {
     /// answer to a commit, a place among the unconfirmed; for all of them together no longer than the configuration's
     /// `publishTimeout`.
     func publish(_ publish: Publish) async throws -> PublishReceipt {
-        guard let tracing = connection.configuration.tracing else { return try await publishUntraced(publish) }
+        guard publish.isTraced, let tracing = connection.configuration.tracing else {
+            return try await publishUntraced(publish)
+        }
         return try await tracing.publishing(
             publish.message,
             exchange: publish.exchange,

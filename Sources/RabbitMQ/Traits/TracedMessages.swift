@@ -5,7 +5,8 @@ extension ConnectionConfiguration {
     /// Has spans made of what is published and handled, by the tracer that the process has (`InstrumentationSystem`).
     ///
     /// - Publishing makes a span of kind `producer`, such as `publish orders`, from handing over until the message is on its
-    ///   way, and puts its context into the message's headers: with W3C's propagation, `traceparent` and `tracestate`.
+    ///   way, and puts its context into the message's headers: with W3C's propagation, `traceparent` and `tracestate`. What a
+    ///   ``RetryPolicy`` has tried again, or parked, keeps the context of who published it first.
     /// - A handler's call runs within a span of kind `consumer`, such as `process orders`, whose parent is the one that the
     ///   message's headers tell of: callbacks, ``IncomingMessage/process(onFailure:_:)`` and all that is made of it, handlers
     ///   with a ``RetryPolicy``, and those of RPC servers. A reply's span belongs to its handler's.

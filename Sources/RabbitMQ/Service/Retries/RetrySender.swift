@@ -67,6 +67,8 @@ final class RetrySender: Sendable {
 
     /// Publishes a message, but not behind its delivery: on the connection over which that came, and while it can be settled.
     /// A publish that waits would else go out on the next one, where the broker delivers the message again.
+    ///
+    /// It is not traced: the context of its publisher's span would be lost under that of this one.
     private func publish(
         _ message: Message,
         to queue: String,
@@ -80,6 +82,7 @@ final class RetrySender: Sendable {
                 exchange: "",
                 routingKey: queue,
                 mandatory: true,
+                isTraced: false,
                 standsInFor: delivery.source.session
             )
         )

@@ -6,6 +6,8 @@ struct Publish: Sendable {
     var exchange: String
     var routingKey: String
     var mandatory: Bool
+    /// Whether those who watch see it, and mark it as theirs: not what goes on its way as it came.
+    var isTraced = true
     /// The session of the delivery in whose place it is published. Once that has ended the broker delivers it again, and the
     /// message is not sent: it would be there twice.
     var standsInFor: ChannelSession?

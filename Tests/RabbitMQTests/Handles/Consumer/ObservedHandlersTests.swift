@@ -19,6 +19,25 @@ struct ObservedHandlersTests {
         var all: [Bool] { failures.withLock { $0 } }
     }
 
+    private final class Tracer: MessageTracing {
+        let published = Collected<String>()
+
+        func publishing<Result>(
+            _ message: Message,
+            exchange: String,
+            routingKey: String,
+            _ publish: (Message) async throws -> Result
+        ) async throws -> Result {
+            published.add(routingKey)
+            return try await publish(message)
+        }
+
+        func processing<Result>(
+            _ delivery: ObservedDelivery,
+            _ handle: () async throws -> Result
+        ) async throws -> Result { try await handle() }
+    }
+
     private struct Failure: Error {}
 
     @Test func `a message that its callback processes counts once`() async throws {
@@ -54,6 +73,27 @@ struct ObservedHandlersTests {
             processing.cancel()
             _ = try? await processing.value
             #expect(meter.all == [true])
+        }
+    }
+
+    @Test func `a message on its way to where it is parked keeps the trace that it came with`() async throws {
+        let tracer = Tracer()
+        try await ScriptedClient.run([], { $0.tracing = tracer }) { client in
+            let queue = try await client.channel.declareQueue("q")
+            let policy = RetryPolicy(attempts: 1)
+            let processing = Task { try await queue.process(retrying: policy) { _ in throw Failure() } }
+            let session = try client.broker.session
+            try await client.waitForConsumers(1)
+            let consumer = try #require(session.consumers.first)
+            try await session.deliver("x", tag: 1, consumer: consumer.tag, channel: consumer.channel)
+            try await eventually("it is settled") { session.settled.contains { $0.tag == 1 } }
+            processing.cancel()
+            _ = try? await processing.value
+            #expect(session.published.map(\.routingKey) == ["q.parked"])
+            #expect(tracer.published.all.isEmpty)
+            // One of the application's own is traced.
+            try await queue.publish(Message(body: [1]))
+            #expect(tracer.published.all == ["q"])
         }
     }
 
