@@ -200,12 +200,18 @@ extension Publisher {
             } catch let error as AMQPError {
                 // What throws has sent nothing. The broker closes a channel over one message, and all others have to go on.
                 left = timeout.left(since: start)
-                guard error.isChannelFatal, !error.isConnectionFatal, error.code != .channelClosed, left > .zero
-                else { throw error }
+                guard hasEnded(error), left > .zero else { throw error }
                 try await reopen(within: left)
                 left = timeout.left(since: start)
             }
         }
+    }
+
+    /// Whether it is the end of the channel, and not of the connection or of the publisher: then it can be opened again.
+    private func hasEnded(_ error: AMQPError) -> Bool {
+        guard !error.isConnectionFatal, error.code != .channelClosed else { return false }
+        // An opening that failed is an end too, whatever it failed with: that the broker did not answer in time, for example.
+        return error.isChannelFatal || channel.closeReason?.code == error.code
     }
 
     /// Opens the channel again, once for all who need it, and also if one of them is cancelled or waits no longer.
@@ -227,6 +233,15 @@ extension Publisher {
             do {
                 try await task.value
                 waiter.succeed(())
+            } catch let error as AMQPError where error.code == .timedOut {
+                // To whoever publishes, that code says that the message may have arrived.
+                waiter.fail(
+                    AMQPError(
+                        .blockedTooLong,
+                        "the channel could not be opened again: \(error.message)",
+                        underlying: error
+                    )
+                )
             } catch {
                 waiter.fail(error)
             }

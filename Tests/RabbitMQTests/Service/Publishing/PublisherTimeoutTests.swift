@@ -72,4 +72,25 @@ struct PublisherTimeoutTests {
             #expect(error.code == .blockedTooLong)
         }
     }
+
+    @Test func `where the channel is not opened again in time nothing was sent, and the next message tries anew`()
+        async throws
+    {
+        try await ScriptedClient.run([], { $0.callTimeout = .seconds(1) }) { client in
+            let publisher = try await client.connection.openPublisher()
+            let session = try client.broker.session
+            session.refuse(
+                .init(.basicPublish, "missing", code: 404, "NOT_FOUND - no exchange 'missing' in vhost '/'"),
+                .init(.channelOpen, code: 0)
+            )
+            let first = try await thrownError {
+                try await publisher.publish(Message(body: [1]), to: "missing", routingKey: "q")
+            }
+            #expect(first.code == .notFound)
+            let second = try await failure { try await publisher.publish(Message(body: [2]), routingKey: "q") }
+            #expect(second.code == .blockedTooLong)
+            try await publisher.publish(Message(body: [3]), routingKey: "q")
+            #expect(session.published.map(\.body) == [[3]])
+        }
+    }
 }
