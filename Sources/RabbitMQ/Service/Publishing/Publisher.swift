@@ -136,6 +136,8 @@ public final class Publisher: Sendable {
         }
         isClosing.store(true, ordering: .relaxed)
         guard isFirst else { return await channel.core.closed.wait(atMost: timeout) != nil }
+        // Who has looked before, and publishes only now, would come behind what is waited for, and have no outcome.
+        channel.core.port.endPublishingAtOnce()
         var isDrained = true
         do { try await drain(within: timeout) } catch { isDrained = false }
         await channel.close()

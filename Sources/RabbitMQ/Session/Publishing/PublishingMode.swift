@@ -29,6 +29,9 @@ struct PublishingMode: OptionSet, AtomicRepresentable {
     /// Each message is published within a span, and so the slow way.
     static let traced = PublishingMode(rawValue: 16)
 
+    /// Nothing is published at once: whoever has the channel has to look first whether it is to be published at all.
+    static let questioned = PublishingMode(rawValue: 32)
+
     /// Whether publishers wait.
     var isHeld: Bool { !isDisjoint(with: [.stopped, .committing]) }
 }

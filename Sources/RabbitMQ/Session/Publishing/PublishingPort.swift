@@ -5,12 +5,12 @@ internal import Synchronization
 /// A message that need not wait passes through here and the outbox alone: to count one more use of the session would take
 /// longer than to encode the message.
 ///
-/// `@unchecked Sendable` is safe because ``session`` and ``number`` are only used under the outbox's lock.
+/// `@unchecked Sendable` is safe because ``session``, ``number`` and ``everyMode`` are only used under the outbox's lock.
 final class PublishingPort: @unchecked Sendable {
     let outbox: Outbox
     private let maxMessageSize: Int
     /// What holds for every session.
-    private let everyMode: PublishingMode
+    private var everyMode: PublishingMode
     /// What is special about publishing at present, as the session says; closed while there is none.
     private let mode = Atomic<PublishingMode>(.closed)
     /// When last a publisher on this channel found the outbox's lock taken.
@@ -47,7 +47,20 @@ final class PublishingPort: @unchecked Sendable {
             }
             self.session = session
             self.number = session.number
-            session.showModes { [weak self, everyMode] in self?.mode.store($0.union(everyMode), ordering: .relaxed) }
+            show(session)
+        }
+    }
+
+    private func show(_ session: ChannelSession) {
+        session.showModes { [weak self, everyMode] in self?.mode.store($0.union(everyMode), ordering: .relaxed) }
+    }
+
+    /// Publishes nothing at once any more. What was, has its number when this returns: who looks for what is unconfirmed
+    /// finds it.
+    func endPublishingAtOnce() {
+        outbox.state.withLock { _ in
+            everyMode.insert(.questioned)
+            if let session { show(session) }
         }
     }
 
