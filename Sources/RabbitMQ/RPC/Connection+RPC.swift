@@ -5,7 +5,8 @@ public import Foundation
 #endif
 
 extension Connection {
-    /// Opens a client for calls through the broker, with a channel of its own.
+    /// Opens a client for calls through the broker, with a channel of its own; on the next connection if this one is lost
+    /// meanwhile.
     ///
     /// - Parameters:
     ///   - exchange: The name of the exchange to which requests are published; the default exchange if empty.

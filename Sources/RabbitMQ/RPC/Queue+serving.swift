@@ -13,7 +13,8 @@ extension Queue {
     /// }
     /// ```
     ///
-    /// It goes on until ``RPCServer/stop(within:)``, whether or not the result is kept. No more requests are taken from
+    /// It goes on until ``RPCServer/stop(within:)``, whether or not the result is kept, and begins on the next connection if
+    /// this one is lost meanwhile. No more requests are taken from
     /// the queue than handlers may run, so that one whose expiration passes while it waits is dropped by the broker and
     /// never run. A request is acknowledged when its reply is sent: if the server dies before, another one gets it. When
     /// the handler throws, the client gets an ``RPCFailure``. The reply has the request's correlation id byte for byte,
@@ -110,15 +111,19 @@ extension Queue {
         guard !options.noAck else {
             throw AMQPError(.invalidArgument, "requests are served with acknowledgement only")
         }
-        // If what follows throws, it is closed when it goes.
-        let own = try await channel.connection.openChannel()
-        try await own.setQos(prefetchCount: prefetch)
-        return try await RPCServer(
-            channel: own,
-            queue: try own.queue(name),
-            options: options,
-            maxConcurrency: maxConcurrency,
-            desk: RequestDesk(exchange: try own.exchange(""), onError: onError, handler: handler)
-        )
+        let connection = channel.connection
+        // A call on its way when the connection is lost fails, which is no reason not to serve.
+        return try await connection.core.repeating {
+            // If what follows throws, it is closed when it goes.
+            let own = try await connection.openChannel()
+            try await own.setQos(prefetchCount: prefetch)
+            return try await RPCServer(
+                channel: own,
+                queue: try own.queue(name),
+                options: options,
+                maxConcurrency: maxConcurrency,
+                desk: RequestDesk(exchange: try own.exchange(""), onError: onError, handler: handler)
+            )
+        }
     }
 }

@@ -54,19 +54,26 @@ public final class RPCClient: Sendable {
         self.timeout = timeout
         self.encoder = encoder
         self.decoder = decoder
-        // If what follows throws, it is closed when it goes.
-        channel = try await connection.openChannel()
-        let logger = channel.session.link.logger
-        channel.setReturnHandler { [pending] returned in
-            let error = AMQPError(returned: returned)
-            if !pending.resolve(returned.message.correlationID, .failure(error)) {
-                logger.debug("a request that nobody waits for came back", metadata: [LogKey.error: "\(error)"])
+        let logger = connection.core.logger
+        let pending = pending
+        // A call on its way when the connection is lost fails, which is no reason not to open. On another channel: one has one
+        // consumer of replies only, and who knows whether it has it.
+        let (channel, deliveries) = try await connection.core.repeating {
+            // If what follows throws, it is closed when it goes.
+            let own = try await connection.openChannel()
+            own.setReturnHandler { returned in
+                let error = AMQPError(returned: returned)
+                if !pending.resolve(returned.message.correlationID, .failure(error)) {
+                    logger.debug("a request that nobody waits for came back", metadata: [LogKey.error: "\(error)"])
+                }
             }
+            own.core.onInterruption { pending.fail(RPCClient.interrupted($0)) }
+            let replies = try await own.queue(EntityName.directReplyTo).consume(.noAck)
+            return (own, replies)
         }
-        channel.core.onInterruption { [pending] in pending.fail(Self.interrupted($0)) }
-        let deliveries = try await channel.queue(EntityName.directReplyTo).consume(.noAck)
+        self.channel = channel
         // Not the client itself, which then could never go.
-        replies = Task { [pending] in
+        replies = Task {
             do {
                 for try await message in deliveries
                 where !pending.resolve(message.correlationID, .success(message.message)) {

@@ -71,9 +71,13 @@ public final class Publisher: Sendable {
             throw AMQPError(.invalidArgument, "the publisher's options are out of range: \(options)")
         }
         self.options = options
-        // If what follows throws, it is closed when it goes.
-        channel = try await connection.openChannel(publishingAgain: options.unknown == .publishAgain)
-        try await channel.selectConfirms(maxUnconfirmed: options.maxUnconfirmed)
+        // A call on its way when the connection is lost fails, which is no reason not to open.
+        channel = try await connection.core.repeating {
+            // If what follows throws, it is closed when it goes.
+            let channel = try await connection.openChannel(publishingAgain: options.unknown == .publishAgain)
+            try await channel.selectConfirms(maxUnconfirmed: options.maxUnconfirmed)
+            return channel
+        }
     }
 
     /// How many messages the broker has not answered for.
@@ -146,7 +150,7 @@ public final class Publisher: Sendable {
 }
 
 extension Connection {
-    /// Opens a publisher, with a channel of its own.
+    /// Opens a publisher, with a channel of its own; on the next connection if this one is lost meanwhile.
     ///
     /// - Parameter options: What it does by itself.
     /// - Returns: The publisher, which is closed with ``Publisher/close(within:)`` or when it is not held any more.
