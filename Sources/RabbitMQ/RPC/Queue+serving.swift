@@ -14,11 +14,12 @@ extension Queue {
     /// ```
     ///
     /// It goes on until ``RPCServer/stop(within:)``, whether or not the result is kept, and begins on the next connection if
-    /// this one is lost meanwhile. No more requests are taken from
-    /// the queue than handlers may run, so that one whose expiration passes while it waits is dropped by the broker and
-    /// never run. A request is acknowledged when its reply is sent: if the server dies before, another one gets it. When
-    /// the handler throws, the client gets an ``RPCFailure``. The reply has the request's correlation id byte for byte,
-    /// whether or not that is text. A request whose `replyTo` is no text can't be answered: it is not run but rejected,
+    /// this one is lost meanwhile. No more requests are taken from the queue than handlers may run, so that one whose
+    /// expiration passes while it waits is dropped by the broker and never run. A request is acknowledged when its reply is
+    /// sent: if the server dies before, another one gets it. If the connection is lost while it is run, the broker delivers it
+    /// again, and only then is it answered; unless the queue went with the connection (`exclusive`, `autoDelete`). When the
+    /// handler throws, the client gets an ``RPCFailure``. The reply has the request's correlation id byte for byte, whether or
+    /// not that is text. A request whose `replyTo` is no text can't be answered: it is not run but rejected,
     /// and the queue's dead-letter exchange gets it.
     ///
     /// - Parameters:
@@ -122,7 +123,12 @@ extension Queue {
                 queue: try own.queue(name),
                 options: options,
                 maxConcurrency: maxConcurrency,
-                desk: RequestDesk(exchange: try own.exchange(""), onError: onError, handler: handler)
+                desk: RequestDesk(
+                    exchange: try own.exchange(""),
+                    comesAgain: !exclusive && !autoDelete,
+                    onError: onError,
+                    handler: handler
+                )
             )
         }
     }

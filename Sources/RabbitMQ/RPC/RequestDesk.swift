@@ -4,6 +4,8 @@ internal import Logging
 struct RequestDesk: Sendable {
     /// The default exchange on the channel of the requests.
     let exchange: Exchange
+    /// Whether the broker delivers a request again whose connection was lost: not if its queue went with that.
+    let comesAgain: Bool
     let onError: @Sendable (any Error) -> RPCFailure
     let handler: @Sendable (IncomingMessage) async throws -> Message
     private let addresses = ReplyAddresses()
@@ -37,6 +39,8 @@ struct RequestDesk: Sendable {
     }
 
     private func answer(_ request: IncomingMessage, with reply: Message) async {
+        // A request has one reply: that of the next time, if there is one.
+        if comesAgain, request.isStale { return }
         do {
             try await send(reply, for: request)
             // Behind the reply on the same channel: a request whose reply was not sent is never lost.
@@ -83,8 +87,8 @@ struct RequestDesk: Sendable {
         }
     }
 
-    /// Publishes a reply. While the broker takes no messages it waits, until the channel ends or the task is cancelled:
-    /// given back, the request would only be run again.
+    /// Publishes a reply. While the broker takes no messages it waits, until the request's connection is lost, the channel ends
+    /// or the task is cancelled: given back, the request would only be run again.
     private func publish(_ reply: Message, to replyTo: String, for request: IncomingMessage) async throws {
         var reply = reply
         reply.correlationID = request.correlationID
@@ -94,7 +98,13 @@ struct RequestDesk: Sendable {
                 // cancelled: the request has been run.
                 if try exchange.publishAtOnce(reply, routingKey: replyTo, mandatory: false) != nil { return }
                 _ = try await exchange.channel.core.publish(
-                    Publish(message: reply, exchange: exchange.name, routingKey: replyTo, mandatory: false)
+                    Publish(
+                        message: reply,
+                        exchange: exchange.name,
+                        routingKey: replyTo,
+                        mandatory: false,
+                        standsInFor: comesAgain ? request.source.session : nil
+                    )
                 )
                 return
             } catch let error as AMQPError where error.code == .blockedTooLong {
