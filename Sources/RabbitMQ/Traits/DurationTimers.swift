@@ -7,8 +7,10 @@ extension ConnectionConfiguration {
     ///
     /// - `messaging.process.duration`: a handler's call, for callbacks, ``IncomingMessage/process(onFailure:_:)`` and all that
     ///   is made of it, handlers with a ``RetryPolicy``, and those of RPC servers; by `messaging.destination.name`, the queue.
-    /// - `messaging.client.operation.duration`: ``Exchange/publishConfirmed(_:routingKey:mandatory:timeout:)``, until the
-    ///   broker has confirmed; by `messaging.destination.name`, the exchange.
+    /// - `messaging.client.operation.duration`: ``Exchange/publishConfirmed(_:routingKey:mandatory:timeout:)`` and
+    ///   ``Publisher/publish(_:to:routingKey:mandatory:timeout:)``, until the broker has confirmed, all waits and repetitions
+    ///   included; of ``Publisher/publish(contentsOf:to:routingKey:mandatory:timeout:)`` each message that was handed over,
+    ///   until its outcome was looked at, in order; by `messaging.destination.name`, the exchange.
     ///
     /// Those that fail have an `error.type` too. One costs two looks at the clock and what the back end takes for it; messages
     /// that are not handled or published so cost nothing.

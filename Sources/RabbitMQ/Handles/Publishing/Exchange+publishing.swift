@@ -70,13 +70,8 @@ extension Exchange {
         guard let meter = channel.connection.core.configuration.meter else {
             return try await publish(message, routingKey: routingKey, mandatory: mandatory).confirmed(timeout: timeout)
         }
-        let start = MonotonicTime.now
-        do {
+        try await meter.timing(publishTo: name) {
             try await publish(message, routingKey: routingKey, mandatory: mandatory).confirmed(timeout: timeout)
-            meter.published(to: name, took: MonotonicTime.now &- start, nil)
-        } catch {
-            meter.published(to: name, took: MonotonicTime.now &- start, error)
-            throw error
         }
     }
 

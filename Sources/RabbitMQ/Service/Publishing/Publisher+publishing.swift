@@ -24,8 +24,16 @@ extension Publisher {
         timeout: Duration? = nil
     ) async throws {
         let timeout = timeout ?? CallTimeout.current ?? options.timeout
-        try await publish(message, exchange, routingKey, mandatory, within: timeout, after: nil)
+        guard let meter else {
+            return try await publish(message, exchange, routingKey, mandatory, within: timeout, after: nil)
+        }
+        try await meter.timing(publishTo: exchange) {
+            try await publish(message, exchange, routingKey, mandatory, within: timeout, after: nil)
+        }
     }
+
+    /// Who takes how long publishes took; mostly nobody.
+    private var meter: (any DurationMeter)? { channel.core.connection.configuration.meter }
 
     /// - Parameter last: What has become of it before, when it was published already.
     private func publish(
@@ -83,17 +91,20 @@ extension Publisher {
         timeout: Duration? = nil
     ) async -> [Result<Void, any Error>] {
         let (start, timeout) = (MonotonicTime.now, timeout ?? CallTimeout.current ?? options.timeout)
-        var receipts: [(message: Message, receipt: Result<PublishReceipt, any Error>)] = []
+        // Each message by itself; without anybody who takes it, nobody looks at the clock.
+        let meter = meter
+        var receipts: [(message: Message, begin: UInt64, receipt: Result<PublishReceipt, any Error>)] = []
         var failure: (any Error)?
         for message in messages {
             if let failure {
-                receipts.append((message, .failure(failure)))
+                receipts.append((message, start, .failure(failure)))
                 continue
             }
+            let begin = meter == nil ? start : MonotonicTime.now
             do {
                 if isClosing.load(ordering: .relaxed) { throw Self.closed }
                 if let receipt = try publishAtOnce(message, exchange, routingKey, mandatory) {
-                    receipts.append((message, .success(receipt)))
+                    receipts.append((message, begin, .success(receipt)))
                     continue
                 }
                 let receipt = try await send(
@@ -103,30 +114,33 @@ extension Publisher {
                     mandatory,
                     within: timeout.left(since: start)
                 )
-                receipts.append((message, .success(receipt)))
+                receipts.append((message, begin, .success(receipt)))
             } catch {
                 failure = error
-                receipts.append((message, .failure(error)))
+                // Those behind it are not published, and take no time.
+                meter?.published(to: exchange, took: MonotonicTime.now &- begin, error)
+                receipts.append((message, begin, .failure(error)))
             }
         }
         var outcomes: [Result<Void, any Error>] = []
         outcomes.reserveCapacity(receipts.count)
-        for (message, receipt) in receipts {
+        for (message, begin, result) in receipts {
+            guard case .success(let receipt) = result else {
+                outcomes.append(result.map { _ in })
+                continue
+            }
             do {
-                try await receipt.get().confirmed(timeout: timeout.left(since: start))
+                do {
+                    try await receipt.confirmed(timeout: timeout.left(since: start))
+                } catch let error as AMQPError where takesAgain(error, 0) && timeout.left(since: start) > .zero {
+                    let left = timeout.left(since: start)
+                    try await publish(message, exchange, routingKey, mandatory, within: left, after: error)
+                }
+                meter?.published(to: exchange, took: MonotonicTime.now &- begin, nil)
                 outcomes.append(.success(()))
             } catch {
-                let left = timeout.left(since: start)
-                guard let refusal = error as? AMQPError, takesAgain(refusal, 0), left > .zero else {
-                    outcomes.append(.failure(error))
-                    continue
-                }
-                do {
-                    try await publish(message, exchange, routingKey, mandatory, within: left, after: refusal)
-                    outcomes.append(.success(()))
-                } catch {
-                    outcomes.append(.failure(error))
-                }
+                meter?.published(to: exchange, took: MonotonicTime.now &- begin, error)
+                outcomes.append(.failure(error))
             }
         }
         return outcomes
@@ -204,54 +218,6 @@ extension Publisher {
                 try await reopen(within: left)
                 left = timeout.left(since: start)
             }
-        }
-    }
-
-    /// Whether it is the end of the channel, and not of the connection or of the publisher: then it can be opened again.
-    private func hasEnded(_ error: AMQPError) -> Bool {
-        guard !error.isConnectionFatal, error.code != .channelClosed else { return false }
-        // An opening that failed is an end too, whatever it failed with: that the broker did not answer in time, for example.
-        return error.isChannelFatal || channel.closeReason?.code == error.code
-    }
-
-    /// Opens the channel again, once for all who need it, and also if one of them is cancelled or waits no longer.
-    private func reopen(within duration: Duration) async throws {
-        let task = state.withLock { state -> Task<Void, any Error> in
-            if let reopening = state.reopening { return reopening }
-            let reopening = CallTimeout.withNone {
-                Task { [channel, weak self] in
-                    defer { self?.state.withLock { $0.reopening = nil } }
-                    try await channel.reopen()
-                }
-            }
-            state.reopening = reopening
-            return reopening
-        }
-        // Whoever waits for a task's value does so for as long as it takes.
-        let waiter = OneShot<Void>()
-        Task {
-            do {
-                try await task.value
-                waiter.succeed(())
-            } catch let error as AMQPError where error.code == .timedOut {
-                // To whoever publishes, that code says that the message may have arrived.
-                waiter.fail(
-                    AMQPError(
-                        .blockedTooLong,
-                        "the channel could not be opened again: \(error.message)",
-                        underlying: error
-                    )
-                )
-            } catch {
-                waiter.fail(error)
-            }
-        }
-        try await withDeadline(after: duration) {
-            waiter.fail(
-                AMQPError(.blockedTooLong, "the channel is opened again, which took longer than \(duration)")
-            )
-        } _: {
-            try await waiter.value()
         }
     }
 

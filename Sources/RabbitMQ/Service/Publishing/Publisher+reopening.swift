@@ -1,0 +1,52 @@
+internal import Synchronization
+
+/// The broker closes a channel over one message: for all others it is opened again.
+extension Publisher {
+    /// Whether it is the end of the channel, and not of the connection or of the publisher: then it can be opened again.
+    func hasEnded(_ error: AMQPError) -> Bool {
+        guard !error.isConnectionFatal, error.code != .channelClosed else { return false }
+        // An opening that failed is an end too, whatever it failed with: that the broker did not answer in time, for example.
+        return error.isChannelFatal || channel.closeReason?.code == error.code
+    }
+
+    /// Opens the channel again, once for all who need it, and also if one of them is cancelled or waits no longer.
+    func reopen(within duration: Duration) async throws {
+        let task = state.withLock { state -> Task<Void, any Error> in
+            if let reopening = state.reopening { return reopening }
+            let reopening = CallTimeout.withNone {
+                Task { [channel, weak self] in
+                    defer { self?.state.withLock { $0.reopening = nil } }
+                    try await channel.reopen()
+                }
+            }
+            state.reopening = reopening
+            return reopening
+        }
+        // Whoever waits for a task's value does so for as long as it takes.
+        let waiter = OneShot<Void>()
+        Task {
+            do {
+                try await task.value
+                waiter.succeed(())
+            } catch let error as AMQPError where error.code == .timedOut {
+                // To whoever publishes, that code says that the message may have arrived.
+                waiter.fail(
+                    AMQPError(
+                        .blockedTooLong,
+                        "the channel could not be opened again: \(error.message)",
+                        underlying: error
+                    )
+                )
+            } catch {
+                waiter.fail(error)
+            }
+        }
+        try await withDeadline(after: duration) {
+            waiter.fail(
+                AMQPError(.blockedTooLong, "the channel is opened again, which took longer than \(duration)")
+            )
+        } _: {
+            try await waiter.value()
+        }
+    }
+}
