@@ -44,6 +44,27 @@ final class Broadcast<Value: Sendable>: Sendable {
         }
     }
 
+    /// Waits for the value, as long as `duration`.
+    ///
+    /// - Returns: The value; nil if it has not come by then.
+    /// - Throws: `CancellationError`.
+    func wait(upTo duration: Duration) async throws -> Value? {
+        switch join() {
+        case .value(let value): return value
+        case .waiter(let id, let waiter):
+            defer { leave(id) }
+            do {
+                return try await withDeadline(after: duration) {
+                    waiter.fail(AMQPError(.timedOut, "nothing came within \(duration)"))
+                } _: {
+                    try await waiter.value()
+                }
+            } catch is AMQPError {
+                return nil
+            }
+        }
+    }
+
     /// Waits for the value, also in a task that is cancelled: for what has to be done before it goes on.
     ///
     /// - Returns: The value; nil if it has not come after `duration`.

@@ -74,13 +74,18 @@ extension Consumer {
         do {
             try await message.process(onFailure: policy, body)
         } catch {
-            source.session.link.logger.log(
-                level: error.tellsOfAnEnd || error is CancellationError ? .debug : .error,
-                "a message was not processed",
-                metadata: [
-                    LogKey.consumerTag: "\(tag.printable())", LogKey.error: "\(String(describing: error).printable())",
-                ]
-            )
+            report(error)
         }
+    }
+
+    /// Logs why a message was not processed.
+    func report(_ error: any Error) {
+        source.session.link.logger.log(
+            level: error.tellsOfAnEnd || error is CancellationError ? .debug : .error,
+            "a message was not processed",
+            metadata: [
+                LogKey.consumerTag: "\(tag.printable())", LogKey.error: "\(String(describing: error).printable())",
+            ]
+        )
     }
 }

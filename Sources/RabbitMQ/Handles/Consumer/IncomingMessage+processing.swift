@@ -51,7 +51,8 @@ extension IncomingMessage {
     /// Whether it was settled while its channel was there, which is gone now: that is no loss.
     private var wasSettled: Bool { isStale && source.session.hasSettled(deliveryTag) }
 
-    private func acknowledgeUnlessSettled() throws(AMQPError) {
+    /// Acknowledges it after its processing, unless that has settled it.
+    func acknowledgeUnlessSettled() throws(AMQPError) {
         if wasSettled { return }
         do {
             try ack()

@@ -79,47 +79,4 @@ extension Partitions {
         for connection in connections { publishers.append(try await connection.openPublisher(options)) }
         return PartitionedPublisher(partitions: self, publishers: publishers)
     }
-
-    /// Consumes all partitions until the task is cancelled, each in order, and settles each message by how the handler ends.
-    ///
-    /// Any number of processes may do so: of each queue the broker gives the messages to one of them, and to the next when that is
-    /// gone. Each partition has a channel of its own, and one handler at a time.
-    ///
-    /// - Parameters:
-    ///   - connection: The connection to consume on.
-    ///   - prefetchCount: How many messages of each partition may be on their way, at least 1; 100 by default.
-    ///   - policy: What becomes of a message when the handler throws; by default it is delivered again once, then
-    ///     dead-lettered. Those that are on their way by then overtake it: none with a `prefetchCount` of 1.
-    ///   - handler: What to do with a message of the partition with this number.
-    /// - Throws: ``AMQPError/Code/invalidArgument``; what ``Queue/consume(_:)`` throws; why no more messages come from one of the
-    ///   partitions, which ends the others and cancels their handlers; `CancellationError`.
-    public func process(
-        on connection: Connection,
-        prefetchCount: UInt16 = 100,
-        onFailure policy: FailurePolicy = .requeueOnce,
-        _ handler: @escaping @Sendable (_ message: IncomingMessage, _ partition: Int) async throws -> Void
-    ) async throws {
-        guard prefetchCount > 0 else {
-            throw AMQPError(.invalidArgument, "prefetchCount is 0, where all of a partition would be on its way")
-        }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for partition in 0..<count {
-                group.addTask {
-                    try await connection.withChannel { channel in
-                        // One of many that begin may be on its way when the connection is lost, which is no reason to end.
-                        let deliveries = try await connection.core.repeating {
-                            try await channel.setQos(prefetchCount: prefetchCount)
-                            return try await channel.queue(queueName(partition)).consume()
-                        }
-                        try await deliveries.process(maxConcurrency: 1, onFailure: policy) { message in
-                            try await handler(message, partition)
-                        }
-                    }
-                }
-            }
-            // The first that ends with an error ends the others: leaving the group so cancels them, where `waitForAll` would
-            // wait for them first, and they go on for ever.
-            while try await group.next() != nil {}
-        }
-    }
 }

@@ -10,7 +10,7 @@
 /// let publisher = try await orders.openPublisher(on: [connection])
 /// try await publisher.publish(Message("x"), key: order.customer)
 ///
-/// // In every worker: each partition has one of them at a time.
+/// // In every worker: each partition has one of them at a time. What fails is tried again before the next one comes.
 /// try await orders.process(on: connection) { message, partition in try await handle(message) }
 /// ```
 ///

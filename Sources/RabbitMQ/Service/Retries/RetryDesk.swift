@@ -176,5 +176,5 @@ extension IncomingMessage {
     }
 
     /// Whether it waits to be settled, and can be.
-    fileprivate var isUnsettled: Bool { !source.session.unsettled(among: [deliveryTag]).isEmpty }
+    var isUnsettled: Bool { !source.session.unsettled(among: [deliveryTag]).isEmpty }
 }

@@ -76,6 +76,12 @@ public final class Consumer: Sendable {
         }
     }
 
+    /// Waits for the end, as long as this; callbacks that run are not waited for.
+    ///
+    /// - Returns: Whether it has ended.
+    /// - Throws: `CancellationError`.
+    func ends(within duration: Duration) async throws -> Bool { try await end.wait(upTo: duration) != nil }
+
     /// Cancels the consumer and waits until the broker has done so.
     ///
     /// No callback begins after that. Messages that had come but were not seen yet go back to their queue; those of a

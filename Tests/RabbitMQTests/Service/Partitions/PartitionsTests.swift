@@ -34,4 +34,11 @@ struct PartitionsTests {
         #expect(direct.arguments.leaderLocator == nil)
         #expect(Partitions("x", count: 0).count == 1 && Partitions("x", count: .max).count == 1000)
     }
+
+    @Test(
+        arguments: [(0, .seconds(1)), (1, .zero), (3, .seconds(-1)), (3, .seconds(1_000_000))] as [(Int, Duration)]
+    )
+    func `tries that can't be are refused`(attempts: Int, delay: Duration) {
+        #expect(throws: AMQPError.self) { try PartitionTries(attempts: attempts, delay: delay) }
+    }
 }
