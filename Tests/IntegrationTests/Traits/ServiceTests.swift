@@ -64,6 +64,38 @@ struct ServiceTests {
         }
     }
 
+    @Test func `with a policy for retries what fails is tried again, and parked at last`() async throws {
+        struct Failure: Error {}
+        try await TestBroker.withChannel { _, channel in
+            let name = TestBroker.uniqueName("service")
+            let queue = try await channel.declareQueue(name)
+            for text in ["good", "bad"] { try await queue.publish(Message(text)) }
+            let connection = try await Connection.connect(try TestBroker.configuration)
+            let seen = Collected<Int>()
+            let policy = RetryPolicy(attempts: 2, delay: .milliseconds(10))
+            let worker = ConsumerService(connection, retrying: policy) { channel in
+                try await channel.declareQueue(name)
+            } handler: { message in
+                seen.add(message.attempt)
+                if try message.text() == "bad" { throw Failure() }
+            }
+            let group = group(connection, worker)
+            let running = Task { try await group.run() }
+            try await eventually("one is tried twice") { seen.count == 3 }
+            let parking = try channel.queue(name + ".parked")
+            try await eventually("it is parked") {
+                try await channel.declareQueue(parking.name, passive: true).messageCount == 1
+            }
+            #expect(seen.all == [1, 1, 2])
+            await group.triggerGracefulShutdown()
+            try await within(.seconds(10), "the end") { try await running.value }
+            #expect(connection.statistics.acknowledged == 3)
+            for name in [name, name + ".retry.10", parking.name] {
+                _ = try await channel.queue(name).delete(ifUnused: false, ifEmpty: false)
+            }
+        }
+    }
+
     @Test func `a service that is cancelled ends, and closes its connection`() async throws {
         let connection = try await Connection.connect(try TestBroker.configuration)
         let running = Task { try await connection.run() }

@@ -40,6 +40,16 @@ private func connectionService(
     ).run()
 }
 
+private func retryingService(_ connection: Connection) -> ConsumerService {
+    let policy = RetryPolicy(attempts: 5, delay: .seconds(1), factor: 4)
+    let worker = ConsumerService(connection, maxConcurrency: 4, retrying: policy) { channel in
+        try await channel.declareQueue("orders", arguments: QueueArguments(type: .quorum))
+    } handler: { message in
+        try await book(try message.decode(Order.self))
+    }
+    return worker
+}
+
 private func observabilityPage(_ connection: Connection) async {
     let metrics = ConnectionMetrics(connection)
     await metrics.report(every: .seconds(10))  // in a task of its own; or as one of a group's services
