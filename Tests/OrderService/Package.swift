@@ -23,10 +23,7 @@ let package = Package(
     targets: [
         .target(
             name: "Ordering",
-            dependencies: [
-                .product(name: "RabbitMQ", package: "rabbitmq-swift"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-            ]
+            dependencies: [.product(name: "RabbitMQ", package: "rabbitmq-swift")]
         ),
         .executableTarget(
             name: "OrderService",

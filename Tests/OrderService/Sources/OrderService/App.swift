@@ -42,7 +42,7 @@ struct App {
             logger: logger
         )
         // Shut down from the last to the first: no request comes in any more, none is open, then the connection.
-        let services: [any Service] = [connection, orders, orders.priceServer, metrics, web]
+        let services: [any Service] = [connection, orders.worker, orders.priceServer, metrics, web]
         try await ServiceGroup(
             services: services,
             gracefulShutdownSignals: [.sigterm],

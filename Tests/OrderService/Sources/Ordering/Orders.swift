@@ -1,28 +1,27 @@
 import RabbitMQ
-import ServiceLifecycle
 
 /// Takes orders, has them booked, and knows what things cost: all that the service has to do with RabbitMQ.
 ///
 /// It needs no care when the connection is lost: that is made again, and what belongs to it goes on.
-package final class Orders: Service {
+package final class Orders: Sendable {
     /// Tried again after half a second, then 2, 8 and 32; then parked in `shop.orders.parked`.
     private static let policy = RetryPolicy(attempts: 5, delay: .milliseconds(500), factor: 4)
 
-    /// Answers what things cost: a service of its own.
+    /// Has the orders booked that wait: a service of its own.
+    package let worker: ConsumerService
+    /// Answers what things cost: the same.
     package let priceServer: RPCServer
     private let publisher: Publisher
     private let prices: RPCClient
-    private let worker: Consumer
 
-    /// Begins to book the orders that wait, and to answer questions.
+    /// Declares what is needed, and begins to answer questions.
     ///
     /// - Parameters:
     ///   - connection: Where to.
     ///   - book: Books an order. It may get one again that it has booked; what it throws has the order tried again.
     package init(_ connection: Connection, book: @escaping @Sendable (Order) async throws -> Void) async throws {
         let channel = try await connection.openChannel()
-        try await channel.setQos(prefetchCount: 40)
-        let orders = try await channel.declareQueue("shop.orders", arguments: QueueArguments(type: .quorum))
+        try await channel.declareQueue("shop.orders", arguments: QueueArguments(type: .quorum))
         let questions = try await channel.declareQueue("shop.prices")
         publisher = try await connection.openPublisher()
         prices = try await connection.openRPCClient(routingKey: "shop.prices")
@@ -30,15 +29,17 @@ package final class Orders: Service {
             guard let cents = Price.list[request.item] else { throw RPCFailure("no-such-item", request.item) }
             return Price(cents: cents)
         }
-        worker = try await orders.consume(
+        worker = ConsumerService(
+            connection,
+            queue: "shop.orders",
+            prefetchCount: 40,
             maxConcurrency: 8,
-            retrying: Orders.policy,
-            handler: { message in
-                let order = try message.decode(Order.self)
-                guard Price.list[order.item] != nil else { throw RetryDecision.park("there is no \(order.item)") }
-                try await book(order)
-            }
-        )
+            retrying: Orders.policy
+        ) { message in
+            let order = try message.decode(Order.self)
+            guard Price.list[order.item] != nil else { throw RetryDecision.park("there is no \(order.item)") }
+            try await book(order)
+        }
     }
 
     /// Returns once the broker has the order, on disk; also over a connection that is lost meanwhile.
@@ -59,18 +60,6 @@ package final class Orders: Service {
                 // The connection was lost, perhaps with the answer: to ask twice does no harm.
                 triesLeft -= 1
             }
-        }
-    }
-
-    /// Runs until the service group shuts down. The rest is for the connection to do, which then ends the intake, waits
-    /// for what is being booked, and has a deadline for all of it.
-    ///
-    /// - Throws: The reason, if no orders come any more.
-    package func run() async throws {
-        do {
-            if let reason = try await cancelWhenGracefulShutdown({ try await self.worker.ended }) { throw reason }
-        } catch is CancellationError {
-            return
         }
     }
 }

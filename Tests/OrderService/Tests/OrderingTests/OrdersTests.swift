@@ -34,6 +34,9 @@ private actor Books {
             configuration.logger.logLevel = .critical
             try await Connection.withConnection(configuration) { connection in
                 let orders = try await Orders(connection) { try await books.book($0) }
+                let working = Task { try await orders.worker.run() }
+                defer { working.cancel() }
+                try await broker.wait { $0.queue("shop.orders")?.consumers == 1 }
                 try await body(broker, connection, orders)
             }
         }
