@@ -57,6 +57,7 @@ final class RetrySender: Sendable {
                 if error.code != .timedOut { receipt = nil }
                 if error.isOfMessage { return .refused(error) }
                 if isStopping() || delivery.isStale { return .abandoned }
+                if receipt != nil { continue }
                 guard await mend(error, queue, &schedule) else { return .abandoned }
             } catch {
                 return .abandoned
@@ -99,7 +100,6 @@ final class RetrySender: Sendable {
     ///
     /// - Returns: Whether to try again.
     private func mend(_ error: AMQPError, _ queue: String, _ schedule: inout RecoverySchedule) async -> Bool {
-        if error.code == .timedOut { return true }
         let delay = schedule.next(.random(in: 0.5...1))
         connection.core.logger.warning(
             "a message that is to be tried again, or parked, could not be published",

@@ -15,4 +15,33 @@ struct RetryChannelTests {
             #expect(try await consumer.ended == nil)
         }
     }
+
+    @Test func `is tried to be opened again until it is, where the broker does not answer in time`() async throws {
+        struct Failure: Error {}
+        let log = CapturedLog()
+        func configure(_ configuration: inout ConnectionConfiguration) {
+            configuration.callTimeout = .seconds(1)
+            configuration.logger = log.logger
+        }
+        try await ScriptedClient.run([], configure) { client in
+            let queue = try await client.channel.declareQueue("q")
+            let consumer = try await queue.consume(retrying: RetryPolicy(attempts: 1)) { _ in throw Failure() }
+            let session = try client.broker.session
+            session.refuse(
+                .init(
+                    .basicPublish,
+                    "q.parked",
+                    code: 403,
+                    "ACCESS_REFUSED - access to exchange 'amq.default' in vhost '/' refused for user 'guest'"
+                ),
+                .init(.channelOpen, code: 0)
+            )
+            try await session.deliver("x", tag: 1, consumer: consumer.tag)
+            try await eventually("it is settled") { session.settled.contains { $0.tag == 1 } }
+            #expect(session.published.map(\.routingKey) == ["q.parked"])
+            // Once that it was refused, once that the channel was not opened again: not over and over.
+            #expect(log.entries(containing: "could not be published").count == 2)
+            try await consumer.cancel()
+        }
+    }
 }
