@@ -53,8 +53,9 @@ extension RPCClient {
     ///     client's ``timeout``.
     /// - Returns: The reply.
     /// - Throws: An ``RPCFailure`` that the server gave; ``AMQPError/Code/undeliverable`` if the request reached no queue;
-    ///   ``AMQPError/Code/timedOut`` after the timeout, when the server may have run it all the same; the reason, if
-    ///   channel or connection are gone; ``AMQPError/Code/invalidMessage`` for what can't be sent; `CancellationError`.
+    ///   ``AMQPError/Code/timedOut`` after the timeout, when the server may have run it all the same;
+    ///   ``AMQPError/Code/blockedTooLong`` if it was not even sent by then; the reason, if channel or connection are gone;
+    ///   ``AMQPError/Code/invalidMessage`` for what can't be sent; `CancellationError`.
     public func call(
         _ request: Message,
         routingKey: String? = nil,
@@ -114,7 +115,8 @@ extension RPCClient {
                 publishing.cancel()
             }
         } catch is CancellationError where !Task.isCancelled {
-            throw Self.timedOut(timeout)
+            // What throws has sent nothing: no server has run it.
+            throw AMQPError(.blockedTooLong, "the connection took no request, and the call took longer than \(timeout)")
         }
     }
 

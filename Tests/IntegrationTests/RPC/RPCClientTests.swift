@@ -204,7 +204,10 @@ struct RPCClientTests {
                 let cancelled = Task { try await client.call(large, timeout: .seconds(600)) }
                 try await eventually("all calls have timed out", within: .seconds(15)) { client.pendingCount == 1 }
                 for call in calls {
-                    await #expect { try await call.value } throws: { ($0 as? AMQPError)?.code == .timedOut }
+                    await #expect { try await call.value } throws: {
+                        // The first are on their way, where nobody knows how far they come.
+                        ($0 as? AMQPError)?.code == .timedOut || ($0 as? AMQPError)?.code == .blockedTooLong
+                    }
                 }
                 cancelled.cancel()
                 await #expect(throws: CancellationError.self) { try await cancelled.value }

@@ -27,6 +27,23 @@ struct UnsentCallTests {
         }
     }
 
+    @Test func `ends at its deadline with what says that no server has run it`() async throws {
+        try await ScriptedClient.run { client in
+            let rpc = try await client.connection.openRPCClient(routingKey: "q", timeout: .milliseconds(50))
+            let session = try client.broker.session
+            try await session.peer.send(.connectionBlocked, channel: 0) { $0.shortString("low on memory") }
+            try await eventually("blocked") { client.connection.blockedReason != nil }
+            let unsent = try await thrownError { try await rpc.call(Message(body: [7])) }
+            #expect(unsent.code == .blockedTooLong)
+            try await session.peer.send(.connectionUnblocked, channel: 0)
+            try await eventually("it goes on") { client.connection.blockedReason == nil }
+            let unanswered = try await thrownError { try await rpc.call(Message(body: [8])) }
+            #expect(unanswered.code == .timedOut)
+            try await eventually("the second is sent alone") { session.published.map(\.body) == [[8]] }
+            #expect(rpc.pendingCount == 0)
+        }
+    }
+
     @Test func `has the reason for an end that comes first`() async throws {
         let pending = PendingReplies()
         let (early, late) = (OneShot<Message>(), OneShot<Message>())
