@@ -17,7 +17,8 @@ extension RPCClient {
         timeout: Duration? = nil
     ) async throws -> Response {
         let message = try Message(encoding: request, encoder: encoder)
-        return try await call(message, routingKey: routingKey, timeout: timeout).decode(type, decoder: decoder)
+        let reply = try await call(message, routingKey: routingKey, timeout: timeout)
+        return try Self.decoding { () throws(AMQPError) -> Response in try reply.decode(type, decoder: decoder) }
     }
 
     /// Sends a request in the format of an encoder, and waits for its reply, which a decoder decodes.
@@ -40,7 +41,19 @@ extension RPCClient {
         timeout: Duration? = nil
     ) async throws -> Decoder.Value {
         let message = try Message(encoding: request, using: encoder)
-        return try await call(message, routingKey: routingKey, timeout: timeout).decode(using: decoder)
+        let reply = try await call(message, routingKey: routingKey, timeout: timeout)
+        return try Self.decoding { () throws(AMQPError) -> Decoder.Value in try reply.decode(using: decoder) }
+    }
+
+    /// Decodes a reply, and has its error tell that it is about one: to a ``RetryPolicy`` it would else be about the message
+    /// whose handler calls.
+    private static func decoding<Value>(_ decode: () throws(AMQPError) -> Value) throws(AMQPError) -> Value {
+        do throws(AMQPError) {
+            return try decode()
+        } catch {
+            guard error.code == .decodingFailed else { throw error }
+            throw AMQPError(.decodingFailed, "the server's reply does not decode", underlying: error)
+        }
     }
 
     /// Sends a request, and waits for its reply.

@@ -104,9 +104,14 @@ public struct RetryPolicy: Sendable {
     /// change that.
     ///
     /// A bare `DecodingError` does not say so: it may be about the answer of another service, which is another one the next
-    /// time. A handler that decodes bodies by itself says with `isFinal` that those are final.
+    /// time. So it is with the reply to a call of an ``RPCClient``. A handler that decodes bodies by itself says with `isFinal`
+    /// that those are final.
     @Sendable
-    public static func isOfDecoding(_ error: any Error) -> Bool { (error as? AMQPError)?.code == .decodingFailed }
+    public static func isOfDecoding(_ error: any Error) -> Bool {
+        guard let error = error as? AMQPError, error.code == .decodingFailed else { return false }
+        // A reply's has that of its body below it.
+        return (error.underlying as? AMQPError)?.code != .decodingFailed
+    }
 }
 
 /// An attempt to process a message that has failed.

@@ -85,6 +85,8 @@ struct RetryPolicyTests {
         let foreign = DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: "no JSON"))
         #expect(await decision(foreign, RetryPolicy()) == .retry)
         #expect(await decision(foreign, RetryPolicy { $0 is DecodingError }) == .park)
+        let reply = AMQPError(.decodingFailed, "the server's reply does not decode", underlying: undecodable)
+        #expect(await decision(reply, RetryPolicy()) == .retry)
         // Who decides, decides.
         #expect(await decision(undecodable, RetryPolicy(decide: { _, _ in .drop })) == .drop)
     }
