@@ -5,8 +5,8 @@ extension Publisher {
     /// Whether it is the end of the channel, and not of the connection or of the publisher: then it can be opened again.
     func hasEnded(_ error: AMQPError) -> Bool {
         guard !error.isConnectionFatal, error.code != .channelClosed else { return false }
-        // An opening that failed is an end too, whatever it failed with: that the broker did not answer in time, for example.
-        return error.isChannelFatal || channel.closeReason?.code == error.code
+        // An opening that failed is an end too: that of a channel has these codes, and nothing else that publishing throws.
+        return error.isChannelFatal || error.code == .timedOut || error.code == .tooManyChannels
     }
 
     /// Opens the channel again, once for all who need it, and also if one of them is cancelled or waits no longer.
