@@ -140,6 +140,8 @@ log=$(mktemp)
 # A test that hangs ends here, and not where nobody says which one it was.
 patience=15m
 [[ -z $sanitizer ]] || patience=45m
+# What scripts/soak.sh --faults asks for: thousands of sessions, many of which end by a deadline of seconds.
+[[ ${RABBITMQ_FAULTS:-} != long ]] || patience=4h
 status=0
 # Not built again: without the flag above, all of it would be.
 timeout --kill-after 10s "$patience" swift test --skip-build "${options[@]}" | tee "$log" || status=$?
