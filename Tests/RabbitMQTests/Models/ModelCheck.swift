@@ -29,10 +29,16 @@ struct ModelCheck {
     let steps: Int
     let seed: UInt64
 
+    /// Whether somebody asked for as many steps as he likes.
+    static var isLong: Bool { number("RABBITMQ_MODEL_STEPS") != nil }
+
     init(steps: Int = 30_000) {
-        func number(_ name: String) -> UInt64? { ProcessInfo.processInfo.environment[name].flatMap(UInt64.init) }
-        self.steps = number("RABBITMQ_MODEL_STEPS").map { Int(clamping: $0) } ?? steps
-        seed = number("RABBITMQ_MODEL_SEED") ?? 1
+        self.steps = Self.number("RABBITMQ_MODEL_STEPS").map { Int(clamping: $0) } ?? steps
+        seed = Self.number("RABBITMQ_MODEL_SEED") ?? 1
+    }
+
+    private static func number(_ name: String) -> UInt64? {
+        ProcessInfo.processInfo.environment[name].flatMap(UInt64.init)
     }
 
     func run<Model: CheckedModel>(_ model: Model.Type) {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import RabbitMQ
 
-@Suite("what holds whatever the order", .timeLimit(.minutes(10)))
+@Suite("what holds whatever the order", .timeLimit(.minutes(ModelCheck.isLong ? 240 : 10)))
 struct ModelTests {
     @Test func `each message has one outcome, and nobody waits while places are free`() {
         ModelCheck().run(ConfirmLedgerModel.self)
