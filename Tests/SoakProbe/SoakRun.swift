@@ -53,9 +53,12 @@ struct SoakRun: Sendable {
             }
         }
         let start = ContinuousClock.now
+        var trend = SoakTrend()
         for minute in 1...options.minutes {
             try await Task.sleep(until: start + .seconds(60 * minute), clock: .continuous)
-            try report("minute \(minute)")
+            let memory = try ProcessMeasure.residentMemory
+            trend.add(bytes: memory, at: minute)
+            try report("minute \(minute)", trend)
         }
         let isDrained = await drain()
         work.cancel()
@@ -64,7 +67,7 @@ struct SoakRun: Sendable {
         }
         await watch("the end of all tasks", .seconds(60)) { await work.value }
         try await deleteQueues()
-        try report("end")
+        try report("end", trend)
         for line in journal.all("error") + journal.all("hang") { say("  \(line)") }
         proxy.stop()
         return isDrained && journal.all("hang").isEmpty && total.missing == 0
@@ -91,16 +94,17 @@ struct SoakRun: Sendable {
         }
     }
 
-    private func report(_ when: String) throws {
+    private func report(_ when: String, _ trend: SoakTrend) throws {
         let total = total
         let megabytes = String(format: "%.1f", Double(try ProcessMeasure.residentMemory) / 1_048_576)
+        let slope = trend.slope.map { String(format: " slope %.3f MB/min", $0) } ?? ""
         say(
             "\(when): sent \(total.sent) confirmed \(total.confirmed) failed \(total.failed) delivered \(total.delivered)"
                 + " undelivered \(total.missing) doubled \(total.doubled)"
                 + " | calls \(journal.number("calls")) channels \(journal.number("channels"))"
                 + " connections \(journal.number("connections")) faults \(journal.number("faults"))"
                 + " hangs \(journal.all("hang").count)"
-                + " | rss \(megabytes) MB fds \(try ProcessMeasure.openDescriptors) threads \(try ProcessMeasure.threads)"
+                + " | rss \(megabytes) MB\(slope) fds \(try ProcessMeasure.openDescriptors) threads \(try ProcessMeasure.threads)"
         )
     }
 
