@@ -87,12 +87,15 @@ public final class FaultProxy: Sendable {
     }
 
     /// Lends a proxy before the test broker to `body`, and ends it.
+    ///
+    /// - Parameter target: The port on its host; the one without TLS if nil, also where other tests are run over TLS.
     public static func run<R>(
         _ plans: [Plan] = [],
         then plan: Plan = Plan(),
+        to target: Int? = nil,
         _ body: (FaultProxy) async throws -> R
     ) async throws -> R {
-        let proxy = try FaultProxy(target: TestBroker.port, plans: plans, then: plan)
+        let proxy = try FaultProxy(target: target ?? TestBroker.plainPort, plans: plans, then: plan)
         defer { proxy.stop() }
         return try await body(proxy)
     }
