@@ -25,7 +25,8 @@ await took longer than its deadline.
   --sessions N   Tests/SessionFuzzer: N sessions of a broker that breaks the protocol. No broker is needed
   --sanitize address   under the address sanitizer
   --models N     the model checks with N steps each. No broker is needed
-  --faults       the whole fault battery: sessions cut after each of their first 2,048 bytes, and in steps to 64 KiB
+  --faults       the whole fault battery: sessions cut after each of their first 2,048 bytes, and in steps to 64 KiB;
+                 and over TLS, after each of their first 5,000
 
 The private broker is started if it does not run, and stopped then. All on loopback.
 USAGE
@@ -75,7 +76,7 @@ models)
     ;;
 faults)
     export RABBITMQ_FAULTS=long
-    exec scripts/test.sh --no-lint IntegrationTests.CutSessionTests/
+    exec scripts/test.sh --no-lint 'IntegrationTests.(CutSessionTests|CutHandshakeTests)/'
     ;;
 esac
 

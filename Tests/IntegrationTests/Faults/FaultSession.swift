@@ -25,10 +25,13 @@ struct FaultSession: Sendable {
     let queueName: String
     let sizes: [Int]
 
-    /// - Parameter proxy: Where it connects.
-    init(through proxy: FaultProxy, sizes: [Int] = Self.sizes) throws {
+    /// - Parameters:
+    ///   - proxy: Where it connects.
+    ///   - tls: How, if the proxy leads to a port with TLS.
+    init(through proxy: FaultProxy, sizes: [Int] = Self.sizes, tls: ConnectionConfiguration.TLS? = nil) throws {
         var configuration = try TestBroker.plainConfiguration
         configuration.endpoints = [.init(host: "127.0.0.1", port: proxy.port)]
+        configuration.tls = tls
         configuration.connectTimeout = .seconds(2)
         configuration.callTimeout = .seconds(2)
         configuration.publishTimeout = .seconds(2)
