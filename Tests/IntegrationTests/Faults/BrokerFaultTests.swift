@@ -6,7 +6,7 @@ import Testing
 /// What befalls a broker, or is done to it, while messages flow.
 extension BrokerEndsTests {
     /// Publishers on a confirming channel, who go on until they are stopped or their channel ends.
-    private struct Load {
+    struct Load {
         let channel: Channel
         let receipts = Collected<PublishReceipt>()
         let errors = Collected<AMQPError>()
