@@ -131,6 +131,10 @@ struct RecoveryState: Sendable {
         // A peer that hangs up on the credentials without a word may have refused them; it may also go down just then.
         let isGuess = error.code == .authenticationFailed && (error.underlying as? AMQPError)?.code == .connectionLost
         if isGuess, wasUp { return true }
+        // Files that were good once are being replaced: one is missing just now, half written, or the other's key.
+        if wasUp, let failure = error.underlying as? TLSFailure, failure.step == .configuration {
+            return failure.reason != .unsupported
+        }
         // A certificate may be replaced while we try, as a broker that is down may be started.
         return error.code == .tlsFailed || canChangeLogin && error.code == .authenticationFailed
     }

@@ -154,6 +154,23 @@ struct RecoveryStateTests {
         #expect(withTLS && withNobody && !withVirtualHost)
     }
 
+    @Test func `files of certificates that can't be read are read again, if they were good before`() {
+        let reasons: [TLSFailure.Reason] = [.unreadableFile, .badCertificate, .badKey, .keyMismatch]
+        for reason in reasons {
+            let error = TLSFailure(.configuration, reason, "half written").error()
+            var state = state()
+            _ = state.lost(lost, now: 0)
+            var first = RecoveryState.connecting(RecoveryPolicy(), canChangeLogin: false, now: 0)
+            let goesOn = state.failed(error)
+            let firstGoesOn = first.failed(error)
+            #expect(goesOn && !firstGoesOn, "\(reason)")
+        }
+        var state = state()
+        _ = state.lost(lost, now: 0)
+        let goesOn = state.failed(TLSFailure(.configuration, .unsupported, "no such name").error())
+        #expect(!goesOn)
+    }
+
     // MARK: Giving up
 
     @Test func `after so many tries it is given up, with the last reason`() {
