@@ -61,6 +61,16 @@ public struct OwnBroker: Sendable {
     @discardableResult
     private func command(_ arguments: String...) async throws -> String { try await Subprocess.run(script, arguments) }
 
+    /// Where it takes TLS.
+    public var tlsPort: Int {
+        get async throws {
+            let variables = try await command("env", "--node", letter)
+            guard let match = variables.firstMatch(of: #/RABBITMQ_TEST_TLS_PORT=(\d+)/#), let port = Int(match.output.1)
+            else { throw Subprocess.Failed(description: "\(script) env names no port with TLS") }
+            return port
+        }
+    }
+
     /// Where it is, with short timeouts.
     public var configuration: ConnectionConfiguration {
         get async throws {

@@ -11,14 +11,17 @@ struct RecoveringClient {
 
     /// Runs `body` with a connection that recovers.
     ///
-    /// - Parameter broker: The one to connect to; the test broker if nil.
+    /// - Parameters:
+    ///   - broker: The one to connect to; the test broker if nil.
+    ///   - port: The port on its host; the usual one if nil.
     static func run<R>(
         on broker: OwnBroker? = nil,
+        to port: Int? = nil,
         _ configure: (inout ConnectionConfiguration) throws -> Void = { _ in },
         _ body: (RecoveringClient) async throws -> R
     ) async throws -> R {
         var configuration = try await broker?.configuration ?? TestBroker.configuration
-        let proxy = try TCPProxy(target: configuration.port)
+        let proxy = try TCPProxy(target: port ?? configuration.port)
         defer { proxy.stop() }
         configuration.endpoints = [.init(host: "127.0.0.1", port: proxy.port)]
         configuration.recovery = RecoveryPolicy()
