@@ -4,7 +4,7 @@ import Testing
 @testable import RabbitMQ
 
 /// The last that is held may use the very thing that held it: under the lock, it would wait for itself.
-@Suite("what a timer's or a pool's closure held", .timeLimit(.minutes(1)))
+@Suite("what a closure held that was given away", .timeLimit(.minutes(1)))
 struct FreedOutsideTests {
     private final class Holder: Sendable {
         private let atEnd: @Sendable () -> Void
@@ -33,6 +33,27 @@ struct FreedOutsideTests {
         )
         try await eventually("it is freed") { ended.count == 1 }
         try await timer.sleep(for: .milliseconds(1))
+    }
+
+    @Test func `is freed outside of a channel's locks, when another handler takes its place`() async throws {
+        try await ScriptedPeer.withChannel { _, _, channel in
+            let ended = Collected<Bool>()
+            func install() {
+                let held = holding {
+                    // As an object does that takes its handler away at its end.
+                    channel.setReturnHandler(nil)
+                    ended.add(channel.isOpen)
+                }
+                channel.setReturnHandler { _ in held() }
+            }
+            install()
+            #expect(ended.count == 0)
+            channel.setReturnHandler { _ in }
+            #expect(ended.all == [true])
+            install()
+            channel.setReturnHandler(nil)
+            #expect(ended.all == [true, true])
+        }
     }
 
     @Test func `is freed outside of the pool's lock`() async throws {

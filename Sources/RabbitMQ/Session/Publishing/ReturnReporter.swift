@@ -43,7 +43,13 @@ final class ReturnReporter: Sendable {
 
     /// Sets the handler, or the default. It is kept until the channel has ended.
     func setHandler(_ handler: Handler?) {
-        state.withLock { if !$0.isOver { $0.handler = handler } }
+        // What the old one holds goes with it, when the lock is released: its end may come back here.
+        let old = state.withLock { state -> Handler? in
+            guard !state.isOver else { return nil }
+            defer { state.handler = handler }
+            return state.handler
+        }
+        withExtendedLifetime(old) {}
     }
 
     func subscribe() -> ReturnedMessages {
