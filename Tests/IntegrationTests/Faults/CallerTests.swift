@@ -1,3 +1,5 @@
+import Foundation
+import Glibc
 import RabbitMQ
 import TestSupport
 import Testing
@@ -68,6 +70,34 @@ struct CallerTests {
         }
     }
 
+    /// In a process of its own: all threads that tasks have are taken.
+    @Test func `handlers that block all threads for longer than heartbeats allow cost no connection and no message`()
+        async
+    {
+        await #expect(processExitsWith: .success) {
+            await recordingErrors {
+                var configuration = try TestBroker.configuration
+                configuration.heartbeat = .seconds(1)
+                try await Connection.withConnection(configuration) { connection in
+                    let channel = try await connection.openChannel()
+                    let queue = try await channel.declareQueue(exclusive: true)
+                    let count = 2 * ProcessInfo.processInfo.activeProcessorCount
+                    for _ in 0..<count { try await queue.publish(Message(body: [1])) }
+                    let handled = Collected<Bool>()
+                    try await queue.consume(maxConcurrency: count) { message in
+                        blockThread()
+                        try message.ack()
+                        handled.add(message.redelivered)
+                    }
+                    try await eventually("all are handled", within: .seconds(60)) { handled.count == count }
+                    guard connection.isOpen, channel.isOpen, !handled.all.contains(true) else {
+                        throw ConditionFailed(description: "\(connection.health.lastError as Any), \(handled.all)")
+                    }
+                }
+            }
+        }
+    }
+
     @Test func `a process of 64 descriptors and small stacks meets brokers that break the protocol`() async throws {
         let output = try await Subprocess.limited(
             "ulimit -n 64; ulimit -s 1024",
@@ -82,3 +112,6 @@ struct CallerTests {
         #expect(output.contains("failures: 0"), "\(output)")
     }
 }
+
+/// What handlers should not do, and do: for four seconds nobody else has the thread.
+private func blockThread() { usleep(4_000_000) }
