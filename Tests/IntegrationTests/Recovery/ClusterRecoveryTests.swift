@@ -6,18 +6,29 @@ import Testing
 /// Publishers with `.resend` and consumers with acknowledgements lose nothing of a quorum queue, whichever node goes.
 @Suite("Recovery in a cluster", .needsCluster, .serialized, .timeLimit(.minutes(10)))
 struct ClusterRecoveryTests {
-    private static let letters = ["a", "b", "c"]
+    static let letters = ["a", "b", "c"]
 
     /// Publishes and consumes on connections that know all nodes, while nodes go and come; expects every message.
-    private func expectNothingLost(
+    ///
+    /// - Parameter proxies: One before each node, through which to connect; none by default.
+    func expectNothingLost(
         _ order: ConnectionConfiguration.Endpoint.Order,
+        through proxies: [TCPProxy] = [],
         _ fault: (_ nodes: [OwnBroker], _ queue: String, _ connection: Connection) async throws -> Void
     ) async throws {
         let nodes = try Self.letters.map { try OwnBroker(inCluster: $0) }
         for node in nodes { try await node.start() }
         var configuration = try await nodes[0].configuration
         configuration.endpoints = []
-        for node in nodes { configuration.endpoints += try await node.configuration.endpoints }
+        if proxies.isEmpty {
+            for node in nodes { configuration.endpoints += try await node.configuration.endpoints }
+        } else {
+            configuration.endpoints = proxies.map {
+                ConnectionConfiguration.Endpoint(host: "127.0.0.1", port: $0.port)
+            }
+            // How soon a node is missed of which nothing is heard.
+            configuration.heartbeat = .seconds(2)
+        }
         configuration.endpointOrder = order
         configuration.recovery = RecoveryPolicy()
         configuration.recovery.unconfirmed = .resend
@@ -82,7 +93,7 @@ struct ClusterRecoveryTests {
     }
 
     /// The node that the connection is to, the only one that the cluster has; its process is told with its node.
-    private func connected(_ nodes: [OwnBroker]) async throws -> OwnBroker {
+    func connected(_ nodes: [OwnBroker]) async throws -> OwnBroker {
         let table = try await nodes[0].rabbitmqctl("-q", "list_connections", "--no-table-headers", "pid")
         return try #require(nodes.first { table.contains("rabbitmq-swift-\($0.letter)@localhost") })
     }
