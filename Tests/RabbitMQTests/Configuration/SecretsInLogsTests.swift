@@ -113,7 +113,7 @@ struct SecretsInLogsTests {
             let (heard, peer) = (Heard(), try ScriptedPeer())
             var configuration = peer.configuration
             Self.configure(&configuration, heard)
-            configuration.connectTimeout = trick == .isSilent ? .milliseconds(500) : .seconds(10)
+            configuration.connectTimeout = trick == .isSilent ? .seconds(2) : .seconds(10)
             if isToken {
                 configuration.credentials = .expiring { ExpiringSecret(Self.token, validFor: .seconds(100)) }
             }
