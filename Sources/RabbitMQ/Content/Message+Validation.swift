@@ -11,21 +11,21 @@ extension Message {
             try ShortString.validateProperty(contentType, name: "contentType")
         }
         if let extras {
-            try extras.values.validate()
+            try extras.validate()
         }
     }
 }
 
-extension MessageExtras.Values {
-    func validate() throws(AMQPError) {
-        try check(contentEncoding, "contentEncoding")
-        try check(correlationID, "correlationID")
-        try check(replyTo, "replyTo")
-        try check(expiration, "expiration")
-        try check(messageID, "messageID")
-        try check(type, "type")
-        try check(userID, "userID")
-        try check(appID, "appID")
+extension MessageExtras {
+    fileprivate func validate() throws(AMQPError) {
+        try Self.check(plain.contentEncoding, "contentEncoding")
+        try Self.check(plain.correlationID, "correlationID")
+        try Self.check(plain.replyTo, "replyTo")
+        try Self.check(plain.expiration, "expiration")
+        try Self.check(plain.messageID, "messageID")
+        try Self.check(plain.type, "type")
+        try Self.check(plain.userID, "userID")
+        try Self.check(plain.appID, "appID")
         if let headers {
             try TableCheck.validate(
                 headers,
@@ -36,7 +36,8 @@ extension MessageExtras.Values {
         }
     }
 
-    private func check(_ value: String?, _ name: StaticString) throws(AMQPError) {
+    @inline(__always)
+    private static func check(_ value: String?, _ name: StaticString) throws(AMQPError) {
         guard let value else { return }
         try ShortString.validateProperty(value, name: name.description)
     }

@@ -85,15 +85,25 @@ enum WireText {
     /// Puts the bytes in the place of the noncharacters that stand for them.
     ///
     /// - Returns: How many bytes are left.
-    @inline(never)
     static func encode(_ text: UnsafeMutableBufferPointer<UInt8>) -> Int {
+        guard let target = text.baseAddress else { return 0 }
+        return encode(UnsafeBufferPointer(text), to: target)
+    }
+
+    /// Writes the bytes that a text with this UTF-8 has on the wire.
+    ///
+    /// - Parameter target: Has room for them, or is where the text lies, in whose place they come then.
+    /// - Returns: How many there are.
+    @inline(never)
+    @discardableResult
+    static func encode(_ utf8: UnsafeBufferPointer<UInt8>, to target: UnsafeMutablePointer<UInt8>) -> Int {
         var (from, to) = (0, 0)
-        while from < text.count {
-            if let byte = escapedByte(UnsafeBufferPointer(text), at: from) {
-                text[to] = byte
+        while from < utf8.count {
+            if let byte = escapedByte(utf8, at: from) {
+                target[to] = byte
                 from += width
             } else {
-                text[to] = text[from]
+                target[to] = utf8[from]
                 from += 1
             }
             to += 1

@@ -1,6 +1,6 @@
 internal import CRabbitMQ
 
-/// Frames around what rabbitmq-c's encoders make: type, channel and size before, the end octet behind
+/// Frames around what rabbitmq-c's encoders make, and ``FieldWriter``: type, channel and size before, the end octet behind
 /// (AMQP 0-9-1, section 2.3.5).
 extension OutboundBuffer {
     private static let methodFrame = UInt8(AMQP_FRAME_METHOD)
@@ -150,7 +150,7 @@ extension OutboundBuffer {
             )
             try encodeMethod(AMQP_BASIC_PUBLISH_METHOD, publish, channel: channel, room: 3 + 2 * 256)
             let methodEnd = mark
-            try appendHeader(of: message, channel: channel, frameMax: frameMax, pool: pool)
+            try appendHeader(of: message, channel: channel, frameMax: frameMax)
             let size = mark.0 - start.0
             template.keep(
                 UnsafeRawPointer(room(for: 0)) - size,
@@ -167,43 +167,45 @@ extension OutboundBuffer {
         }
     }
 
-    private func appendHeader(
-        of message: borrowing Message,
-        channel: UInt16,
-        frameMax: Int,
-        pool: Pool
-    ) throws(AMQPError) {
+    private func appendHeader(of message: borrowing Message, channel: UInt16, frameMax: Int) throws(AMQPError) {
         let hasExtras = message.extras != nil
         // Without the rarer properties: flags, content type, delivery mode, priority, timestamp.
         let most = hasExtras ? frameMax - FrameScanner.overhead - 12 : 2 + 256 + 1 + 1 + 8
-        var properties = try pool.properties(of: message)
         // Mostly they are short: to make room for a whole frame at once would have the block grow to a frame's size.
         var space = min(most, max(spareRoom, Self.commonHeader) - 20)
-        var (frame, size) = encode(&properties, within: space)
-        if size < 0, space < most {
+        var (frame, properties) = encode(message, within: space)
+        if properties.failure == .noRoom, space < most {
             space = most
-            (frame, size) = encode(&properties, within: space)
+            (frame, properties) = encode(message, within: space)
         }
-        guard size >= 0, Int(size) + 12 + FrameScanner.overhead <= frameMax else {
-            throw AMQPError(.invalidMessage, "the message's properties don't fit into a frame of \(frameMax) bytes")
+        let size = properties.count
+        guard properties.failure == nil, size + 12 + FrameScanner.overhead <= frameMax else {
+            throw Self.refusal(of: properties.failure, frameMax)
         }
         Self.open(frame, type: Self.headerFrame, channel: channel, size: UInt32(size) + 12)
         frame.storeBytes(of: Self.basicClass.bigEndian, toByteOffset: 7, as: UInt16.self)
         frame.storeBytes(of: 0, toByteOffset: 9, as: UInt16.self)
         frame.storeBytes(of: UInt64(message.body.count).bigEndian, toByteOffset: 11, as: UInt64.self)
-        frame.storeBytes(of: Self.end, toByteOffset: 19 + Int(size), as: UInt8.self)
-        advance(Int(size) + 20)
+        frame.storeBytes(of: Self.end, toByteOffset: 19 + size, as: UInt8.self)
+        advance(size + 20)
     }
 
     private func encode(
-        _ properties: inout amqp_basic_properties_t,
+        _ message: borrowing Message,
         within space: Int
-    ) -> (frame: UnsafeMutableRawPointer, size: CInt) {
+    ) -> (frame: UnsafeMutableRawPointer, properties: FieldWriter) {
         let frame = room(for: space + 20)
-        let size = unsafe(&properties) {
-            amqp_encode_properties(Self.basicClass, $0, amqp_bytes_t(len: space, bytes: frame + 19))
-        }
-        return (frame, size)
+        var properties = FieldWriter(frame + 19, space: space)
+        properties.put(propertiesOf: message)
+        return (frame, properties)
+    }
+
+    @inline(never)
+    private static func refusal(of failure: FieldWriter.Failure?, _ frameMax: Int) -> AMQPError {
+        let what =
+            failure == .refused
+            ? "hold a text that is too long, or nest too deep" : "don't fit into a frame of \(frameMax) bytes"
+        return AMQPError(.invalidMessage, "the message's properties \(what)")
     }
 
     @inline(__always)

@@ -1,9 +1,11 @@
-internal import CRabbitMQ
+import CRabbitMQ
 
-/// A message's properties as rabbitmq-c takes them, their texts in the pool.
+@testable import RabbitMQ
+
+/// A message's properties as rabbitmq-c takes them, their texts in the pool: what it makes of them is what the library's own
+/// writer has to make.
 extension Pool {
-    @inline(__always)
-    func properties(of message: borrowing Message) throws(AMQPError) -> amqp_basic_properties_t {
+    func properties(of message: Message) throws(AMQPError) -> amqp_basic_properties_t {
         var properties = amqp_basic_properties_t()
         var flags: CInt = 0
         if let contentType = message.contentType {
