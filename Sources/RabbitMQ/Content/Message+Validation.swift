@@ -26,7 +26,7 @@ extension MessageExtras {
         try Self.check(plain.type, "type")
         try Self.check(plain.userID, "userID")
         try Self.check(plain.appID, "appID")
-        if let headers {
+        if sendableHeaders == nil, let headers {
             try TableCheck.validate(
                 headers,
                 name: "headers",

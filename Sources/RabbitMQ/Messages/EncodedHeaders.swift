@@ -7,6 +7,9 @@ internal import Synchronization
 final class EncodedHeaders: Sendable {
     /// A field table with its length before it (AMQP 0-9-1, section 4.2.5.5).
     let bytes: [UInt8]
+    /// Whether a broker takes the bytes as they are: a message that is sent on has what came then, even types that are not told
+    /// apart once they are decoded. Else the table is encoded, after a check that says what is wrong with it.
+    let isSendable: Bool
     private let decode: @Sendable ([UInt8]) -> FieldTable
     private let decoded = AtomicLazyReference<Decoded>()
 
@@ -16,8 +19,9 @@ final class EncodedHeaders: Sendable {
         init(_ table: FieldTable) { self.table = table }
     }
 
-    init(_ bytes: [UInt8], decode: @escaping @Sendable ([UInt8]) -> FieldTable) {
+    init(_ bytes: [UInt8], isSendable: Bool = true, decode: @escaping @Sendable ([UInt8]) -> FieldTable) {
         self.bytes = bytes
+        self.isSendable = isSendable
         self.decode = decode
     }
 

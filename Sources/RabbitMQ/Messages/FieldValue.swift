@@ -60,7 +60,8 @@ public enum FieldValue: Sendable, Hashable {
     /// Text, sent as UTF-8: `S`.
     case string(String)
 
-    /// Bytes: `x`. A long string (`S`) from a peer that is not UTF-8 is given as bytes too, and sent on as `x`.
+    /// Bytes: `x`. A long string (`S`) from a peer that is not UTF-8 is given as bytes too. A message that is sent on
+    /// has it as it came; in headers that were changed, it is sent as `x`.
     case bytes([UInt8])
 
     /// An array of values, whose types may differ: `A`.

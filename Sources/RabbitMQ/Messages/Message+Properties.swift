@@ -15,7 +15,7 @@ extension Message {
     /// The MIME encoding of the body, such as `utf-8` or `gzip`; for applications.
     public var contentEncoding: String? {
         get { extras?.plain.contentEncoding }
-        set { updateExtras { $0.contentEncoding = newValue } }
+        set { updateTexts { $0.contentEncoding = newValue } }
     }
 
     /// The request that this message answers; for applications.
@@ -23,43 +23,43 @@ extension Message {
     /// Some use raw bytes: read them with `amqpBytes`, and make them text with `String(amqpBytes:)`.
     public var correlationID: String? {
         get { extras?.plain.correlationID }
-        set { updateExtras { $0.correlationID = newValue } }
+        set { updateTexts { $0.correlationID = newValue } }
     }
 
     /// The queue for answers; for applications, and for RabbitMQ's direct reply-to.
     public var replyTo: String? {
         get { extras?.plain.replyTo }
-        set { updateExtras { $0.replyTo = newValue } }
+        set { updateTexts { $0.replyTo = newValue } }
     }
 
     /// How long the message may wait in a queue, in milliseconds as decimal text; see ``timeToLive``.
     public var expiration: String? {
         get { extras?.plain.expiration }
-        set { updateExtras { $0.expiration = newValue } }
+        set { updateTexts { $0.expiration = newValue } }
     }
 
     /// A unique name of the message; for applications.
     public var messageID: String? {
         get { extras?.plain.messageID }
-        set { updateExtras { $0.messageID = newValue } }
+        set { updateTexts { $0.messageID = newValue } }
     }
 
     /// The type of the message; for applications.
     public var type: String? {
         get { extras?.plain.type }
-        set { updateExtras { $0.type = newValue } }
+        set { updateTexts { $0.type = newValue } }
     }
 
     /// The user who published; RabbitMQ refuses a name other than the connection's.
     public var userID: String? {
         get { extras?.plain.userID }
-        set { updateExtras { $0.userID = newValue } }
+        set { updateTexts { $0.userID = newValue } }
     }
 
     /// The application that published; for applications.
     public var appID: String? {
         get { extras?.plain.appID }
-        set { updateExtras { $0.appID = newValue } }
+        set { updateTexts { $0.appID = newValue } }
     }
 
     /// When the message was made, in whole seconds: the fraction of a date is cut.
@@ -78,7 +78,12 @@ extension Message {
         headers = table.isEmpty ? nil : table
     }
 
-    /// Changes the rarer properties, several of them at the price of one.
+    /// Changes the rarer properties but the headers, several of them at the price of one.
+    mutating func updateTexts(_ update: (inout MessageExtras.Values) -> Void) {
+        extras = MessageExtras.box(extras, update)
+    }
+
+    /// Changes the rarer properties, several of them at the price of one. Headers that came encoded are decoded for it.
     mutating func updateExtras(_ update: (inout MessageExtras.Values) -> Void) {
         var values = extras?.values ?? MessageExtras.Values()
         update(&values)

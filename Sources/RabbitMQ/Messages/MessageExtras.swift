@@ -6,6 +6,9 @@ final class MessageExtras: Sendable, Hashable {
     let plain: Values
     private let encoded: EncodedHeaders?
 
+    /// The headers as they came, if they can be sent on so.
+    var sendableHeaders: EncodedHeaders? { encoded?.isSendable == true ? encoded : nil }
+
     /// All of them. Headers that came encoded are decoded for it.
     var values: Values {
         guard let encoded else { return plain }
@@ -77,6 +80,14 @@ final class MessageExtras: Sendable, Hashable {
     static func box(_ values: Values) -> MessageExtras? {
         if values.contentEncoding == "utf-8", values == utf8.plain { return utf8 }
         return values.isEmpty ? nil : MessageExtras(values)
+    }
+
+    /// A box for the values of another one after a change that has nothing to do with headers: those that came encoded stay so.
+    static func box(_ extras: MessageExtras?, _ update: (inout Values) -> Void) -> MessageExtras? {
+        var values = extras?.plain ?? Values()
+        update(&values)
+        guard let encoded = extras?.encoded else { return box(values) }
+        return MessageExtras(values, encoded: encoded)
     }
 
     static func == (left: MessageExtras, right: MessageExtras) -> Bool {

@@ -142,7 +142,7 @@ extension Message {
     /// The message as a call sends it: with where its reply goes to, which call that is for, and until when it is wanted.
     func asRequest(_ id: String, timeout: Duration) -> Message {
         var request = self
-        request.updateExtras {
+        request.updateTexts {
             $0.replyTo = EntityName.directReplyTo
             $0.correlationID = id
             $0.expiration = Message.expiration(of: timeout)

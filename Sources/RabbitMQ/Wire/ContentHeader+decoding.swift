@@ -43,6 +43,8 @@ struct HeaderDecoder {
         fileprivate let plain: UnsafePointer<amqp_basic_properties_t>
         /// The headers as they lie in the content header, a well formed table; nil if there are none.
         fileprivate let table: UnsafeRawBufferPointer?
+        /// Whether these can be sent on as they are.
+        fileprivate var isSendable = true
     }
 
     /// The properties in a header, valid as long as it is, and until the next are decoded.
@@ -58,8 +60,8 @@ struct HeaderDecoder {
         guard UInt32(flags) & Self.headers != 0 else {
             return Properties(plain: try decode(encoded), table: nil)
         }
-        let (plain, table) = try withoutHeaders(encoded, flags)
-        return Properties(plain: try decode(plain), table: table)
+        let (plain, table, isSendable) = try withoutHeaders(encoded, flags)
+        return Properties(plain: try decode(plain), table: table, isSendable: isSendable)
     }
 
     private func decode(
@@ -79,13 +81,14 @@ struct HeaderDecoder {
     private func withoutHeaders(
         _ properties: UnsafeRawBufferPointer,
         _ flags: UInt16
-    ) throws(AMQPError) -> (UnsafeRawBufferPointer, table: UnsafeRawBufferPointer) {
+    ) throws(AMQPError) -> (UnsafeRawBufferPointer, table: UnsafeRawBufferPointer, isSendable: Bool) {
         var start = 2
         for flag in Self.beforeHeaders where UInt32(flags) & flag != 0 {
             guard start < properties.count else { throw Self.malformed }
             start += 1 + Int(properties[start])
         }
-        guard NestingCheck.accepts(properties, tableAt: start) else { throw Self.malformed }
+        let verdict = NestingCheck.verdict(properties, tableAt: start)
+        guard verdict != .malformed else { throw Self.malformed }
         let end = start + 4 + Int(properties.bigEndian(UInt32.self, at: start))
         let count = properties.count - (end - start)
         guard let base = properties.baseAddress, let copy = pool.allocate(UInt8.self, count: count) else {
@@ -97,7 +100,8 @@ struct HeaderDecoder {
         (plain + start).copyMemory(from: base + end, byteCount: properties.count - end)
         return (
             UnsafeRawBufferPointer(start: plain, count: count),
-            table: UnsafeRawBufferPointer(rebasing: properties[start..<end])
+            table: UnsafeRawBufferPointer(rebasing: properties[start..<end]),
+            isSendable: verdict == .sendable
         )
     }
 
@@ -132,7 +136,7 @@ struct HeaderDecoder {
         let priority = flags & Self.priority != 0 ? properties.pointee.priority : nil
         let timestamp = flags & Self.timestamp != 0 ? properties.pointee.timestamp : nil
         let hasExtras = flags & Self.rarer != 0 || decoded.table != nil
-        let extras = hasExtras ? Self.extras(properties.pointee, decoded.table) : nil
+        let extras = hasExtras ? Self.extras(properties.pointee, decoded) : nil
         return Message(
             body: [UInt8](copying: body),
             contentType: contentType,
@@ -145,7 +149,7 @@ struct HeaderDecoder {
 
     private static func extras(
         _ properties: amqp_basic_properties_t,
-        _ table: UnsafeRawBufferPointer?
+        _ decoded: Properties
     ) -> MessageExtras? {
         func text(_ flag: CInt, _ bytes: amqp_bytes_t) -> String? {
             properties._flags & UInt32(flag) != 0 ? bytes.shortString : nil
@@ -160,7 +164,9 @@ struct HeaderDecoder {
             userID: text(AMQP_BASIC_USER_ID_FLAG, properties.user_id),
             appID: text(AMQP_BASIC_APP_ID_FLAG, properties.app_id)
         )
-        guard let table else { return MessageExtras.box(values) }
-        return MessageExtras(values, encoded: EncodedHeaders([UInt8](copying: table)) { FieldTable(encoded: $0) })
+        guard let table = decoded.table else { return MessageExtras.box(values) }
+        let bytes = [UInt8](copying: table)
+        let headers = EncodedHeaders(bytes, isSendable: decoded.isSendable) { FieldTable(encoded: $0) }
+        return MessageExtras(values, encoded: headers)
     }
 }

@@ -55,7 +55,10 @@ struct FieldWriter {
         let extras = message.extras
         if let extras {
             put(extras.plain.contentEncoding, AMQP_BASIC_CONTENT_ENCODING_FLAG, &flags)
-            if let headers = extras.headers {
+            if let encoded = extras.sendableHeaders {
+                flags |= UInt16(AMQP_BASIC_HEADERS_FLAG)
+                encoded.bytes.withUnsafeBytes { put(raw: $0) }
+            } else if let headers = extras.headers {
                 flags |= UInt16(AMQP_BASIC_HEADERS_FLAG)
                 put(headers)
             }
@@ -200,9 +203,12 @@ struct FieldWriter {
 
     /// Bytes behind a length of four, which a frame's size keeps from being cut.
     private mutating func put(long bytes: UnsafeRawBufferPointer) {
-        guard let place = take(4 + bytes.count) else { return }
-        place.storeBytes(of: UInt32(truncatingIfNeeded: bytes.count).bigEndian, as: UInt32.self)
-        guard let source = bytes.baseAddress, bytes.count > 0 else { return }
-        (place + 4).copyMemory(from: source, byteCount: bytes.count)
+        put(UInt32(truncatingIfNeeded: bytes.count))
+        put(raw: bytes)
+    }
+
+    private mutating func put(raw bytes: UnsafeRawBufferPointer) {
+        guard let place = take(bytes.count), let source = bytes.baseAddress else { return }
+        place.copyMemory(from: source, byteCount: bytes.count)
     }
 }

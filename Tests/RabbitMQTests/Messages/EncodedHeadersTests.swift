@@ -6,7 +6,8 @@ import Testing
 
 @Suite("headers that came encoded")
 struct EncodedHeadersTests {
-    private func received(_ message: Message, corrupt: (inout [UInt8]) -> Void = { _ in }) throws -> Message {
+    /// The content header with which a message is sent.
+    private func payload(of message: Message) throws -> [UInt8] {
         let buffer = OutboundBuffer()
         try buffer.appendPublish(
             message,
@@ -18,10 +19,24 @@ struct EncodedHeadersTests {
             pool: Pool(),
             template: PublishTemplate()
         )
-        var payload = try frames(in: drained(buffer))[1].payload
+        return try frames(in: drained(buffer))[1].payload
+    }
+
+    private func received(_ message: Message, corrupt: (inout [UInt8]) -> Void = { _ in }) throws -> Message {
+        var payload = try payload(of: message)
         corrupt(&payload)
         var decoder = HeaderDecoder()
         return try payload.withUnsafeBytes { try decoder.header($0).message }
+    }
+
+    /// A message that comes with such entries in its headers.
+    private func received(headers entries: [UInt8]) throws -> Message {
+        var properties = PeerWriter()
+        properties.short(0x2000)
+        properties.block(entries)
+        let header = PeerFrame.header(channel: 1, bodySize: 0, properties: properties.bytes)
+        var decoder = HeaderDecoder()
+        return try header.payload.withUnsafeBytes { try decoder.header($0).message }
     }
 
     private var sent: Message {
@@ -74,6 +89,46 @@ struct EncodedHeadersTests {
 
     @Test func `are sent on as they came`() throws {
         #expect(try received(received(sent)) == sent)
+    }
+
+    @Test func `are sent on byte for byte, text that is no UTF-8 and a key that comes twice too`() throws {
+        let (text, void) = (UInt8(ascii: "S"), UInt8(ascii: "V"))
+        let entries: [UInt8] = [1, 0x6B, text, 0, 0, 0, 2, 0xC3, 0x28, 1, 0x6B, void, 1, 0x6A, text, 0, 0, 0, 1, 0x41]
+        var message = try received(headers: entries)
+        try message.validate()
+        #expect(try payload(of: message).suffix(entries.count) == entries[...])
+        #expect(message.headers == ["k": .void, "j": "A"])
+        #expect(try payload(of: message).suffix(entries.count) == entries[...])
+        // Another property, before them and behind them.
+        message.contentEncoding = "gzip"
+        #expect(try payload(of: message).suffix(entries.count) == entries[...])
+        message.appID = "a"
+        #expect(try payload(of: message).dropLast(2).suffix(entries.count) == entries[...])
+        message.headers?["j"] = nil
+        #expect(try received(message).headers == ["k": .void])
+    }
+
+    @Test(
+        arguments: [
+            [1, 0x6B, UInt8(ascii: "f"), 0x7F, 0xC0, 0, 0], [1, 0x6B, UInt8(ascii: "d"), 0xFF, 0xF0, 0, 0, 0, 0, 0, 0],
+            [1, 0x6B, UInt8(ascii: "A"), 0, 0, 0, 5, UInt8(ascii: "f"), 0xFF, 0x80, 0, 0],
+            [21] + Array("x-stream-filter-value".utf8) + [0x62, 1],
+        ] as [[UInt8]]
+    )
+    func `that a broker would close the connection over are refused when they are sent on`(entries: [UInt8]) throws {
+        let message = try received(headers: entries)
+        #expect { try message.validate() } throws: { AMQPError.Code.invalidMessage ~= $0 }
+    }
+
+    @Test func `with large numbers, or the text that streams filter by, are sent on`() throws {
+        let headers: FieldTable = [
+            "f": .float(.greatestFiniteMagnitude), "d": .double(-.greatestFiniteMagnitude),
+            "x-stream-filter-value": "eu", "nested": ["x-stream-filter-value": 1],
+        ]
+        let message = try received(Message(body: [], headers: headers))
+        #expect(message.extras?.sendableHeaders != nil)
+        try message.validate()
+        #expect(try received(message).headers == headers)
     }
 
     @Test func `that are empty are a table without entries`() throws {

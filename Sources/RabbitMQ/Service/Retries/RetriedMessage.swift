@@ -147,7 +147,7 @@ struct RetriedMessage: Hashable, Sendable {
         if !ofItsWay.isEmpty { kept["headers"] = .table(ofItsWay) }
         kept["expiration"] = message.expiration.map { FieldValue(text: $0) }
         kept["user-id"] = message.userID.map { FieldValue(text: $0) }
-        message.updateExtras {
+        message.updateTexts {
             $0.expiration = nil
             $0.userID = nil
         }
