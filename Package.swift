@@ -93,6 +93,13 @@ let package = Package(
             path: "Tests/AllocationProbe",
             swiftSettings: settings
         ),
+        .target(name: "CCallCounter", path: "Tests/CCallCounter"),
+        .executableTarget(
+            name: "CallProbe",
+            dependencies: ["CCallCounter", "RabbitMQ"],
+            path: "Tests/CallProbe",
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "DescriptorProbe",
             dependencies: ["RabbitMQ"],
