@@ -125,7 +125,7 @@ struct FieldWriterTests {
 
 extension SplitMix {
     /// A message with properties at random, without a body.
-    fileprivate mutating func message() -> Message {
+    mutating func message() -> Message {
         var message = Message(body: [], timestamp: nil)
         message.contentType = property()
         message.contentEncoding = property()
