@@ -6,8 +6,9 @@ usage() {
     cat <<'USAGE'
 usage: scripts/docs.sh [--output FOLDER] [--base-path PATH] [--serve [PORT]]
 
-Makes the site of the library's documentation, with what its traits bring (scripts/modules.sh builds it), with the DocC that
-comes with Swift. Any warning is an error, and so is a public symbol that no page's Topics name: exit 1.
+Makes the site of the documentation: the library with what its traits bring (scripts/modules.sh builds it), and the test
+kit beside it, with the DocC that comes with Swift. Any warning is an error, and so is a public symbol that no page's Topics
+name: exit 1.
 
   --output FOLDER   where to; .build/docs by default, which is made anew
   --base-path PATH  under which path a web server has it, such as rabbitmq-swift; none by default
@@ -40,18 +41,22 @@ target=$(swiftc -print-target-info | sed -n 's/^ *"unversionedTriple": "\(.*\)",
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-mkdir "$work/symbols"
-swift symbolgraph-extract -module-name RabbitMQ -target "$target" "${modules[@]}" \
-    -minimum-access-level public -skip-synthesized-members -emit-extension-block-symbols -output-dir "$work/symbols"
+# A module's pages, as an archive. Pages may link to the modules before: ``/RabbitMQ/Channel``.
+archives=()
+document() {
+    local module=$1 archive=$work/$1.doccarchive options=() one uncurated
+    swift symbolgraph-extract -module-name "$module" -target "$target" "${modules[@]}" -minimum-access-level public \
+        -skip-synthesized-members -emit-extension-block-symbols -output-dir "$work/$module"
+    options=(--fallback-display-name "$module" --fallback-bundle-identifier "rabbitmq-swift.$module"
+        --additional-symbol-graph-dir "$work/$module" --enable-experimental-external-link-support
+        --transform-for-static-hosting --output-path "$archive")
+    if [[ -n $base ]]; then options+=(--hosting-base-path "$base"); fi
+    for one in ${archives[@]+"${archives[@]}"}; do options+=(--dependency "$one"); done
+    "$docc" convert "Sources/$module/$module.docc" "${options[@]}" 2>&1 | tee "$work/log"
+    if grep -qE '^(warning|error):|: (warning|error): ' "$work/log"; then die "DocC warns of $module."; fi
 
-options=(--fallback-display-name RabbitMQ --fallback-bundle-identifier rabbitmq-swift.RabbitMQ
-    --additional-symbol-graph-dir "$work/symbols" --transform-for-static-hosting --output-path "$work/site")
-if [[ -n $base ]]; then options+=(--hosting-base-path "$base"); fi
-"$docc" convert Sources/RabbitMQ/RabbitMQ.docc "${options[@]}" 2>&1 | tee "$work/log"
-if grep -qE '^(warning|error):|: (warning|error): ' "$work/log"; then die "DocC warns."; fi
-
-# What no page names, DocC puts into groups of its own below the module, and says so.
-uncurated=$(python3 - "$work/site/data/documentation/rabbitmq.json" <<'PYTHON'
+    # What no page names, DocC puts into groups of its own below the module, and says so.
+    uncurated=$(python3 - "$archive/data/documentation/${module,,}.json" <<'PYTHON'
 import json, sys
 
 page = json.load(open(sys.argv[1]))
@@ -59,9 +64,16 @@ for section in page.get("topicSections", []):
     if section.get("generated"):
         print(*(i.rsplit("/", 1)[-1] for i in section["identifiers"]), sep="\n")
 PYTHON
-)
-[[ -z $uncurated ]] || die "no Topics name these (RabbitMQ.md, or the article that they belong to):
+    )
+    [[ -z $uncurated ]] || die "no Topics name these ($module.md, or the article that they belong to):
 $uncurated"
+    archives+=("$archive")
+}
+
+mkdir "$work/RabbitMQ" "$work/RabbitMQTesting"
+document RabbitMQ
+document RabbitMQTesting
+"$docc" merge "${archives[@]}" --synthesized-landing-page-name rabbitmq-swift --output-path "$work/site"
 
 rm -rf "$output"
 mkdir -p "$(dirname "$output")"

@@ -25,7 +25,7 @@ extension InProcessBroker {
     ///   - name: The name.
     ///   - durable: Whether it says that it survives a restart: who declares it again has to say the same.
     ///   - arguments: What kind of queue it is, its limits and so on.
-    /// - Throws: ``RabbitMQ/AMQPError/Code/preconditionFailed`` if an argument is wrong.
+    /// - Throws: ``/RabbitMQ/AMQPError/Code/preconditionFailed`` if an argument is wrong.
     public func declareQueue(
         _ name: String,
         durable: Bool = true,

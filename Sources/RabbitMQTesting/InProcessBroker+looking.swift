@@ -110,7 +110,7 @@ extension InProcessBroker {
     /// - Parameters:
     ///   - limit: How long to wait at the most; 5 s by default.
     ///   - condition: What is to be so. It is called again and again.
-    /// - Throws: ``RabbitMQ/AMQPError/Code/timedOut``; `CancellationError`; what `condition` throws.
+    /// - Throws: ``/RabbitMQ/AMQPError/Code/timedOut``; `CancellationError`; what `condition` throws.
     public func wait(
         atMost limit: Duration = .seconds(5),
         until condition: (InProcessBroker) async throws -> Bool

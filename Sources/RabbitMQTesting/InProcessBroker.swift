@@ -51,7 +51,7 @@ public final class InProcessBroker: Sendable {
     /// Starts a broker, which stops with the last reference to it or with ``stop()``.
     ///
     /// - Parameter options: How it is set up.
-    /// - Throws: ``RabbitMQ/AMQPError/Code/connectionFailed`` if the system has no socket or no thread left.
+    /// - Throws: ``/RabbitMQ/AMQPError/Code/connectionFailed`` if the system has no socket or no thread left.
     public init(_ options: Options = Options()) throws {
         server = try BrokerServer(options)
         virtualHost = options.virtualHost

@@ -1,6 +1,6 @@
 public import RabbitMQ
 
-/// Makes a ``RabbitMQ/PublishReceipt`` without a connection, whose outcome the test sets when it likes.
+/// Makes a ``/RabbitMQ/PublishReceipt`` without a connection, whose outcome the test sets when it likes.
 ///
 /// ```swift
 /// let maker = ReceiptMaker()

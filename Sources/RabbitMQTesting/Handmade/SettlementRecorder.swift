@@ -11,7 +11,7 @@ internal import Synchronization
 /// ```
 ///
 /// The messages of one recorder are as those of one channel: they are numbered from 1, each is settled at most once, and
-/// ``RabbitMQ/IncomingMessage/ack(multiple:)`` with `multiple` means the earlier ones too.
+/// ``/RabbitMQ/IncomingMessage/ack(multiple:)`` with `multiple` means the earlier ones too.
 public final class SettlementRecorder: Sendable {
     private struct State {
         /// Of each message whether it waits to be settled; the first one has the number 1.
@@ -37,7 +37,7 @@ public final class SettlementRecorder: Sendable {
     ///   - routingKey: The routing key that it was published with; the name of the queue if nil.
     ///   - redelivered: Whether it was delivered before.
     ///   - queue: The name of the queue that it comes from.
-    ///   - consumerTag: The consumer's tag; nil as if it had been asked for (``RabbitMQ/Queue/get(noAck:)``).
+    ///   - consumerTag: The consumer's tag; nil as if it had been asked for (``/RabbitMQ/Queue/get(noAck:)``).
     ///   - noAck: Whether it needs no acknowledgement, and can't be settled.
     /// - Returns: The message.
     public func message(
@@ -104,7 +104,7 @@ public final class SettlementRecorder: Sendable {
     }
 
     /// Ends the channel of the messages, as a lost connection does: what is not settled never will be, and to settle it throws
-    /// ``RabbitMQ/AMQPError/Code/staleDelivery``.
+    /// ``/RabbitMQ/AMQPError/Code/staleDelivery``.
     ///
     /// - Parameter reason: Why.
     public func endChannel(_ reason: AMQPError = AMQPError(.connectionLost, "the test has ended the channel")) {
