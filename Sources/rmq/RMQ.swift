@@ -15,7 +15,7 @@ struct RMQ: AsyncParsableCommand {
             message; 64 wrong arguments; 130 interrupted (Ctrl-C, after which what was begun is finished; a second one \
             ends it at once), 143 by SIGTERM, 129 by SIGHUP; 141 whoever read the output has ended.
             """,
-        version: "0.1.0",
+        version: "0.9.0",
         groupedSubcommands: [
             CommandGroup(
                 name: "Messages",

@@ -1,7 +1,7 @@
 /// What the client tells the broker about itself (AMQP 0-9-1, section 1.4.2.2).
 enum ClientProperties {
     /// The library's version.
-    static let version = "0.1.0"
+    static let version = "0.9.0"
 
     /// What RabbitMQ is told that this client can do: it sends some methods only to clients that announce them.
     private static let capabilities: FieldTable = [

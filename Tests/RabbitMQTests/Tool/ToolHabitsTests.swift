@@ -41,7 +41,7 @@ struct ToolHabitsTests {
     @Test("the version is told")
     func version() async throws {
         let outcome = try await ToolProcess.run(["--version"])
-        #expect(outcome.status == 0 && outcome.output == "0.1.0\n", "\(outcome)")
+        #expect(outcome.status == 0 && outcome.output == "0.9.0\n", "\(outcome)")
     }
 
     @Test("every command says what it does, with three examples")
