@@ -277,7 +277,7 @@ exit
 # --- Names of others ---
 # Swift, its libraries, and the compiler:
 # Array AsyncSequence CancellationError Codable Deque DispatchSerialQueue Duration Mutex NonisolatedNonsendingByDefault
-# Foundation FoundationEssentials Process Sendable Swift fatalError
+# Foundation FoundationEssentials Process Sendable Swift fatalError .upToNextMinor(from:
 # Packages beside which the library is shown:
 # ByteBuffer Hummingbird NIOCore TLSConfiguration
 # C:
