@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
-# The library compiles beside NIO, Hummingbird and ServiceLifecycle, as its documentation shows, and a service made of these
-# answers while its broker is restarted.
+# The library compiles beside NIO, Hummingbird, ServiceLifecycle and Vapor, as its documentation shows, and a service made of
+# the first three answers while its broker is restarted.
 set -euo pipefail
 
 usage() {
     cat <<'USAGE'
 usage: scripts/examples.sh [--restart [--seconds N]]
+       scripts/examples.sh --vapor
 
 Builds the package in Tests/BesideOthers, whose code the documentation's article BesideOthers shows, into
 .build-examples. The first time it clones what that depends on, and takes some minutes.
 
+  --vapor      builds Tests/WithVapor instead, the code of the article WithVapor, into .build-vapor: Vapor brings some thirty
+               packages
   --restart    then runs its application against the private broker (scripts/broker.sh), with four clients that post an order
                after the other, while the broker is stopped and started in good order, and then killed and started. Every
                request must be answered with 202, and every order be taken: exit 1 if not.
@@ -19,10 +22,11 @@ USAGE
 
 die() { echo "examples.sh: $*" >&2; exit 1; }
 
-restarts=false seconds=5
+restarts=false seconds=5 package=BesideOthers build=.build-examples
 while (($#)); do
     case $1 in
     --restart) restarts=true ;;
+    --vapor) package=WithVapor build=.build-vapor ;;
     --seconds) shift; seconds=${1:-} ;;
     --help | -h) usage; exit ;;
     *) die "unknown argument '$1'; see scripts/examples.sh --help." ;;
@@ -30,10 +34,11 @@ while (($#)); do
     shift
 done
 [[ $seconds =~ ^[1-9][0-9]?$ ]] || die "--seconds is a number from 1 to 99."
+[[ $package == BesideOthers ]] || ! $restarts || die "--restart is not for --vapor."
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 command -v swift >/dev/null || die "Swift is not installed, or not in PATH: get 6.2 or later from https://www.swift.org/install/linux"
-swift build --package-path Tests/BesideOthers --scratch-path .build-examples
+swift build --package-path "Tests/$package" --scratch-path "$build"
 $restarts || exit 0
 
 command -v curl >/dev/null || die "--restart needs curl."

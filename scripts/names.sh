@@ -279,7 +279,7 @@ exit
 # Array AsyncSequence CancellationError Codable Deque DispatchSerialQueue Duration Mutex NonisolatedNonsendingByDefault
 # Foundation FoundationEssentials Process Sendable Swift fatalError .upToNextMinor(from:
 # Packages beside which the library is shown:
-# ByteBuffer Hummingbird NIOCore TLSConfiguration
+# ByteBuffer Hummingbird LifecycleHandler NIOCore RabbitMQ.Channel TLSConfiguration
 # C:
 # abort()
 # Ours, but written so that this script does not know them:

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("The article BesideOthers")
+@Suite("The articles on other frameworks")
 struct BesideOthersTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
@@ -10,10 +10,11 @@ struct BesideOthersTests {
         try String(contentsOf: root.appending(path: path), encoding: .utf8)
     }
 
-    /// `scripts/examples.sh` compiles that file.
-    @Test func `has its code, block for block, from the file that is compiled, and all of it`() throws {
-        let article = try Self.text("Sources/RabbitMQ/RabbitMQ.docc/BesideOthers.md")
-        let source = try Self.text("Tests/BesideOthers/Sources/BesideOthers.swift")
+    /// `scripts/examples.sh` compiles these files.
+    @Test(arguments: ["BesideOthers", "WithVapor"])
+    func `have their code, block for block, from the file that is compiled, and all of it`(_ name: String) throws {
+        let article = try Self.text("Sources/RabbitMQ/RabbitMQ.docc/\(name).md")
+        let source = try Self.text("Tests/\(name)/Sources/\(name).swift")
         let blocks = article.components(separatedBy: "```swift\n").dropFirst()
             .map { $0.components(separatedBy: "```")[0] }
         var rest = source
