@@ -6,7 +6,7 @@ usage() {
     cat <<'USAGE'
 usage: scripts/api.sh [TAG]
 
-Compares the public API of the library with that of TAG, the last release by default: the newest tag before this commit
+Compares the public API of library and test kit with that of TAG, the last release by default: the newest tag before this commit
 that begins with a number, or with v and a number. Exit 1 if something that users may call was removed or changed.
 Where there is no tag it says so and passes.
 
@@ -35,7 +35,8 @@ if [[ -z $tag ]]; then
 fi
 
 # A build folder of its own: other options would have all of the usual one built anew.
-command=(swift package --scratch-path .build-api diagnose-api-breaking-changes "$tag" --products RabbitMQ)
+command=(swift package --scratch-path .build-api diagnose-api-breaking-changes "$tag"
+    --products RabbitMQ --products RabbitMQTesting)
 if [[ -s scripts/api-breakages.txt ]]; then command+=(--breakage-allowlist-path scripts/api-breakages.txt); fi
 echo "api.sh: comparing with $tag"
 log=$(mktemp)
