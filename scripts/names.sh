@@ -289,10 +289,10 @@ exit
 # Sources/orders/main.swift amqp.h
 # Other clients and frameworks, from which the pages say how to come, and with which they say how to work:
 # AMQPConnection.connect(use:from:) AMQPConnectionError AmqpRejectAndDontRequeueException BlockedListener ByteBufferView
-# ConfirmListener Connection.open() ConnectionFactory DeliveryError Jackson2JsonMessageConverter NotifyBlocked NotifyClose
-# NotifyPublish NotifyReturn RabbitTemplate ReturnListener RpcClient RpcServer ShutdownListener TopologyRecoveryFilter
-# convertSendAndReceive conversationId createChannel destinationAddress messageId messageType newConnection sentTime
-# sourceAddress
+# ConfirmListener Connection.open() ConnectionFactory RecoveryListener DeliveryError Jackson2JsonMessageConverter
+# NotifyBlocked NotifyClose NotifyPublish NotifyReturn RabbitTemplate ReturnListener RpcClient RpcServer
+# ShutdownListener TopologyRecoveryFilter convertSendAndReceive conversationId createChannel destinationAddress
+# messageId messageType newConnection sentTime sourceAddress
 # Folders of which the pages say that they are not there:
 # Utils
 # Traits of Package.swift:
