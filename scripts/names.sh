@@ -286,7 +286,7 @@ exit
 # Exchange/internal Queue/bind(to:routingKey:noWait:arguments:)-(Exchange,_,_,_)
 # Queue/bind(to:routingKey:noWait:arguments:)-(String,_,_,_)
 # A reader's own file, and headers of C:
-# Sources/orders/main.swift amqp.h
+# Sources/orders/App.swift Sources/orders/main.swift amqp.h
 # Other clients and frameworks, from which the pages say how to come, and with which they say how to work:
 # AMQPConnection.connect(use:from:) AMQPConnectionError AmqpRejectAndDontRequeueException BlockedListener ByteBufferView
 # ConfirmListener Connection.open() ConnectionFactory RecoveryListener DeliveryError Jackson2JsonMessageConverter
