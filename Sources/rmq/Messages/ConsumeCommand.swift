@@ -42,7 +42,7 @@ struct ConsumeCommand: AsyncParsableCommand {
     @Option(help: "End when nothing has come for this long.")
     var idle: Span?
 
-    @Option(help: "How many messages may be on their way.")
+    @Option(help: "How many messages may be on their way; with --count and acknowledgements, 30 at the most.")
     var prefetch: UInt16 = 100
 
     @Flag(help: "Be the queue's only consumer.")
@@ -109,9 +109,7 @@ struct ConsumeCommand: AsyncParsableCommand {
 
     private func consume(on connection: Connection, _ stop: Stop) async throws -> Int {
         let channel = try await connection.openChannel()
-        // Those that go back at the end all wait until then.
-        let limit = settlement == .requeue ? UInt16(clamping: count ?? 1) : prefetch
-        try await channel.setQos(prefetchCount: min(limit, count.map { UInt16(clamping: $0) } ?? limit))
+        try await channel.setQos(prefetchCount: mostOnTheirWay)
         if let directory {
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         }
@@ -138,7 +136,37 @@ struct ConsumeCommand: AsyncParsableCommand {
             }
         }
         try last?.nack(requeue: true, multiple: true)
+        if settlement == .ack { try await awaitSettling(of: deliveries.consumer, on: channel, stop) }
         return taken
+    }
+
+    /// How many messages may be on their way, and so wait to be settled.
+    private var mostOnTheirWay: UInt16 {
+        let wanted = count.map { UInt16(clamping: $0) } ?? .max
+        switch settlement {
+        // Those that go back at the end all wait until then.
+        case .requeue: return wanted
+        case .noAck: return min(prefetch, wanted)
+        case .ack:
+            // So that no acknowledgement waits in the broker's channel when the last message is acknowledged. A stream has
+            // none that matter.
+            let isCounted = count != nil && offset == nil
+            return min(prefetch, wanted, isCounted ? UInt16(QueueScan.mostSettledAtOnce) : .max)
+        }
+    }
+
+    /// Waits until the queue has the acknowledgements: what a quorum queue has not got when the connection ends comes
+    /// again.
+    private func awaitSettling(of consumer: Consumer, on channel: Channel, _ stop: Stop) async throws {
+        do {
+            // It waits until the queue has written down what was sent before, and has what waits sent behind that.
+            try await consumer.cancel()
+            try await channel.declareQueue(queue, passive: true)
+        } catch AMQPError.Code.notFound {
+            // It went with its last consumer.
+        } catch where stop.isRequested {
+            Terminal.complain("Not all acknowledgements may have reached the broker: what they were for comes again.")
+        }
     }
 
     /// All of it or nothing: a file that is there is whole.
