@@ -17,11 +17,13 @@ struct Leftovers {
     /// would not see them.
     func putBack(into queue: Queue) async throws {
         guard let last else { return }
+        // What else is ready is not what was put back.
+        let others = try await queue.channel.declareQueue(queue.name, passive: true).messageCount
         try last.nack(requeue: true, multiple: true)
         let end = ContinuousClock.now + .seconds(2)
         while .now < end {
             let now = try await queue.channel.declareQueue(queue.name, passive: true)
-            if now.messageCount >= count || now.consumerCount > 0 { return }
+            if now.messageCount >= others + count || now.consumerCount > 0 { return }
             try await Task.sleep(for: .milliseconds(5))
         }
     }

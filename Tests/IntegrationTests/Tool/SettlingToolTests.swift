@@ -26,4 +26,16 @@ struct SettlingToolTests {
             #expect(try await queue.drain().compactMap { Int($0) }.sorted() == Array(500..<600))
         }
     }
+
+    @Test("peek ends when what it has looked at is in the queue again, whatever else is there")
+    func putBack() async throws {
+        try await Scratch.use { scratch, _, channel in
+            let queue = try await filled(200, scratch, channel)
+            for _ in 0..<5 {
+                let seen = try await ToolProcess.run(["peek", queue.name, "--count", "90", "--bodies"])
+                #expect(seen.status == 0, "\(seen)")
+                #expect(try await queue.readyCount() == 200)
+            }
+        }
+    }
 }
