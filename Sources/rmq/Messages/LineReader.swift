@@ -18,13 +18,15 @@ struct LineReader {
         self.stop = stop
     }
 
-    /// The next line, without its line feed; nil at the end.
+    /// The next line, without its line feed, or CR and line feed; nil at the end.
     mutating func next() throws -> [UInt8]? {
         var looked = start
         while true {
             if let end = buffer[looked...].firstIndex(of: UInt8(ascii: "\n")) {
                 defer { start = end + 1 }
-                return Array(buffer[start..<end])
+                // Other systems' files have both, which is no part of a message.
+                let hasReturn = end > start && buffer[end - 1] == UInt8(ascii: "\r")
+                return Array(buffer[start..<(hasReturn ? end - 1 : end)])
             }
             looked = buffer.count
             guard !hasEnded else {
