@@ -47,11 +47,13 @@ enum Terminal {
         }
     }
 
-    /// Text that does nothing to a terminal: control characters are escaped, but for line feeds and tabs.
+    /// Text that does nothing to a terminal: control characters are escaped, but for line feeds and tabs, and so is what
+    /// turns the direction of writing round, by which a name would look like another.
     static func harmless(_ text: String) -> String {
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
-            if scalar.properties.generalCategory == .control, scalar != "\n", scalar != "\t" {
+            let isControl = scalar.properties.generalCategory == .control && scalar != "\n" && scalar != "\t"
+            if isControl || scalar.properties.isBidiControl {
                 result.append(contentsOf: scalar.escaped(asASCII: true).unicodeScalars)
             } else {
                 result.append(scalar)
