@@ -30,12 +30,20 @@ enum Complaint {
         case let error as AMQPError:
             Terminal.complain("Error: \(error)")
             if let cure = Cure.of(error) { Terminal.complain(cure) }
-            RMQ.exit(withError: ExitCode.failure)
+            RMQ.exit(withError: isOverArguments(error) ? ExitCode.validationFailure : ExitCode.failure)
         case is BrokenOutput:
             // Whoever reads has had enough, as `head` does.
             RMQ.exit(withError: ExitCode(141))
         default: RMQ.exit(withError: error)
         }
+    }
+
+    /// Whether the library has refused what was typed: to try again with the same is in vain.
+    static func isOverArguments(_ error: AMQPError) -> Bool {
+        let codes: [AMQPError.Code] = [
+            .invalidArgument, .invalidName, .invalidExchangeName, .invalidMessage, .invalidURI,
+        ]
+        return error.replyCode == nil && codes.contains(error.code)
     }
 }
 #endif

@@ -148,11 +148,16 @@ struct PublishCommand: AsyncParsableCommand {
                 try await pace.wait(unless: stop)
                 if stop.isRequested { break }
                 let (name, key) = target(of: item)
-                let exchange = try exchanges[name] ?? channel.exchange(name)
-                exchanges[name] = exchange
-                waiting.append(
-                    try await exchange.publish(item.message, routingKey: key, mandatory: !mayBeUnroutable)
-                )
+                do {
+                    let exchange = try exchanges[name] ?? channel.exchange(name)
+                    exchanges[name] = exchange
+                    waiting.append(
+                        try await exchange.publish(item.message, routingKey: key, mandatory: !mayBeUnroutable)
+                    )
+                } catch let error as AMQPError where ndjson && Complaint.isOverArguments(error) {
+                    // It isn't what was typed that is wrong.
+                    throw ToolError("Line \(input.number) can't be published: \(error.message)")
+                }
                 report.published += 1
                 // Half of them: so that the others go on meanwhile.
                 if waiting.count >= max(1, window / 2) || rate.map({ $0 < 1000 }) == true {

@@ -21,7 +21,8 @@ struct PublishInput {
     private let source: Source
     private let properties: PropertyOptions
     private var reader: LineReader
-    private var number = 0
+    /// Which line it has come to, or which body.
+    private(set) var number = 0
     /// The one message, made once.
     private var made: Message?
 

@@ -15,4 +15,22 @@ struct HabitsToolTests {
             #expect(details.output.contains(#"header h: \u{200F}x"#), "\(details)")
         }
     }
+
+    @Test("what the library refuses of the arguments ends with 64, what the broker refuses with 1")
+    func refusals() async throws {
+        let long = String(repeating: "x", count: 300)
+        for arguments in [
+            ["queue", "declare", "amq.mine"], ["exchange", "declare", "amq.mine", "--type", "topic"],
+            ["publish", "--queue", long, "x"], ["publish", "--exchange", "", "-k", "x", "y", "--message-id", long],
+        ] {
+            let outcome = try await ToolProcess.run(arguments)
+            #expect(outcome.hasExited && outcome.status == 64, "\(arguments): \(outcome)")
+            #expect(outcome.error.contains("Error: "), "\(outcome)")
+        }
+        let refused = try await ToolProcess.run(["queue", "purge", "test.nowhere"])
+        #expect(refused.hasExited && refused.status == 1, "\(refused)")
+        let line = #"{"body":"x","message_id":"\#(long)"}"#
+        let input = try await ToolProcess.run(["publish", "--queue", "q", "--ndjson"], input: "\n\(line)\n")
+        #expect(input.status == 1 && input.error.contains("Line 2 can't be published"), "\(input)")
+    }
 }
