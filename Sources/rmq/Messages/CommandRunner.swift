@@ -8,8 +8,11 @@ struct CommandRunner: Sendable {
     let command: [String]
     let limit: Duration
 
+    /// The most that a command may write, in bytes: what RabbitMQ took in one message before it had a lower default.
+    static let mostOutput = 128 * 1024 * 1024
+
     /// - Returns: What it wrote.
-    /// - Throws: `RPCFailure` if it fails, with what it complained.
+    /// - Throws: `RPCFailure` if it fails, with what it complained, or if it writes too much.
     func run(input: [UInt8], variables: [String: String]) async throws -> [UInt8] {
         try await withCheckedThrowingContinuation { continuation in
             // A thread each: it blocks, and there are as many as requests at a time.
@@ -27,7 +30,10 @@ struct CommandRunner: Sendable {
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = command
-        process.environment = ProcessInfo.processInfo.environment.merging(variables) { $1 }
+        var environment = ProcessInfo.processInfo.environment
+        // It holds the password, and whoever can send a request can have a command say what it knows.
+        environment["RABBITMQ_URI"] = nil
+        process.environment = environment.merging(variables) { $1 }
         let (typed, written, complained) = (Pipe(), Pipe(), Pipe())
         process.standardInput = typed
         process.standardOutput = written
@@ -49,14 +55,44 @@ struct CommandRunner: Sendable {
             DispatchQueue.global().asyncAfter(deadline: deadline, execute: killer)
             killers.append(killer)
         }
-        let output = (try? written.fileHandleForReading.readToEnd()) ?? Data()
+        let output = Self.take(atMost: Self.mostOutput, from: written.fileHandleForReading)
+        if output == nil { _ = kill(group, SIGKILL) }
         process.waitUntilExit()
         for killer in killers { killer.cancel() }
+        guard let output else {
+            throw RPCFailure(.failed, "the command wrote more than \(Self.mostOutput >> 20) MiB")
+        }
         guard process.terminationReason == .exit, process.terminationStatus == 0 else {
-            let text = String(decoding: errors.value.prefix(1000), as: UTF8.self)
+            let text = String(decoding: errors.value, as: UTF8.self)
             throw RPCFailure(.failed, text.isEmpty ? "the command ended with \(process.terminationStatus)" : text)
         }
-        return Array(output)
+        return output
+    }
+
+    /// Reads to the end.
+    ///
+    /// - Returns: What came; nil as soon as there is more than `limit`.
+    private static func take(atMost limit: Int, from handle: FileHandle) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        let isWhole = readChunks(from: handle) { chunk in
+            guard bytes.count + chunk.count <= limit else { return false }
+            bytes += chunk
+            return true
+        }
+        return isWhole ? bytes : nil
+    }
+
+    /// Reads until the end, or until `body` wants no more.
+    ///
+    /// - Returns: Whether `body` took everything.
+    private static func readChunks(from handle: FileHandle, _ body: (ArraySlice<UInt8>) -> Bool) -> Bool {
+        var chunk = [UInt8](repeating: 0, count: 64 * 1024)
+        while true {
+            let count = read(handle.fileDescriptor, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return true }
+            guard body(chunk[..<count]) else { return false }
+        }
     }
 
     private static func feed(_ input: [UInt8], to handle: FileHandle) {
@@ -64,22 +100,26 @@ struct CommandRunner: Sendable {
         try? handle.close()
     }
 
-    /// What comes out of a pipe, read beside other things.
-    // Unchecked: the data is written before the semaphore is signalled, and read behind it.
+    /// The beginning of what comes out of a pipe, which is read to its end beside other things.
+    // Unchecked: the bytes are written before the semaphore is signalled, and read behind it.
     private final class Reading: @unchecked Sendable {
-        private var data = Data()
+        private var bytes: [UInt8] = []
         private let isDone = DispatchSemaphore(value: 0)
 
         init(_ handle: FileHandle) {
             Thread.detachNewThread { [self] in
-                data = (try? handle.readToEnd()) ?? Data()
+                _ = CommandRunner.readChunks(from: handle) { chunk in
+                    let room = 1000 - bytes.count
+                    bytes += chunk.prefix(room)
+                    return true
+                }
                 isDone.signal()
             }
         }
 
-        var value: Data {
+        var value: [UInt8] {
             isDone.wait()
-            return data
+            return bytes
         }
     }
 }
