@@ -49,7 +49,7 @@ struct PublishCommand: AsyncParsableCommand {
     @Option(help: "The most messages a second.")
     var rate: Double?
 
-    @Flag(help: "Don't wait for the broker's confirms: what is lost is not noticed.")
+    @Flag(help: "Don't wait for the broker's confirms: what is lost is not noticed, but what comes back is.")
     var noConfirm = false
 
     @Flag(help: "Let messages be that no queue gets.")
@@ -143,6 +143,8 @@ struct PublishCommand: AsyncParsableCommand {
         var exchanges: [String: Exchange] = [:]
         var pace = Pace(rate: rate)
         var waiting: [PublishReceipt] = []
+        // Without confirms nothing else tells of them.
+        let returns = noConfirm ? countReturns(of: channel) : nil
         do {
             while !stop.isRequested, let item = try input.next() {
                 try await pace.wait(unless: stop)
@@ -171,7 +173,21 @@ struct PublishCommand: AsyncParsableCommand {
             throw error
         }
         try await settle(waiting[...], &report)
-        if noConfirm { try await connection.flush() }
+        guard let returns else { return }
+        // The broker answers when it has taken all that was sent before; what came back came before that.
+        try await channel.setQos(prefetchCount: 0)
+        await channel.close()
+        report.returned = await returns.value
+    }
+
+    /// Counts what comes back, until the channel is closed.
+    private func countReturns(of channel: Channel) -> Task<Int, Never> {
+        let messages = channel.returnedMessages
+        return Task {
+            var count = 0
+            for await _ in messages { count += 1 }
+            return count
+        }
     }
 
     private func target(of item: PublishInput.Item) -> (exchange: String, routingKey: String) {

@@ -33,4 +33,18 @@ struct HabitsToolTests {
         let input = try await ToolProcess.run(["publish", "--queue", "q", "--ndjson"], input: "\n\(line)\n")
         #expect(input.status == 1 && input.error.contains("Line 2 can't be published"), "\(input)")
     }
+
+    @Test("publish --no-confirm counts what comes back, and notices what the broker refuses")
+    func unconfirmed() async throws {
+        let name = TestBroker.uniqueName("nowhere")
+        let back = try await ToolProcess.run(["publish", "--queue", name, "x", "--count", "300", "--no-confirm"])
+        #expect(back.status == 1, "\(back)")
+        #expect(back.output == "300 published, 300 came back: no queue gets them\n", "\(back)")
+        let missing = try await ToolProcess.run(["publish", "--exchange", name, "x", "--no-confirm"])
+        #expect(missing.status == 1 && missing.error.contains("no exchange '\(name)'"), "\(missing)")
+        let ignored = try await ToolProcess.run(
+            ["publish", "--queue", name, "x", "--no-confirm", "--may-be-unroutable"]
+        )
+        #expect(ignored.status == 0 && ignored.output == "1 published\n", "\(ignored)")
+    }
 }
