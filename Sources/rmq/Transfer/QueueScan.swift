@@ -9,6 +9,8 @@ struct QueueScan {
         var ready = 0
         var lookedAt = 0
         var matched = 0
+        /// How many were ready, and were gone when it came to them.
+        var missed = 0
     }
 
     let queue: String
@@ -83,6 +85,7 @@ struct QueueScan {
             // It went with its last consumer.
         }
         await channel.close()
+        if count.matched < limit, !stop.isRequested { count.missed = max(0, count.ready - count.lookedAt) }
         count.ready = max(count.ready, count.lookedAt)
         return count
     }

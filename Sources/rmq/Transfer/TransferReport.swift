@@ -29,6 +29,8 @@ struct TransferReport: Encodable {
     var stayed: [Stay] = []
     /// How many matched, and were not reached before the command was stopped.
     var unreached = 0
+    /// How many were ready at the beginning, and were not seen.
+    var missed = 0
 
     init(kind: Transfer.Kind, queue: String, isDry: Bool) {
         self.kind = kind
@@ -36,8 +38,8 @@ struct TransferReport: Encodable {
         self.isDry = isDry
     }
 
-    /// Whether everything that matched was sent.
-    var isComplete: Bool { stayed.isEmpty }
+    /// Whether everything that was there was seen, and sent if it matched.
+    var isComplete: Bool { stayed.isEmpty && missed == 0 }
 
     mutating func add(_ message: IncomingMessage, to route: Route) {
         sent += 1
@@ -65,7 +67,7 @@ struct TransferReport: Encodable {
     }
 
     mutating func take(_ count: QueueScan.Count) {
-        (ready, lookedAt, matched) = (count.ready, count.lookedAt, count.matched)
+        (ready, lookedAt, matched, missed) = (count.ready, count.lookedAt, count.matched, count.missed)
     }
 
     /// What happened, in lines.
@@ -87,6 +89,7 @@ struct TransferReport: Encodable {
         }
         for stay in stayed { lines.append("\(stay.messages) stay: \(stay.reason)") }
         if unreached > 0 { lines.append("\(unreached) stay: stopped before") }
+        if missed > 0 { lines.append("\(missed) were not seen: another consumer has taken them, or they have expired") }
         return Terminal.harmless(lines.joined(separator: "\n"))
     }
 }

@@ -138,4 +138,20 @@ struct MoveToolTests {
             #expect(missing.status == 1 && missing.error.contains("Queue names are exact"), "\(missing)")
         }
     }
+
+    @Test("move says that others have taken a part, and ends with 1")
+    func beside() async throws {
+        try await Scratch.use { scratch, _, channel in
+            let queue = try await filled(200, scratch, channel)
+            let other = try await channel.declareQueue(scratch.queue())
+            let tool = try ToolProcess(["move", queue.name, other.name, "--rate", "20"])
+            try await eventually("the first message") { try await other.readyCount() > 0 }
+            let taken = try await queue.drain().count
+            #expect(taken > 0)
+            let outcome = try await within(.seconds(60), "the tool's end") { await tool.outcome() }
+            #expect(outcome.hasExited && outcome.status == 1, "\(outcome)")
+            #expect(outcome.output.contains("\(taken) were not seen"), "\(outcome)")
+            #expect(outcome.output.contains("moved \(200 - taken)\n"), "\(outcome)")
+        }
+    }
 }
