@@ -155,6 +155,7 @@ paragraphs(status[:1].upper() + status[1:])
 print(".SH ENVIRONMENT")
 for variable, words in [
     ("RABBITMQ_URI", "Where the broker is, unless an option says so."),
+    ("RABBITMQ_MANAGEMENT_URI", "Where the management API is, unless an option or a profile says so."),
     ("RMQ_PROFILES", "The profile file, in place of ~/.config/rmq/profiles."),
     ("NO_COLOR", "No colours, if it is not empty."),
 ]:

@@ -9,7 +9,8 @@ struct RMQ: AsyncParsableCommand {
         discussion: """
             Where the broker is: --uri, or the variable RABBITMQ_URI, or a section of ~/.config/rmq/profiles (--profile), \
             which holds lines such as 'uri = amqps://me:secret@rabbit.internal/orders' below '[default]' and must be \
-            readable by its owner only.
+            readable by its owner only. What AMQP can't ask is asked of the management API, if --management, the profile \
+            ('management = https://rabbit.internal:15671') or the variable RABBITMQ_MANAGEMENT_URI says where that is.
 
             Exit status: 0 done; 1 failed, or not all of it was done; 2 a topology lacks something; 3 there was no \
             message; 64 wrong arguments; 130 interrupted (Ctrl-C, after which what was begun is finished; a second one \
@@ -34,7 +35,7 @@ struct RMQ: AsyncParsableCommand {
             ),
             CommandGroup(
                 name: "The broker",
-                subcommands: [DoctorCommand.self, Perf.self, Demo.self]
+                subcommands: [DoctorCommand.self, ConnectionCommand.self, Perf.self, Demo.self]
             ),
         ]
     )

@@ -6,9 +6,8 @@ internal import RabbitMQ
 struct BindingCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "binding",
-        abstract: "Binds queues and exchanges to exchanges, and unbinds them.",
-        discussion: "AMQP has no way to ask which bindings there are: rabbitmqctl list_bindings has.",
-        subcommands: [Declare.self, Delete.self]
+        abstract: "Binds queues and exchanges to exchanges, unbinds them, and lists bindings.",
+        subcommands: [Declare.self, Delete.self, List.self]
     )
 
     struct Ends: ParsableArguments {
@@ -85,6 +84,24 @@ struct BindingCommand: AsyncParsableCommand {
             let ends = ends
             try await options.run { try await ends.unbind(on: $0) }
         }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            "Lists the bindings of a virtual host: source, what kind is bound, its name, routing key, arguments.",
+            "AMQP has no way to ask which there are: the management API is asked.",
+            examples: "rmq binding list --management http://localhost:15672",
+            "rmq binding list --profile production --json",
+            "rmq binding list --vhost staging | grep orders"
+        )
+
+        @Flag(help: "A JSON object a line.")
+        var json = false
+
+        @OptionGroup var management: ManagementOptions
+        @OptionGroup(title: "Connection") var connection: ConnectionOptions
+
+        func run() async throws { try await management.list(ListedBinding.self, of: connection, json: json) }
     }
 }
 #endif

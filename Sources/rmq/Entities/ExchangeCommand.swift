@@ -6,7 +6,7 @@ internal import RabbitMQ
 struct ExchangeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "exchange",
-        abstract: "Declares, deletes and looks up exchanges.",
+        abstract: "Declares, deletes and lists exchanges.",
         subcommands: [Declare.self, Delete.self, List.self]
     )
 
@@ -84,13 +84,14 @@ struct ExchangeCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            "Looks exchanges up by their names.",
+            "Looks exchanges up by their names, or lists all of a virtual host.",
             """
-            AMQP has no way to ask which there are: rabbitmqctl list_exchanges has. The exit status is 1 if one of them \
+            By names, which takes AMQP only: whether they exist. AMQP has no way to ask which there are; the management \
+            API has: type, flags, name. The standard error says who told. The exit status is 1 if one that was named \
             does not exist.
             """,
             examples: "rmq exchange list orders",
-            "rmq exchange list amq.topic orders --json",
+            "rmq exchange list --management http://localhost:15672 --json",
             "rmq exchange list orders --vhost staging"
         )
 
@@ -115,7 +116,7 @@ struct ExchangeCommand: AsyncParsableCommand {
 
         @OptionGroup var lookup: LookupOptions
 
-        func run() async throws { try await lookup.run(Row.self) }
+        func run() async throws { try await lookup.run(Row.self, orAll: ListedExchange.self) }
     }
 }
 #endif

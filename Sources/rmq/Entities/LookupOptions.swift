@@ -15,19 +15,21 @@ protocol Lookup: Encodable, Sendable {
 
 /// What is looked up, by its names.
 struct LookupOptions: ParsableArguments {
-    @Argument(help: "Their names.")
-    var names: [String]
+    @Argument(help: "Their names; all that there are by default, which the management API has to tell.")
+    var names: [String] = []
 
     @Flag(help: "A JSON object a line.")
     var json = false
 
+    @OptionGroup var management: ManagementOptions
     @OptionGroup var options: EntityOptions
 
-    /// Looks for one after the other, and writes a line of each.
+    /// Looks for one after the other, or for all, and writes a line of each.
     ///
     /// - Throws: `ExitCode.failure` at the end if one is not there.
-    func run<Row: Lookup>(_ type: Row.Type) async throws {
+    func run<Row: Lookup, Listed: ManagementRow>(_ type: Row.Type, orAll listed: Listed.Type) async throws {
         let (names, json) = (names, json)
+        if names.isEmpty { return try await management.list(Listed.self, of: options.connection, json: json) }
         try await options.run { channel in
             var isComplete = true
             for name in names {
@@ -35,6 +37,7 @@ struct LookupOptions: ParsableArguments {
                 isComplete = isComplete && row.isThere
                 try Terminal.say(json ? Terminal.json(row) : Terminal.harmless(row.line))
             }
+            Terminal.complain("as the broker says by AMQP")
             if !isComplete { throw ExitCode.failure }
         }
     }

@@ -6,7 +6,7 @@ internal import RabbitMQ
 struct QueueCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue",
-        abstract: "Declares, deletes, purges and looks up queues.",
+        abstract: "Declares, deletes, purges and lists queues.",
         subcommands: [Declare.self, Delete.self, Purge.self, List.self]
     )
 
@@ -127,14 +127,15 @@ struct QueueCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            "Looks queues up by their names: messages that are ready, and consumers.",
+            "Looks queues up by their names, or lists all of a virtual host.",
             """
-            AMQP has no way to ask which queues there are: rabbitmqctl list_queues has. The exit status is 1 if one of \
-            them does not exist.
+            By names, which takes AMQP only: messages that are ready, consumers. AMQP has no way to ask which queues \
+            there are; the management API has: messages that are ready, unacknowledged ones, consumers, type, state. \
+            The standard error says who told. The exit status is 1 if a queue that was named does not exist.
             """,
             examples: "rmq queue list orders orders.dead",
-            "rmq queue list orders --json",
-            "rmq queue list $(cat names)"
+            "rmq queue list --management http://localhost:15672",
+            "rmq queue list --profile production --json"
         )
 
         struct Row: Lookup {
@@ -168,7 +169,7 @@ struct QueueCommand: AsyncParsableCommand {
 
         @OptionGroup var lookup: LookupOptions
 
-        func run() async throws { try await lookup.run(Row.self) }
+        func run() async throws { try await lookup.run(Row.self, orAll: ListedQueue.self) }
     }
 }
 #endif

@@ -46,19 +46,19 @@ struct ConnectionOptions: ParsableArguments {
         guard uri == nil || profile == nil else {
             throw ValidationError("\(prefix)uri and \(prefix)profile both say where the broker is: give one of them.")
         }
-        let (place, source, profileCA) = try find(uri: uri, profile: profile, prefix: prefix)
+        let place = try find(uri: uri, profile: profile, prefix: prefix)
         var configuration: ConnectionConfiguration
         do {
-            configuration = try ConnectionConfiguration(uri: place)
+            configuration = try ConnectionConfiguration(uri: place.uri)
         } catch {
-            throw ValidationError("\(source): \(error.message)")
+            throw ValidationError("\(place.source): \(error.message)")
         }
         // Who looks at something, or moves it, wants to know that the connection was lost, and not wait for the next.
         configuration.recovery = .none
         configuration.logger.logLevel = .critical
         if configuration.connectionName == nil { configuration.connectionName = name }
         if let vhost { configuration.virtualHost = vhost }
-        if let file = ca ?? profileCA {
+        if let file = ca ?? place.ca {
             guard configuration.tls != nil else {
                 throw ValidationError("\(prefix)ca is for a URI that begins with amqps://.")
             }
@@ -70,24 +70,41 @@ struct ConnectionOptions: ParsableArguments {
         return configuration
     }
 
-    /// The URI, who says so, and the authorities that the profile names.
-    private static func find(
-        uri: String?,
-        profile: String?,
-        prefix: String
-    ) throws -> (uri: String, source: String, ca: String?) {
-        if let uri { return (uri, "\(prefix)uri", nil) }
+    /// Where the broker is.
+    struct Place {
+        /// May hold a password.
+        var uri: String
+        /// What says so.
+        var source: String
+        /// The authorities that the profile names.
+        var ca: String?
+        /// Where the management API is, as the profile says; may hold a password.
+        var management: String?
+    }
+
+    static func find(uri: String?, profile: String?, prefix: String = "--") throws -> Place {
+        if let uri { return Place(uri: uri, source: "\(prefix)uri") }
         if let profile {
-            let found = try Profiles.read().section(profile)
-            return (found.uri, "the profile \(profile)", found.ca)
+            return Place(try Profiles.read().section(profile), named: profile)
         }
         if let uri = ProcessInfo.processInfo.environment["RABBITMQ_URI"], !uri.isEmpty {
-            return (uri, "RABBITMQ_URI", nil)
+            return Place(uri: uri, source: "RABBITMQ_URI")
         }
         if Profiles.exist, let found = try Profiles.read().sections["default"] {
-            return (found.uri, "the profile default", found.ca)
+            return Place(found, named: "default")
         }
-        return ("amqp://guest:guest@localhost:5672", "\(prefix)uri", nil)
+        return Place(uri: "amqp://guest:guest@localhost:5672", source: "\(prefix)uri")
+    }
+}
+
+extension ConnectionOptions.Place {
+    fileprivate init(_ section: Profiles.Section, named name: String) {
+        self.init(
+            uri: section.uri,
+            source: "the profile \(name)",
+            ca: section.ca,
+            management: section.management
+        )
     }
 }
 

@@ -8,11 +8,13 @@ internal import Foundation
 /// [default]
 /// uri = amqps://me:secret@rabbit.internal/orders
 /// ca = /etc/ssl/rabbit.pem
+/// management = https://rabbit.internal:15671
 /// ```
 struct Profiles {
     struct Section {
         var uri = ""
         var ca: String?
+        var management: String?
     }
 
     let path: String
@@ -66,7 +68,8 @@ struct Profiles {
             switch line[..<sign].trimmingCharacters(in: .whitespaces) {
             case "uri": sections[name]?.uri = value
             case "ca": sections[name]?.ca = value
-            default: throw ValidationError("\(path), line \(index + 1): known are uri and ca.")
+            case "management": sections[name]?.management = value
+            default: throw ValidationError("\(path), line \(index + 1): known are uri, ca and management.")
             }
         }
     }

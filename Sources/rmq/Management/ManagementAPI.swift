@@ -1,0 +1,120 @@
+#if Tool
+internal import ArgumentParser
+internal import Foundation
+internal import RabbitMQ
+
+/// The HTTP API of RabbitMQ's management plugin, which knows what AMQP has no question for: which queues there are.
+struct ManagementAPI: Sendable, CustomStringConvertible {
+    private let isEncrypted: Bool
+    private let host: String
+    private let port: Int
+    /// Where it is on that server, without a slash at the end.
+    private let path: String
+    private let user: String
+    private let password: String
+    private let ca: String?
+
+    /// How long an answer may take.
+    private static let limit = Duration.seconds(20)
+
+    /// - Parameters:
+    ///   - text: Its URL, which may hold a user and a password.
+    ///   - source: What gives that.
+    ///   - place: The broker, whose user and password are taken if the URL has none.
+    ///   - ca: A file with the authorities to trust.
+    /// - Throws: `ValidationError` for what can't be meant, which says nothing of the password.
+    init(_ text: String, source: String, of place: ConnectionOptions.Place, ca: String?) throws {
+        guard let url = URLComponents(string: text), let scheme = url.scheme?.lowercased(),
+            ["http", "https"].contains(scheme), let host = url.host, !host.isEmpty
+        else { throw ValidationError("\(source) is no URL such as http://localhost:15672.") }
+        isEncrypted = scheme == "https"
+        self.host = host.trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
+        port = url.port ?? (isEncrypted ? 443 : 80)
+        guard (1...65_535).contains(port) else { throw ValidationError("\(source) names a port that can't be.") }
+        var path = url.percentEncodedPath
+        while path.hasSuffix("/") { path.removeLast() }
+        self.path = path.hasSuffix("/api") ? String(path.dropLast(4)) : path
+        self.ca = ca ?? place.ca
+        if let user = url.user {
+            (self.user, password) = (user, url.password ?? "")
+            return
+        }
+        let broker = URLComponents(string: place.uri)
+        let isLocal = ["localhost", "127.0.0.1", "::1"].contains(self.host)
+        guard isEncrypted || isLocal || broker?.scheme?.lowercased() != "amqps" || broker?.user == nil else {
+            throw ValidationError(
+                "\(source): the password of the amqps URI would go there as it is. Use https, or name user and password in it."
+            )
+        }
+        (user, password) = (broker?.user ?? "guest", broker?.password ?? "guest")
+    }
+
+    /// Its URL, without user and password.
+    var description: String {
+        let name = host.contains(":") ? "[\(host)]" : host
+        return "\(isEncrypted ? "https" : "http")://\(name):\(port)\(path)"
+    }
+
+    /// All of a kind that it lists.
+    ///
+    /// - Throws: `ToolError`.
+    func rows<Row: ManagementRow>(in vhost: String) async throws -> [Row] {
+        let place = Row.place(inVirtualHost: Self.encoded(vhost))
+        let body = try await get("/api/\(place)?columns=\(Row.columns.joined(separator: ","))")
+        do {
+            return try JSONDecoder().decode([Row].self, from: Data(body))
+        } catch {
+            throw ToolError("\(self) does not answer as RabbitMQ's management plugin: \(error)")
+        }
+    }
+
+    /// Asks on a thread of its own, which blocks.
+    private func get(_ target: String) async throws -> [UInt8] {
+        let answer: HTTPAnswer
+        do {
+            answer = try await withCheckedThrowingContinuation { continuation in
+                Thread.detachNewThread { continuation.resume(with: Result { try ask(target) }) }
+            }
+        } catch {
+            throw ToolError(
+                "\(self): \(error).",
+                cure: "The management plugin mostly listens on port 15672, or 15671 for https: rabbitmq-diagnostics listeners."
+            )
+        }
+        switch answer.status {
+        case 200: return answer.body
+        case 401, 403:
+            throw ToolError(
+                "\(self) refuses the user \(user).",
+                cure: "It wants the right password, and the tag monitoring: rabbitmqctl set_user_tags \(user) monitoring"
+            )
+        case 404:
+            throw ToolError(
+                "\(self) has no \(target.prefix { $0 != "?" }).",
+                cure: "Is it the management plugin's address, and is there that virtual host: rabbitmqctl list_vhosts?"
+            )
+        default: throw ToolError("\(self) answers with status \(answer.status).")
+        }
+    }
+
+    private func ask(_ target: String) throws -> HTTPAnswer {
+        if isEncrypted {
+            return try CurlHTTP(user: user, password: password, ca: ca, limit: Self.limit).get(description + target)
+        }
+        let login = Data("\(user):\(password)".utf8).base64EncodedString()
+        return try PlainHTTP(host: host, port: port, limit: Self.limit).get(
+            path + target,
+            headers: ["Authorization: Basic \(login)", "Accept: application/json"]
+        )
+    }
+
+    /// As it stands in a path.
+    private static func encoded(_ text: String) -> String {
+        text.utf8.map { byte in
+            let sign = Character(Unicode.Scalar(byte))
+            return sign.isASCII && (sign.isLetter || sign.isNumber) || "-._~".contains(sign)
+                ? String(sign) : String(format: "%%%02X", byte)
+        }.joined()
+    }
+}
+#endif

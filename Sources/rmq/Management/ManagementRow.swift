@@ -1,0 +1,128 @@
+#if Tool
+internal import Foundation
+internal import RabbitMQ
+
+/// Something that the management API lists.
+protocol ManagementRow: Codable, Sendable {
+    /// Where the list is, below `/api/`.
+    static func place(inVirtualHost vhost: String) -> String
+
+    /// Which of what is known is asked for.
+    static var columns: [String] { get }
+
+    /// What rows are sorted by.
+    var name: String { get }
+
+    /// What is written of it, but for JSON.
+    var line: String { get }
+}
+
+extension ManagementRow {
+    /// As one line of JSON, with names as the API has them: keys of arguments are not turned.
+    func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+}
+
+/// A number, or a sign that it is not known.
+private func text(_ number: Int?) -> String { number.map { "\($0)" } ?? "-" }
+
+struct ListedQueue: ManagementRow {
+    let name: String
+    let type: String?
+    let state: String?
+    let ready: Int?
+    let unacknowledged: Int?
+    let consumers: Int?
+
+    enum CodingKeys: String, CodingKey {
+        case name, type, state, consumers
+        case ready = "messages_ready"
+        case unacknowledged = "messages_unacknowledged"
+    }
+
+    static func place(inVirtualHost vhost: String) -> String { "queues/\(vhost)" }
+
+    static let columns = ["name", "type", "state", "messages_ready", "messages_unacknowledged", "consumers"]
+
+    var line: String {
+        "\(text(ready))\t\(text(unacknowledged))\t\(text(consumers))\t\(type ?? "-")\t\(state ?? "-")\t\(name)"
+    }
+}
+
+struct ListedExchange: ManagementRow {
+    let name: String
+    let type: String?
+    let durable: Bool?
+    let autoDelete: Bool?
+    let isInternal: Bool?
+
+    enum CodingKeys: String, CodingKey {
+        case name, type, durable
+        case autoDelete = "auto_delete"
+        case isInternal = "internal"
+    }
+
+    static func place(inVirtualHost vhost: String) -> String { "exchanges/\(vhost)" }
+
+    static let columns = ["name", "type", "durable", "auto_delete", "internal"]
+
+    var line: String {
+        let flags = [(durable, "durable"), (autoDelete, "auto-delete"), (isInternal, "internal")]
+        let known = flags.filter { $0.0 == true }.map(\.1).joined(separator: ",")
+        return "\(type ?? "-")\t\(known.isEmpty ? "-" : known)\t\(name.isEmpty ? "(default)" : name)"
+    }
+}
+
+struct ListedBinding: ManagementRow {
+    let source: String
+    let destination: String
+    let kind: String
+    let routingKey: String
+    let arguments: FieldTable?
+
+    enum CodingKeys: String, CodingKey {
+        case source, destination, arguments
+        case kind = "destination_type"
+        case routingKey = "routing_key"
+    }
+
+    static func place(inVirtualHost vhost: String) -> String { "bindings/\(vhost)" }
+
+    static let columns = ["source", "destination", "destination_type", "routing_key", "arguments"]
+
+    var name: String { "\(source)\t\(kind)\t\(destination)\t\(routingKey)" }
+
+    var line: String {
+        let known = (arguments ?? [:]).sorted { $0.key < $1.key }.map { "\t\($0.key)=\($0.value.text)" }.joined()
+        return "\(source.isEmpty ? "(default)" : source)\t\(kind)\t\(destination)\t\(routingKey)\(known)"
+    }
+}
+
+struct ListedConnection: ManagementRow {
+    let name: String
+    let user: String?
+    let state: String?
+    let channels: Int?
+    let isEncrypted: Bool?
+    /// The name that its client has given it.
+    let givenName: String?
+
+    enum CodingKeys: String, CodingKey {
+        case name, user, state, channels
+        case isEncrypted = "ssl"
+        case givenName = "user_provided_name"
+    }
+
+    static func place(inVirtualHost vhost: String) -> String { "vhosts/\(vhost)/connections" }
+
+    static let columns = ["name", "user", "state", "channels", "ssl", "user_provided_name"]
+
+    var line: String {
+        let security = isEncrypted == true ? "TLS" : "-"
+        return "\(state ?? "-")\t\(text(channels))\t\(security)\t\(user ?? "-")\t\(name)\t\(givenName ?? "-")"
+    }
+}
+#endif
