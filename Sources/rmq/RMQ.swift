@@ -35,7 +35,9 @@ struct RMQ: AsyncParsableCommand {
             ),
             CommandGroup(
                 name: "The broker",
-                subcommands: [DoctorCommand.self, ConnectionCommand.self, Perf.self, Demo.self]
+                subcommands: [
+                    DoctorCommand.self, TopCommand.self, ConnectionCommand.self, Perf.self, Demo.self,
+                ]
             ),
         ]
     )

@@ -29,7 +29,7 @@ struct CurlHTTP {
         let errors = (try? complained.fileHandleForReading.readToEnd()) ?? Data()
         process.waitUntilExit()
         guard process.terminationReason == .exit, process.terminationStatus == 0 else {
-            guard process.terminationStatus != 127 else { throw ToolError("the program curl is missing, which https takes") }
+            guard process.terminationStatus != 127 else { throw ToolError("https takes curl, which is missing") }
             let text = String(decoding: errors.prefix(1000), as: UTF8.self)
             throw ToolError(text.trimmingCharacters(in: .whitespacesAndNewlines))
         }
@@ -43,8 +43,8 @@ struct CurlHTTP {
     /// By its standard input: its arguments would show the password to others.
     private func settings(_ url: String) -> String {
         var lines = [
-            "url = \(quoted(url))", "user = \(quoted("\(user):\(password)"))", "basic", "silent", "show-error", "globoff",
-            "max-time = \(max(1, Int(limit / .seconds(1))))", "max-filesize = \(HTTPAnswer.longest)",
+            "url = \(quoted(url))", "user = \(quoted("\(user):\(password)"))", "basic", "silent", "show-error",
+            "globoff", "max-time = \(max(1, Int(limit / .seconds(1))))", "max-filesize = \(HTTPAnswer.longest)",
             #"proto = "=https""#, #"write-out = "%{http_code}""#,
         ]
         if let ca { lines.append("cacert = \(quoted(ca))") }

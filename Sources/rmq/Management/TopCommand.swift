@@ -1,0 +1,127 @@
+#if Tool
+internal import ArgumentParser
+internal import Foundation
+internal import RabbitMQ
+
+/// Shows which queues are busy, again and again.
+struct TopCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        name: "top",
+        "Shows the busiest queues of a virtual host, again and again.",
+        """
+        What comes in, goes out and is acknowledged in a second, as the management API says, which counts every few \
+        seconds; what is ready, what is unacknowledged, consumers. Alarms are shown if the user may know of them. It \
+        ends by q, Ctrl-C or --count. Where the output is no terminal, one table comes after the other.
+        """,
+        examples: "rmq top --management http://localhost:15672",
+        "rmq top --profile production --interval 5s --queues 40",
+        "rmq top --count 1 --json | jq '.queues[0]'"
+    )
+
+    @Option(help: "How long it waits before it looks again.")
+    var interval = Span.seconds(2)
+
+    @Option(name: .shortAndLong, help: "How often it looks.")
+    var count: Int?
+
+    @Option(help: "The most queues to show.")
+    var queues = 20
+
+    @Flag(help: "Each time one JSON object on one line.")
+    var json = false
+
+    @OptionGroup var management: ManagementOptions
+    @OptionGroup(title: "Connection") var connection: ConnectionOptions
+
+    func validate() throws {
+        if let count, count < 1 { throw ValidationError("--count is \(count); it must be at least 1.") }
+        guard queues > 0 else { throw ValidationError("--queues is \(queues); it must be at least 1.") }
+        guard interval.duration >= .milliseconds(100) else { throw ValidationError("--interval is below 100ms.") }
+    }
+
+    /// What is shown at a time.
+    private struct Board: Encodable {
+        let vhost: String
+        let all: TopLine
+        let queues: [TopLine]
+        let alarms: [String]
+    }
+
+    func run() async throws {
+        let api = try management.api(of: connection)
+        let vhost = try connection.configuration().virtualHost
+        try await Interruption.stopping { stop in
+            let isScreen = !json && isatty(STDOUT_FILENO) == 1
+            let keyboard = isScreen ? Keyboard() : nil
+            defer { keyboard?.restore() }
+            var shown = 0
+            repeat {
+                do {
+                    try show(try await look(at: vhost, api), isScreen: isScreen)
+                } catch let error as ToolError where shown > 0 {
+                    // The broker may start again: that is what one wants to see.
+                    Terminal.complain("\(error)")
+                }
+                shown += 1
+                if shown == count { return }
+            } while try await wait(stop, keyboard)
+            if let code = stop.exitCode { throw code }
+        }
+    }
+
+    private func look(at vhost: String, _ api: ManagementAPI) async throws -> Board {
+        let found: [TopQueue] = try await api.rows(in: vhost)
+        let lines = found.map { TopLine($0) }.sorted(by: TopLine.isBefore)
+        // Not every user may know of the nodes.
+        let nodes: [TopNode] = (try? await api.rows(in: vhost)) ?? []
+        return Board(
+            vhost: vhost,
+            all: TopLine(allOf: lines),
+            queues: Array(lines.prefix(queues)),
+            alarms: nodes.flatMap(\.alarms)
+        )
+    }
+
+    private func show(_ board: Board, isScreen: Bool) throws {
+        if json { return try Terminal.say(Terminal.json(board)) }
+        let lines = [TopLine.head, board.all.text] + board.queues.map(\.text)
+        let text = Terminal.harmless(lines.joined(separator: "\n"))
+        let alarms = board.alarms.map { Terminal.coloured(Terminal.harmless("ALARM: \($0)"), .red) + "\n" }.joined()
+        // From the upper left corner of an empty screen, in one piece: so it does not flicker.
+        try Terminal.say((isScreen ? "\u{1B}[H\u{1B}[2J" : "") + alarms + text)
+    }
+
+    /// - Returns: Whether to go on.
+    private func wait(_ stop: Stop, _ keyboard: Keyboard?) async throws -> Bool {
+        let end = ContinuousClock.now + interval.duration
+        while .now < end {
+            if stop.isRequested || keyboard?.saysQuit == true { return false }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        return !stop.isRequested
+    }
+}
+
+/// What the management API says of how a node is.
+private struct TopNode: ManagementRow {
+    let name: String
+    let lacksMemory: Bool?
+    let lacksDisk: Bool?
+
+    enum CodingKeys: String, CodingKey {
+        case name
+        case lacksMemory = "mem_alarm"
+        case lacksDisk = "disk_free_alarm"
+    }
+
+    static func place(inVirtualHost vhost: String) -> String { "nodes" }
+
+    static let columns = ["name", "mem_alarm", "disk_free_alarm"]
+
+    var line: String { name }
+
+    var alarms: [String] {
+        [(lacksMemory, "memory"), (lacksDisk, "disk")].filter { $0.0 == true }.map { "\(name) is low on \($0.1)" }
+    }
+}
+#endif

@@ -1,0 +1,57 @@
+import RabbitMQ
+import TestSupport
+import Testing
+
+@Suite("rmq top", .needsTool, .timeLimit(.minutes(2)))
+struct TopToolTests {
+    /// What a management API says of its queues, and, of what the last one says, of its nodes.
+    private static let manner: RudeListener.Manner = {
+        let body = #"""
+            [{"name":"idle","messages_ready":9,"messages_unacknowledged":0,"consumers":0},
+             {"name":"busy","messages_ready":1,"messages_unacknowledged":2,"consumers":3,"message_stats":{
+              "publish_details":{"rate":12.34},"deliver_get_details":{"rate":11.0},"ack_details":{"rate":0.06}}},
+             {"name":"last","messages_ready":9223372036854775807,"mem_alarm":true}]
+            """#
+        return .says(Array("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)".utf8))
+    }()
+
+    private func top(_ listener: RudeListener, _ arguments: String...) throws -> ToolProcess {
+        try ToolProcess(["top", "--management", "http://127.0.0.1:\(listener.port)"] + arguments)
+    }
+
+    @Test("shows the busiest queues first, and alarms, so often as it is told")
+    func counted() async throws {
+        try await RudeListener.run(Self.manner) { listener in
+            let tool = try top(listener, "--count", "2", "--interval", "100ms", "--queues", "1")
+            let outcome = try await within(.seconds(30), "the tool's end") { await tool.outcome() }
+            #expect(outcome.hasExited && outcome.status == 0, "\(outcome)")
+            let lines = outcome.output.split(separator: "\n")
+            #expect(lines.count == 8 && Array(lines.prefix(4)) == Array(lines.suffix(4)), "\(outcome)")
+            #expect(lines.first == "ALARM: last is low on memory", "\(outcome)")
+            #expect(lines.last == "      12.3      11.0       0.1         1         2         3  busy", "\(outcome)")
+            #expect(!outcome.output.contains("\u{1B}"))
+            let json = await (try top(listener, "--count", "1", "--json")).outcome()
+            #expect(json.output.contains(#""queue":"busy","ready":1,"unacknowledged":2"#), "\(json)")
+        }
+    }
+
+    @Test("ends by a signal")
+    func signal() async throws {
+        try await RudeListener.run(Self.manner) { listener in
+            let tool = try top(listener, "--interval", "10s")
+            try await eventually("it has asked") { listener.leftCount >= 2 }
+            tool.interrupt()
+            let outcome = try await within(.seconds(8), "the tool's end") { await tool.outcome() }
+            #expect(outcome.hasExited && outcome.status == 130, "\(outcome)")
+        }
+    }
+
+    @Test("says what is wrong, if it is so from the beginning")
+    func failure() async throws {
+        try await RudeListener.run(.refuses) { listener in
+            let outcome = await (try top(listener)).outcome()
+            #expect(outcome.hasExited && outcome.status == 1, "\(outcome)")
+            #expect(outcome.error.contains("Connection refused"), "\(outcome)")
+        }
+    }
+}
