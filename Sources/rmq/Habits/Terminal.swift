@@ -47,8 +47,8 @@ enum Terminal {
         }
     }
 
-    /// Text that does nothing to a terminal: control characters are escaped, but for line feeds and tabs, and so is what
-    /// turns the direction of writing round, by which a name would look like another.
+    /// Text that does nothing to a terminal: control characters are escaped, but for line feeds and tabs; so is what turns
+    /// the direction of writing round, by which a name would look like another.
     static func harmless(_ text: String) -> String {
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {

@@ -86,7 +86,7 @@ struct ManagementAPI: Sendable, CustomStringConvertible {
         case 401, 403:
             throw ToolError(
                 "\(self) refuses the user \(user).",
-                cure: "It wants the right password, and the tag monitoring: rabbitmqctl set_user_tags \(user) monitoring"
+                cure: "The password may be wrong, or the tag missing: rabbitmqctl set_user_tags \(user) monitoring"
             )
         case 404:
             throw ToolError(

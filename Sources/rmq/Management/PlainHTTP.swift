@@ -1,7 +1,7 @@
 #if Tool
 internal import Foundation
 
-/// A question to a web server without TLS: HTTP 1.0, where an answer comes in one piece, and the connection ends with it.
+/// A question to a web server without TLS: HTTP 1.0, where an answer comes in one piece, and ends the connection.
 ///
 /// The client of FoundationNetworking would be loaded, with libcurl and what that needs, by every command.
 struct PlainHTTP {

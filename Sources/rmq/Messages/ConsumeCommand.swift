@@ -148,8 +148,8 @@ struct ConsumeCommand: AsyncParsableCommand {
         case .requeue: return wanted
         case .noAck: return min(prefetch, wanted)
         case .ack:
-            // So that no acknowledgement waits in the broker's channel when the last message is acknowledged. A stream has
-            // none that matter.
+            // So that no acknowledgement waits in the broker's channel when the last message is acknowledged. Those of a
+            // stream don't matter.
             let isCounted = count != nil && offset == nil
             return min(prefetch, wanted, isCounted ? UInt16(QueueScan.mostSettledAtOnce) : .max)
         }
