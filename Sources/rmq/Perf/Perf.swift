@@ -14,7 +14,7 @@ struct Perf: AsyncParsableCommand {
         """,
         examples: "rmq perf publish-confirm --messages 100000 --size 1000",
         "rmq perf consume-ack --connections 2 --consumers 8",
-        "rmq perf ping-pong --messages 10000 --json"
+        "rmq perf rpc --messages 10000 --tasks 100 --json"
     )
 
     enum Mode: String, CaseIterable, ExpressibleByArgument {
@@ -27,6 +27,7 @@ struct Perf: AsyncParsableCommand {
         case confirm
         case get
         case codable
+        case rpc
     }
 
     @Argument(help: "What to measure.")
@@ -60,6 +61,7 @@ struct Perf: AsyncParsableCommand {
         case .confirm: try await ConfirmMode(options: options, progress: progress).run()
         case .get: try await GetMode(options: options, progress: progress).run()
         case .codable: try await CodableMode(options: options, progress: progress).run()
+        case .rpc: try await RPCMode(options: options, progress: progress).run()
         case .connect: try await ConnectMode(options: options, progress: progress).run()
         }
     }

@@ -47,7 +47,7 @@ struct PerfOptions: ParsableArguments {
     @Option(help: "Messages before the measured part.")
     var warmup = 10_000
 
-    @Option(help: "With confirm: tasks, each of which waits for the confirm of its message before the next.")
+    @Option(help: "With confirm and rpc: tasks, each of which waits for the confirm, or the reply, before the next.")
     var tasks = 1
 
     @Option(

@@ -4,7 +4,9 @@ import Testing
 
 @Suite("What rmq perf leaves on a broker", .needsTool, .timeLimit(.minutes(3)))
 struct PerfToolTests {
-    static let modes = ["publish", "publish-confirm", "consume", "consume-ack", "ping-pong", "connect", "codable"]
+    static let modes = [
+        "publish", "publish-confirm", "consume", "consume-ack", "ping-pong", "connect", "codable", "rpc",
+    ]
 
     private func perf(_ mode: String, _ arguments: String...) throws -> ToolProcess {
         try ToolProcess(

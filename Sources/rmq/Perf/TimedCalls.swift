@@ -1,0 +1,35 @@
+#if Tool
+internal import Histogram
+
+/// Does the same over and over, in several tasks at a time, each of which waits for the one before, and times it.
+struct TimedCalls {
+    let options: PerfOptions
+    let progress: Progress
+
+    /// Runs it.
+    ///
+    /// - Returns: How many nanoseconds each took.
+    func run(_ count: Int, _ body: @escaping @Sendable () async throws -> Void) async throws -> Histogram<UInt64> {
+        var latencies = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
+        let progress = progress
+        try await withThrowingTaskGroup(of: [UInt64].self) { group in
+            for index in 0..<options.tasks {
+                let share = PerfOptions.share(of: count, index: index, count: options.tasks)
+                group.addTask {
+                    var times: [UInt64] = []
+                    times.reserveCapacity(min(share, 1_000_000))
+                    for _ in 0..<share {
+                        let start = ContinuousClock.now
+                        try await body()
+                        times.append(UInt64((ContinuousClock.now - start) / .nanoseconds(1)))
+                        progress.add(1)
+                    }
+                    return times
+                }
+            }
+            for try await times in group { for time in times { latencies.record(time) } }
+        }
+        return latencies
+    }
+}
+#endif
