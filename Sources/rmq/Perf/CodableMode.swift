@@ -29,23 +29,35 @@ struct CodableMode {
         try await PerfSession.use(options, connections: 1, channels: 1) { session in
             let key = try await session.queue.routingKey(options)
             let exchange = try await session.channels[0].declareExchange(options.exchange, passive: true)
-            try await publish(options.warmup, to: exchange, key)
+            _ = try await publish(options.warmup, to: exchange, key)
             let meter = Meter()
-            try await publish(options.messages, to: exchange, key)
+            let count = try await publish(options.messages, until: options.deadline, to: exchange, key)
             let usage = meter.read()
             let body = try JSONEncoder().encode(Order(id: 1))
-            return PerfResult(usage: usage, size: body.count, coding: try coding(body))
+            return PerfResult(usage: usage, messages: count, size: body.count, coding: try coding(body))
         }
     }
 
-    private func publish(_ count: Int, to exchange: Exchange, _ key: String) async throws {
+    /// - Returns: How many were published before the deadline.
+    private func publish(
+        _ count: Int,
+        until deadline: ContinuousClock.Instant? = nil,
+        to exchange: Exchange,
+        _ key: String
+    ) async throws -> Int {
+        let stride = options.stride
+        var done = 0
         for number in 0..<count {
             let message = try Message(encoding: Order(id: number), deliveryMode: .transient)
             try await exchange.publish(message, routingKey: key, mandatory: false)
-            if number % 1000 == 999 { progress.add(1000) }
+            done += 1
+            guard done & (stride - 1) == 0 else { continue }
+            progress.add(stride)
+            if let deadline, ContinuousClock.now >= deadline { break }
         }
         // The broker answers when it has taken all that was sent before.
         try await exchange.channel.setQos(prefetchCount: 0)
+        return done
     }
 
     private func coding(_ body: Data) throws -> Cost {

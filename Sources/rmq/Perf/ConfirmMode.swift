@@ -1,4 +1,5 @@
 #if Tool
+internal import Histogram
 internal import RabbitMQ
 
 /// Publishes and waits for the confirm of each message before the next, in one task or in several on the same channel.
@@ -20,8 +21,8 @@ struct ConfirmMode {
             }
             _ = try await calls.run(options.warmup, publish)
             let meter = Meter()
-            let latencies = try await calls.run(options.messages, publish)
-            return PerfResult(usage: meter.read(), latencies: latencies)
+            let latencies = try await calls.run(options.messages, until: options.deadline, publish)
+            return PerfResult(usage: meter.read(), messages: Int(latencies.totalCount), latencies: latencies)
         }
     }
 }

@@ -10,16 +10,17 @@ struct ConnectMode {
     func run() async throws -> PerfResult {
         let configuration = try options.configuration()
         var histogram = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
-        let meter = Meter()
+        let (meter, deadline) = (Meter(), options.deadline)
         for _ in 0..<options.messages {
             let start = ContinuousClock.now
+            if let deadline, start >= deadline { break }
             let connection = try await Connection.connect(configuration)
             _ = try await connection.openChannel()
             await connection.close()
             histogram.record(UInt64((ContinuousClock.now - start) / .nanoseconds(1)))
             progress.add(1)
         }
-        return PerfResult(usage: meter.read(), latencies: histogram)
+        return PerfResult(usage: meter.read(), messages: Int(histogram.totalCount), latencies: histogram)
     }
 }
 #endif

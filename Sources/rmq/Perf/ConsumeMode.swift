@@ -10,9 +10,40 @@ struct ConsumeMode {
 
     /// When the measured part began and ended, as the consumers see it.
     private final class Span: Sendable {
-        let meter = Mutex<Meter?>(nil)
-        let usage = Mutex<Usage?>(nil)
+        private struct State {
+            var meter: Meter?
+            var deadline: ContinuousClock.Instant?
+            var usage: Usage?
+            /// How many messages the measured part had.
+            var messages = 0
+        }
+
+        private let state = Mutex(State())
         let count = Atomic<Int>(0)
+
+        func begin(_ options: PerfOptions) {
+            state.withLock { ($0.meter, $0.deadline) = (Meter(), options.deadline) }
+        }
+
+        /// Whether the time for the measured part is over.
+        var isOver: Bool {
+            guard let deadline = state.withLock({ $0.deadline }) else { return false }
+            return ContinuousClock.now >= deadline
+        }
+
+        /// Ends the measured part, unless another consumer has done so.
+        func end(messages: Int) {
+            state.withLock { state in
+                guard state.usage == nil else { return }
+                state.usage = state.meter?.read()
+                state.messages = max(0, messages)
+            }
+        }
+
+        /// What it took, and how many messages it had; nil if it has not ended.
+        var result: (usage: Usage, messages: Int)? {
+            state.withLock { state in state.usage.map { (usage: $0, messages: state.messages) } }
+        }
     }
 
     func run() async throws -> PerfResult {
@@ -26,30 +57,35 @@ struct ConsumeMode {
 
     private func run(_ session: PerfSession) async throws -> PerfResult {
         let channels = session.channels
-        try await session.queue.fill(with: options.messages + options.warmup, options: options, on: channels[0])
+        try await session.queue.fill(
+            with: options.messages + options.warmup,
+            options: options,
+            progress,
+            on: channels[0]
+        )
         for channel in channels where acknowledges { try await channel.setQos(prefetchCount: options.prefetch) }
         let span = Span()
         let work = Work(microseconds: options.work)
-        if options.warmup == 0 { span.meter.withLock { $0 = Meter() } }
+        if options.warmup == 0 { span.begin(options) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for index in 0..<options.consumers {
                 let queue = try channels[index % channels.count].queue(session.queue.queue.name)
                 group.addTask { try await consume(from: queue, span, work) }
             }
-            // The first to see the last message ends it for all.
+            // The first to see the last message, or the end of the time, ends it for all.
             try await group.next()
             group.cancelAll()
             while let result = await group.nextResult() {
                 if case .failure(let error) = result, !(error is CancellationError) { throw error }
             }
         }
-        guard let usage = span.usage.withLock({ $0 }) else { throw CancellationError() }
-        return PerfResult(usage: usage, work: work)
+        guard let result = span.result else { throw CancellationError() }
+        return PerfResult(usage: result.usage, messages: result.messages, work: work)
     }
 
     private func consume(from queue: Queue, _ span: Span, _ work: Work) async throws {
         let last = options.warmup + options.messages
-        let first = options.warmup
+        let (first, stride) = (options.warmup, options.stride)
         // An option costs more to look at than a message.
         let (acknowledges, readsHeaders) = (acknowledges, options.readHeaders)
         for try await message in try await queue.consume(ConsumerOptions(noAck: !acknowledges)) {
@@ -59,13 +95,11 @@ struct ConsumeMode {
             }
             if acknowledges { try message.ack() }
             let count = span.count.add(1, ordering: .relaxed).newValue
-            if count == first { span.meter.withLock { $0 = Meter() } }
-            if count == last {
-                let meter = span.meter.withLock { $0 }
-                span.usage.withLock { $0 = meter?.read() }
-                return
-            }
-            if count % 1000 == 0 { progress.add(1000) }
+            if count == first { span.begin(options) }
+            if count == last { return span.end(messages: count - first) }
+            guard count & (stride - 1) == 0 else { continue }
+            progress.add(stride)
+            if span.isOver { return span.end(messages: count - first) }
         }
     }
 }

@@ -13,13 +13,15 @@ struct GetMode {
             try await session.queue.fill(
                 with: options.messages + options.warmup,
                 options: options,
+                progress,
                 on: session.channels[0]
             )
             var histogram = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
-            var meter = Meter()
+            var (meter, deadline) = (Meter(), options.deadline)
             for number in 0..<(options.warmup + options.messages) {
-                if number == options.warmup { meter = Meter() }
+                if number == options.warmup { (meter, deadline) = (Meter(), options.deadline) }
                 let start = ContinuousClock.now
+                if number > options.warmup, let deadline, start >= deadline { break }
                 guard let message = try await queue.get() else { throw PerfError("The queue is empty too early.") }
                 try message.ack()
                 if number >= options.warmup {
@@ -27,7 +29,7 @@ struct GetMode {
                 }
                 progress.add(1)
             }
-            return PerfResult(usage: meter.read(), latencies: histogram)
+            return PerfResult(usage: meter.read(), messages: Int(histogram.totalCount), latencies: histogram)
         }
     }
 }

@@ -38,10 +38,19 @@ struct Perf: AsyncParsableCommand {
     func validate() throws { try options.validate(for: mode) }
 
     func run() async throws {
-        let progress = Progress(total: options.messages, isShown: !options.json)
+        var options = options
+        if [.consume, .consumeAck, .get].contains(mode) {
+            // What is consumed has to be there before.
+            options.mostMessages = options.mostMessages ?? PerfOptions.usualMessages
+        }
+        let progress = Progress(total: options.messages, seconds: options.seconds, isShown: !options.json)
         defer { progress.finish() }
-        let (mode, options) = (mode, options)
-        let result = try await Interruption.cancelling { try await Self.measure(mode, options, progress) }
+        let (mode, ready) = (mode, options)
+        let result = try await Interruption.cancelling {
+            try await HangWatch.run(progress, limit: ready.hangAfter.duration) {
+                try await Self.measure(mode, ready, progress)
+            }
+        }
         progress.finish()
         let report = PerfReport(mode: mode.rawValue, options: options, result: result)
         print(options.json ? try report.json() : report.table())

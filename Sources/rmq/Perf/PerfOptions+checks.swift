@@ -15,6 +15,10 @@ extension PerfOptions {
         ] where !range.contains(value) {
             throw ValidationError("--\(name) is \(value); it must be from \(range.lowerBound) to \(range.upperBound).")
         }
+        if let seconds, !(0.01...1_000_000).contains(seconds) {
+            throw ValidationError("--seconds is \(seconds); it must be from 0.01 to 1000000.")
+        }
+        guard hangAfter.duration >= .milliseconds(100) else { throw ValidationError("--hang-after is below 100ms.") }
         guard (0...1_000_000).contains(work) else {
             throw ValidationError("--work is \(work); it must be from 0 to 1000000.")
         }

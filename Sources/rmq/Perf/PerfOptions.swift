@@ -5,8 +5,20 @@ internal import RabbitMQ
 struct PerfOptions: ParsableArguments {
     @OptionGroup var connection: ConnectionOptions
 
-    @Option(help: "How many messages to measure; with connect, how many connections.")
-    var messages = 1_000_000
+    @Option(
+        name: .customLong("messages"),
+        help: ArgumentHelp(
+            "How many messages to measure; with connect, how many connections; 1000000 by default.",
+            valueName: "messages"
+        )
+    )
+    var mostMessages: Int?
+
+    @Option(help: "End the measured part after so many seconds; as many messages as there are then, or --messages.")
+    var seconds: Double?
+
+    @Option(help: "Give up when nothing has gone on for this long; that a run hangs is an error.")
+    var hangAfter = Span.seconds(60)
 
     @Option(help: "The size of a body in bytes; with codable, that of its value counts.")
     var size = 100
@@ -67,6 +79,19 @@ struct PerfOptions: ParsableArguments {
 
     @Flag(help: "End with one JSON object on one line.")
     var json = false
+
+    /// How many messages there may be.
+    var messages: Int { mostMessages ?? (seconds == nil ? Self.usualMessages : 1_000_000_000_000) }
+
+    /// How many there are if nothing is said.
+    static let usualMessages = 1_000_000
+
+    /// When a measured part that begins now is over; nil if only messages end it.
+    var deadline: ContinuousClock.Instant? { seconds.map { ContinuousClock.now + .seconds($0) } }
+
+    /// After how many messages one looks at the clock and says how far one is, a power of two: to look costs as much as to
+    /// publish a message, but what takes long must not take longer than it may.
+    var stride: Int { size > 64 * 1024 || work > 100 ? 1 : 64 }
 
     func configuration() throws -> ConnectionConfiguration {
         var configuration = try connection.configuration(name: "rmq perf")

@@ -89,15 +89,17 @@ struct PerfQueue {
     }
 
     /// Publishes until `count` messages are ready.
-    func fill(with count: Int, options: PerfOptions, on channel: Channel) async throws {
+    func fill(with count: Int, options: PerfOptions, _ progress: Progress, on channel: Channel) async throws {
         let exchange = try await channel.declareExchange("")
         let missing = count - queue.messageCount
         guard missing > 0 else { return }
         let body = [UInt8](repeating: 0x78, count: options.size)
         let headers = PerfHeaders(bytes: options.headers)
+        let stride = options.stride
         for number in 0..<missing {
             let message = Message(body: body, headers: headers.table(number), deliveryMode: .transient)
             try await exchange.publish(message, routingKey: queue.name)
+            if number & (stride - 1) == 0 { progress.giveSign() }
         }
         try await channel.setQos(prefetchCount: 0)
     }

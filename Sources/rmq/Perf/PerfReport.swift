@@ -5,6 +5,8 @@ internal import Histogram
 /// What a mode found out.
 struct PerfResult {
     var usage: Usage
+    /// How many messages there were, if that was not what ended it.
+    var messages: Int?
     var latencies: Histogram<UInt64>?
     /// What the program computed itself, for each message.
     var work: Work?
@@ -36,12 +38,14 @@ struct PerfReport: Encodable {
 
     init(mode: String, options: PerfOptions, result: PerfResult) {
         self.mode = mode
-        messages = options.messages
+        let count = result.messages ?? options.messages
+        messages = count
         size = result.size ?? options.size
         seconds = result.usage.seconds
-        rate = Double(options.messages) / result.usage.seconds
-        cpuSeconds = result.usage.cpuSeconds - (result.work?.cpuSeconds ?? 0) * Double(options.messages)
-        cpuUsPerMessage = cpuSeconds * 1e6 / Double(options.messages)
+        rate = Double(count) / result.usage.seconds
+        cpuSeconds = result.usage.cpuSeconds - (result.work?.cpuSeconds ?? 0) * Double(count)
+        // Not one may have been done in time.
+        cpuUsPerMessage = cpuSeconds * 1e6 / Double(max(1, count))
         peakRssMb = Meter.peakMegabytes
         codingUs = result.coding
         latencyUs = result.latencies.map { histogram in

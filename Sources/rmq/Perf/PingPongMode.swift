@@ -15,16 +15,17 @@ struct PingPongMode {
             var deliveries = try await queue.consume(.noAck).makeAsyncIterator()
             var histogram = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
             let warmup = min(options.warmup, 1000)
-            var meter = Meter()
+            var (meter, deadline) = (Meter(), options.deadline)
             for number in 0..<(warmup + options.messages) {
-                if number == warmup { meter = Meter() }
+                if number == warmup { (meter, deadline) = (Meter(), options.deadline) }
                 let start = ContinuousClock.now
+                if number > warmup, let deadline, start >= deadline { break }
                 try await exchange.publish(Message(body: body, deliveryMode: .transient), routingKey: queue.name)
                 guard try await deliveries.next() != nil else { throw CancellationError() }
                 if number >= warmup { histogram.record(UInt64((ContinuousClock.now - start) / .nanoseconds(1))) }
                 progress.add(1)
             }
-            return PerfResult(usage: meter.read(), latencies: histogram)
+            return PerfResult(usage: meter.read(), messages: Int(histogram.totalCount), latencies: histogram)
         }
     }
 }

@@ -5,11 +5,15 @@ internal import Synchronization
 /// A live line on a terminal: how far, how fast, how much CPU.
 final class Progress: Sendable {
     private let done = Atomic<Int>(0)
+    private let signs = Atomic<Int>(0)
     private let total: Int
+    private let seconds: Double?
+    private let start = ContinuousClock.now
     private let task = Mutex<Task<Void, Never>?>(nil)
 
-    init(total: Int, isShown: Bool) {
+    init(total: Int, seconds: Double?, isShown: Bool) {
         self.total = total
+        self.seconds = seconds
         guard isShown, isatty(STDERR_FILENO) == 1 else { return }
         task.withLock { task in
             task = Task { [weak self] in
@@ -32,8 +36,16 @@ final class Progress: Sendable {
     @inline(__always)
     func add(_ count: Int) -> Int { done.add(count, ordering: .relaxed).newValue }
 
+    /// Changes as long as something goes on, if that is no measured message only.
+    var signsOfLife: Int { count &+ signs.load(ordering: .relaxed) }
+
+    /// Tells that something goes on.
+    func giveSign() { signs.add(1, ordering: .relaxed) }
+
     private func show(rate: Double, load: Double) {
-        let percent = total == 0 ? 100 : min(100, count * 100 / total)
+        let part = Double(count) / Double(max(1, total))
+        let passed = seconds.map { (ContinuousClock.now - start) / .seconds($0) } ?? 0
+        let percent = Int(min(1, max(part, passed)) * 100)
         let line = String(format: "\r%3d %%  %10.0f msg/s  %5.1f %% CPU ", percent, rate, load * 100)
         // Not by a file handle, which ends the process where the terminal is gone.
         try? Terminal.write(Array(line.utf8), to: STDERR_FILENO)

@@ -14,10 +14,10 @@ struct PublishMode {
             let work = Work(microseconds: options.work)
             let key = try await session.queue.routingKey(options)
             do {
-                try await publish(options.warmup, on: channels, key: key, work)
+                _ = try await publish(options.warmup, on: channels, key: key, work)
                 let meter = Meter()
-                try await publish(options.messages, on: channels, key: key, work)
-                return PerfResult(usage: meter.read(), work: work)
+                let count = try await publish(options.messages, until: options.deadline, on: channels, key: key, work)
+                return PerfResult(usage: meter.read(), messages: count, work: work)
             } catch {
                 if confirms { await settle(channels) }
                 throw error
@@ -35,29 +35,50 @@ struct PublishMode {
         }.value
     }
 
-    private func publish(_ count: Int, on channels: [Channel], key: String, _ work: Work) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
+    /// - Returns: How many were published before the deadline.
+    private func publish(
+        _ count: Int,
+        until deadline: ContinuousClock.Instant? = nil,
+        on channels: [Channel],
+        key: String,
+        _ work: Work
+    ) async throws -> Int {
+        try await withThrowingTaskGroup(of: Int.self) { group in
             for (index, channel) in channels.enumerated() {
                 let share = PerfOptions.share(of: count, index: index, count: channels.count)
-                group.addTask { try await publish(share, on: channel, key: key, work) }
+                group.addTask { try await publish(share, until: deadline, on: channel, key: key, work) }
             }
-            try await group.waitForAll()
+            var done = 0
+            for try await part in group { done += part }
+            return done
         }
     }
 
-    private func publish(_ count: Int, on channel: Channel, key: String, _ work: Work) async throws {
+    private func publish(
+        _ count: Int,
+        until deadline: ContinuousClock.Instant?,
+        on channel: Channel,
+        key: String,
+        _ work: Work
+    ) async throws -> Int {
         let exchange = try await channel.declareExchange(options.exchange, passive: true)
         let body = [UInt8](repeating: 0x78, count: options.size)
         let headers = PerfHeaders(bytes: options.headers)
+        let stride = options.stride
+        var done = 0
         for number in 0..<count {
             let message = Message(body: body, headers: headers.table(number), deliveryMode: .transient)
             try await exchange.publish(message, routingKey: key, mandatory: false)
             work.run()
-            if number % 1000 == 999 { progress.add(1000) }
+            done += 1
+            guard done & (stride - 1) == 0 else { continue }
+            progress.add(stride)
+            if let deadline, ContinuousClock.now >= deadline { break }
         }
         if confirms { try await channel.waitForConfirms() }
         // The broker answers when it has taken all that was sent before.
         try await channel.setQos(prefetchCount: 0)
+        return done
     }
 }
 #endif

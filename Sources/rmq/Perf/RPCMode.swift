@@ -1,4 +1,5 @@
 #if Tool
+internal import Histogram
 internal import RabbitMQ
 
 /// Calls a server that sends back what it gets, on the same connection, in one task or in several.
@@ -21,11 +22,11 @@ struct RPCMode {
             }
             _ = try await calls.run(min(options.warmup, 1000), call)
             let meter = Meter()
-            let latencies = try await calls.run(options.messages, call)
+            let latencies = try await calls.run(options.messages, until: options.deadline, call)
             let usage = meter.read()
             await client.close()
             await server.stop()
-            return PerfResult(usage: usage, latencies: latencies)
+            return PerfResult(usage: usage, messages: Int(latencies.totalCount), latencies: latencies)
         }
     }
 }

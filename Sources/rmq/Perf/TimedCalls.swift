@@ -8,8 +8,13 @@ struct TimedCalls {
 
     /// Runs it.
     ///
+    /// - Parameter deadline: When it ends, if it is not done before.
     /// - Returns: How many nanoseconds each took.
-    func run(_ count: Int, _ body: @escaping @Sendable () async throws -> Void) async throws -> Histogram<UInt64> {
+    func run(
+        _ count: Int,
+        until deadline: ContinuousClock.Instant? = nil,
+        _ body: @escaping @Sendable () async throws -> Void
+    ) async throws -> Histogram<UInt64> {
         var latencies = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
         let progress = progress
         try await withThrowingTaskGroup(of: [UInt64].self) { group in
@@ -20,6 +25,7 @@ struct TimedCalls {
                     times.reserveCapacity(min(share, 1_000_000))
                     for _ in 0..<share {
                         let start = ContinuousClock.now
+                        if let deadline, start >= deadline { break }
                         try await body()
                         times.append(UInt64((ContinuousClock.now - start) / .nanoseconds(1)))
                         progress.add(1)

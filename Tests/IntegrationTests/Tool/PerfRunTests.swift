@@ -1,3 +1,4 @@
+import Foundation
 import RabbitMQ
 import TestSupport
 import Testing
@@ -22,5 +23,66 @@ struct PerfRunTests {
     func tasks(mode: String) async throws {
         let outcome = try await perf(mode, "--messages", "503", "--tasks", "100")
         #expect(outcome.status == 0 && outcome.output.contains("\"messages\":503,"), "\(outcome)")
+    }
+
+    private struct Figures: Decodable {
+        var messages: Int
+        var seconds: Double
+    }
+
+    private func figures(_ outcome: ToolProcess.Outcome) throws -> Figures {
+        #expect(outcome.hasExited && outcome.status == 0, "\(outcome)")
+        return try JSONDecoder().decode(Figures.self, from: Data(outcome.output.utf8))
+    }
+
+    @Test(
+        "for so many seconds, and says how many messages that were",
+        arguments: ["publish", "publish-confirm", "confirm", "ping-pong", "rpc", "codable", "connect"]
+    )
+    func seconds(mode: String) async throws {
+        let outcome = try await perf(mode, "--seconds", "0.5", "--work", "5")
+        let result = try figures(outcome)
+        #expect(result.messages > 0 && result.seconds >= 0.5 && result.seconds < 60, "\(result)")
+    }
+
+    @Test("no longer than it may, though not all is consumed", arguments: ["consume", "consume-ack", "get"])
+    func shortened(mode: String) async throws {
+        let outcome = try await perf(
+            mode,
+            "--seconds",
+            "0.2",
+            "--messages",
+            "20000",
+            "--work",
+            "100",
+            "--consumers",
+            "2"
+        )
+        let result = try figures(outcome)
+        #expect(result.messages > 0 && result.messages < 20_000 && result.seconds >= 0.2, "\(result)")
+    }
+
+    @Test("nothing that hangs, but says so")
+    func hanging() async throws {
+        try await Scratch.use { scratch, _, channel in
+            let queue = try await channel.declareQueue(
+                scratch.queue(),
+                arguments: QueueArguments(singleActiveConsumer: true)
+            )
+            // What comes is all for this one.
+            let deliveries = try await queue.consume(.noAck)
+            let outcome = try await perf(
+                "ping-pong",
+                "--queue",
+                queue.name,
+                "--use-existing",
+                "--eat-messages",
+                "--hang-after",
+                "1s"
+            )
+            #expect(outcome.hasExited && outcome.status == 1 && outcome.output.isEmpty, "\(outcome)")
+            #expect(outcome.error.contains("It hangs: after 0 messages"), "\(outcome)")
+            try await deliveries.consumer.cancel()
+        }
     }
 }
