@@ -89,6 +89,16 @@ struct ListedBinding: ManagementRow {
         case routingKey = "routing_key"
     }
 
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        source = try container.decode(String.self, forKey: .source)
+        destination = try container.decode(String.self, forKey: .destination)
+        kind = try container.decode(String.self, forKey: .kind)
+        routingKey = try container.decode(String.self, forKey: .routingKey)
+        // In Erlang an empty object is an empty list, as which it may come.
+        arguments = try? container.decodeIfPresent(FieldTable.self, forKey: .arguments)
+    }
+
     static func place(inVirtualHost vhost: String) -> String { "bindings/\(vhost)" }
 
     static let columns = ["source", "destination", "destination_type", "routing_key", "arguments"]

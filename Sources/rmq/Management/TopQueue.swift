@@ -30,6 +30,16 @@ struct TopQueue: ManagementRow {
         case rates = "message_stats"
     }
 
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        name = try container.decode(String.self, forKey: .name)
+        ready = try container.decodeIfPresent(Int.self, forKey: .ready)
+        unacknowledged = try container.decodeIfPresent(Int.self, forKey: .unacknowledged)
+        consumers = try container.decodeIfPresent(Int.self, forKey: .consumers)
+        // In Erlang an empty object is an empty list, as which it may come.
+        rates = try? container.decodeIfPresent(Rates.self, forKey: .rates)
+    }
+
     static func place(inVirtualHost vhost: String) -> String { "queues/\(vhost)" }
 
     static let columns = [

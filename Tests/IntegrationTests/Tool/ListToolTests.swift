@@ -37,7 +37,7 @@ struct ListToolTests {
         let body =
             #"[{"source":"x","destination":"q","destination_type":"queue","routing_key":"k","#
             + #""arguments":{"x-match":"any","aName":7}},"#
-            + #"{"source":"","destination":"q","destination_type":"queue","routing_key":"q","arguments":{}}]"#
+            + #"{"source":"","destination":"q","destination_type":"queue","routing_key":"q","arguments":[]}]"#
         try await RudeListener.run(Self.answer(body)) { listener in
             let file = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
             defer { try? FileManager.default.removeItem(atPath: file) }

@@ -7,7 +7,7 @@ struct TopToolTests {
     /// What a management API says of its queues, and, of what the last one says, of its nodes.
     private static let manner: RudeListener.Manner = {
         let body = #"""
-            [{"name":"idle","messages_ready":9,"messages_unacknowledged":0,"consumers":0},
+            [{"name":"idle","messages_ready":9,"messages_unacknowledged":0,"consumers":0,"message_stats":[]},
              {"name":"busy","messages_ready":1,"messages_unacknowledged":2,"consumers":3,"message_stats":{
               "publish_details":{"rate":12.34},"deliver_get_details":{"rate":11.0},"ack_details":{"rate":0.06}}},
              {"name":"last","messages_ready":9223372036854775807,"mem_alarm":true}]
