@@ -15,7 +15,8 @@ struct PlainHTTP {
         let end = ContinuousClock.now + limit
         let descriptor = try connected(until: end)
         defer { close(descriptor) }
-        let lines = ["GET \(target) HTTP/1.0", "Host: \(host):\(port)"] + headers + ["", ""]
+        let name = host.contains(":") ? "[\(host)]" : host
+        let lines = ["GET \(target) HTTP/1.0", "Host: \(name):\(port)"] + headers + ["", ""]
         try say(Array(lines.joined(separator: "\r\n").utf8), on: descriptor, until: end)
         return try listen(on: descriptor, until: end)
     }
