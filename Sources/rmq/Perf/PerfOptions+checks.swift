@@ -18,6 +18,11 @@ extension PerfOptions {
         if let seconds, !(0.01...1_000_000).contains(seconds) {
             throw ValidationError("--seconds is \(seconds); it must be from 0.01 to 1000000.")
         }
+        // A channel that has nothing to do for long looks as if it hung.
+        let slowest = max(1, Double(channels * connections) / 10)
+        if let rate, !(rate >= slowest && rate <= 100_000_000) {
+            throw ValidationError("--rate is \(rate); it must be from \(slowest) to 100000000.")
+        }
         guard hangAfter.duration >= .milliseconds(100) else { throw ValidationError("--hang-after is below 100ms.") }
         guard (0...1_000_000).contains(work) else {
             throw ValidationError("--work is \(work); it must be from 0 to 1000000.")
@@ -46,6 +51,9 @@ extension PerfOptions {
             throw ValidationError(
                 "--exchange and --routing-key are for publishing; \(mode.rawValue) uses its queue's name."
             )
+        }
+        guard rate == nil || mode == .publish || mode == .publishConfirm else {
+            throw ValidationError("--rate is for publish and publish-confirm.")
         }
         if useExisting {
             guard let queue else { throw ValidationError("--use-existing needs a --queue that exists.") }

@@ -17,6 +17,9 @@ struct PerfOptions: ParsableArguments {
     @Option(help: "End the measured part after so many seconds; as many messages as there are then, or --messages.")
     var seconds: Double?
 
+    @Option(help: "With publish, publish-confirm: the most messages a second, of all channels together.")
+    var rate: Double?
+
     @Option(help: "Give up when nothing has gone on for this long; that a run hangs is an error.")
     var hangAfter = Span.seconds(60)
 
@@ -91,7 +94,7 @@ struct PerfOptions: ParsableArguments {
 
     /// After how many messages one looks at the clock and says how far one is, a power of two: to look costs as much as to
     /// publish a message, but what takes long must not take longer than it may.
-    var stride: Int { size > 64 * 1024 || work > 100 ? 1 : 64 }
+    var stride: Int { size > 64 * 1024 || work > 100 || rate != nil ? 1 : 64 }
 
     func configuration() throws -> ConnectionConfiguration {
         var configuration = try connection.configuration(name: "rmq perf")

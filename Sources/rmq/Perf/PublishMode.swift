@@ -16,7 +16,14 @@ struct PublishMode {
             do {
                 _ = try await publish(options.warmup, on: channels, key: key, work)
                 let meter = Meter()
-                let count = try await publish(options.messages, until: options.deadline, on: channels, key: key, work)
+                let count = try await publish(
+                    options.messages,
+                    until: options.deadline,
+                    rate: options.rate,
+                    on: channels,
+                    key: key,
+                    work
+                )
                 return PerfResult(usage: meter.read(), messages: count, work: work)
             } catch {
                 if confirms { await settle(channels) }
@@ -39,6 +46,7 @@ struct PublishMode {
     private func publish(
         _ count: Int,
         until deadline: ContinuousClock.Instant? = nil,
+        rate: Double? = nil,
         on channels: [Channel],
         key: String,
         _ work: Work
@@ -46,7 +54,10 @@ struct PublishMode {
         try await withThrowingTaskGroup(of: Int.self) { group in
             for (index, channel) in channels.enumerated() {
                 let share = PerfOptions.share(of: count, index: index, count: channels.count)
-                group.addTask { try await publish(share, until: deadline, on: channel, key: key, work) }
+                let part = rate.map { $0 / Double(channels.count) }
+                group.addTask {
+                    try await publish(share, until: deadline, rate: part, on: channel, key: key, work)
+                }
             }
             var done = 0
             for try await part in group { done += part }
@@ -57,6 +68,7 @@ struct PublishMode {
     private func publish(
         _ count: Int,
         until deadline: ContinuousClock.Instant?,
+        rate: Double?,
         on channel: Channel,
         key: String,
         _ work: Work
@@ -64,9 +76,11 @@ struct PublishMode {
         let exchange = try await channel.declareExchange(options.exchange, passive: true)
         let body = [UInt8](repeating: 0x78, count: options.size)
         let headers = PerfHeaders(bytes: options.headers)
-        let stride = options.stride
+        let (stride, isPaced) = (options.stride, rate != nil)
+        var pace = Pace(rate: rate)
         var done = 0
         for number in 0..<count {
+            if isPaced { try await pace.wait() }
             let message = Message(body: body, headers: headers.table(number), deliveryMode: .transient)
             try await exchange.publish(message, routingKey: key, mandatory: false)
             work.run()
