@@ -113,7 +113,7 @@ Architecture: $architecture
 Maintainer: $maintainer
 Installed-Size: $(du -sk --apparent-size --exclude=DEBIAN "$package" | cut -f 1)
 Depends: $dependencies
-Recommends: ca-certificates
+Recommends: ca-certificates, curl
 Section: net
 Priority: optional
 Description: command-line tool for RabbitMQ
