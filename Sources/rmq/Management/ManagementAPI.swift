@@ -78,7 +78,8 @@ struct ManagementAPI: Sendable, CustomStringConvertible {
         } catch {
             throw ToolError(
                 "\(self): \(error).",
-                cure: "The management plugin mostly listens on port 15672, or 15671 for https: rabbitmq-diagnostics listeners."
+                cure:
+                    "The management plugin mostly listens on port 15672, or 15671 for https: rabbitmq-diagnostics listeners."
             )
         }
         switch answer.status {

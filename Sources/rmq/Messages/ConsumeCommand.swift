@@ -164,7 +164,7 @@ struct ConsumeCommand: AsyncParsableCommand {
             try await channel.declareQueue(queue, passive: true)
         } catch AMQPError.Code.notFound {
             // It went with its last consumer.
-        } catch where stop.isRequested {
+        } catch  where stop.isRequested {
             Terminal.complain("Not all acknowledgements may have reached the broker: what they were for comes again.")
         }
     }

@@ -76,7 +76,8 @@ struct SecretsInLogsTests {
 
     /// What a broker does in the middle of a login.
     enum Trick: CaseIterable, Sendable {
-        case hangsUp, refuses, offersOthers, breaksFrames, asksAgain, sendsStartTwice, tunesWrong, noVirtualHost, isSilent
+        case hangsUp, refuses, offersOthers, breaksFrames, asksAgain, sendsStartTwice, tunesWrong, noVirtualHost,
+            isSilent
     }
 
     private func play(_ trick: Trick, _ peer: ScriptedPeer) async throws {
