@@ -18,73 +18,6 @@ struct LossTests {
         }
     }
 
-    // MARK: Transactions
-
-    @Test func `a transaction that was lost is told by its commit, and the next one is clean`() async throws {
-        try await ScriptedClient.run { client in
-            try await client.channel.selectTransactions()
-            try await client.channel.defaultExchange.publish(Message("lost"), routingKey: "k")
-            try client.broker.session.cut()
-            try await client.waitForSession(2)
-            try await client.channel.defaultExchange.publish(Message("rest"), routingKey: "k")
-            let error = await #expect(throws: AMQPError.self) { try await client.channel.commit() }
-            #expect(error?.code == .outcomeUnknown)
-            try await client.channel.defaultExchange.publish(Message("next"), routingKey: "k")
-            try await client.channel.commit()
-            let methods = try client.broker.session.methods.filter { $0.classID == 90 || $0 == .basicPublish }
-            #expect(methods.map(\.methodID) == [10, 40, 30, 40, 20])
-        }
-    }
-
-    @Test(arguments: [false, true]) func `a commit that is lost on its way says so, and the next one is clean`(
-        channelOnly: Bool
-    ) async throws {
-        let script = ScriptedClient.script { script in
-            script.silent = [PeerMethod(90, 20)]
-            script.tune.version = "4.0.0"
-        }
-        try await ScriptedClient.run([script]) { client in
-            try await client.channel.selectTransactions()
-            let committing = Task { try await client.channel.commit() }
-            let session = try client.broker.session
-            try await eventually("it is sent") { session.methods.last == PeerMethod(90, 20) }
-            if channelOnly {
-                try await client.closeChannel(
-                    406,
-                    "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out"
-                )
-            } else {
-                session.cut()
-            }
-            let error = try await thrownError { try await committing.value }
-            #expect(error.code == .outcomeUnknown)
-            try await eventually("it is there again") {
-                !client.channel.core.isWaiting && client.connection.state == .up
-            }
-            guard !channelOnly else {
-                #expect(client.channel.core.state.withLock { $0.lostTransaction == nil })
-                return
-            }
-            try await client.channel.commit()
-        }
-    }
-
-    @Test func `what a rollback was to drop is dropped with its session, and the next transaction is clean`()
-        async throws
-    {
-        let script = ScriptedClient.script { $0.silent = [PeerMethod(90, 30)] }
-        try await ScriptedClient.run([script]) { client in
-            try await client.channel.selectTransactions()
-            let rolling = Task { try await client.channel.rollback() }
-            let session = try client.broker.session
-            try await eventually("it is sent") { session.methods.last == PeerMethod(90, 30) }
-            session.cut()
-            _ = try? await rolling.value
-            try await client.waitForSession(2)
-            try await client.channel.commit()
-        }
-    }
-
     // MARK: While it is down
 
     @Test(arguments: [false, true]) func `with .fail, publishes and calls throw at once`(isClosed: Bool) async throws {
@@ -260,34 +193,6 @@ struct LossTests {
         }
     }
 
-    @Test(arguments: 1...12) func `closing at each step of a replay ends all, and leaves no connection`(step: Int)
-        async throws
-    {
-        let script = ScriptedClient.script { script in
-            script.cutAtFrame = nil
-            // From here on nothing is answered.
-            script.stopsAtFrame = step
-        }
-        try await ScriptedClient.run([ScriptedBroker.Script(), script], { $0.closeTimeout = .milliseconds(200) }) {
-            client in
-            try await client.channel.setQos(prefetchCount: 1, global: true)
-            let deliveries = try await client.channel.declareQueue("q").consume()
-            try client.broker.session.cut()
-            try await eventually("it is there") { client.broker.sessions.count == 2 }
-            let session = try client.broker.session
-            try? await eventually("the step", within: .milliseconds(300)) { session.frames.count >= step }
-            try await within(.seconds(3), "closing") { [connection = client.connection] in await connection.close() }
-            let ended = try await within(.seconds(5), "the end") { [connection = client.connection] in
-                try await connection.closed
-            }
-            #expect(ended.kind == .closedByApplication)
-            _ = try await thrownError { for try await _ in deliveries {} }
-            // No sooner than that is it given up, were it not for the end of the connection.
-            try await eventually("no socket is left", within: .seconds(4)) { session.peer.isEnded }
-            #expect(client.broker.sessions.count == 2)
-        }
-    }
-
     @Test(arguments: [false, true]) func `handles that are dropped stop recovery, and everything is freed`(isDown: Bool)
         async throws
     {
@@ -328,43 +233,6 @@ struct LossTests {
                     && link == nil
             }
             if isDown { #expect(broker.sessions.count == 1) }
-        }
-    }
-
-    @Test func `a replay that is not answered in time is tried again on another connection`() async throws {
-        let script = ScriptedClient.script { $0.silent = [.queueDeclare] }
-        try await ScriptedClient.run([ScriptedBroker.Script(), script], { $0.callTimeout = .seconds(1) }) {
-            client in
-            let deliveries = try await client.channel.declareQueue("q").consume()
-            try client.broker.session.cut()
-            try await client.waitForSession(3)
-            let session = client.broker.sessions[1]
-            try await eventually("the one before is closed") { session.peer.isEnded }
-            try await client.waitForConsumers(1)
-            try await client.broker.session.deliver("x", tag: 1, consumer: deliveries.consumer.tag)
-            var messages = deliveries.makeAsyncIterator()
-            #expect(try await messages.next()?.body == Array("x".utf8))
-            try await client.channel.setQos(prefetchCount: 1)
-            #expect(client.connection.state == .up)
-        }
-    }
-
-    @Test func `all channels that the broker allows come back, with what was declared`() async throws {
-        try await ScriptedBroker.run(
-            (0..<2).map { _ in ScriptedClient.script { $0.tune.channelMax = 2 } }
-        ) { broker in
-            let connection = try await Connection.connect(broker.configuration)
-            let channels = [try await connection.openChannel(), try await connection.openChannel()]
-            let queue = try await channels[0].declareQueue("q")
-            try await queue.bind(to: channels[0].topicExchange, routingKey: "k")
-            try broker.session.cut()
-            try await eventually("it is there again", within: .seconds(5)) {
-                broker.sessions.count == 2 && connection.state == .up
-            }
-            #expect(channels.allSatisfy { $0.isOpen })
-            #expect(try broker.session.methods.filter { $0 == .queueDeclare || $0 == .queueBind }.count == 2)
-            for channel in channels { try await channel.setQos(prefetchCount: 1) }
-            await connection.close()
         }
     }
 
