@@ -24,6 +24,12 @@ public final class ScriptedPeer: Sendable {
         var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
         var nextID: UInt64 = 0
 
+        mutating func cutFrames() {
+            guard !isAwaitingHeader else { return }
+            let new = PeerFrame.cut(from: &bytes)
+            frames += new
+        }
+
         mutating func takeWaiters() -> [CheckedContinuation<Void, Never>] {
             defer { waiters = [:] }
             return Array(waiters.values)
@@ -99,33 +105,10 @@ public final class ScriptedPeer: Sendable {
                 code = errno
                 filled = max(0, count)
             }
-            Self.cutFrames(&state)
+            state.cutFrames()
             isOver = count == 0 || count < 0 && code != EINTR && code != EAGAIN
         }
         if isOver { end() }
-    }
-
-    private static func cutFrames(_ state: inout State) {
-        guard !state.isAwaitingHeader else { return }
-        var offset = 0
-        while state.bytes.count - offset >= 8 {
-            var reader = PeerReader(Array(state.bytes[offset..<offset + 7]))
-            let type = reader.octet()
-            let channel = reader.short()
-            let end = offset + 7 + Int(reader.long())
-            guard end < state.bytes.count else { break }
-            // A frame that does not end as it should has a type that no test expects.
-            let isWhole = state.bytes[end] == 0xCE
-            state.frames.append(
-                PeerFrame(
-                    type: isWhole ? type : 0xFF,
-                    channel: channel,
-                    payload: Array(state.bytes[offset + 7..<end])
-                )
-            )
-            offset = end + 1
-        }
-        state.bytes.removeFirst(offset)
     }
 
     private func wake(_ change: (inout State) -> Void) {
@@ -160,7 +143,7 @@ public final class ScriptedPeer: Sendable {
             defer {
                 state.bytes.removeFirst(8)
                 state.isAwaitingHeader = false
-                Self.cutFrames(&state)
+                state.cutFrames()
             }
             return Array(state.bytes.prefix(8))
         }
@@ -303,11 +286,4 @@ public final class ScriptedPeer: Sendable {
         thread.ignore(descriptor)
         wake { $0.isEnded = true }
     }
-}
-
-/// What went otherwise than the script says.
-public struct PeerError: Error, CustomStringConvertible {
-    public let description: String
-
-    public init(_ description: String) { self.description = description }
 }

