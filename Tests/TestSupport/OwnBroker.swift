@@ -4,6 +4,28 @@ public import Testing
 
 /// A broker that `scripts/broker.sh` runs for one suite alone, which may stop it and change what it has.
 public struct OwnBroker: Sendable {
+    /// Who has a broker for itself, by the letter of its node.
+    ///
+    /// Nodes with the same letter share a folder and ports, and each suite would end the other's: so they stand here,
+    /// where the compiler takes no letter twice. The node a is the broker that all tests share.
+    public enum Node: String, Sendable {
+        /// What `rmq` asks the management API.
+        case management = "e"
+        /// Certificates that are replaced.
+        case certificates = "f"
+        /// `rmq doctor` at a broker that has no memory left.
+        case doctor = "g"
+        /// Recovery of what the broker ends.
+        case brokerEnds = "h"
+        /// Tokens of OAuth 2, which that broker takes alone.
+        case oauth = "i"
+    }
+
+    /// The nodes of the cluster, by their letters. They have a folder and ports of their own.
+    public enum ClusterNode: String, Sendable, CaseIterable {
+        case a, b, c
+    }
+
     /// The letter of its node.
     public let letter: String
     private let script: String
@@ -11,15 +33,14 @@ public struct OwnBroker: Sendable {
     /// The one that the suite at hand has: see ``Testing/Trait/ownBroker(_:plugins:settings:)``.
     @TaskLocal public static var current: OwnBroker?
 
-    /// - Parameter letter: One that no other test takes.
-    public init(_ letter: String) throws {
-        self.letter = letter
+    public init(_ node: Node) throws {
+        letter = node.rawValue
         script = try TestBroker.variable("RABBITMQ_TEST_BROKER")
     }
 
     /// A node of the cluster that `scripts/test.sh --cluster` starts.
-    public init(inCluster letter: String) throws {
-        self.letter = letter
+    public init(inCluster node: ClusterNode) throws {
+        letter = node.rawValue
         script = try TestBroker.variable("RABBITMQ_TEST_CLUSTER")
     }
 
@@ -87,7 +108,7 @@ public struct OwnBroker: Sendable {
 
 /// Runs a suite with a broker of its own.
 public struct OwnBrokerTrait: SuiteTrait, TestScoping {
-    let letter: String
+    let node: OwnBroker.Node
     let plugins: [String]
     let settings: String
 
@@ -96,7 +117,7 @@ public struct OwnBrokerTrait: SuiteTrait, TestScoping {
         testCase: Test.Case?,
         performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
-        let broker = try OwnBroker(letter)
+        let broker = try OwnBroker(node)
         try await broker.run(plugins: plugins, settings: settings) {
             try await OwnBroker.$current.withValue(broker) { try await function() }
         }
@@ -107,10 +128,10 @@ extension Trait where Self == OwnBrokerTrait {
     /// Has the tests of a suite find a broker of their own in ``OwnBroker/current``.
     ///
     /// - Parameters:
-    ///   - letter: Its node's, which no other suite takes.
+    ///   - node: Its node, which no other suite takes.
     ///   - plugins: What to enable.
     ///   - settings: Lines of `rabbitmq.conf`.
-    public static func ownBroker(_ letter: String, plugins: [String] = [], settings: String = "") -> Self {
-        OwnBrokerTrait(letter: letter, plugins: plugins, settings: settings)
+    public static func ownBroker(_ node: OwnBroker.Node, plugins: [String] = [], settings: String = "") -> Self {
+        OwnBrokerTrait(node: node, plugins: plugins, settings: settings)
     }
 }

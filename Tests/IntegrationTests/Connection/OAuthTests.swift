@@ -36,7 +36,7 @@ struct OAuthTests {
 
     /// Starts a broker whose only backend is OAuth 2, lends its configuration, and stops it.
     private static func withBroker(_ body: (ConnectionConfiguration) async throws -> Void) async throws {
-        let broker = try OwnBroker("i")
+        let broker = try OwnBroker(.oauth)
         let settings = "auth_backends.1 = rabbit_auth_backend_oauth2\nauth_oauth2.resource_server_id = rabbitmq\n"
         try await broker.run(plugins: ["rabbitmq_auth_backend_oauth2"], settings: settings) {
             let secret = base64URL(try #require(Data(hexadecimal: key)))

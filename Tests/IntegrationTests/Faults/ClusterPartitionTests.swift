@@ -32,8 +32,8 @@ extension ClusterRecoveryTests {
     func `the network of a node is cut, and comes back`(isConnected: Bool) async throws {
         var proxies: [TCPProxy] = []
         defer { for proxy in proxies { proxy.stop() } }
-        for letter in Self.letters {
-            let port = try await OwnBroker(inCluster: letter).configuration.port
+        for node in OwnBroker.ClusterNode.allCases {
+            let port = try await OwnBroker(inCluster: node).configuration.port
             proxies.append(try TCPProxy(target: port))
         }
         try await expectNothingLost(.listed, through: proxies) { [proxies] nodes, _, connection in

@@ -35,7 +35,7 @@ struct ReplacedCertificatesTests {
             ssl_options.keyfile = \(certificates.path("server.key"))
 
             """
-        let broker = try OwnBroker("f")
+        let broker = try OwnBroker(.certificates)
         try await broker.run(settings: settings) {
             let port = try await broker.tlsPort
             let file = ConnectionConfiguration.TLS(trustRoots: [.file(certificates.path("trusted.pem"))])

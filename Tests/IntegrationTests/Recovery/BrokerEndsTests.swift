@@ -7,7 +7,7 @@ import Testing
 @Suite(
     "Recovery of what the broker ends",
     .needsBrokerScript,
-    .ownBroker("h"),
+    .ownBroker(.brokerEnds),
     .serialized,
     .timeLimit(.minutes(5))
 )

@@ -6,8 +6,6 @@ import Testing
 /// Publishers with `.resend` and consumers with acknowledgements lose nothing of a quorum queue, whichever node goes.
 @Suite("Recovery in a cluster", .needsCluster, .serialized, .timeLimit(.minutes(10)))
 struct ClusterRecoveryTests {
-    static let letters = ["a", "b", "c"]
-
     /// Publishes and consumes on connections that know all nodes, while nodes go and come; expects every message.
     ///
     /// - Parameter proxies: One before each node, through which to connect; none by default.
@@ -16,7 +14,7 @@ struct ClusterRecoveryTests {
         through proxies: [TCPProxy] = [],
         _ fault: (_ nodes: [OwnBroker], _ queue: String, _ connection: Connection) async throws -> Void
     ) async throws {
-        let nodes = try Self.letters.map { try OwnBroker(inCluster: $0) }
+        let nodes = try OwnBroker.ClusterNode.allCases.map { try OwnBroker(inCluster: $0) }
         for node in nodes { try await node.start() }
         var configuration = try await nodes[0].configuration
         configuration.endpoints = []

@@ -238,7 +238,7 @@ struct DoctorToolTests {
     .needsTool,
     .needsBrokerScript,
     .timeLimit(.minutes(2)),
-    .ownBroker("g", settings: "vm_memory_high_watermark.absolute = 1MB\n")
+    .ownBroker(.doctor, settings: "vm_memory_high_watermark.absolute = 1MB\n")
 )
 struct DoctorAlarmTests {
     @Test("names the alarm")

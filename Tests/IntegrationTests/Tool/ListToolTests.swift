@@ -98,7 +98,7 @@ struct ListToolTests {
         let free = try RudeListener(.refuses)
         let port = free.port
         free.stop()
-        let broker = try OwnBroker("f")
+        let broker = try OwnBroker(.management)
         let settings = "management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = \(port)\n"
         try await broker.run(plugins: ["rabbitmq_management"], settings: settings) {
             var configuration = try await broker.configuration
