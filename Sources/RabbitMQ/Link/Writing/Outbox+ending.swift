@@ -1,6 +1,21 @@
 internal import Synchronization
 
 extension Outbox {
+    /// Why it takes nothing more, and what of it.
+    struct Ending {
+        enum Stage {
+            /// connection.close was appended, behind which only the rest of the closing handshake may be sent.
+            case concluded
+            /// The link that used it has ended: nothing is sent until another one does, for which publishers wait.
+            case detached
+            /// Nothing is sent any more.
+            case ended
+        }
+
+        let stage: Stage
+        let reason: AMQPError
+    }
+
     /// Appends connection.close behind all that is held back; takes nothing more than close-ok then, and ends every wait
     /// for room.
     ///
@@ -13,11 +28,11 @@ extension Outbox {
     ) throws(AMQPError) {
         let (heldBack, flusher) = try state.withLock {
             state throws(AMQPError) -> ([HeldBackPublishers.Publisher], FlushSchedule.Flusher) in
-            if let ended = state.ended ?? state.down { throw ended }
+            if let end = state.end { throw end }
             state.writeSettlements()
             for writer in writers { writer.endSettlements(error, to: state.buffer) }
             try state.buffer.append(method, channel: 0, frameMax: state.frameMax, pool: state.pool)
-            state.refusal = error
+            state.ending = Ending(stage: .concluded, reason: error)
             return (state.heldBack.removeAll(), state.requestFlush(isUrgent: true))
         }
         scheduleFlush(flusher)
@@ -30,7 +45,7 @@ extension Outbox {
     func attach() -> UInt32 {
         state.withLock { state in
             state.buffer.clear()
-            (state.ended, state.down, state.refusal) = (nil, nil, nil)
+            state.ending = nil
             (state.inFlight, state.taken) = (0, 0)
             state.frameMax = Outbox.State.firstFrameMax
             state.flush = FlushSchedule(lowWater: limits.lowWater)
@@ -41,16 +56,15 @@ extension Outbox {
 
     /// Ends what the link had that uses it, which has ended: takes no more until another one does. If another one does
     /// already, nothing happens.
-    func detach(_ reason: AMQPError, from sender: UInt32) { end(reason, from: sender, isFinal: false) }
+    func detach(_ reason: AMQPError, from sender: UInt32) { end(reason, from: sender, .detached) }
 
     /// Takes no more, and ends every wait for room, unless another link uses it than the one that ends.
-    func end(_ error: AMQPError, from sender: UInt32) { end(error, from: sender, isFinal: true) }
+    func end(_ error: AMQPError, from sender: UInt32) { end(error, from: sender, .ended) }
 
-    private func end(_ error: AMQPError, from sender: UInt32, isFinal: Bool) {
+    private func end(_ error: AMQPError, from sender: UInt32, _ stage: Ending.Stage) {
         let (heldBack, flushing) = state.withLock { state -> ([HeldBackPublishers.Publisher], [OneShot<Void>]) in
-            guard state.ended == nil, sender == state.epoch else { return ([], []) }
-            if isFinal { state.ended = error } else { state.down = error }
-            state.refusal = nil
+            guard state.ending?.stage != .ended, sender == state.epoch else { return ([], []) }
+            state.ending = Ending(stage: stage, reason: error)
             state.blockedReason = nil
             state.buffer.log?.takeBack(state.buffer.byteCount)
             state.buffer.clear()
@@ -59,5 +73,13 @@ extension Outbox {
         }
         for publisher in heldBack { publisher.turn.fail(error) }
         for waiter in flushing { waiter.fail(error) }
+    }
+}
+
+extension Outbox.State {
+    /// Why not even the closing handshake may be sent, or nil.
+    var end: AMQPError? {
+        guard let ending, ending.stage != .concluded else { return nil }
+        return ending.reason
     }
 }

@@ -8,7 +8,7 @@ extension Outbox {
     func flush() throws(AMQPError) -> OneShot<Void>? {
         let (written, flusher) = try state.withLock {
             state throws(AMQPError) -> (OneShot<Void>?, FlushSchedule.Flusher) in
-            if let ended = state.ended ?? state.down { throw ended }
+            if let end = state.end { throw end }
             state.writeSettlements()
             let position = state.taken + state.buffer.unwrittenCount
             guard position > state.written else { return (nil, .nobody) }

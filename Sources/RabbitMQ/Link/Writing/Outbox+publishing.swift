@@ -14,7 +14,7 @@ extension Outbox {
     {
         var flusher = FlushSchedule.Flusher.nobody
         let isAppended = try withUncontendedState(lastMeeting: lastMeeting) { state throws(AMQPError) -> Bool in
-            if let ended = state.ended ?? state.refusal { throw ended }
+            if let ending = state.ending, ending.stage != .detached { throw ending.reason }
             guard !isFull(state), try append(&state) else { return false }
             state.traffic.published &+= 1
             flusher = state.requestFlush(isUrgent: false)
@@ -41,7 +41,7 @@ extension Outbox {
         defer { if isAdmitted, !isAppended { admit() } }
         let heldBack = try state.withLock { state throws(AMQPError) -> OneShot<Void>? in
             if isAdmitted { state.heldBack.redeem(size) }
-            if let ended = state.ended ?? state.down ?? state.refusal { throw ended }
+            if let ending = state.ending { throw ending.reason }
             if !isAdmitted, isFull(state) { return state.heldBack.hold(size) }
             let before = state.buffer.byteCount
             try append(&state)
@@ -59,7 +59,7 @@ extension Outbox {
     /// Appends messages that were published before on a link that has ended, in front of all others.
     func publishAgain(_ append: (inout State) throws(AMQPError) -> Void) throws(AMQPError) {
         let flusher = try state.withLock { state throws(AMQPError) -> FlushSchedule.Flusher in
-            if let ended = state.ended ?? state.down ?? state.refusal { throw ended }
+            if let ending = state.ending { throw ending.reason }
             try append(&state)
             return state.buffer.isEmpty ? .nobody : state.requestFlush(isUrgent: false)
         }
@@ -68,7 +68,8 @@ extension Outbox {
 
     @inline(__always)
     private func isFull(_ state: borrowing State) -> Bool {
-        state.committed >= limits.highWater || state.blockedReason != nil || !state.heldBack.isEmpty || state.isDown
+        state.committed >= limits.highWater || state.blockedReason != nil || !state.heldBack.isEmpty
+            || state.ending != nil
     }
 
     /// Lets publishers through, first come first served, as far as there is room.

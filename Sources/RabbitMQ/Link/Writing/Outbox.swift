@@ -50,13 +50,8 @@ final class Outbox: Sendable {
         var settling: [any SettlementWriter] = []
         /// Whether a timer comes for what is settled.
         var hasSettlingTimer = false
-        /// Why only the closing handshake may still be sent.
-        var refusal: AMQPError?
-        /// Why nothing may be. ``Link/ended`` tells those who wait for the end, when everything has ended.
-        var ended: AMQPError?
-        /// Why its link has ended, until another one uses it.
-        var down: AMQPError? { didSet { isDown = down != nil } }
-        private(set) var isDown = false
+        /// Why it takes nothing more, if so. ``Link/ended`` tells those who wait for the end, once all has ended.
+        var ending: Ending?
         var traffic = Traffic()
         /// The number of the link that uses it.
         var epoch: UInt32 = 0
@@ -75,7 +70,7 @@ final class Outbox: Sendable {
         ///   - sender: The number of the link.
         ///   - isFarewell: Whether it belongs to the closing handshake.
         func refusal(to sender: UInt32, isFarewell: Bool = false) -> AMQPError? {
-            if let ended = ended ?? down ?? (isFarewell ? nil : refusal) { return ended }
+            if let ending, !isFarewell || ending.stage != .concluded { return ending.reason }
             return sender == epoch ? nil : AMQPError(.connectionLost, "the connection was lost, and made again since")
         }
 

@@ -23,7 +23,9 @@ struct ConnectionClosingTests {
             try await eventually("the socket is full") { await connection.link.writing.isAwaitingRoom }
             for message in messages { try message.ack() }
             async let closing: Void = connection.close()
-            try await eventually("the close has begun") { connection.link.outbox.state.withLock { $0.refusal != nil } }
+            try await eventually("the close has begun") {
+                connection.link.outbox.state.withLock { $0.ending?.stage == .concluded }
+            }
             peer.resumeReading()
             _ = try await peer.expectPublish()
             var ack = try await peer.expect(.basicAck, channel: 1).fields

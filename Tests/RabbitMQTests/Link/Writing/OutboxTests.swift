@@ -104,10 +104,10 @@ struct OutboxTests {
         let outbox = outbox()
         outbox.setBlocked("disk")
         try outbox.conclude(.connectionClose(replyCode: 200, replyText: ""), AMQPError(.connectionClosed, "closed"))
-        #expect(outbox.state.withLock { $0.refusal?.code == .connectionClosed && $0.ended == nil })
+        #expect(outbox.state.withLock { $0.ending?.stage == .concluded && $0.ending?.reason.code == .connectionClosed })
         outbox.end(lost)
         outbox.end(AMQPError(.connectionClosed, "too late"))
-        #expect(outbox.state.withLock { $0.refusal == nil && $0.ended?.code == .connectionLost })
+        #expect(outbox.state.withLock { $0.ending?.stage == .ended && $0.ending?.reason.code == .connectionLost })
         #expect(outbox.blockedReason == nil)
         #expect(throws: AMQPError.self) {
             try outbox.send(.connectionCloseOk, channel: 0, isFarewell: true)
