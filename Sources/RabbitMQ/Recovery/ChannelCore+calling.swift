@@ -98,7 +98,7 @@ extension ChannelCore {
         atMost left: Duration
     ) async -> Bool {
         guard connection.configuration.recovery.isEnabled else { return false }
-        if session.isOpen.load(ordering: .relaxed) {
+        if session.isOpen {
             // Its link has ended a moment ago, and it does at once.
             guard error.isConnectionFatal else { return false }
             _ = await session.closed.wait(atMost: min(.seconds(1), left))

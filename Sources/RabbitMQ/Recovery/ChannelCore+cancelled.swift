@@ -38,7 +38,7 @@ extension ChannelCore {
                     return
                 } catch let error as AMQPError {
                     // With its session, it is begun anew with the next.
-                    guard session.isOpen.load(ordering: .relaxed) else { return }
+                    guard session.isOpen else { return }
                     if error.isRetryable { continue }
                     self.forget(consumer)
                     consumer.end(reason)

@@ -37,7 +37,7 @@ extension ChannelCore {
             }
             switch state.phase {
             case .waiting: return .isOpen
-            case .ready: return state.session.hasEnded ? .ends(state.session) : .isOpen
+            case .ready: return state.session.isOpen ? .isOpen : .ends(state.session)
             case .ended(let reason):
                 state.phase = .waiting
                 state.isReopening = true

@@ -51,7 +51,7 @@ extension ChannelCore {
     /// Whether a transaction has ended with its session, which whoever asks is told: the next one is clean.
     private func takeLoss(of session: ChannelSession, after error: AMQPError) async -> Bool {
         guard connection.configuration.recovery.isEnabled else { return false }
-        if session.isOpen.load(ordering: .relaxed) {
+        if session.isOpen {
             // Its link has ended a moment ago, and it does at once.
             guard error.isConnectionFatal else { return false }
         }

@@ -80,7 +80,7 @@ extension ConnectionCore {
 
     /// The sessions that channels have at present. What an earlier one has left is over.
     private var openSessions: [ObjectIdentifier: ChannelSession] {
-        let sessions = state.withLock { $0.channels }.map(\.session).filter { !$0.hasEnded }
+        let sessions = state.withLock { $0.channels }.map(\.session).filter { $0.isOpen }
         return Dictionary(sessions.map { (ObjectIdentifier($0), $0) }) { first, _ in first }
     }
 
@@ -133,7 +133,7 @@ extension ConnectionCore {
         while true {
             let session = channel.session
             try await session.waitForConfirms()
-            guard session.hasEnded, channel.publishesAgain else { return }
+            guard !session.isOpen, channel.publishesAgain else { return }
             // What follows is decided by then.
             _ = await session.closed.wait(atMost: .seconds(1))
             do {

@@ -53,7 +53,7 @@ extension ChannelReceiver {
     func close(_ error: AMQPError, replyCode: ReplyCode = .success) {
         retireConsumers(error) { [session] in
             // It may have ended meanwhile, for a reason of its own.
-            if session.isOpen.load(ordering: .relaxed) { session.beginClosing(error, replyCode: replyCode) }
+            if session.isOpen { session.beginClosing(error, replyCode: replyCode) }
         }
     }
 

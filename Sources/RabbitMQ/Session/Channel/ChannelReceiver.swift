@@ -62,7 +62,7 @@ final class ChannelReceiver: ChannelInbox {
     var logger: Logger { session.link.logger }
 
     /// Whether we have sent channel.close, so that all but its answer is late.
-    var isDiscarding: Bool { !session.isOpen.load(ordering: .relaxed) }
+    var isDiscarding: Bool { !session.isOpen }
 
     var passesOver: Bool { batch.awaitsOpen || isDiscarding }
 

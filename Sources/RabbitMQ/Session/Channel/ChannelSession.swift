@@ -10,9 +10,8 @@ final class ChannelSession: SettlementWriter, Sendable {
     let outbox: Outbox
     let number: UInt16
     let state = Mutex(ChannelState())
-    /// Set before the channel's last frame is appended, and read under the outbox's lock by whoever appends another.
-    let isOpen = Atomic<Bool>(true)
-    /// What is special about publishing at present. Changed under the outbox's lock or before what depends on it.
+    /// What is special about publishing at present. Changed under the outbox's lock or before what depends on it: closed
+    /// before the channel's last frame is appended, and read under the outbox's lock by whoever appends another.
     let publishing = Atomic<PublishingMode>(.plain)
     /// Is told of that, while messages may come.
     let modeObserver = Mutex<(@Sendable (PublishingMode) -> Void)?>(nil)
@@ -43,8 +42,8 @@ final class ChannelSession: SettlementWriter, Sendable {
         unsettled = UnsettledWatch(timeout: link.configuration.consumerTimeout)
     }
 
-    /// Whether nothing can be sent any more.
-    var hasEnded: Bool { !isOpen.load(ordering: .relaxed) }
+    /// Whether anything can be sent: as ``state`` has it, but without its lock. Who finds it closed finds the reason there.
+    var isOpen: Bool { !publishing.load(ordering: .relaxed).contains(.closed) }
 
     private struct WeakHost: Sendable { weak var host: (any ChannelHost)? }
 
@@ -213,7 +212,6 @@ final class ChannelSession: SettlementWriter, Sendable {
         ) { () throws(AMQPError) in
             unanswered = try state.withLock { state throws(AMQPError) -> Deque<PendingCall> in
                 if let reason = state.closeReason { throw reason }
-                isOpen.store(false, ordering: .relaxed)
                 defer { showMode(state) }
                 return state.beginClosing(error)
             }
@@ -221,7 +219,7 @@ final class ChannelSession: SettlementWriter, Sendable {
         }
         let isReplaced = isAbandoned.load(ordering: .relaxed)
         for call in unanswered { call.reply.fail(isReplaced ? error.overAnotherCall : error) }
-        if !isOpen.load(ordering: .relaxed) { endPublishing(error, isReplaced: isReplaced) }
+        if !isOpen { endPublishing(error, isReplaced: isReplaced) }
     }
 
     /// Ends without the broker's answer. The number stays taken until it comes.
@@ -253,8 +251,6 @@ final class ChannelSession: SettlementWriter, Sendable {
     ///     whoever knows of the end must find consumers ended and the number free.
     func finish(_ error: AMQPError, isReplaced: Bool = false, settle: (AMQPError) -> Void = { _ in }) {
         let (calls, reason) = state.withLock { state in
-            // Whoever sees it asks for the reason next, which must be there.
-            isOpen.store(false, ordering: .relaxed)
             let calls = state.close(error)
             showMode(state)
             return (calls, state.closeReason ?? error)

@@ -31,7 +31,7 @@ public struct IncomingMessage: Sendable {
 
     /// Whether its channel has gone, or was opened anew since: it can't be settled any more, and the broker delivers it
     /// again.
-    public var isStale: Bool { !source.noAck && source.session.hasEnded }
+    public var isStale: Bool { !source.noAck && !source.session.isOpen }
 
     /// The content, as it came over the wire.
     public var body: [UInt8] { message.body }

@@ -95,7 +95,7 @@ final class StreamQuestion: Sendable {
         guard let isStream = await session.link.askWhetherStream(queue) else {
             state.withLock { $0.isBeingAsked = false }
             // With the channel all have gone back.
-            guard session.isOpen.load(ordering: .relaxed) else { return }
+            guard session.isOpen else { return }
             session.link.logger.warning(
                 "messages stay with their channel because their queue may be a stream: declare it with its x-queue-type",
                 metadata: [LogKey.queue: "\(queue.name)", LogKey.channel: "\(session.number)"]

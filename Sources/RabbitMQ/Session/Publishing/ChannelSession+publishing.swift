@@ -115,16 +115,16 @@ extension ChannelSession {
         hasPlace: Bool,
         to outbox: inout Outbox.State
     ) throws(AMQPError) -> PublishReceipt? {
-        if let session = publish.standsInFor, session.hasEnded || session.link !== link {
+        if let session = publish.standsInFor, !session.isOpen || session.link !== link {
             throw Self.stale(session.endReason)
         }
-        guard isOpen.load(ordering: .relaxed) else { throw endReason }
         let mode = publishing.load(ordering: .relaxed)
+        guard !mode.contains(.closed) else { throw endReason }
         guard !mode.isHeld else { return nil }
         if let willSend = publish.willSend {
             willSend()
             // Whoever has made the end known before that has not heard of it.
-            guard isOpen.load(ordering: .relaxed) else { throw endReason }
+            guard isOpen else { throw endReason }
         }
         return try encode(
             publish.message,
