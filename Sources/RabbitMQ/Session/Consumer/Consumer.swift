@@ -11,9 +11,13 @@ public final class Consumer: Sendable {
 
     private struct State {
         var isCancelling = false
-        var isCancelled = false
-        /// Why it has ended; the first reason counts.
+        /// Why it has ended, if it has: nil within if it was cancelled by us. The first reason counts.
         var reason: AMQPError??
+
+        var isCancelled: Bool {
+            guard let reason else { return false }
+            return reason.map { $0.code == .consumerCancelled } ?? true
+        }
     }
 
     /// The tag that names the consumer on its channel.
@@ -182,14 +186,12 @@ public final class Consumer: Sendable {
             state.reason = .some(reason)
             return reason
         }
-        let isServerCancel = error?.code == .consumerCancelled
         let source = source
         source.lease.host.forget(self)
         source.session.unsettled.end(consumerTag: tag)
-        state.withLock { if error == nil || isServerCancel { $0.isCancelled = true } }
         // After a cancel by the broker the channel lives, and what was delivered can be settled. With a dead channel,
         // only messages that need no settling are worth seeing.
-        let cuts = error == nil ? cutsOnCancel : !noAck && !isServerCancel
+        let cuts = error == nil ? cutsOnCancel : !noAck && error?.code != .consumerCancelled
         giveBack(buffer.end(error, cuts: cuts))
         end.set(error)
     }
