@@ -224,7 +224,7 @@ extension Publisher {
     // MARK: Who publishes
 
     private func enter() throws(AMQPError) -> ActivePublishers.Ticket {
-        let ticket = state.withLock { $0.isClosing ? nil : $0.active.enter() }
+        let ticket = state.withLock { isClosing.load(ordering: .relaxed) ? nil : $0.active.enter() }
         guard let ticket else { throw Self.closed }
         return ticket
     }

@@ -52,8 +52,6 @@ public final class Publisher: Sendable {
     }
 
     struct State {
-        /// Whether it takes nothing more.
-        var isClosing = false
         /// Who publishes at the moment.
         var active = ActivePublishers()
         /// Opens the channel again, for all who need it.
@@ -62,7 +60,8 @@ public final class Publisher: Sendable {
 
     let options: Options
     let channel: Channel
-    /// As `state` has it: looked at with each message.
+    /// Whether it takes nothing more. Set under the lock of ``state``, and read there by who counts as active; by others
+    /// with each message, without it.
     let isClosing = Atomic<Bool>(false)
     let state = Mutex(State())
 
@@ -134,11 +133,7 @@ public final class Publisher: Sendable {
     /// - Returns: Whether everything had its outcome, and it is closed.
     @discardableResult
     public func close(within timeout: Duration = .seconds(10)) async -> Bool {
-        let isFirst = state.withLock { state in
-            defer { state.isClosing = true }
-            return !state.isClosing
-        }
-        isClosing.store(true, ordering: .relaxed)
+        let isFirst = state.withLock { _ in !isClosing.exchange(true, ordering: .relaxed) }
         guard isFirst else { return await channel.core.closed.wait(atMost: timeout) != nil }
         // Who has looked before, and publishes only now, would come behind what is waited for, and have no outcome.
         channel.core.port.endPublishingAtOnce()
