@@ -109,3 +109,30 @@ extension Outbox {
         return isAwaited
     }
 }
+
+extension Outbox.State {
+    /// Whether what is appended next is the first of what is written together.
+    @inline(__always)
+    var isEmpty: Bool { buffer.isEmpty }
+
+    /// Appends a message whole, or nothing of it.
+    @inline(__always)
+    mutating func append(
+        _ message: borrowing Message,
+        exchange: String,
+        routingKey: String,
+        mandatory: Bool,
+        channel: UInt16
+    ) throws(AMQPError) {
+        try buffer.appendPublish(
+            message,
+            exchange: exchange,
+            routingKey: routingKey,
+            mandatory: mandatory,
+            channel: channel,
+            frameMax: frameMax,
+            pool: pool,
+            template: template
+        )
+    }
+}

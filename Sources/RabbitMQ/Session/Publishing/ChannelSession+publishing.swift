@@ -19,31 +19,6 @@ struct Publish: Sendable {
 extension ChannelSession {
     var hasRoom: Bool { state.withLock { $0.confirms?.hasRoom ?? true } }
 
-    /// Encodes a message; on a confirming channel it gets its number. Called under the outbox's lock, so that numbers are
-    /// in the order of the wire.
-    private func encode(
-        _ message: borrowing Message,
-        exchange: String,
-        routingKey: String,
-        mandatory: Bool,
-        hasPlace: Bool,
-        mode: PublishingMode,
-        to outbox: inout Outbox.State
-    ) throws(AMQPError) -> PublishReceipt {
-        try outbox.buffer.appendPublish(
-            message,
-            exchange: exchange,
-            routingKey: routingKey,
-            mandatory: mandatory,
-            channel: number,
-            frameMax: outbox.frameMax,
-            pool: outbox.pool,
-            template: outbox.template
-        )
-        guard mode.contains(.confirming) else { return PublishReceipt(confirm: nil) }
-        return PublishReceipt(confirm: number(message, exchange, routingKey, mandatory: mandatory, hasPlace: hasPlace))
-    }
-
     /// Gives a message its number. By itself: inlined, its copy of the message is made for every message, confirmed or not
     /// (`rmq perf publish` takes 7 % more).
     @inline(never)
@@ -110,6 +85,10 @@ extension ChannelSession {
         return receipt
     }
 
+    /// Appends a message; on a confirming channel it gets its number. Called under the outbox's lock, so that numbers are
+    /// in the order of the wire.
+    ///
+    /// - Returns: nil if it must wait for the flow.
     private func append(
         _ publish: Publish,
         hasPlace: Bool,
@@ -126,15 +105,17 @@ extension ChannelSession {
             // Whoever has made the end known before that has not heard of it.
             guard isOpen else { throw endReason }
         }
-        return try encode(
+        let (exchange, routingKey, mandatory) = (publish.exchange, publish.routingKey, publish.mandatory)
+        try outbox.append(
             publish.message,
-            exchange: publish.exchange,
-            routingKey: publish.routingKey,
-            mandatory: publish.mandatory,
-            hasPlace: hasPlace,
-            mode: mode,
-            to: &outbox
+            exchange: exchange,
+            routingKey: routingKey,
+            mandatory: mandatory,
+            channel: number
         )
+        guard mode.contains(.confirming) else { return PublishReceipt(confirm: nil) }
+        let confirm = number(publish.message, exchange, routingKey, mandatory: mandatory, hasPlace: hasPlace)
+        return PublishReceipt(confirm: confirm)
     }
 
     // MARK: Waiting

@@ -96,16 +96,13 @@ final class PublishingPort: @unchecked Sendable {
             let session = mode == .confirming ? session : nil
             guard mode == .plain || session?.hasRoom == true else { return false }
             // Looking costs a quarter of a publish: once for what is written together is enough.
-            if outbox.buffer.isEmpty, Task.isCancelled { return false }
-            try outbox.buffer.appendPublish(
+            if outbox.isEmpty, Task.isCancelled { return false }
+            try outbox.append(
                 message,
                 exchange: exchange,
                 routingKey: routingKey,
                 mandatory: mandatory,
-                channel: number,
-                frameMax: outbox.frameMax,
-                pool: outbox.pool,
-                template: outbox.template
+                channel: number
             )
             if let session {
                 receipt = PublishReceipt(
@@ -135,15 +132,12 @@ extension ChannelSession {
             // What it adopts before it ends has its outcome by it, or is kept again.
             if let refusal = state.refusal { throw refusal }
             do throws(AMQPError) {
-                try outbox.buffer.appendPublish(
+                try outbox.append(
                     message.kept.message,
                     exchange: message.kept.exchange,
                     routingKey: message.kept.routingKey,
                     mandatory: message.kept.isMandatory,
-                    channel: number,
-                    frameMax: outbox.frameMax,
-                    pool: outbox.pool,
-                    template: outbox.template
+                    channel: number
                 )
             } catch {
                 // Nothing was appended: this broker's frames are too small for it.
