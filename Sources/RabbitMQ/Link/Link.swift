@@ -28,9 +28,9 @@ actor Link {
     nonisolated let received: FrameLog?
     /// Whether anybody watches what is handled.
     nonisolated let isObserved: Bool
-    private nonisolated let epoch = Atomic<UInt32>(0)
+    private nonisolated let senderNumber = Atomic<UInt32>(0)
     /// Its number with the outbox, which takes nothing more from it once another link uses that.
-    nonisolated var sender: UInt32 { epoch.load(ordering: .relaxed) }
+    nonisolated var sender: UInt32 { senderNumber.load(ordering: .relaxed) }
     /// What outlives it.
     nonisolated var host: (any LinkHost)? { base.host }
     nonisolated let decoders: DecoderShelf
@@ -110,7 +110,7 @@ actor Link {
 
     /// Begins to use what links share.
     func attach() {
-        epoch.store(base.attach(self), ordering: .relaxed)
+        senderNumber.store(base.attach(self), ordering: .relaxed)
         outbox.state.withLock { $0.buffer.log = sent }
         flight.log = sent
     }

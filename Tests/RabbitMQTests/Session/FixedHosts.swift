@@ -65,7 +65,7 @@ extension DeliverySource {
 
 extension Outbox {
     /// As the link that uses it.
-    private var sender: UInt32 { state.withLock { $0.epoch } }
+    private var sender: UInt32 { state.withLock { $0.sender } }
 
     func send(
         _ method: ClientMethod,

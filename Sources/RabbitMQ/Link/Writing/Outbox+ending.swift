@@ -49,8 +49,8 @@ extension Outbox {
             (state.inFlight, state.taken) = (0, 0)
             state.frameMax = Outbox.State.firstFrameMax
             state.flush = FlushSchedule(lowWater: limits.lowWater)
-            state.epoch &+= 1
-            return state.epoch
+            state.sender &+= 1
+            return state.sender
         }
     }
 
@@ -63,7 +63,7 @@ extension Outbox {
 
     private func end(_ error: AMQPError, from sender: UInt32, _ stage: Ending.Stage) {
         let (heldBack, flushing) = state.withLock { state -> ([HeldBackPublishers.Publisher], [OneShot<Void>]) in
-            guard state.ending?.stage != .ended, sender == state.epoch else { return ([], []) }
+            guard state.ending?.stage != .ended, sender == state.sender else { return ([], []) }
             state.ending = Ending(stage: stage, reason: error)
             state.blockedReason = nil
             state.buffer.log?.takeBack(state.buffer.byteCount)

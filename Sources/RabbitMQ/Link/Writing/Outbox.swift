@@ -54,7 +54,7 @@ final class Outbox: Sendable {
         var ending: Ending?
         var traffic = Traffic()
         /// The number of the link that uses it.
-        var epoch: UInt32 = 0
+        var sender: UInt32 = 0
 
         var pending: Int { buffer.byteCount + inFlight }
 
@@ -71,7 +71,8 @@ final class Outbox: Sendable {
         ///   - isFarewell: Whether it belongs to the closing handshake.
         func refusal(to sender: UInt32, isFarewell: Bool = false) -> AMQPError? {
             if let ending, !isFarewell || ending.stage != .concluded { return ending.reason }
-            return sender == epoch ? nil : AMQPError(.connectionLost, "the connection was lost, and made again since")
+            if sender == self.sender { return nil }
+            return AMQPError(.connectionLost, "the connection was lost, and made again since")
         }
 
         /// Writes the acknowledgements that were held back in order to be merged.
