@@ -28,10 +28,10 @@ extension ConnectionCore {
 
     /// - Returns: The number of the try; nil if there is none any more.
     private func waitForNextTry() async -> Int? {
-        let pause = OneShot<Void>()
+        let nextTry = OneShot<Void>()
         let limit = longestDelayAtPresent
         let next = state.withLock { state in
-            state.pause = pause
+            state.nextTry = nextTry
             return state.recovery.next(now: MonotonicTime.now, random: .random(in: 0...1), atMost: limit)
         }
         switch next {
@@ -42,12 +42,12 @@ extension ConnectionCore {
         case .tryAfter(let delay, let attempt):
             events.send(.trying(attempt: attempt, after: delay))
             await withDeadline(after: delay) {
-                pause.succeed(())
+                nextTry.succeed(())
             } _: {
-                try? await pause.value()
+                try? await nextTry.value()
             }
             let isClosed = state.withLock { state in
-                state.pause = nil
+                state.nextTry = nil
                 if case .closed = state.recovery.phase { return true }
                 return false
             }

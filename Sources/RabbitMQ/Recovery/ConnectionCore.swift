@@ -19,7 +19,7 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
         var waiters: [OneShot<Void>] = []
         var lastError: AMQPError?
         /// Ends the wait for the next try.
-        var pause: OneShot<Void>?
+        var nextTry: OneShot<Void>?
         /// Sees to an outage.
         var recovering: Task<Void, Never>?
         /// Queues that could not be declared again yet, for a reason that passes.
@@ -219,7 +219,7 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
             guard state.recovery.close(reason) else { return nil }
             let left = state
             state.waiters = []
-            state.pause = nil
+            state.nextTry = nil
             state.recovering = nil
             state.lastError = reason
             base.tally.down.stop()
@@ -227,7 +227,7 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
             return left
         }
         guard let left else { return }
-        left.pause?.succeed(())
+        left.nextTry?.succeed(())
         for channel in left.channels { channel.end(reason) }
         for waiter in left.waiters { waiter.fail(reason.overAnotherCall) }
         // One that is being set up.

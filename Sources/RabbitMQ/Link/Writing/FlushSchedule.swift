@@ -33,7 +33,7 @@ struct FlushSchedule {
 
     /// How long after a flush something comes that is taken to come alone, in nanoseconds: about what a write takes, so that
     /// who is wrong about what comes next has paid twice at the most.
-    static let pause: UInt64 = 5_000
+    static let aloneAfter: UInt64 = 5_000
 
     enum Next {
         case flush, cool, rest
@@ -81,7 +81,7 @@ struct FlushSchedule {
     }
 
     private mutating func begin(pending: Int, isUrgent: Bool, now: UInt64) -> Flusher {
-        let isClose = now &- lastFlush < Self.pause
+        let isClose = now &- lastFlush < Self.aloneAfter
         isFlowing = isClose && !isUrgent
         guard pending <= Self.largeFlush, !isClose || isUrgent && hasReceived else { return .queue }
         hasReceived = false

@@ -44,7 +44,7 @@ struct FlushScheduleTests {
         func rest() { #expect(next(pending: 0, wrote: 0) == .rest) }
     }
 
-    private static let pause = FlushSchedule.pause
+    private static let pause = FlushSchedule.aloneAfter
 
     /// After a large flush, behind which nothing waits.
     private func cooling(lowWater: Int = 1 << 20) -> Subject {
