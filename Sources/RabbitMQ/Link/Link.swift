@@ -70,7 +70,7 @@ actor Link {
     var interest = SocketInterest()
 
     /// Whether the poller's thread may read what comes next itself (``ReadingThread/poller``) instead of waking the queue:
-    /// the last turn brought little, and neither reading nor writing has anything left to do. It is read by the poller, and
+    /// the last read brought little, and neither reading nor writing has anything left to do. It is read by the poller, and
     /// set on the queue. If it were always true, one busy connection would hold up all others, which share that thread; if
     /// never, a lone message would cost a change of threads (ping-pong 86.9 -> 96.8 us, `rmq perf ping-pong`).
     nonisolated let isQuiet = Atomic(false)

@@ -15,7 +15,7 @@ extension ChannelCore {
             let waiter: OneShot<Void>
             switch try place() {
             case .session(let session): return session
-            case .wait(let turn): waiter = turn
+            case .wait(let signal): waiter = signal
             }
             do {
                 try await withDeadline(after: duration.left(since: start)) {

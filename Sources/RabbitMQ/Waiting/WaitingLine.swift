@@ -7,7 +7,7 @@ struct WaiterLine<Wish: Sendable>: Sendable {
     struct Waiter: Sendable {
         /// How much it waits for, or until what.
         let wish: Wish
-        let turn: OneShot<Void>
+        let signal: OneShot<Void>
     }
 
     private var waiters: Deque<Waiter> = []
@@ -23,15 +23,15 @@ struct WaiterLine<Wish: Sendable>: Sendable {
 
     /// Takes a place at the end of the line.
     mutating func join(_ wish: Wish) -> OneShot<Void> {
-        let turn = OneShot<Void>()
-        waiters.append(Waiter(wish: wish, turn: turn))
-        return turn
+        let signal = OneShot<Void>()
+        waiters.append(Waiter(wish: wish, signal: signal))
+        return signal
     }
 
     /// Takes the first out of the line. It may have stopped waiting: then resolving it returns `false`.
     mutating func takeFirst() -> Waiter? {
         guard let first = waiters.popFirst() else { return nil }
-        if first.turn.isSettled { left -= 1 }
+        if first.signal.isSettled { left -= 1 }
         return first
     }
 
@@ -39,7 +39,7 @@ struct WaiterLine<Wish: Sendable>: Sendable {
     mutating func leave() {
         left += 1
         guard left > waiters.count / 2 else { return }
-        waiters.removeAll { $0.turn.isSettled }
+        waiters.removeAll { $0.signal.isSettled }
         left = 0
     }
 
@@ -57,7 +57,7 @@ typealias WaitingLine = WaiterLine<Void>
 extension WaitingLine {
     mutating func join() -> OneShot<Void> { join(()) }
 
-    mutating func popFirst() -> OneShot<Void>? { takeFirst()?.turn }
+    mutating func popFirst() -> OneShot<Void>? { takeFirst()?.signal }
 
-    mutating func removeAll() -> [OneShot<Void>] { takeAll().map(\.turn) }
+    mutating func removeAll() -> [OneShot<Void>] { takeAll().map(\.signal) }
 }

@@ -18,7 +18,7 @@ struct AdmissionModel: CheckedModel {
     /// What a message takes beside its body.
     private static let head = 60
     private var held = HeldBackPublishers()
-    private var waiting: [(turn: OneShot<Void>, size: Int)] = []
+    private var waiting: [(signal: OneShot<Void>, size: Int)] = []
     /// Who was let through and has not appended yet.
     private var admitted: [Int] = []
     private var pending = 0
@@ -67,7 +67,7 @@ struct AdmissionModel: CheckedModel {
         case .giveUp(let index):
             guard !waiting.isEmpty else { break }
             let one = waiting.remove(at: index % waiting.count)
-            guard one.turn.fail(CancellationError()) else { return "one who waits was let through" }
+            guard one.signal.fail(CancellationError()) else { return "one who waits was let through" }
             held.withdraw()
         case .block(let blocks):
             isBlocked = blocks
@@ -83,11 +83,11 @@ struct AdmissionModel: CheckedModel {
             given = 0
             guard !isBlocked, committed <= low else { return nil }
             for publisher in held.admit(pending: pending, upTo: high) {
-                guard publisher.turn.succeed(()) else {
+                guard publisher.signal.succeed(()) else {
                     given += publisher.wish
                     continue
                 }
-                guard let first = waiting.first, first.turn === publisher.turn, first.size == publisher.wish else {
+                guard let first = waiting.first, first.signal === publisher.signal, first.size == publisher.wish else {
                     return "let through out of turn"
                 }
                 waiting.removeFirst()

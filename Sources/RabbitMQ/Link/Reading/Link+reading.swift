@@ -7,10 +7,10 @@ extension Link {
 
     /// Reads what there is, and has the queue told when there is more.
     func readable(on thread: ReadingThread = .queue) {
-        let turn = reading.takeTurn()
+        let work = reading.takeWork()
         guard let socket else { return }
         do throws(AMQPError) {
-            switch turn {
+            switch work {
             case .nothing: return
             case .handle:
                 try handleFrames(on: thread)

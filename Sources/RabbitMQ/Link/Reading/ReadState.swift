@@ -22,8 +22,8 @@ struct ReadState {
         case over
     }
 
-    /// What to do with a turn to read.
-    enum Turn {
+    /// What there is to do when it is to be read.
+    enum Work {
         case nothing
         /// Only handle what was received before the pause: it may be the end.
         case handle
@@ -47,10 +47,10 @@ struct ReadState {
         return true
     }
 
-    /// The queue is given the next turn.
+    /// The queue reads next.
     mutating func schedule() { isScheduled = true }
 
-    mutating func takeTurn() -> Turn {
+    mutating func takeWork() -> Work {
         isScheduled = false
         if isOver { return .nothing }
         return !isPaused ? .read : holdsFrames ? .handle : .nothing
@@ -85,7 +85,7 @@ struct ReadState {
     /// What the socket is to tell.
     var wanted: SocketPoller.Events { isPaused ? .hungUp : isScheduled ? [] : .readable }
 
-    /// Whether so little happens, after a turn that brought so many bytes, that what comes next is best read where it is
+    /// Whether so little happens, after a read that brought so many bytes, that what comes next is best read where it is
     /// noticed.
     func isQuiet(after count: Int) -> Bool { count <= ReadingThread.little && !isPaused && !isScheduled }
 }

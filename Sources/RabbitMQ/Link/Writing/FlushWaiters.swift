@@ -21,7 +21,7 @@ struct FlushWaiters {
     mutating func take(upTo position: Int) -> [OneShot<Void>] {
         var taken: [OneShot<Void>] = []
         while let first = line.first, first.wish <= position {
-            if !first.turn.isSettled { taken.append(first.turn) }
+            if !first.signal.isSettled { taken.append(first.signal) }
             _ = line.takeFirst()
         }
         return taken

@@ -36,7 +36,7 @@ extension Outbox {
             return (state.heldBack.removeAll(), state.requestFlush(isUrgent: true))
         }
         scheduleFlush(flusher)
-        for publisher in heldBack { publisher.turn.fail(error) }
+        for publisher in heldBack { publisher.signal.fail(error) }
     }
 
     /// Has another link use it, for which it is as new.
@@ -71,7 +71,7 @@ extension Outbox {
             state.settling = []
             return (state.heldBack.removeAll(), state.flushWaiters.removeAll())
         }
-        for publisher in heldBack { publisher.turn.fail(error) }
+        for publisher in heldBack { publisher.signal.fail(error) }
         for waiter in flushing { waiter.fail(error) }
     }
 }

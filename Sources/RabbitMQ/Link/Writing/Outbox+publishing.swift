@@ -84,7 +84,7 @@ extension Outbox {
             // What was given to those who don't wait any more goes to the next.
             given = 0
             var isGivenBack = false
-            for publisher in admitted where !publisher.turn.succeed(()) {
+            for publisher in admitted where !publisher.signal.succeed(()) {
                 given += publisher.wish
                 isGivenBack = true
             }

@@ -10,7 +10,7 @@ struct ReadStateTests {
         #expect(reading.wanted == .readable)
         #expect(reading.ready(.readable) == true)
         #expect(reading.wanted == [])
-        #expect(reading.takeTurn() == .read)
+        #expect(reading.takeWork() == .read)
         #expect(reading.wanted == .readable)
         #expect(reading.ready(.writable) == false)
         #expect(reading.wanted == .readable)
@@ -20,7 +20,7 @@ struct ReadStateTests {
         reading.schedule()
         #expect(reading.wanted == [])
         #expect(!reading.isQuiet(after: 0))
-        #expect(reading.takeTurn() == .read)
+        #expect(reading.takeWork() == .read)
         #expect(reading.isQuiet(after: ReadingThread.little))
         #expect(!reading.isQuiet(after: ReadingThread.little + 1))
     }
@@ -30,17 +30,17 @@ struct ReadStateTests {
         #expect(reading.pause(if: true) == .none)
         #expect(reading.wanted == .hungUp)
         #expect(!reading.isQuiet(after: 0))
-        #expect(reading.takeTurn() == .nothing)
+        #expect(reading.takeWork() == .nothing)
         reading.holdsFrames = true
-        #expect(reading.takeTurn() == .handle)
+        #expect(reading.takeWork() == .handle)
         #expect(reading.pause(if: false) == .resumed)
-        #expect(reading.takeTurn() == .read)
+        #expect(reading.takeWork() == .read)
     }
 
     @Test mutating func `of a peer that hung up during a pause all is read, however much waits`() {
         _ = reading.pause(if: true)
         #expect(reading.ready(.hungUp) == true)
-        #expect(reading.takeTurn() == .read)
+        #expect(reading.takeWork() == .read)
         #expect(reading.pause(if: true) == .none)
         #expect(!reading.isPaused)
     }
@@ -64,7 +64,7 @@ struct ReadStateTests {
         reading.end(soon: AMQPError(.connectionLost, "too late"))
         #expect(reading.pendingEnd == nil)
         #expect(reading.isOver)
-        #expect(reading.takeTurn() == .nothing)
+        #expect(reading.takeWork() == .nothing)
     }
 
     @Test func `a watch is armed for what it is not armed for already`() {

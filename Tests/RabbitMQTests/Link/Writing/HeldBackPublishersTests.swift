@@ -13,7 +13,7 @@ struct HeldBackPublishersTests {
         #expect(line.admit(pending: 100, upTo: 100).isEmpty)
         let admitted = line.admit(pending: 75, upTo: 100)
         #expect(sizes(admitted) == [10, 20])
-        #expect(admitted[0].turn === waiting[0] && admitted[1].turn === waiting[1])
+        #expect(admitted[0].signal === waiting[0] && admitted[1].signal === waiting[1])
         #expect(waiting.allSatisfy { !$0.isSettled })
         #expect(line.count == 2)
     }
@@ -58,7 +58,7 @@ struct HeldBackPublishersTests {
             heldBack.withdraw()
             #expect(heldBack.count <= 3)
         }
-        #expect(heldBack.removeAll().map { ObjectIdentifier($0.turn) } == [ObjectIdentifier(stays)])
+        #expect(heldBack.removeAll().map { ObjectIdentifier($0.signal) } == [ObjectIdentifier(stays)])
         #expect(heldBack.promised == 0)
     }
 }
