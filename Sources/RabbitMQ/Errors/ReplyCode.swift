@@ -80,7 +80,7 @@ extension ReplyCode {
     /// Whether the specification calls this code a hard error: one that closes the whole connection, not one channel.
     ///
     /// False for a code that the specification does not know.
-    public var isConnectionError: Bool {
+    package var isConnectionError: Bool {
         switch self {
         case .connectionForced, .invalidPath, .frameError, .syntaxError, .commandInvalid, .channelError,
             .unexpectedFrame, .resourceError, .notAllowed, .notImplemented, .internalError:

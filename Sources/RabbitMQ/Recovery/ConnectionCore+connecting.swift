@@ -69,7 +69,7 @@ extension ConnectionCore {
         let channel = ChannelCore(session, of: self)
         add(channel)
         // It may have ended before anybody could say so, or be about to have: its end is known a moment later.
-        if session.hasEnded, let reason = await session.closed.wait(atMost: .seconds(1)) {
+        if !session.isOpen, let reason = await session.closed.wait(atMost: .seconds(1)) {
             channel.ended(session, reason, isReplaced: channel.decideReplacement(of: session, after: reason))
         }
         // The next link may have been there before the channel was among those that it brings back.

@@ -202,7 +202,7 @@ struct ExchangeTypeTests {
                 let name = scratch.queue()
                 do {
                     let queue = try await channel.declareQueue(name, arguments: QueueArguments(type: type))
-                    #expect(queue.type == type)
+                    #expect(queue.arguments.type == type)
                 } catch let error as AMQPError {
                     #expect(error.code == .preconditionFailed, "\(error)")
                     #expect(error.replyText?.contains(type.rawValue) == true)

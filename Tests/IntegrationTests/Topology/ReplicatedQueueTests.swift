@@ -17,7 +17,7 @@ struct ReplicatedQueueTests {
                     deliveryLimit: 2
                 )
             )
-            #expect(queue.type == .quorum)
+            #expect(queue.arguments.type == .quorum)
             try await channel.send("poison", to: queue.name)
             var deliveries = 0
             try await eventually("the message to be dead") {

@@ -3,9 +3,9 @@ public struct DeliveryBatches: AsyncSequence, Sendable {
     /// The sequence that they are taken from.
     public let deliveries: Deliveries
     /// The most messages in an array.
-    public let count: Int
+    let count: Int
     /// How long an array's first message waits for the others, at the most.
-    public let duration: Duration
+    let duration: Duration
 
     /// Makes an iterator. Of several, each message goes to one.
     public func makeAsyncIterator() -> AsyncIterator {
