@@ -107,7 +107,7 @@ extension PeerFrame {
     }
 
     /// Takes the frames off the beginning that have come whole.
-    static func cut(from bytes: inout [UInt8]) -> [PeerFrame] {
+    public static func cut(from bytes: inout [UInt8]) -> [PeerFrame] {
         var frames: [PeerFrame] = []
         var offset = 0
         while bytes.count - offset >= 8 {

@@ -23,23 +23,6 @@ extension [UInt8] {
 
 /// The frames in bytes, taken apart without the library's code.
 func frames(in bytes: [UInt8]) -> [PeerFrame] {
-    var frames: [PeerFrame] = []
-    var rest = bytes[...]
-    while rest.count >= 8 {
-        var reader = PeerReader(Array(rest.prefix(7)))
-        let type = reader.octet()
-        let channel = reader.short()
-        let size = Int(reader.long())
-        guard rest.count >= size + 8 else { break }
-        let payload = rest.dropFirst(7).prefix(size)
-        frames.append(
-            PeerFrame(
-                type: rest[rest.startIndex + 7 + size] == 0xCE ? type : 0xFF,
-                channel: channel,
-                payload: Array(payload)
-            )
-        )
-        rest = rest.dropFirst(size + 8)
-    }
-    return frames
+    var bytes = bytes
+    return PeerFrame.cut(from: &bytes)
 }
