@@ -9,16 +9,7 @@ struct EncodedHeadersTests {
     /// The content header with which a message is sent.
     private func payload(of message: Message) throws -> [UInt8] {
         let buffer = OutboundBuffer()
-        try buffer.appendPublish(
-            message,
-            exchange: "",
-            routingKey: "",
-            mandatory: false,
-            channel: 1,
-            frameMax: 131_072,
-            pool: Pool(),
-            template: PublishTemplate()
-        )
+        try buffer.appendMessage(message)
         return try frames(in: drained(buffer))[1].payload
     }
 

@@ -26,3 +26,19 @@ func frames(in bytes: [UInt8]) -> [PeerFrame] {
     var bytes = bytes
     return PeerFrame.cut(from: &bytes)
 }
+
+extension OutboundBuffer {
+    /// Appends a message to the default exchange, as it is published.
+    func appendMessage(_ message: Message) throws(AMQPError) {
+        try appendPublish(
+            message,
+            exchange: "",
+            routingKey: "",
+            mandatory: false,
+            channel: 1,
+            frameMax: 131_072,
+            pool: Pool(),
+            template: PublishTemplate()
+        )
+    }
+}

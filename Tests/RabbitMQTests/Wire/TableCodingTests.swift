@@ -10,16 +10,7 @@ struct TableCodingTests {
         var message = Message(body: [], timestamp: nil)
         message.headers = table
         try message.validate()
-        try buffer.appendPublish(
-            message,
-            exchange: "",
-            routingKey: "",
-            mandatory: false,
-            channel: 1,
-            frameMax: 131_072,
-            pool: Pool(),
-            template: PublishTemplate()
-        )
+        try buffer.appendMessage(message)
         var decoder = HeaderDecoder()
         return try frames(in: try drained(buffer))[1].payload.withUnsafeBytes { try decoder.header($0).message.headers }
     }
