@@ -68,21 +68,13 @@ public final class FaultProxy: Sendable {
     ///   - plan: What becomes of all others.
     public init(target: Int, plans: [Plan] = [], then plan: Plan = Plan()) throws {
         let broker = try SocketAddress(host: TestBroker.host, port: target)
-        let listener = try TCPProxy.check(socket(AF_INET, TCPProxy.streamSocket, 0), "socket")
-        var address = TCPProxy.loopback(port: 0)
-        try TCPProxy.check(TCPProxy.withAddress(&address) { bind(listener, $0, $1) }, "bind")
-        try TCPProxy.check(listen(listener, 64), "listen")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        try TCPProxy.check(
-            TCPProxy.withAddress(&address) { place, _ in getsockname(listener, place, &length) },
-            "getsockname"
-        )
-        port = Int(UInt16(bigEndian: address.sin_port))
+        let listener = try LoopbackListener(isBlocking: true)
+        port = listener.port
         var ends: [CInt] = [0, 0]
         try TCPProxy.check(socketpair(AF_UNIX, TCPProxy.streamSocket, 0, &ends), "socketpair")
         wakeUp = ends[1]
         orders = Mutex(Orders(plans: plans, plan: plan))
-        let loop = FaultLoop(listener: listener, wakeUp: ends[0], target: broker)
+        let loop = FaultLoop(listener: listener.descriptor, wakeUp: ends[0], target: broker)
         Thread.detachNewThread { [self] in run(loop) }
     }
 

@@ -65,24 +65,10 @@ public final class RudeListener: Sendable {
     /// Listens, until it is told to stop.
     public init(_ manner: Manner) throws {
         self.manner = manner
-        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
-        let listener = socket(AF_INET, type, 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isListening = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(listener, address, size) == 0 && (manner.refuses || listen(listener, 1024) == 0)
-                    && getsockname(listener, address, &size) == 0
-            }
-        }
-        guard isListening else {
-            close(listener)
-            throw PeerError("no listener: errno \(errno)")
-        }
+        let opened = try LoopbackListener(backlog: manner.refuses ? nil : 1024)
+        let listener = opened.descriptor
         self.listener = listener
-        port = Int(UInt16(bigEndian: address.sin_port))
+        port = opened.port
         do {
             thread = try PollThread()
         } catch {

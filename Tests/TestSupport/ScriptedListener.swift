@@ -18,19 +18,10 @@ public final class ScriptedListener: Sendable {
     private let state = Mutex(State())
 
     public init() throws {
-        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
-        let listener = socket(AF_INET, type, 0)
-        var address = TCPProxy.loopback(port: 0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isListening =
-            TCPProxy.withAddress(&address) { bind(listener, $0, $1) } == 0 && listen(listener, 64) == 0
-            && TCPProxy.withAddress(&address) { place, _ in getsockname(listener, place, &length) } == 0
-        guard isListening else {
-            close(listener)
-            throw PeerError("no listener: errno \(errno)")
-        }
+        let opened = try LoopbackListener()
+        let listener = opened.descriptor
         self.listener = listener
-        port = Int(UInt16(bigEndian: address.sin_port))
+        port = opened.port
         do {
             thread = try PollThread()
         } catch {

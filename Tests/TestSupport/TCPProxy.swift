@@ -27,17 +27,12 @@ public final class TCPProxy: Sendable {
     /// - Parameter target: The port on the test broker's host.
     public init(target: Int) throws {
         let broker = try SocketAddress(host: TestBroker.host, port: target)
-        let listener = try Self.check(socket(AF_INET, Self.streamSocket, 0), "socket")
-        var address = Self.loopback(port: 0)
-        try Self.check(Self.withAddress(&address) { bind(listener, $0, $1) }, "bind")
-        try Self.check(listen(listener, 64), "listen")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        try Self.check(Self.withAddress(&address) { place, _ in getsockname(listener, place, &length) }, "getsockname")
-        port = Int(UInt16(bigEndian: address.sin_port))
+        let listener = try LoopbackListener(isBlocking: true)
+        port = listener.port
         var ends: [CInt] = [0, 0]
         try Self.check(socketpair(AF_UNIX, Self.streamSocket, 0, &ends), "socketpair")
         wakeUp = ends[1]
-        let relay = Relay(listener: listener, wakeUp: ends[0], target: broker)
+        let relay = Relay(listener: listener.descriptor, wakeUp: ends[0], target: broker)
         Thread.detachNewThread { [self] in run(relay) }
     }
 

@@ -65,24 +65,9 @@ private final class FloodingListener: Sendable {
     var acceptedCount: Int { guests.withLock { $0.count } }
 
     init() throws {
-        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let listener = socket(AF_INET, type, 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isListening = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(listener, address, size) == 0 && listen(listener, 64) == 0
-                    && getsockname(listener, address, &size) == 0
-            }
-        }
-        guard isListening else {
-            close(listener)
-            throw PeerError("no listener: errno \(errno)")
-        }
-        self.listener = listener
-        port = Int(UInt16(bigEndian: address.sin_port))
+        let opened = try LoopbackListener(isBlocking: true)
+        listener = opened.descriptor
+        port = opened.port
         Thread.detachNewThread { [self] in accept() }
     }
 
