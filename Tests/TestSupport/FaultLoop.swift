@@ -41,17 +41,7 @@ final class FaultLoop: @unchecked Sendable {
     }
 
     private func accept(_ plan: FaultProxy.Plan) {
-        let client = Glibc.accept(listener, nil, nil)
-        guard client >= 0 else { return }
-        _ = fcntl(client, F_SETFD, FD_CLOEXEC)
-        guard let broker = try? target.connectedSocket() else {
-            close(client)
-            return
-        }
-        for descriptor in [client, broker] {
-            var on: CInt = 1
-            setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<CInt>.size))
-        }
+        guard let (client, broker) = target.acceptedPair(on: listener) else { return }
         pairs.append(FaultPair(client: client, broker: broker, plan: plan))
     }
 }

@@ -33,4 +33,22 @@ struct SocketAddress: Sendable {
         }
         return descriptor
     }
+
+    /// Accepts a client, and connects to this address for it. Whoever calls has to close both ends.
+    ///
+    /// - Returns: nil if nobody waits to be accepted, or nobody is to be reached.
+    func acceptedPair(on listener: CInt) -> (client: CInt, broker: CInt)? {
+        let client = accept(listener, nil, nil)
+        guard client >= 0 else { return nil }
+        _ = fcntl(client, F_SETFD, FD_CLOEXEC)
+        guard let broker = try? connectedSocket() else {
+            close(client)
+            return nil
+        }
+        for descriptor in [client, broker] {
+            var on: CInt = 1
+            setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<CInt>.size))
+        }
+        return (client, broker)
+    }
 }

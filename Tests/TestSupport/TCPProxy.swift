@@ -236,17 +236,7 @@ private final class Relay: @unchecked Sendable {
     }
 
     private func accept() {
-        let client = Glibc.accept(listener, nil, nil)
-        guard client >= 0 else { return }
-        _ = fcntl(client, F_SETFD, FD_CLOEXEC)
-        guard let broker = try? target.connectedSocket() else {
-            close(client)
-            return
-        }
-        for descriptor in [client, broker] {
-            var on: CInt = 1
-            setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<CInt>.size))
-        }
+        guard let (client, broker) = target.acceptedPair(on: listener) else { return }
         pairs.append(Pair(client: client, broker: broker))
     }
 
