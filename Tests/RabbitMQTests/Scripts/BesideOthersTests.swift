@@ -3,11 +3,8 @@ import Testing
 
 @Suite("The articles on other frameworks")
 struct BesideOthersTests {
-    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent()
-
     private static func text(_ path: String) throws -> String {
-        try String(contentsOf: root.appending(path: path), encoding: .utf8)
+        try String(contentsOf: CheckScript.root.appending(path: path), encoding: .utf8)
     }
 
     /// `scripts/examples.sh` compiles these files.

@@ -1,33 +1,17 @@
 import Foundation
-import TestSupport
 import Testing
 
 @Suite("scripts/imports.sh", .timeLimit(.minutes(1)))
 struct ImportsTests {
-    private static let script = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent().appending(path: "scripts/imports.sh").path
+    private static let script = CheckScript(name: "imports.sh")
 
     /// What the script says of a folder with these files; nothing if it is content.
     private static func check(_ files: [String: String]) async throws -> String {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "imports-\(UUID())")
-        defer { try? FileManager.default.removeItem(at: folder) }
-        for (path, text) in files {
-            let file = folder.appending(path: path)
-            try FileManager.default.createDirectory(
-                at: file.deletingLastPathComponent(),
-                withIntermediateDirectories: true
-            )
-            try text.write(to: file, atomically: false, encoding: .utf8)
-        }
-        let output = try await Subprocess.run(
-            "/bin/sh",
-            ["-c", #""$0" "$1" 2>&1 || echo "status $?""#, script, folder.path]
-        )
-        return output.replacing(folder.path + "/", with: "")
+        try await script.run(on: files)
     }
 
     @Test func `has nothing to say of the sources`() async throws {
-        #expect(try await Subprocess.run("/bin/sh", ["-c", #""$0" || echo "status $?""#, Self.script]) == "")
+        #expect(try await Self.script.run() == "")
     }
 
     @Test(arguments: [

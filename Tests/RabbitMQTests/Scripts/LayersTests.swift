@@ -1,11 +1,9 @@
 import Foundation
-import TestSupport
 import Testing
 
 @Suite("scripts/layers.sh", .timeLimit(.minutes(1)))
 struct LayersTests {
-    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent()
+    private static let script = CheckScript(name: "layers.sh")
 
     private static let list = """
         ```layers
@@ -57,23 +55,9 @@ struct LayersTests {
 
     /// What the script says of the tree with what is added; nothing if it is content.
     private static func check(_ added: [String: String], list: String = list) async throws -> String {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "layers-\(UUID())")
-        defer { try? FileManager.default.removeItem(at: folder) }
         let files = tree.merging(added) { _, new in new }
             .merging(["RabbitMQ.docc/Architecture.md": list]) { _, new in new }
-        for (path, text) in files {
-            let file = folder.appending(path: path)
-            try FileManager.default.createDirectory(
-                at: file.deletingLastPathComponent(),
-                withIntermediateDirectories: true
-            )
-            try text.write(to: file, atomically: false, encoding: .utf8)
-        }
-        let output = try await Subprocess.run(
-            "/bin/sh",
-            ["-c", #""$0" "$1" 2>&1 || echo "status $?""#, root.appending(path: "scripts/layers.sh").path, folder.path]
-        )
-        return output.replacing(folder.path + "/", with: "")
+        return try await script.run(on: files)
     }
 
     @Test func `has nothing to say of folders that keep to the list`() async throws {
@@ -81,11 +65,7 @@ struct LayersTests {
     }
 
     @Test func `has nothing to say of the library`() async throws {
-        let output = try await Subprocess.run(
-            "/bin/sh",
-            ["-c", #""$0" || echo "status $?""#, Self.root.appending(path: "scripts/layers.sh").path]
-        )
-        #expect(output == "")
+        #expect(try await Self.script.run() == "")
     }
 
     @Test(arguments: [

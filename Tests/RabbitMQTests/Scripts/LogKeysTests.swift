@@ -1,11 +1,9 @@
 import Foundation
-import TestSupport
 import Testing
 
 @Suite("scripts/log-keys.sh", .timeLimit(.minutes(1)))
 struct LogKeysTests {
-    private static let script = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent().appending(path: "scripts/log-keys.sh").path
+    private static let script = CheckScript(name: "log-keys.sh")
 
     private static let keys = """
         enum LogKey {
@@ -21,25 +19,11 @@ struct LogKeysTests {
         keys: String = keys,
         _ option: String = ""
     ) async throws -> String {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "log-keys-\(UUID())")
-        defer { try? FileManager.default.removeItem(at: folder) }
-        for (path, text) in [path: "import Logging\n\(line)\n", "Errors/LogKey.swift": keys] {
-            let file = folder.appending(path: path)
-            try FileManager.default.createDirectory(
-                at: file.deletingLastPathComponent(),
-                withIntermediateDirectories: true
-            )
-            try text.write(to: file, atomically: false, encoding: .utf8)
-        }
-        let output = try await Subprocess.run(
-            "/bin/sh",
-            ["-c", #""$0" $2 "$1" 2>&1 || echo "status $?""#, script, folder.path, option]
-        )
-        return output.replacing(folder.path + "/", with: "")
+        try await script.run(on: [path: "import Logging\n\(line)\n", "Errors/LogKey.swift": keys], option)
     }
 
     @Test func `has nothing to say of the library`() async throws {
-        #expect(try await Subprocess.run("/bin/sh", ["-c", #""$0" || echo "status $?""#, Self.script]) == "")
+        #expect(try await Self.script.run() == "")
     }
 
     @Test(arguments: [

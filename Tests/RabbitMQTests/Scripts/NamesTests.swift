@@ -1,11 +1,9 @@
 import Foundation
-import TestSupport
 import Testing
 
 @Suite("scripts/names.sh", .timeLimit(.minutes(1)))
 struct NamesTests {
-    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent()
+    private static let script = CheckScript(name: "names.sh")
 
     private static let tree = [
         "Sources/RabbitMQ/Low/Hare.swift": """
@@ -45,28 +43,11 @@ struct NamesTests {
 
     /// What the script says of a page with this text; nothing if it is content.
     private static func check(_ text: String, in page: String = "README.md") async throws -> String {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "names-\(UUID())")
-        defer { try? FileManager.default.removeItem(at: folder) }
-        for (path, text) in tree.merging([page: text], uniquingKeysWith: { _, new in new }) {
-            let file = folder.appending(path: path)
-            try FileManager.default.createDirectory(
-                at: file.deletingLastPathComponent(),
-                withIntermediateDirectories: true
-            )
-            try text.write(to: file, atomically: false, encoding: .utf8)
-        }
-        return try await Subprocess.run(
-            "/bin/sh",
-            ["-c", #""$0" "$1" 2>&1 || echo "status $?""#, root.appending(path: "scripts/names.sh").path, folder.path]
-        )
+        try await script.run(on: tree.merging([page: text], uniquingKeysWith: { _, new in new }))
     }
 
     @Test func `has nothing to say of this repository's pages`() async throws {
-        let output = try await Subprocess.run(
-            "/bin/sh",
-            ["-c", #""$0" || echo "status $?""#, Self.root.appending(path: "scripts/names.sh").path]
-        )
-        #expect(output == "")
+        #expect(try await Self.script.run() == "")
     }
 
     // All in one page: the script is started once for each test.
@@ -117,10 +98,7 @@ struct NamesTests {
     }
 
     @Test func `says so when there is nothing to look at`() async throws {
-        let said = try await Subprocess.run(
-            "/bin/sh",
-            ["-c", #""$0" /usr/include 2>&1 || echo "status $?""#, Self.root.appending(path: "scripts/names.sh").path]
-        )
+        let said = try await Self.script.run(in: "/usr/include")
         #expect(said.contains("there are no pages"))
         #expect(said.hasSuffix("status 2\n"))
     }

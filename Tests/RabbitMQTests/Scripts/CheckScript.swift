@@ -1,0 +1,41 @@
+import Foundation
+import TestSupport
+
+/// A script of the repository that says what is wrong with a tree of files.
+struct CheckScript {
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    /// Its name in the folder `scripts`.
+    let name: String
+
+    private var path: String { Self.root.appending(path: "scripts/\(name)").path }
+
+    /// What it says of the repository; nothing if it is content.
+    func run() async throws -> String {
+        try await Subprocess.run("/bin/sh", ["-c", #""$0" || echo "status $?""#, path])
+    }
+
+    /// What it says of a folder with these files, named as from there; nothing if it is content.
+    func run(on files: [String: String], _ option: String = "") async throws -> String {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "\(name)-\(UUID())")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        for (path, text) in files {
+            let file = folder.appending(path: path)
+            try FileManager.default.createDirectory(
+                at: file.deletingLastPathComponent(),
+                withIntermediateDirectories: true
+            )
+            try text.write(to: file, atomically: false, encoding: .utf8)
+        }
+        return try await run(in: folder.path, option).replacing(folder.path + "/", with: "")
+    }
+
+    /// What it says of a folder that is there.
+    func run(in folder: String, _ option: String = "") async throws -> String {
+        try await Subprocess.run(
+            "/bin/sh",
+            ["-c", #""$0" $2 "$1" 2>&1 || echo "status $?""#, path, folder, option]
+        )
+    }
+}
