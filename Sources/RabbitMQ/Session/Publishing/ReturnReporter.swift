@@ -22,11 +22,16 @@ final class ReturnReporter: Sendable {
         var handler: Handler?
         var subscribers: [UInt64: Subscriber] = [:]
         var nextID: UInt64 = 0
-        /// No more will come.
-        var hasEnded = false
-        /// What has come was handed on, too.
-        var isOver = false
+        var stage = Stage.open
         var isRunning = false
+    }
+
+    private enum Stage {
+        case open
+        /// No more will come.
+        case ended
+        /// What has come was handed on, too.
+        case over
     }
 
     private let state = Mutex(State())
@@ -45,7 +50,7 @@ final class ReturnReporter: Sendable {
     func setHandler(_ handler: Handler?) {
         // What the old one holds goes with it, when the lock is released: its end may come back here.
         let old = state.withLock { state -> Handler? in
-            guard !state.isOver else { return nil }
+            guard state.stage != .over else { return nil }
             defer { state.handler = handler }
             return state.handler
         }
@@ -56,7 +61,7 @@ final class ReturnReporter: Sendable {
         let (stream, continuation) = AsyncStream<ReturnedMessage>.makeStream()
         let share = InboundShare(gauge: gauge)
         let id = state.withLock { state -> UInt64? in
-            guard !state.hasEnded else { return nil }
+            guard state.stage == .open else { return nil }
             state.nextID += 1
             state.subscribers[state.nextID] = Subscriber(continuation: continuation, share: share)
             return state.nextID
@@ -94,7 +99,7 @@ final class ReturnReporter: Sendable {
     func end() {
         continuation.finish()
         let isRunning = state.withLock { state in
-            state.hasEnded = true
+            if state.stage == .open { state.stage = .ended }
             return state.isRunning
         }
         if !isRunning { endSubscribers() }
@@ -103,8 +108,7 @@ final class ReturnReporter: Sendable {
     private func endSubscribers() {
         // What the handler holds goes with it, when the lock is released: it may be the channel.
         let (subscribers, _) = state.withLock { state in
-            state.hasEnded = true
-            state.isOver = true
+            state.stage = .over
             defer { (state.subscribers, state.handler) = ([:], nil) }
             return (state.subscribers, state.handler)
         }
