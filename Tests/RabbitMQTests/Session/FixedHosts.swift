@@ -37,6 +37,13 @@ extension ChannelLease {
 }
 
 extension DeliverySource {
+    /// Where a consumer's messages come from on a channel that was never opened, of a link that was never connected.
+    static func unconnected(noAck: Bool = false, version: ServerVersion? = nil) -> DeliverySource {
+        let session = ChannelSession(link: Link(configuration: ConnectionConfiguration()), number: 1)
+        let lease = ChannelLease(session: session, connection: ConnectionLease(link: session.link))
+        return DeliverySource(lease: lease, queue: "q", consumerTag: "c", noAck: noAck, version: version)
+    }
+
     convenience init(
         lease: ChannelLease,
         queue: String,

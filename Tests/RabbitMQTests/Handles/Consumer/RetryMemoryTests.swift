@@ -6,18 +6,7 @@ import Testing
 
 @Suite("What a policy remembers", .timeLimit(.minutes(1)))
 struct RetryMemoryTests {
-    private let source: DeliverySource
-
-    init() {
-        let session = ChannelSession(link: Link(configuration: ConnectionConfiguration()), number: 1)
-        source = DeliverySource(
-            lease: ChannelLease(session: session, connection: ConnectionLease(link: session.link)),
-            queue: "q",
-            consumerTag: "c",
-            noAck: false,
-            version: ServerVersion(4, 3, 6)
-        )
-    }
+    private let source = DeliverySource.unconnected(version: ServerVersion(4, 3, 6))
 
     private func message(_ headers: FieldTable?, redelivered: Bool = true, text: String = "x") -> IncomingMessage {
         IncomingMessage(

@@ -6,17 +6,7 @@ import Testing
 @Suite("what waits for a consumer")
 struct DeliveryBufferTests {
     private let gauge = InboundGauge(highWater: 64_000) {}
-    private let source: DeliverySource
-
-    init() {
-        let session = ChannelSession(link: Link(configuration: ConnectionConfiguration()), number: 1)
-        source = DeliverySource(
-            lease: ChannelLease(session: session, connection: ConnectionLease(link: session.link)),
-            queue: "q",
-            consumerTag: "c",
-            noAck: false
-        )
-    }
+    private let source = DeliverySource.unconnected()
 
     /// A run of one message that takes so many bytes.
     private func run(_ bytes: Int) -> DeliveryRun {

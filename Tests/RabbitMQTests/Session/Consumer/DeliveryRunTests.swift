@@ -6,18 +6,8 @@ import Testing
 
 @Suite("runs of deliveries")
 struct DeliveryRunTests {
-    private let source: DeliverySource
+    private let source = DeliverySource.unconnected(noAck: true)
     private let decoder = DeliveryDecoder()
-
-    init() {
-        let session = ChannelSession(link: Link(configuration: ConnectionConfiguration()), number: 1)
-        source = DeliverySource(
-            lease: ChannelLease(session: session, connection: ConnectionLease(link: session.link)),
-            queue: "q",
-            consumerTag: "c",
-            noAck: true
-        )
-    }
 
     /// Deliveries as they are received, and where each lies.
     private func chunk(_ tags: Range<Int>, size: Int = 10) -> (chunk: ReceiveChunk, frames: [Range<Int>]) {
