@@ -1,6 +1,6 @@
 /// When, and by whom, what was appended is flushed. A value without a clock: times are nanoseconds of a monotonic clock.
 ///
-/// What comes after a pause is flushed at once, by whoever appended it: to wake the queue for it costs more than to write it.
+/// What comes alone is flushed at once, by whoever appended it: to wake the queue for it costs more than to write it.
 /// What comes close behind it the queue flushes, as more may come by then. While messages are flowing, a flush for each few
 /// would cost more than they do: then the next one comes when a good batch has gathered, or after a moment.
 struct FlushSchedule {
