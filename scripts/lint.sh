@@ -11,7 +11,7 @@ Checks, and lists on its output what is wrong (exit 1 if anything is):
   - swift-format, in lint mode, over Package.swift, Sources and Tests
   - the folders of Sources/RabbitMQ mention each other, and import CRabbitMQ, only as they may (scripts/layers.sh)
   - what the pages name in backticks is there (scripts/names.sh)
-  - nothing else imports CRabbitMQ but the tests of what OpenSSL calls
+  - nothing else imports CRabbitMQ but the tests of what OpenSSL calls, and of what is compared with rabbitmq-c
   - Sources imports Glibc only with Musl beside it, the library Foundation only where there is no FoundationEssentials
     (scripts/imports.sh)
   - every @unchecked Sendable in Sources has a comment, on its line or the line before, that says why it holds
@@ -70,10 +70,10 @@ if ! names=$(scripts/names.sh); then
 fi
 
 # Any form: attributes, an access level, one declaration of the module.
-report "only the layers of Sources/RabbitMQ, and their tests of TLS, may import CRabbitMQ:" "$(
+report "only the layers of Sources/RabbitMQ, and their tests of TLS and of Wire, may import CRabbitMQ:" "$(
     printf '%s\0' "${sources[@]}" |
         xargs -0 grep -nHE '^[^/"]*\bimport[[:space:]]+([a-z]+[[:space:]]+)?CRabbitMQ\b' |
-        grep -vE '^(Sources/RabbitMQ|Tests/RabbitMQTests/Transport/TLS)/' || true
+        grep -vE '^(Sources/RabbitMQ|Tests/RabbitMQTests/(Transport/TLS|Wire))/' || true
 )"
 
 if ! imports=$(scripts/imports.sh); then

@@ -8,7 +8,7 @@ extension Link {
         let unwritten = flight.unwrittenCount
         let written = outbox.state.withLock { state in
             // Another link's, if that uses the outbox by now.
-            let waiting = state.epoch == sender ? state.buffer.byteCount : 0
+            let waiting = state.sender == sender ? state.buffer.byteCount : 0
             return sent.entries(isSent: true, at: now, unwritten: unwritten + waiting)
         }
         let entries = (written + received.entries(isSent: false, at: now)).sorted { $0.age > $1.age }

@@ -102,3 +102,8 @@ public final class Queue: Sendable {
         if isDeleted.load(ordering: .relaxed) { throw AMQPError(.deleted, "the queue \(name) was deleted") }
     }
 }
+
+extension Queue {
+    /// The type it was declared with; nil if none was asked for, so that the virtual host's default counts.
+    public var type: QueueType? { arguments.type }
+}
