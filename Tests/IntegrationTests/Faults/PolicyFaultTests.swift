@@ -23,11 +23,15 @@ extension BrokerEndsTests {
         try await Connection.withConnection(try await broker.configuration) { connection in
             let channel = try await connection.openChannel()
             try await channel.selectConfirms()
-            let queue = try await channel.declareQueue(TestBroker.uniqueName("policy"))
+            // Not by the policy: RabbitMQ looks at a new limit first, and drops what is over it while it still believes that
+            // it may.
+            let queue = try await channel.declareQueue(
+                TestBroker.uniqueName("policy"),
+                arguments: QueueArguments(overflow: .rejectPublish)
+            )
             let load = Load(channel, to: channel.defaultExchange, key: queue.name)
             try await load.flows()
-            let definition = #"{"max-length": 50, "overflow": "reject-publish"}"#
-            try await Self.setPolicy(definition, for: queue, on: broker)
+            try await Self.setPolicy(#"{"max-length": 50}"#, for: queue, on: broker)
             try await eventually("some are refused") { load.receipts.all.contains(where: Self.isNacked) }
             try await broker.rabbitmqctl("clear_policy", queue.name)
             let before = load.receipts.count

@@ -53,6 +53,8 @@ struct LossTests {
             // Doubled each time, the last of the delays would be half a minute, and the call waits for ten seconds.
             client.broker.follow(Array(repeating: ScriptedClient.script { $0.cutAtFrame = 4 }, count: 14))
             try client.broker.session.cut()
+            // A call on its way would be lost with the connection.
+            try await eventually("the loss is noticed") { client.connection.state != .up }
             _ = try await client.channel.declareQueue("q")
             #expect(client.broker.sessions.count >= 16)
         }
