@@ -7,8 +7,9 @@ struct ContentHeader {
     var message: Message
 }
 
-/// Decodes content headers.
+/// Decodes content headers with rabbitmq-c.
 struct HeaderDecoder {
+    private let pool = Pool()
     private var contentTypes = TextCache()
 
     private static let basicClass: UInt16 = 60
@@ -36,148 +37,136 @@ struct HeaderDecoder {
         )
     }
 
-    /// Properties, valid as long as the header is.
+    /// Properties, valid until the next are decoded.
     struct Properties {
-        fileprivate let contentType: UnsafeBufferPointer<UInt8>?
-        fileprivate let deliveryMode: DeliveryMode?
-        fileprivate let priority: UInt8?
-        fileprivate let timestamp: UInt64?
-        fileprivate let extras: MessageExtras?
+        /// All but the headers.
+        fileprivate let plain: UnsafePointer<amqp_basic_properties_t>
+        /// The headers as they lie in the content header, a well formed table; nil if there are none.
+        fileprivate let table: UnsafeRawBufferPointer?
+        /// Whether these can be sent on as they are.
+        fileprivate var isSendable = true
     }
 
-    /// The properties in a header: flags that say which there are, then these, in this order (sections 4.2.6.1 and 1.8).
+    /// The properties in a header, valid as long as it is, and until the next are decoded.
     @inline(__always)
     func properties(_ payload: UnsafeRawBufferPointer) throws(AMQPError) -> Properties {
         guard payload.count >= Self.prefix + 2, Self.isOfClass(payload) else {
             throw AMQPError(.protocolViolation, "a content header that is not of the class basic")
         }
-        var reader = PropertyReader(payload, from: Self.prefix)
-        // More flags would follow.
-        guard reader.flags & 1 == 0 else { throw PropertyReader.malformed }
-        let contentType = try reader.short(AMQP_BASIC_CONTENT_TYPE_FLAG)
-        let contentEncoding = try reader.text(AMQP_BASIC_CONTENT_ENCODING_FLAG)
-        let headers = try reader.headers()
-        let deliveryMode = try reader.number(UInt8.self, AMQP_BASIC_DELIVERY_MODE_FLAG)
-        let priority = try reader.number(UInt8.self, AMQP_BASIC_PRIORITY_FLAG)
-        let correlationID = try reader.text(AMQP_BASIC_CORRELATION_ID_FLAG)
-        let replyTo = try reader.text(AMQP_BASIC_REPLY_TO_FLAG)
-        let expiration = try reader.text(AMQP_BASIC_EXPIRATION_FLAG)
-        let messageID = try reader.text(AMQP_BASIC_MESSAGE_ID_FLAG)
-        let timestamp = try reader.number(UInt64.self, AMQP_BASIC_TIMESTAMP_FLAG)
-        let type = try reader.text(AMQP_BASIC_TYPE_FLAG)
-        let userID = try reader.text(AMQP_BASIC_USER_ID_FLAG)
-        let appID = try reader.text(AMQP_BASIC_APP_ID_FLAG)
-        // Of old specifications; nobody gets it.
-        _ = try reader.short(AMQP_BASIC_CLUSTER_ID_FLAG)
-        var extras: MessageExtras?
-        if UInt32(reader.flags) & Self.rarer != 0 {
-            let values = MessageExtras.Values(
-                contentEncoding: contentEncoding,
-                correlationID: correlationID,
-                replyTo: replyTo,
-                expiration: expiration,
-                messageID: messageID,
-                type: type,
-                userID: userID,
-                appID: appID
-            )
-            extras = headers.map { MessageExtras(values, encoded: $0) } ?? MessageExtras.box(values)
+        let flags = payload.bigEndian(UInt16.self, at: Self.prefix)
+        guard flags & 1 == 0 else { throw Self.malformed }
+        pool.recycle()
+        let encoded = UnsafeRawBufferPointer(rebasing: payload[Self.prefix...])
+        guard UInt32(flags) & Self.headers != 0 else {
+            return Properties(plain: try decode(encoded), table: nil)
         }
-        return Properties(
-            contentType: contentType,
-            deliveryMode: deliveryMode.map { DeliveryMode(rawValue: $0) },
-            priority: priority,
-            timestamp: timestamp,
-            extras: extras
+        let (plain, table, isSendable) = try withoutHeaders(encoded, flags)
+        return Properties(plain: try decode(plain), table: table, isSendable: isSendable)
+    }
+
+    private func decode(
+        _ properties: UnsafeRawBufferPointer
+    ) throws(AMQPError) -> UnsafePointer<amqp_basic_properties_t> {
+        var decoded: UnsafeMutableRawPointer?
+        let bytes = amqp_bytes_t(
+            len: properties.count,
+            bytes: UnsafeMutableRawPointer(mutating: properties.baseAddress)
+        )
+        let status = amqp_decode_properties(Self.basicClass, pool.pointer, bytes, &decoded)
+        guard status >= 0, let decoded else { throw Self.malformed }
+        return UnsafePointer(decoded.assumingMemoryBound(to: amqp_basic_properties_t.self))
+    }
+
+    /// The properties as if there were no headers, in memory of the pool, and the headers, which come after two short strings.
+    private func withoutHeaders(
+        _ properties: UnsafeRawBufferPointer,
+        _ flags: UInt16
+    ) throws(AMQPError) -> (UnsafeRawBufferPointer, table: UnsafeRawBufferPointer, isSendable: Bool) {
+        var start = 2
+        for flag in Self.beforeHeaders where UInt32(flags) & flag != 0 {
+            guard start < properties.count else { throw Self.malformed }
+            start += 1 + Int(properties[start])
+        }
+        let verdict = NestingCheck.verdict(properties, tableAt: start)
+        guard verdict != .malformed else { throw Self.malformed }
+        let end = start + 4 + Int(properties.bigEndian(UInt32.self, at: start))
+        let count = properties.count - (end - start)
+        guard let base = properties.baseAddress, let copy = pool.allocate(UInt8.self, count: count) else {
+            throw Pool.outOfMemory
+        }
+        let plain = UnsafeMutableRawPointer(copy)
+        plain.copyMemory(from: base, byteCount: start)
+        plain.storeBytes(of: (flags & ~UInt16(Self.headers)).bigEndian, as: UInt16.self)
+        (plain + start).copyMemory(from: base + end, byteCount: properties.count - end)
+        return (
+            UnsafeRawBufferPointer(start: plain, count: count),
+            table: UnsafeRawBufferPointer(rebasing: properties[start..<end]),
+            isSendable: verdict == .sendable
         )
     }
 
-    /// Those that a message keeps in its box of rarer properties.
+    private static var malformed: AMQPError { AMQPError(.protocolViolation, "malformed message properties") }
+
+    private static let contentType = UInt32(AMQP_BASIC_CONTENT_TYPE_FLAG)
+    private static let headers = UInt32(AMQP_BASIC_HEADERS_FLAG)
+    /// The short strings before the headers.
+    private static let beforeHeaders = [contentType, UInt32(AMQP_BASIC_CONTENT_ENCODING_FLAG)]
+    private static let deliveryMode = UInt32(AMQP_BASIC_DELIVERY_MODE_FLAG)
+    private static let priority = UInt32(AMQP_BASIC_PRIORITY_FLAG)
+    private static let timestamp = UInt32(AMQP_BASIC_TIMESTAMP_FLAG)
+    /// Those that a message keeps in its box of rarer properties, beside the headers.
     private static let rarer = UInt32(
-        AMQP_BASIC_CONTENT_ENCODING_FLAG | AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_CORRELATION_ID_FLAG
-            | AMQP_BASIC_REPLY_TO_FLAG | AMQP_BASIC_EXPIRATION_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG
-            | AMQP_BASIC_TYPE_FLAG | AMQP_BASIC_USER_ID_FLAG | AMQP_BASIC_APP_ID_FLAG
+        AMQP_BASIC_CONTENT_ENCODING_FLAG | AMQP_BASIC_CORRELATION_ID_FLAG | AMQP_BASIC_REPLY_TO_FLAG
+            | AMQP_BASIC_EXPIRATION_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_TYPE_FLAG | AMQP_BASIC_USER_ID_FLAG
+            | AMQP_BASIC_APP_ID_FLAG
     )
 
     /// The message that properties and a body make.
     @inline(__always)
     mutating func message(
-        _ properties: Properties,
+        _ decoded: Properties,
         body: UnsafeRawBufferPointer
     ) -> Message {
-        let contentType = properties.contentType.map { contentTypes.text($0) }
+        let properties = decoded.plain
+        let flags = properties.pointee._flags
+        let contentType =
+            flags & Self.contentType != 0 ? contentTypes.text(properties.pointee.content_type.buffer) : nil
+        let deliveryMode =
+            flags & Self.deliveryMode != 0 ? DeliveryMode(rawValue: properties.pointee.delivery_mode) : nil
+        let priority = flags & Self.priority != 0 ? properties.pointee.priority : nil
+        let timestamp = flags & Self.timestamp != 0 ? properties.pointee.timestamp : nil
+        let hasExtras = flags & Self.rarer != 0 || decoded.table != nil
+        let extras = hasExtras ? Self.extras(properties.pointee, decoded) : nil
         return Message(
             body: [UInt8](copying: body),
             contentType: contentType,
-            deliveryMode: properties.deliveryMode,
-            priority: properties.priority,
-            timestampSeconds: properties.timestamp,
-            extras: properties.extras
+            deliveryMode: deliveryMode,
+            priority: priority,
+            timestampSeconds: timestamp,
+            extras: extras
         )
     }
-}
 
-/// Reads properties one after the other, as far as the flags say that they are there.
-private struct PropertyReader {
-    let flags: UInt16
-    private let bytes: UnsafeRawBufferPointer
-    private var offset: Int
-
-    static var malformed: AMQPError { AMQPError(.protocolViolation, "malformed message properties") }
-
-    /// - Parameter start: Where the flags are, which the caller has checked.
-    init(_ bytes: UnsafeRawBufferPointer, from start: Int) {
-        self.bytes = bytes
-        flags = bytes.bigEndian(UInt16.self, at: start)
-        offset = start + 2
-    }
-
-    @inline(__always)
-    private func has(_ flag: CInt) -> Bool { UInt32(flags) & UInt32(flag) != 0 }
-
-    @inline(__always)
-    mutating func number<Number: FixedWidthInteger>(
-        _ type: Number.Type,
-        _ flag: CInt
-    ) throws(AMQPError) -> Number? {
-        guard has(flag) else { return nil }
-        guard MemoryLayout<Number>.size <= bytes.count - offset else { throw Self.malformed }
-        let number = bytes.bigEndian(type, at: offset)
-        offset += MemoryLayout<Number>.size
-        return number
-    }
-
-    /// The bytes of a short string.
-    @inline(__always)
-    mutating func short(_ flag: CInt) throws(AMQPError) -> UnsafeBufferPointer<UInt8>? {
-        guard has(flag) else { return nil }
-        guard offset < bytes.count, let base = bytes.baseAddress else { throw Self.malformed }
-        let size = Int(bytes[offset])
-        guard size < bytes.count - offset else { throw Self.malformed }
-        let text = (base + offset + 1).assumingMemoryBound(to: UInt8.self)
-        offset += 1 + size
-        return UnsafeBufferPointer(start: text, count: size)
-    }
-
-    @inline(__always)
-    mutating func text(_ flag: CInt) throws(AMQPError) -> String? {
-        guard let bytes = try short(flag) else { return nil }
-        return String(wire: bytes)
-    }
-
-    /// The headers, as they are.
-    @inline(__always)
-    mutating func headers() throws(AMQPError) -> EncodedHeaders? {
-        guard has(AMQP_BASIC_HEADERS_FLAG) else { return nil }
-        return try encodedHeaders()
-    }
-
-    private mutating func encodedHeaders() throws(AMQPError) -> EncodedHeaders {
-        let verdict = NestingCheck.verdict(bytes, tableAt: offset)
-        guard verdict != .malformed else { throw Self.malformed }
-        let end = offset + 4 + Int(bytes.bigEndian(UInt32.self, at: offset))
-        let table = [UInt8](copying: UnsafeRawBufferPointer(rebasing: bytes[offset..<end]))
-        offset = end
-        return EncodedHeaders(table, isSendable: verdict == .sendable) { FieldTable(encoded: $0) }
+    private static func extras(
+        _ properties: amqp_basic_properties_t,
+        _ decoded: Properties
+    ) -> MessageExtras? {
+        func text(_ flag: CInt, _ bytes: amqp_bytes_t) -> String? {
+            properties._flags & UInt32(flag) != 0 ? bytes.shortString : nil
+        }
+        let values = MessageExtras.Values(
+            contentEncoding: text(AMQP_BASIC_CONTENT_ENCODING_FLAG, properties.content_encoding),
+            correlationID: text(AMQP_BASIC_CORRELATION_ID_FLAG, properties.correlation_id),
+            replyTo: text(AMQP_BASIC_REPLY_TO_FLAG, properties.reply_to),
+            expiration: text(AMQP_BASIC_EXPIRATION_FLAG, properties.expiration),
+            messageID: text(AMQP_BASIC_MESSAGE_ID_FLAG, properties.message_id),
+            type: text(AMQP_BASIC_TYPE_FLAG, properties.type),
+            userID: text(AMQP_BASIC_USER_ID_FLAG, properties.user_id),
+            appID: text(AMQP_BASIC_APP_ID_FLAG, properties.app_id)
+        )
+        guard let table = decoded.table else { return MessageExtras.box(values) }
+        let bytes = [UInt8](copying: table)
+        let headers = EncodedHeaders(bytes, isSendable: decoded.isSendable) { FieldTable(encoded: $0) }
+        return MessageExtras(values, encoded: headers)
     }
 }

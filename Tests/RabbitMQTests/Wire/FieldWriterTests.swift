@@ -125,7 +125,7 @@ struct FieldWriterTests {
 
 extension SplitMix {
     /// A message with properties at random, without a body.
-    mutating func message() -> Message {
+    fileprivate mutating func message() -> Message {
         var message = Message(body: [], timestamp: nil)
         message.contentType = property()
         message.contentEncoding = property()
