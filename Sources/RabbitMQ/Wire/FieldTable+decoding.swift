@@ -46,11 +46,20 @@ extension FieldTable {
         }
     }
 
-    /// Decodes a table whose bytes were checked when they came (``NestingCheck``): else it is empty.
+    /// Decodes a table whose bytes were checked when they came (``NestingCheck``): nothing but memory can be lacking, and
+    /// then it is empty.
     init(encoded bytes: [UInt8]) {
-        self = bytes.withUnsafeBytes { bytes in
-            var reader = TableReader(bytes)
-            return reader.table() ?? [:]
+        let pool = Pool()
+        self = withExtendedLifetime(pool) {
+            bytes.withUnsafeBytes { bytes in
+                let encoded = amqp_bytes_t(
+                    len: bytes.count,
+                    bytes: UnsafeMutableRawPointer(mutating: bytes.baseAddress)
+                )
+                var (table, offset) = (amqp_table_t(), 0)
+                guard amqp_decode_table(encoded, pool.pointer, &table, &offset) >= 0 else { return [:] }
+                return FieldTable(table)
+            }
         }
     }
 }

@@ -92,7 +92,7 @@ enum NestingCheck {
     }
 
     /// The size of a value of a kind that has one size.
-    static func fixedSize(_ kind: UInt8) -> Int? {
+    private static func fixedSize(_ kind: UInt8) -> Int? {
         switch kind {
         case UInt8(ascii: "V"): 0
         case UInt8(ascii: "t"), UInt8(ascii: "b"), UInt8(ascii: "B"): 1
