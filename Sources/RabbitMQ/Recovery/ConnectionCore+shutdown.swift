@@ -17,7 +17,8 @@ extension ConnectionCore {
         // Who calls this in a handler would wait for itself until the time is over.
         let own = HandlingTask.current
         let before = Standing(self)
-        if let link = openLink {
+        let link = openLink
+        if let link {
             let orderly = CallTimeout.withNone { Task { try await self.comeToRest(consumers, butFor: own) } }
             // With its link all is over that could be waited for: deliveries come again, outcomes are unknown.
             let watching = Task {
@@ -38,6 +39,8 @@ extension ConnectionCore {
         await retreat(consumers.filter { own?.handles(for: $0) != true }, within: min(Self.longestRetreat, reserve))
         // Those of channels too that handlers have opened meanwhile, or that were opened anew.
         let sessions = before.sessions.merging(openSessions) { old, _ in old }
+        // The link tells itself first, and the connection counts the loss a moment later: perhaps never, if it is closed by then.
+        let hasLost = link?.ended.current != nil
         await close(atMost: max(timeout.left(since: start), .milliseconds(100)))
         // What came to nothing with the connection's end is counted as much as what waits: nobody else tells of it.
         let lost = base.tally.unknownOutcomes.current - before.unknownOutcomes
@@ -47,7 +50,7 @@ extension ConnectionCore {
                 sum + session.state.withLock { $0.settlements.unsettledCount + $0.settlements.unwrittenCount }
             },
             unconfirmed: lost + (end == nil ? statistics.unconfirmed : 0),
-            wasLost: before.isDown || base.tally.losses.current > before.losses || end?.isOrderly != true,
+            wasLost: before.isDown || hasLost || base.tally.losses.current > before.losses || end?.isOrderly != true,
             duration: .nanoseconds(Int64(clamping: MonotonicTime.now &- start))
         )
         if !report.isComplete {
