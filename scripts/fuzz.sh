@@ -48,7 +48,8 @@ done
 # Leaks have tests of their own: what weak references keep would be taken for one.
 export ASAN_OPTIONS=detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
 options=(--package-path Tests/Fuzzing --scratch-path .build-fuzz -c release --sanitize fuzzer --sanitize address)
-swift build "${options[@]}" -Xswiftc -enable-testing -Xswiftc -DSANITIZE_ADDRESS --product ParserFuzzer >&2
+# SwiftPM gives each sanitizer to the compiler by itself, which hears only the last: without both, nothing is covered.
+swift build "${options[@]}" -Xswiftc -sanitize=fuzzer,address -Xswiftc -enable-testing -Xswiftc -DSANITIZE_ADDRESS --product ParserFuzzer >&2
 fuzzer=$(swift build "${options[@]}" --show-bin-path)/ParserFuzzer
 
 status=0
