@@ -4,6 +4,7 @@ import Configuration
 import Logging
 import RabbitMQ
 import ServiceLifecycle
+import SystemPackage
 import UnixSignals
 
 private struct Order: Decodable { var id: Int }
