@@ -41,11 +41,13 @@ extension ConnectionCore {
             return nil
         case .tryAfter(let delay, let attempt):
             events.send(.trying(attempt: attempt, after: delay))
+            ReturnNews.shared.add(nextTry, for: configuration.endpoints)
             await withDeadline(after: delay) {
                 nextTry.succeed(())
             } _: {
                 try? await nextTry.value()
             }
+            ReturnNews.shared.remove(nextTry)
             let isClosed = state.withLock { state in
                 state.nextTry = nil
                 if case .closed = state.recovery.phase { return true }
@@ -123,6 +125,7 @@ extension ConnectionCore {
         }
         guard let outage else { return }
         for waiter in waiters { waiter.succeed(()) }
+        ReturnNews.shared.tell(configuration.endpoints)
         logger.notice(
             "the connection is there again",
             metadata: [
