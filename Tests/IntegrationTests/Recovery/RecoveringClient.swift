@@ -64,7 +64,7 @@ struct RecoveringClient {
     ///
     /// - Parameter count: How often it was before.
     @discardableResult
-    func recovered(after count: Int, within limit: Duration = .seconds(30)) async throws -> RecoveryReport {
+    func recovered(after count: Int, within limit: Duration = .seconds(90)) async throws -> RecoveryReport {
         try await eventually("the connection is there again", within: limit) { reports.count > count }
         return reports[count]
     }
