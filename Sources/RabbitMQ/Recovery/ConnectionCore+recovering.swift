@@ -41,14 +41,16 @@ extension ConnectionCore {
             return nil
         case .tryAfter(let delay, let attempt):
             events.send(.trying(attempt: attempt, after: delay))
-            ReturnNews.shared.add(nextTry, for: configuration.endpoints)
+            let hears = state.withLock { $0.recovery.mayHearNews(after: delay) }
+            if hears { ReturnNews.shared.add(nextTry, for: configuration.endpoints) }
             await withDeadline(after: delay) {
                 nextTry.succeed(())
             } _: {
                 try? await nextTry.value()
             }
-            ReturnNews.shared.remove(nextTry)
+            let hasHeard = hears && !ReturnNews.shared.remove(nextTry)
             let isClosed = state.withLock { state in
+                if hasHeard { state.recovery.heardNews() }
                 state.nextTry = nil
                 if case .closed = state.recovery.phase { return true }
                 return false

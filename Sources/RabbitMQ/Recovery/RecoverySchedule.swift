@@ -9,6 +9,8 @@ struct RecoverySchedule: Sendable {
     private let longest: Duration
     private var tries = 0
     private(set) var lastDelay = Duration.zero
+    /// Whether a delay was cut short since a session last proved itself.
+    private(set) var wasCutShort = false
 
     init(_ policy: RecoveryPolicy) {
         first = policy.firstDelay.clampedToCentury
@@ -32,12 +34,17 @@ struct RecoverySchedule: Sendable {
     /// Has the next try not come at once.
     mutating func skipFirst() { tries = max(tries, 1) }
 
+    /// The delay was not waited for, because of what another connection has found out. Once is enough until a session has
+    /// proven itself: many who are let in and thrown out again would call each other on for ever.
+    mutating func cutShort() { wasCutShort = true }
+
     /// A session has ended.
     ///
     /// - Parameter lived: For how long there was one.
     mutating func ended(after lived: Duration) {
         if lived > max(lastDelay, backOff) {
             tries = 0
+            wasCutShort = false
             return
         }
         // As far as it has proven itself: who was in for some seconds is not kept out for half a minute.

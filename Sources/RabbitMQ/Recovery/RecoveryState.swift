@@ -95,6 +95,12 @@ struct RecoveryState: Sendable {
         return .tryAfter(delay, attempt: outage.attempts)
     }
 
+    /// Whether the news that the broker is back may cut a delay short.
+    func mayHearNews(after delay: Duration) -> Bool { !schedule.wasCutShort && delay > policy.firstDelay }
+
+    /// A delay was cut short by such news.
+    mutating func heardNews() { schedule.cutShort() }
+
     /// A try has failed.
     ///
     /// - Returns: Whether to try again.

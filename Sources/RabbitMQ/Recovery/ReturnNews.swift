@@ -19,8 +19,10 @@ final class ReturnNews: Sendable {
         waiters.withLock { $0[ObjectIdentifier(nextTry)] = Waiter(nextTry: nextTry, endpoints: endpoints) }
     }
 
-    func remove(_ nextTry: OneShot<Void>) {
-        _ = waiters.withLock { $0.removeValue(forKey: ObjectIdentifier(nextTry)) }
+    /// - Returns: Whether it was still there: if not, it has ended by the news.
+    @discardableResult
+    func remove(_ nextTry: OneShot<Void>) -> Bool {
+        waiters.withLock { $0.removeValue(forKey: ObjectIdentifier(nextTry)) } != nil
     }
 
     /// Ends the wait of one that waits for any of these endpoints.

@@ -32,6 +32,18 @@ struct RecoveryScheduleTests {
         #expect(late.next(7) == .seconds(30) && late.next(-1) == .zero)
     }
 
+    @Test func `a delay is cut short once, until a session has proven itself`() {
+        var schedule = schedule()
+        _ = longest(5, &schedule)
+        #expect(!schedule.wasCutShort)
+        schedule.cutShort()
+        // Let in and thrown out again.
+        schedule.ended(after: .seconds(4))
+        #expect(schedule.wasCutShort)
+        schedule.ended(after: .seconds(5))
+        #expect(!schedule.wasCutShort)
+    }
+
     @Test func `only a session that has lived longer than the last delay has them begin anew`() {
         var schedule = schedule()
         _ = longest(5, &schedule)

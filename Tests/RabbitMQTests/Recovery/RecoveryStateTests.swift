@@ -47,6 +47,25 @@ struct RecoveryStateTests {
         }
     }
 
+    @Test func `the news that the broker is back is heard once by each that is thrown out again and again`() {
+        var state = state()
+        _ = state.lost(lost, now: second)
+        #expect(state.mayHearNews(after: .seconds(20)))
+        // The first try comes sooner than any news.
+        #expect(!state.mayHearNews(after: .milliseconds(1)))
+        _ = state.next(now: second, random: 1)
+        _ = state.next(now: second, random: 1)
+        state.heardNews()
+        _ = state.restored(now: 2 * second)
+        _ = state.lost(lost, now: 2 * second + 1)
+        #expect(!state.mayHearNews(after: .seconds(20)))
+        _ = state.next(now: 2 * second + 1, random: 1)
+        _ = state.restored(now: 3 * second)
+        // It has lived for a minute.
+        _ = state.lost(lost, now: 63 * second)
+        #expect(state.mayHearNews(after: .seconds(20)))
+    }
+
     @Test func `what will not be otherwise ends it`() {
         let reasons = [
             AMQPError(.connectionClosed, "the connection was closed by the application"),
