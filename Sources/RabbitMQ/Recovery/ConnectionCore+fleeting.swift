@@ -13,8 +13,8 @@ extension ConnectionCore {
         func isMissed(by error: AMQPError) -> Bool {
             guard error.code == .notFound, !error.isConnectionFatal, let text = error.replyText else { return false }
             return switch self {
-            case .exchange(let name): text.contains("no exchange '\(name)'")
-            case .queue(let name): text.contains("no queue '\(name)'")
+            case .exchange(let name): text.names("no exchange", name)
+            case .queue(let name): text.names("no queue", name)
             }
         }
 

@@ -13,6 +13,18 @@ struct FleetingExchangeTests {
         session.methods.filter { [.exchangeDeclare, .queueDeclare, .queueBind].contains($0) }
     }
 
+    @Test func `a long name is known by its beginning, as the broker cuts its text`() {
+        let name = String(repeating: "n", count: 240)
+        let (exchange, queue) = (ConnectionCore.Fleeting.exchange(name), ConnectionCore.Fleeting.queue(name))
+        for (kind, fleeting, other) in [("exchange", exchange, queue), ("queue", queue, exchange)] {
+            let text = "NOT_FOUND - no \(kind) '\(name)' in vhost '/'"
+            let error = AMQPError(replyCode: 404, replyText: "\(text.prefix(252))...", classID: 60, methodID: 40)
+            #expect(fleeting.isMissed(by: error))
+            #expect(!other.isMissed(by: error))
+            #expect(!ConnectionCore.Fleeting.exchange("n").isMissed(by: error))
+        }
+    }
+
     @Test func `an exchange that is missed by its binding is declared again and bound`() async throws {
         let script = ScriptedClient.script { $0.refusals = [.init(.queueBind, code: 404, Self.noExchange)] }
         try await ScriptedClient.run([ScriptedBroker.Script(), script]) { client in

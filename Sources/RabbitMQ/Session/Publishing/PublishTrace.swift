@@ -46,10 +46,8 @@ struct PublishBlame {
 
     private func namesExchange(_ exchange: String) -> Bool {
         // RabbitMQ's name for the default exchange where permissions are concerned.
-        if exchange.isEmpty { return text.contains("exchange 'amq.default'") || text.contains("exchange ''") }
-        // A short string has no room for the longest names and what is said of them.
-        return text.contains("exchange '\(exchange)'")
-            || exchange.utf8.count > 128 && text.contains(exchange.prefix(64))
+        if exchange.isEmpty { return text.names("exchange", "amq.default") || text.names("exchange", "") }
+        return text.names("exchange", exchange)
     }
 
     private func namesTopic(_ routingKey: String?) -> Bool? {

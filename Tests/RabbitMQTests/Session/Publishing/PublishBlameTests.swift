@@ -58,6 +58,13 @@ struct PublishBlameTests {
         #expect(other.find(in: [trace("a")]) == nil)
     }
 
+    @Test func `is told by the beginning of a long name, as the broker cuts its text`() throws {
+        let name = String(repeating: "n", count: 240)
+        let text = "NOT_FOUND - no exchange '\(name)' in vhost '/'"
+        let blame = try #require(PublishBlame(closing(404, "\(text.prefix(252))...")))
+        #expect(blame.find(in: [trace("n"), trace(name)]) == 1)
+    }
+
     @Test func `is nobody's where the channel was closed over something else`() {
         #expect(PublishBlame(closing(406, "inequivalent arg", 50, 10)) == nil)
         #expect(PublishBlame(closing(406, "delivery acknowledgement on channel 1 timed out", 0, 0)) == nil)
