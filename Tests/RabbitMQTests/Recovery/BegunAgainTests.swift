@@ -6,8 +6,16 @@ import Testing
 
 @Suite("Consumers that are begun again", .timeLimit(.minutes(1)))
 struct BegunAgainTests {
-    @Test func `one that is taken up again and not answered in time comes back on another session`() async throws {
-        try await ScriptedClient.run([], { $0.callTimeout = .seconds(1) }) { client in
+    /// - Parameter silent: What is not answered either: a broker may leave the old session's close so, too.
+    @Test(arguments: [[], [.channelClose]] as [Set<PeerMethod>])
+    func `one that is taken up again and not answered in time comes back on another session`(
+        silent: Set<PeerMethod>
+    ) async throws {
+        let script = ScriptedClient.script { $0.silent = silent }
+        try await ScriptedClient.run([script]) {
+            $0.callTimeout = .seconds(1)
+            $0.closeTimeout = .seconds(1)
+        } _: { client in
             let session = try client.broker.session
             let deliveries = try await client.channel.declareQueue("q").consume()
             session.refuse(.init(.basicConsume, code: 0))

@@ -193,12 +193,17 @@ final class ChannelSession: SettlementWriter, Sendable {
         }
     }
 
-    /// Closes it while what belongs to it goes on with another one.
+    /// Closes it while what belongs to it goes on with another one: at the latest when the broker's answer has not come
+    /// within the configuration's `closeTimeout`. The number stays taken until it comes.
     func abandon(
         _ reason: AMQPError = AMQPError(.channelClosed, "another session has taken the place of this one")
     ) {
         isAbandoned.store(true, ordering: .relaxed)
         beginClosing(reason)
+        _ = DeadlineTimer.shared.add(after: link.configuration.closeTimeout) { [weak self] in
+            guard let self, self.closed.current == nil else { return }
+            self.link.onQueue { $0.receiver(of: self)?.end(reason) }
+        }
     }
 
     /// Sends channel.close, unless the channel is closing or closed.
