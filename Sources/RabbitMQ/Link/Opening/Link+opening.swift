@@ -52,9 +52,10 @@ extension Link {
         }
     }
 
-    /// Whether other brokers would say so too: what is wrong with the configuration, or not allowed; not what ails one.
+    /// Whether other brokers would say so too: what is wrong with the files of TLS, or not allowed; not what ails one, nor
+    /// an argument that only some take, such as small frames.
     private static func isSameElsewhere(_ error: AMQPError) -> Bool {
-        if error.code == .invalidArgument { return true }
+        if error.code == .invalidArgument { return error.underlying is TLSFailure }
         return error.replyCode != nil && !error.isRetryable
     }
 

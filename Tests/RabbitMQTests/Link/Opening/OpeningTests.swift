@@ -211,6 +211,39 @@ struct OpeningTests {
         #expect(error.code == .invalidArgument)
     }
 
+    @Test func `after an endpoint that takes no small frames the next has its turn`() async throws {
+        var properties = PeerWriter()
+        for (key, value) in [("product", "RabbitMQ"), ("version", "4.1.0")] {
+            properties.shortString(key)
+            properties.octet(UInt8(ascii: "S"))
+            properties.longString(value)
+        }
+        let start = PeerFrame.method(.connectionStart, channel: 0) {
+            $0.raw([0, 9])
+            $0.block(properties.bytes)
+            $0.longString("PLAIN")
+            $0.longString("en_US")
+        }
+        let tune = PeerFrame.method(.connectionTune, channel: 0) {
+            $0.short(0)
+            $0.long(131_072)
+            $0.short(0)
+        }
+        try await RudeListener.run(.answers([start.bytes, tune.bytes])) { late in
+            try await ScriptedBroker.run { broker in
+                var configuration = broker.configuration
+                configuration.frameMax = 4096
+                configuration.endpoints.insert(.init(host: "127.0.0.1", port: late.port), at: 0)
+                let connection = try await Connection.connect(configuration)
+                await connection.close()
+                #expect(broker.sessions.count == 1)
+                configuration.endpoints.removeLast()
+                let error = try await thrownError { [configuration] in try await Connection.connect(configuration) }
+                #expect(error.code == .invalidArgument)
+            }
+        }
+    }
+
     @Test(arguments: [6, 9, 64, 127])
     func `a token of many KB is told before frame sizes are agreed on`(size: Int) async throws {
         let token = String(repeating: "x", count: size * 1024)
