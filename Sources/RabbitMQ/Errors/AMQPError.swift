@@ -41,6 +41,9 @@ public struct AMQPError: Error, Sendable {
     /// The peer closed the channel with this error over another call than the one that throws it.
     private(set) var isOverAnotherCall = false
 
+    /// The library has found what the broker would close the channel for, and sent nothing: the channel goes on.
+    private var sparesChannel = false
+
     private var attached: Attached?
 
     /// Keeps what is rare out of the struct, which every throwing call passes about.
@@ -145,6 +148,13 @@ extension AMQPError {
         return error
     }
 
+    /// The same error, which the library has found before the broker could: the channel goes on.
+    var sparingChannel: AMQPError {
+        var error = self
+        error.sparesChannel = true
+        return error
+    }
+
     /// Whether the connection is unusable after this error: nothing more can be sent or will arrive on it.
     public var isConnectionFatal: Bool {
         closedConnection || code.isConnectionFatal
@@ -152,6 +162,6 @@ extension AMQPError {
 
     /// Whether the channel is unusable after this error; always true if the connection is.
     public var isChannelFatal: Bool {
-        closedConnection || code.isChannelFatal
+        closedConnection || code.isChannelFatal && !sparesChannel
     }
 }

@@ -65,6 +65,13 @@ import Testing
         #expect(error.isRetryable == retry)
     }
 
+    @Test func `what the library has found, and the broker would have closed the channel for, leaves it open`() {
+        let error = AMQPError(.preconditionFailed, "x")
+        #expect(error.isChannelFatal)
+        #expect(!error.sparingChannel.isChannelFatal)
+        #expect(error.sparingChannel.code == .preconditionFailed)
+    }
+
     @Test(arguments: codes)
     func `a connection that the broker closed is worth another try if the broker's reason is`(
         number: UInt16,

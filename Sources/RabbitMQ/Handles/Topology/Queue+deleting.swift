@@ -59,9 +59,11 @@ extension Queue {
         }
         if ifUnused, found.consumerCount > 0 {
             throw AMQPError(.preconditionFailed, "the queue \(name) has \(found.consumerCount) consumers")
+                .sparingChannel
         }
         if ifEmpty, found.messageCount > 0 {
             throw AMQPError(.preconditionFailed, "the queue \(name) has \(found.messageCount) messages")
+                .sparingChannel
         }
     }
 }
