@@ -92,7 +92,7 @@ extension ConnectionCore {
     private var consumers: [Consumer] {
         let begun = state.withLock { $0.channels }
             .flatMap { channel in channel.state.withLock { $0.subscriptions.map(\.consumer) } }
-        let leaving = state.withLock { $0.leaving.compactMap { $0.consumer } }
+        let leaving = state.withLock { $0.leaving.all }
         return (begun + leaving).filter { $0.source.queue != EntityName.directReplyTo }
     }
 
@@ -100,12 +100,7 @@ extension ConnectionCore {
     func keepWhileCalling(_ consumer: Consumer) {
         guard consumer.callback != nil, consumer.callbacksReturned.current == nil else { return }
         // They are let go of without the lock: the last of what holds a channel may go with one.
-        _ = state.withLock { state -> [Consumer] in
-            let others = state.leaving.compactMap { $0.consumer }
-            let running = others.filter { $0 !== consumer && $0.callbacksReturned.current == nil }
-            state.leaving = (running + [consumer]).map { LeavingConsumer(consumer: $0) }
-            return others
-        }
+        _ = state.withLock { $0.leaving.add(consumer) }
     }
 
     /// - Parameter own: The task that waits for this, if it handles messages: its callback does not return by then, and the
@@ -160,8 +155,28 @@ extension ConnectionCore {
     }
 }
 
-/// A consumer that whoever runs its callbacks keeps alive.
-struct LeavingConsumer: Sendable { weak var consumer: Consumer? }
+/// Consumers that have ended, while callbacks of them may run. Whoever runs these keeps them alive.
+struct CallingConsumers: Sendable {
+    private struct Entry: Sendable {
+        weak var consumer: Consumer?
+    }
+
+    private var entries: [Entry] = []
+    /// When to look for those whose callbacks have returned, so that each costs the same however many end together.
+    private var nextSweep = 64
+
+    var all: [Consumer] { entries.compactMap { $0.consumer } }
+
+    /// - Returns: Those that it has looked at.
+    mutating func add(_ consumer: Consumer) -> [Consumer] {
+        defer { entries.append(Entry(consumer: consumer)) }
+        guard entries.count >= nextSweep else { return [] }
+        let known = all
+        entries = known.filter { $0.callbacksReturned.current == nil }.map { Entry(consumer: $0) }
+        nextSweep = max(64, 2 * entries.count)
+        return known
+    }
+}
 
 /// How a connection was shut down: see ``Connection/shutdown(within:)``.
 public struct ShutdownReport: Sendable, Hashable {

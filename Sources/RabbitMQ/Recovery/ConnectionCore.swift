@@ -15,7 +15,7 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
         /// Open ones, and those that are opened anew, in the order of opening.
         var channels: [ChannelCore] = []
         /// Consumers that have ended, while callbacks of them may run.
-        var leaving: [LeavingConsumer] = []
+        var leaving = CallingConsumers()
         var waiters: [OneShot<Void>] = []
         var lastError: AMQPError?
         /// Ends the wait for the next try.
