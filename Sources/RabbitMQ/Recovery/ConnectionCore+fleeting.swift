@@ -61,7 +61,16 @@ extension ConnectionCore {
         }
         guard !missed.isEmpty else { return }
         var report = RecoveryReport()
-        try await replay(DeclaredTopology(exchanges: missed), on: link, &report)
+        for part in Self.steps(DeclaredTopology(exchanges: missed), configuration.recovery) {
+            try await replay(part, on: link, &report, false)
+        }
+        // Not all there are: each channel that misses it comes here.
+        let bindings = Self.bindingSteps(topology.everything.bindings, configuration.recovery)
+        let lost = bindings.filter { step in
+            missed.contains { step.entity.binding?.concerns(exchange: $0.name) == true }
+        }
+        try await replay(lost, on: link, &report, false)
+        try await replayMissed(bindings, on: link, &report, false)
     }
 
     /// Declares again what was gone when it was to be bound, and binds it.

@@ -97,6 +97,24 @@ struct FleetingExchangeTests {
         }
     }
 
+    @Test func `only its own bindings are made again with an exchange that is missed by a message`() async throws {
+        try await ScriptedClient.run { client in
+            let exchange = try await client.channel.declareExchange("fleeting", autoDelete: true)
+            let queue = try await client.channel.declareQueue("q")
+            try await queue.bind(to: exchange, routingKey: "its")
+            try await queue.bind(to: client.channel.topicExchange, routingKey: "other")
+            let core = client.connection.core
+            let error = AMQPError(replyCode: 404, replyText: Self.noExchange, classID: 60, methodID: 40)
+            try await core.declareAgain(missedBy: error, on: core.link)
+            let session = try client.broker.session
+            #expect(
+                declarations(on: session) == [
+                    .exchangeDeclare, .queueDeclare, .queueBind, .queueBind, .exchangeDeclare, .queueBind,
+                ]
+            )
+        }
+    }
+
     @Test(arguments: [1, 2]) func `a queue that is missed by its consumer is declared again`(count: Int) async throws {
         let script = ScriptedClient.script { $0.refusals = [.init(.basicConsume, "fleeting", code: 404, Self.noQueue)] }
         try await ScriptedClient.run([ScriptedBroker.Script(), script]) { client in
