@@ -63,6 +63,23 @@ struct ReturnReporterTests {
         }
     }
 
+    @Test("one that comes behind the end leaves nothing counted")
+    func late() throws {
+        let consumers = UnconnectedConsumers()
+        let (returns, gauge) = (consumers.session.returns, consumers.session.link.gauge)
+        returns.end()
+        let returned = ReturnedMessage(
+            replyCode: .noRoute,
+            replyText: "NO_ROUTE",
+            exchangeName: "",
+            routingKey: "k",
+            message: try Message("x")
+        )
+        returns.report(returned, hasReceipt: false)
+        #expect(gauge.waitingBytes == 0)
+        withExtendedLifetime(consumers) {}
+    }
+
     @Test("a handler is let go of when the channel has ended, and one set later is not kept")
     func handler() async throws {
         final class Held: Sendable {}
