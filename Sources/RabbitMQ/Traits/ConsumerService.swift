@@ -30,72 +30,38 @@ public struct ConsumerService: Service {
 
     /// Consumes until the service group shuts down: then it takes no more messages, what nobody has begun goes back to the
     /// queue, and calls that run may end within the grace period. Those that have not are cancelled, and their messages go back
-    /// too. When the task is cancelled, they are cancelled at once.
+    /// too. When the task is cancelled, they are cancelled at once. While it has not begun to consume, because the connection is
+    /// lost for example, it ends at once in either case.
     ///
     /// - Throws: ``AMQPError/Code/invalidArgument``; what `prepare` and ``Queue/consume(_:)`` throw, or with a
     ///   ``RetryPolicy`` ``Queue/process(_:maxConcurrency:retrying:_:)``; why no more messages come, if the queue is deleted,
     ///   for example.
     public func run() async throws {
-        let core = connection.core
-        // A call on its way when the connection is lost fails, which is no reason to end.
-        let channel = try await core.repeating { try await connection.openChannel() }
-        do {
-            let queue = try await core.repeating {
-                try await channel.setQos(prefetchCount: prefetchCount)
-                return try await prepare(channel)
-            }
-            try await consume(queue)
-        } catch {
-            await channel.close()
-            throw error
-        }
-        await channel.close()
-    }
-
-    private func consume(_ queue: Queue) async throws {
-        switch failures {
-        case .policy(let policy):
-            let deliveries = try await connection.core.repeating { try await queue.consume(options) }
-            try await process(deliveries) {
-                try await deliveries.process(maxConcurrency: maxConcurrency, onFailure: policy, handler)
-            }
-        case .retries(let policy):
-            let decide: RetryDesk.Handler = { message in
-                try await handler(message)
-                return .done
-            }
-            try await queue.handle(options, maxConcurrency: maxConcurrency, retrying: policy, decide) {
-                try await process($0, $1)
-            }
-        }
-    }
-
-    /// - Parameter handling: Handles the deliveries, until no more come.
-    private func process(
-        _ deliveries: Deliveries,
-        _ handling: @escaping @Sendable () async throws -> Void
-    ) async throws {
-        let processing = Task { try await handling() }
+        let begun = Broadcast<Consumer?>()
+        let working = Task { try await work(begun) }
         let grace = grace ?? connection.core.configuration.shutdownTimeout
         let stopping = Broadcast<Task<Void, Never>>()
         let result = await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
-                await processing.result
+                await working.result
             } onGracefulShutdown: {
                 stopping.set(
                     Task {
+                        // What has not begun has nothing to bring to its end, and may wait for the broker for long.
+                        if begun.set(nil) { working.cancel() }
+                        let consumer = begun.current.flatMap { $0 }
                         await withDeadline(after: grace) {
-                            processing.cancel()
+                            working.cancel()
                         } _: {
                             // If the broker does not answer, the messages end all the same.
-                            async let _ = try? deliveries.consumer.endIntake()
-                            _ = await processing.result
+                            async let _ = try? consumer?.endIntake()
+                            _ = await working.result
                         }
                     }
                 )
             }
         } onCancel: {
-            processing.cancel()
+            working.cancel()
         }
         guard let stopping = stopping.current else {
             do {
@@ -107,6 +73,43 @@ public struct ConsumerService: Service {
         }
         // Whatever the end is called that it was told to come to.
         await stopping.value
+    }
+
+    /// Opens, consumes until no more messages come, and closes.
+    ///
+    /// - Parameter begun: Gets the consumer; nil from whoever wants the end before there is one.
+    private func work(_ begun: Broadcast<Consumer?>) async throws {
+        let core = connection.core
+        // A call on its way when the connection is lost fails, which is no reason to end.
+        let channel = try await core.repeating { try await connection.openChannel() }
+        do {
+            let queue = try await core.repeating {
+                try await channel.setQos(prefetchCount: prefetchCount)
+                return try await prepare(channel)
+            }
+            try await consume(queue) { consumer in
+                guard begun.set(consumer) else { throw CancellationError() }
+            }
+        } catch {
+            await channel.close()
+            throw error
+        }
+        await channel.close()
+    }
+
+    private func consume(_ queue: Queue, _ begin: (Consumer) throws -> Void) async throws {
+        switch failures {
+        case .policy(let policy):
+            let deliveries = try await connection.core.repeating { try await queue.consume(options) }
+            try begin(deliveries.consumer)
+            try await deliveries.process(maxConcurrency: maxConcurrency, onFailure: policy, handler)
+        case .retries(let policy):
+            let decide: RetryDesk.Handler = { message in
+                try await handler(message)
+                return .done
+            }
+            try await queue.handle(options, maxConcurrency: maxConcurrency, retrying: policy, decide, begin)
+        }
     }
 }
 

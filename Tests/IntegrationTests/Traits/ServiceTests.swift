@@ -96,6 +96,36 @@ struct ServiceTests {
         }
     }
 
+    @Test(arguments: [false, true])
+    func `a graceful shutdown ends a consumer at once that waits for the broker to begin`(retries: Bool) async throws {
+        try await TCPProxy.run { proxy in
+            var configuration = try TestBroker.configuration
+            configuration.endpoints = [.init(host: "127.0.0.1", port: proxy.port)]
+            configuration.tls?.verification = .withoutName
+            configuration.callTimeout = .seconds(600)
+            let connection = try await Connection.connect(configuration)
+            let (opened, lost) = (Gate(), Gate())
+            let prepare: @Sendable (Channel) async throws -> Queue = { channel in
+                opened.open()
+                await lost.wait()
+                return try channel.queue("nobody declares it")
+            }
+            let worker =
+                retries
+                ? ConsumerService(connection, retrying: RetryPolicy(), prepare: prepare, handler: { _ in })
+                : ConsumerService(connection, prepare: prepare, handler: { _ in })
+            let group = group(connection, worker)
+            let running = Task { try await group.run() }
+            await opened.wait()
+            proxy.stop()
+            try await eventually("the connection is lost") { connection.state != .up }
+            lost.open()
+            await group.triggerGracefulShutdown()
+            try await within(.seconds(10), "the end") { try await running.value }
+            #expect(connection.closeReason?.kind == .closedByApplication)
+        }
+    }
+
     @Test func `a service that is cancelled ends, and closes its connection`() async throws {
         let connection = try await Connection.connect(try TestBroker.configuration)
         let running = Task { try await connection.run() }

@@ -61,21 +61,18 @@ extension Queue {
         retrying policy: RetryPolicy,
         _ handler: @escaping @Sendable (IncomingMessage) async throws -> RetryDecision
     ) async throws {
-        try await handle(options, maxConcurrency: maxConcurrency, retrying: policy, handler) { _, handling in
-            try await handling()
-        }
+        try await handle(options, maxConcurrency: maxConcurrency, retrying: policy, handler) { _ in }
     }
 
     /// Consumes the queue with a handler whose failures a policy deals with.
     ///
-    /// - Parameter run: Runs what handles the deliveries, until no more come. What it throws is thrown.
+    /// - Parameter begin: Gets the consumer before anything is handled. What it throws is thrown.
     func handle(
         _ options: ConsumerOptions,
         maxConcurrency: Int,
         retrying policy: RetryPolicy,
         _ handler: @escaping RetryDesk.Handler,
-        within run: (_ deliveries: Deliveries, _ handling: @escaping @Sendable () async throws -> Void) async throws
-            -> Void
+        _ begin: (Consumer) throws -> Void
     ) async throws {
         try Self.checkConcurrency(maxConcurrency)
         let desk = try await retryDesk(options, policy, handler)
@@ -84,10 +81,9 @@ extension Queue {
             let deliveries = try await channel.connection.core.repeating { try await consume(options) }
             // Its last use would cancel the consumer.
             defer { withExtendedLifetime(deliveries) {} }
-            try await run(deliveries) {
-                try await deliveries.consumer.forEachMessage(limit: maxConcurrency) { await desk.handle($0) }
-                try Task.checkCancellation()
-            }
+            try begin(deliveries.consumer)
+            try await deliveries.consumer.forEachMessage(limit: maxConcurrency) { await desk.handle($0) }
+            try Task.checkCancellation()
             result = .success(())
         } catch {
             result = .failure(error)
