@@ -74,14 +74,14 @@ extension Consumer {
         do {
             try await message.process(onFailure: policy, body)
         } catch {
-            report(error)
+            report(error, of: message)
         }
     }
 
     /// Logs why a message was not processed.
-    func report(_ error: any Error) {
+    func report(_ error: any Error, of message: IncomingMessage) {
         source.session.link.logger.log(
-            level: error.tellsOfAnEnd || error is CancellationError ? .debug : .error,
+            level: error.tellsOfAnEnd || error is CancellationError || message.comesAgain ? .debug : .error,
             "a message was not processed",
             metadata: [
                 LogKey.consumerTag: "\(tag.printable())", LogKey.error: "\(String(describing: error).printable())",

@@ -39,8 +39,8 @@ extension IncomingMessage {
 
     /// Settles it, unless that was done, after its processing failed.
     func settleAfter(_ error: any Error, _ policy: FailurePolicy) {
-        if wasSettled { return }
-        // What can't be settled any more is with the broker again; the error of the processing says more.
+        // With its channel it has gone back to the broker, unless it was settled before: nothing is settled late.
+        if isStale { return }
         if Task.isCancelled || error is CancellationError {
             giveBack()
         } else {
@@ -48,12 +48,10 @@ extension IncomingMessage {
         }
     }
 
-    /// Whether it was settled while its channel was there, which is gone now: that is no loss.
-    private var wasSettled: Bool { isStale && source.session.hasSettled(deliveryTag) }
-
     /// Acknowledges it after its processing, unless that has settled it.
     func acknowledgeUnlessSettled() throws(AMQPError) {
-        if wasSettled { return }
+        // Settled by the body while its channel was there, which is gone now: that is no loss.
+        if isStale, !comesAgain { return }
         do {
             try ack()
         } catch {

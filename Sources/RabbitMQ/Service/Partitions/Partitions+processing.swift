@@ -88,12 +88,12 @@ struct PartitionTries: Sendable {
             try await handle(message, of: consumer, handler)
         } catch {
             message.settleAfter(error, onFailure)
-            return consumer.report(error)
+            return consumer.report(error, of: message)
         }
         do {
             try message.acknowledgeUnlessSettled()
         } catch {
-            consumer.report(error)
+            consumer.report(error, of: message)
         }
     }
 

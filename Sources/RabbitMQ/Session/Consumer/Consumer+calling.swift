@@ -108,7 +108,7 @@ extension Consumer {
             }
         } catch {
             source.session.link.logger.log(
-                level: error.tellsOfAnEnd ? .debug : .error,
+                level: error.tellsOfAnEnd || message.comesAgain ? .debug : .error,
                 "a consumer's callback threw",
                 metadata: [
                     LogKey.consumerTag: "\(tag.printable())", LogKey.error: "\(String(describing: error).printable())",
@@ -117,6 +117,11 @@ extension Consumer {
             plan.onFailure(message, error)
         }
     }
+}
+
+extension IncomingMessage {
+    /// Whether it went back to the broker with its channel, unsettled: whoever gets it next says what is wrong with it.
+    var comesAgain: Bool { isStale && !source.session.hasSettled(deliveryTag) }
 }
 
 extension Error {
