@@ -67,8 +67,8 @@ extension RPCClient {
     /// - Returns: The reply.
     /// - Throws: An ``RPCFailure`` that the server gave; ``AMQPError/Code/undeliverable`` if the request reached no queue;
     ///   ``AMQPError/Code/timedOut`` after the timeout, when the server may have run it all the same;
-    ///   ``AMQPError/Code/blockedTooLong`` if it was not even sent by then; the reason, if channel or connection are gone;
-    ///   ``AMQPError/Code/invalidMessage`` for what can't be sent; `CancellationError`.
+    ///   ``AMQPError/Code/blockedTooLong`` if it was not even sent by then, as with a timeout of zero or less; the reason, if
+    ///   channel or connection are gone; ``AMQPError/Code/invalidMessage`` for what can't be sent; `CancellationError`.
     public func call(
         _ request: Message,
         routingKey: String? = nil,
@@ -76,7 +76,7 @@ extension RPCClient {
     ) async throws -> Message {
         try Task.checkCancellation()
         let timeout = timeout ?? CallTimeout.current ?? self.timeout
-        guard timeout > .zero else { throw Self.timedOut(timeout) }
+        guard timeout > .zero else { throw Self.notSent(timeout) }
         let reply = OneShot<Message>()
         let id = try pending.add(reply)
         defer { pending.remove(id) }
@@ -128,13 +128,18 @@ extension RPCClient {
                 publishing.cancel()
             }
         } catch is CancellationError where !Task.isCancelled {
-            // What throws has sent nothing: no server has run it.
-            throw AMQPError(.blockedTooLong, "the connection took no request, and the call took longer than \(timeout)")
+            // What throws has sent nothing.
+            throw Self.notSent(timeout)
         }
     }
 
     private static func timedOut(_ timeout: Duration) -> AMQPError {
         AMQPError(.timedOut, "the call was not answered within \(timeout)")
+    }
+
+    /// No server has run the request, or will.
+    private static func notSent(_ timeout: Duration) -> AMQPError {
+        AMQPError(.blockedTooLong, "the call's request could not be sent within \(timeout)")
     }
 }
 

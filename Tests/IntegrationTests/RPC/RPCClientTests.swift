@@ -66,7 +66,7 @@ struct RPCClientTests {
                 #expect(ContinuousClock.now - start >= .milliseconds(300))
                 await #expect {
                     try await client.call(Message("much too late"), timeout: .zero)
-                } throws: { ($0 as? AMQPError)?.code == .timedOut }
+                } throws: { ($0 as? AMQPError)?.code == .blockedTooLong }
                 // The broker's time for it begins when it has come there.
                 try await eventually("the request is dead") {
                     try await channel.declareQueue(queue.name, exclusive: true, passive: true).messageCount == 0

@@ -44,6 +44,22 @@ struct UnsentCallTests {
         }
     }
 
+    @Test(arguments: [.zero, .seconds(-1)] as [Duration])
+    func `has no time at all, and says so too`(timeout: Duration) async throws {
+        try await ScriptedClient.run { client in
+            let rpc = try await client.connection.openRPCClient(routingKey: "q")
+            let error = try await thrownError { try await rpc.call(Message(body: [7]), timeout: timeout) }
+            #expect(error.code == .blockedTooLong)
+            #expect(rpc.pendingCount == 0)
+            let unanswered = try await thrownError {
+                try await rpc.call(Message(body: [8]), timeout: .milliseconds(50))
+            }
+            #expect(unanswered.code == .timedOut)
+            let session = try client.broker.session
+            try await eventually("the second is sent alone") { session.published.map(\.body) == [[8]] }
+        }
+    }
+
     @Test func `has the reason for an end that comes first`() async throws {
         let pending = PendingReplies()
         let (early, late) = (OneShot<Message>(), OneShot<Message>())
