@@ -42,6 +42,7 @@ import Testing
                 broker.queue("q")?.unsettled == 0 && broker.queue("q")?.ready == 0 && !replies(broker).isEmpty
             }
             #expect(replies(broker) == [[2]])
+            #expect(connection.statistics.staleSettlements == 0)
         }
     }
 

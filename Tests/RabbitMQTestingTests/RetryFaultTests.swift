@@ -49,6 +49,7 @@ import Testing
             broker.cut()
             try await allParked(broker)
             #expect(broker.queue("q.parked")?.ready == 1)
+            #expect(connection.statistics.staleSettlements == 0)
         }
     }
 
@@ -56,11 +57,12 @@ import Testing
         async throws
     {
         // Nothing is to be published again by the channel itself, whatever other channels do.
-        try await processing(unconfirmed: .resend) { broker, _ in
+        try await processing(unconfirmed: .resend) { broker, connection in
             broker.inject(.cut, at: .publish(routingKey: "q.parked"))
             broker.publish(Message(body: [1]), routingKey: "q")
             try await allParked(broker)
             #expect(broker.queue("q.parked")?.ready == 1)
+            #expect(connection.statistics.staleSettlements == 0)
         }
     }
 

@@ -39,7 +39,7 @@ extension IncomingMessage {
 
     /// Settles it, unless that was done, after its processing failed.
     func settleAfter(_ error: any Error, _ policy: FailurePolicy) {
-        // With its channel it has gone back to the broker, unless it was settled before: nothing is settled late.
+        // With its channel it has gone back by itself, unless it was settled before.
         if isStale { return }
         if Task.isCancelled || error is CancellationError {
             giveBack()

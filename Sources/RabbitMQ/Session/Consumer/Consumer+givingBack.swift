@@ -1,6 +1,8 @@
 extension IncomingMessage {
     /// Returns a message that nobody has failed to process: whoever did has been cancelled.
     func giveBack() {
+        // With its channel it has gone back by itself.
+        if isStale { return }
         if let question = source.question {
             // Nobody has asked for a rejection, which would end the connection if it is a stream's.
             question.consider(self)
