@@ -36,9 +36,13 @@ final class PendingReplies: Sendable {
     }
 
     /// A call's request could not be sent at once: until it is, it has nothing to do with what ends.
-    func waits(_ id: UInt64) {
+    ///
+    /// - Returns: Whether its reply is still waited for; if not, it has failed with what has ended meanwhile.
+    func waits(_ id: UInt64) -> Bool {
         state.withLock { state in
-            if state.replies.removeValue(forKey: id) != nil { state.unsent.insert(id) }
+            guard state.replies.removeValue(forKey: id) != nil else { return false }
+            state.unsent.insert(id)
+            return true
         }
     }
 

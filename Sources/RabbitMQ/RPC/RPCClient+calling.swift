@@ -103,8 +103,9 @@ extension RPCClient {
         let core = core
         let sent = try core.port.publishAtOnce(message, exchange: exchange, routingKey: routingKey, mandatory: true)
         guard sent == nil else { return }
-        // The connection takes no more at present. The deadline counts while we wait, too.
-        pending.waits(id)
+        // The connection takes no more at present. The deadline counts while we wait, too. What a lost connection has failed by
+        // now must not be sent on the next one, where nobody waits for its reply.
+        guard pending.waits(id) else { return }
         let publish = Publish(
             message: message,
             exchange: exchange,

@@ -64,8 +64,7 @@ struct UnsentCallTests {
         let pending = PendingReplies()
         let (early, late) = (OneShot<Message>(), OneShot<Message>())
         let (first, second) = (try pending.add(early), try pending.add(late))
-        pending.waits(first)
-        pending.waits(second)
+        #expect(pending.waits(first) && pending.waits(second))
         pending.fail(AMQPError(.outcomeUnknown, "lost"))
         #expect(pending.count == 2 && !early.isSettled && !late.isSettled)
         pending.sends(first, early)
@@ -75,6 +74,11 @@ struct UnsentCallTests {
         pending.sends(second, late)
         await #expect { try await late.value() } throws: { ($0 as? AMQPError)?.code == .channelClosed }
         #expect(pending.count == 0)
+        // One that has failed before it could wait is not sent.
+        let other = PendingReplies()
+        let failed = try other.add(OneShot<Message>())
+        other.fail(AMQPError(.outcomeUnknown, "lost"))
+        #expect(!other.waits(failed) && other.count == 0)
         // One that is given up is not waited for when it is sent.
         pending.remove(second)
         pending.sends(second, late)
