@@ -27,7 +27,7 @@ while (($#)); do
     case $1 in
     --restart) restarts=true ;;
     --vapor) package=WithVapor build=.build-vapor ;;
-    --seconds) shift; seconds=${1:-} ;;
+    --seconds) (($# > 1)) || die "--seconds needs a number."; seconds=$2; shift ;;
     --help | -h) usage; exit ;;
     *) die "unknown argument '$1'; see scripts/examples.sh --help." ;;
     esac

@@ -29,7 +29,7 @@ run=false seconds=15
 while (($#)); do
     case $1 in
     --run) run=true ;;
-    --seconds) shift; seconds=${1:-} ;;
+    --seconds) (($# > 1)) || die "--seconds needs a number."; seconds=$2; shift ;;
     --help | -h) usage; exit ;;
     *) die "unknown argument '$1'; see scripts/service.sh --help." ;;
     esac
@@ -71,8 +71,8 @@ finish() {
     rm -rf "$work"
 }
 scripts/broker.sh status >/dev/null || started=1
-scripts/broker.sh start
 trap finish EXIT
+scripts/broker.sh start
 delete_queues
 eval "$(scripts/broker.sh env)"
 export RABBITMQ_URI
