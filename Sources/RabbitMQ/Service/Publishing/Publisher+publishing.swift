@@ -63,7 +63,10 @@ extension Publisher {
                 return try await receipt.confirmed(timeout: timeout.left(since: start))
             } catch let error as AMQPError {
                 left = timeout.left(since: start)
-                guard left > .zero, takesAgain(error, refusals) else { throw error }
+                // Nor does a refusal of this time, after which one publishes again. What misses its exchange or queue says so.
+                guard left > .zero, takesAgain(error, refusals) else {
+                    throw error.code == .nacked ? unknown ?? error : error
+                }
                 if error.code == .nacked { refusals += 1 } else { unknown = error }
                 try await DeadlineTimer.shared.sleep(for: min(left, schedule.next(.random(in: 0.5...1))))
                 left = timeout.left(since: start)
