@@ -52,6 +52,21 @@ import Testing
         #expect(counts == [version == "4.0.5" ? "1" : "\(Int.max)"])
     }
 
+    @Test func `danger: a client whose frames can't be told apart is not waited for, and what it sends is not kept`()
+        throws
+    {
+        var client = RawClient()
+        let id = client.connection
+        client.broker.receive([UInt8](repeating: 0xFF, count: 7), from: id)
+        let last = client.methods().last
+        #expect(last == "connection.close 501")
+        #expect(client.broker.connections[id]?.end == .close)
+        client.broker.receive([UInt8](repeating: 0xFF, count: 100_000), from: id)
+        var input = try #require(client.broker.connections[id]?.input)
+        let kept = input.takeProtocolHeader()
+        #expect(kept == nil)
+    }
+
     @Test func `a client has no more channels than it has asked for`() {
         var client = RawClient(channelMax: 3)
         client.send(20, 10, on: 3) { $0.shortString("") }

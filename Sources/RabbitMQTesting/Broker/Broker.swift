@@ -59,6 +59,8 @@ struct Broker {
 
     /// Takes what a client has sent.
     mutating func receive(_ bytes: some Collection<UInt8>, from id: Int) {
+        // Nobody would take it out again, however much a client sends that does not read its end.
+        guard connections[id]?.end == nil else { return }
         connections[id]?.input.append(bytes)
         process(id)
     }
@@ -74,6 +76,8 @@ struct Broker {
                 serveQueues()
             } catch {
                 refuse(error, on: ChannelKey(connection: id, number: 0), over: MethodID(classID: 0, methodID: 0))
+                // Where its next frame begins is not known: its answer would never be found among what follows.
+                drop(id)
                 break
             }
         }
