@@ -37,6 +37,31 @@ import Testing
         #expect(state.timeout(at: now + .seconds(1)) == -1)
     }
 
+    @Test func `danger: a client that does not finish its beginning or its end is given up`() {
+        var state = serving
+        let (closing, beginning) = (client.connection, state.broker.connect())
+        let opened = state.overdue(at: now)
+        #expect(opened.isEmpty && state.timeout(at: now) == 10_000)
+        state.broker.closeConnection(closing, Refusal(.connectionForced, "moving house"))
+        let closed = state.overdue(at: now + .seconds(1))
+        let overdue = state.overdue(at: now + .seconds(10))
+        #expect(closed.isEmpty && overdue == [beginning])
+        // A test's business, for as long as it likes.
+        state.broker.freeze(beginning)
+        let frozen = state.overdue(at: now + .seconds(11))
+        #expect(frozen == [closing])
+        state.broker.connections[beginning]?.isFrozen = false
+        let thawed = state.overdue(at: now + .seconds(20)).sorted()
+        #expect(thawed == [closing])
+    }
+
+    @Test func `danger: a connection that is open is never given up`() {
+        var state = serving
+        let first = state.overdue(at: now)
+        let second = state.overdue(at: now + .seconds(3600))
+        #expect(first.isEmpty && second.isEmpty && state.timeout(at: now) == -1)
+    }
+
     @Test func `danger: where no descriptor is left, connections wait and the thread does too`() {
         var state = serving
         let later = now + .milliseconds(20)

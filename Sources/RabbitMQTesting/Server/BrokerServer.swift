@@ -15,6 +15,8 @@ final class BrokerServer: Sendable {
         var sockets: [Int: CInt] = [:]
         /// When the next heartbeat is due, by the machine's clock.
         var heartbeats: [Int: ContinuousClock.Instant] = [:]
+        /// When connections are given up that are not open yet, or no more, by the machine's clock.
+        var limits: [Int: ContinuousClock.Instant] = [:]
         /// Connections that have been told their end, and are read until the client's.
         var finished: Set<Int> = []
         var refusesConnections = false
@@ -148,6 +150,7 @@ final class BrokerServer: Sendable {
     private func end(_ id: Int, _ state: inout State, resets: Bool = false) {
         state.broker.disconnect(id)
         state.heartbeats[id] = nil
+        state.limits[id] = nil
         state.finished.remove(id)
         guard let descriptor = state.sockets.removeValue(forKey: id) else { return }
         if resets { ServerSocket.reset(descriptor) } else { ServerSocket.close(descriptor) }
@@ -165,6 +168,7 @@ final class BrokerServer: Sendable {
         state.broker.advance(to: state.clock.now)
         let now = ContinuousClock.now
         state.beat(at: now)
+        for id in state.overdue(at: now) { end(id, &state) }
         let listens = state.acceptsConnections(at: now)
         for id in Array(state.sockets.keys) { write(id, &state) }
         let watched = state.sockets.compactMap { id, descriptor -> Watched? in
@@ -207,6 +211,22 @@ extension BrokerServer.State {
         }
     }
 
+    /// How long a client may take to open its connection, and to say that it has seen its end.
+    private static let patience = Duration.seconds(10)
+
+    /// The connections whose clients have taken too long. Else one that never goes on would stay as long as the broker.
+    mutating func overdue(at now: ContinuousClock.Instant) -> [Int] {
+        for (id, connection) in broker.connections {
+            // What a test has frozen stays so until it thaws it.
+            if connection.phase == .open && connection.end == nil || connection.isFrozen {
+                limits[id] = nil
+            } else if limits[id] == nil {
+                limits[id] = now + Self.patience
+            }
+        }
+        return limits.filter { $0.value <= now }.map(\.key)
+    }
+
     /// Leaves connections waiting for a moment: a listener that can't be accepted from stays readable, and would end
     /// each wait of the thread at once.
     mutating func pauseAccepting(at now: ContinuousClock.Instant) { acceptsAgain = now + .milliseconds(20) }
@@ -220,7 +240,7 @@ extension BrokerServer.State {
 
     /// For how many milliseconds nothing happens by itself; -1 for ever.
     func timeout(at now: ContinuousClock.Instant) -> CInt {
-        var waits = heartbeats.values.map { $0 - now }
+        var waits = heartbeats.values.map { $0 - now } + limits.values.map { $0 - now }
         if let acceptsAgain { waits.append(acceptsAgain - now) }
         if clock.isRunning, let deadline = broker.deadline { waits.append(deadline - clock.now) }
         guard let wait = waits.min() else { return -1 }
