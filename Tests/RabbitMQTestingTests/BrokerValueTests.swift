@@ -53,6 +53,21 @@ import Testing
         #expect(client.methods() == ["basic.deliver"])
     }
 
+    @Test(arguments: [("4.2.9", 1), ("4.3.0", 2)])
+    func `from 4.3 on a limit for a whole channel is one for each consumer`(_ version: String, _ delivered: Int) {
+        var options = InProcessBroker.Options()
+        options.version = version
+        var client = RawClient(options)
+        client.declareQueue("q")
+        client.publish(Message(body: [1]), Message(body: [2]), Message(body: [3]), to: "q")
+        client.setQos(1, global: true)
+        client.consume("q", tag: "t")
+        client.consume("q", tag: "u")
+        let methods = client.methods()
+        #expect(methods.contains("basic.qos-ok"))
+        #expect(methods.count { $0 == "basic.deliver" } == delivered)
+    }
+
     @Test func `a quorum queue has no limit for a whole channel`() {
         var client = RawClient()
         client.declareQueue("q", bits: 2, ["x-queue-type": "quorum"])

@@ -46,7 +46,9 @@ extension Broker {
         case .channelFlowOk, .channelCloseOk: break
         case .qos(let size, let count, let global):
             guard size == 0 else { throw Refusal(.notImplemented, "prefetch_size!=0 (\(size))") }
-            if global { channels[key]?.channelPrefetch = count } else { channels[key]?.consumerPrefetch = count }
+            // From 4.3 on RabbitMQ denies a limit for the whole channel by taking it for one of each consumer.
+            let isForChannel = global && !isAtLeast(4, 3)
+            if isForChannel { channels[key]?.channelPrefetch = count } else { channels[key]?.consumerPrefetch = count }
             send(.qosOk, to: key)
             serveAll(of: key)
         case .consume(let consume): try begin(consume, key)
