@@ -68,6 +68,18 @@ import Testing
         #expect(methods.count { $0 == "basic.deliver" } == delivered)
     }
 
+    @Test func `a limit for each consumer lifts the one for the whole channel`() {
+        var client = RawClient()
+        client.declareQueue("q")
+        client.publish(Message(body: [1]), Message(body: [2]), Message(body: [3]), to: "q")
+        client.setQos(1, global: true)
+        client.consume("q", tag: "t")
+        let limited = client.methods().count { $0 == "basic.deliver" }
+        client.setQos(1)
+        let lifted = client.methods().count { $0 == "basic.deliver" }
+        #expect(limited == 1 && lifted == 2)
+    }
+
     @Test func `a quorum queue has no limit for a whole channel`() {
         var client = RawClient()
         client.declareQueue("q", bits: 2, ["x-queue-type": "quorum"])

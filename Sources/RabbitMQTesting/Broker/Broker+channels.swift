@@ -47,8 +47,13 @@ extension Broker {
         case .qos(let size, let count, let global):
             guard size == 0 else { throw Refusal(.notImplemented, "prefetch_size!=0 (\(size))") }
             // From 4.3 on RabbitMQ denies a limit for the whole channel by taking it for one of each consumer.
-            let isForChannel = global && !isAtLeast(4, 3)
-            if isForChannel { channels[key]?.channelPrefetch = count } else { channels[key]?.consumerPrefetch = count }
+            if global, !isAtLeast(4, 3) {
+                channels[key]?.channelPrefetch = count
+            } else {
+                channels[key]?.consumerPrefetch = count
+                // A limit for each lifts the one for all.
+                channels[key]?.channelPrefetch = 0
+            }
             send(.qosOk, to: key)
             serveAll(of: key)
         case .consume(let consume): try begin(consume, key)
