@@ -123,18 +123,19 @@ struct SoakRun: Sendable {
     private func churnChannels(on connection: Connection, until end: ContinuousClock.Instant) async {
         while ContinuousClock.now < end, !Task.isCancelled {
             await watch("a channel's life", .seconds(200)) {
-                let channel = try await connection.openChannel()
-                let queue = try await channel.declareQueue(exclusive: true)
-                do {
-                    try await queue.publish(Message("x"))
-                    _ = try await queue.get(noAck: true)
-                    _ = try await queue.delete(ifUnused: false, ifEmpty: false)
-                } catch {
-                    // The connection may have declared it again meanwhile: it would be there as long as that lives.
-                    _ = try? await queue.delete(ifUnused: false, ifEmpty: false)
-                    throw error
+                // Closed also when it fails: the connection would open it again after each loss, with its queue.
+                try await connection.withChannel { channel in
+                    let queue = try await channel.declareQueue(exclusive: true)
+                    do {
+                        try await queue.publish(Message("x"))
+                        _ = try await queue.get(noAck: true)
+                        _ = try await queue.delete(ifUnused: false, ifEmpty: false)
+                    } catch {
+                        // The connection may have declared it again meanwhile: it would be there as long as that lives.
+                        _ = try? await queue.delete(ifUnused: false, ifEmpty: false)
+                        throw error
+                    }
                 }
-                await channel.close()
                 journal.count("channels")
             }
             try? await Task.sleep(for: .milliseconds(200))
@@ -146,9 +147,9 @@ struct SoakRun: Sendable {
             await watch("a connection's life", .seconds(200)) {
                 var configuration = configuration
                 configuration.recovery = .none
-                let connection = try await Connection.connect(configuration)
-                _ = try await connection.openChannel()
-                await connection.close()
+                try await Connection.withConnection(configuration) { connection in
+                    _ = try await connection.openChannel()
+                }
                 journal.count("connections")
             }
             try? await Task.sleep(for: .milliseconds(300))
