@@ -90,6 +90,27 @@ import Testing
         #expect(queue.arguments == ["a": ["b": [1, "two", .void, .decimal(scale: 1, unscaled: -1)]]])
     }
 
+    @Test func `danger: what nests too deep is left out, and the rest arrives`() throws {
+        let last = FieldValue.string("last")
+        func nested(_ depth: Int) -> FieldValue {
+            var value = FieldValue.int32(7)
+            for level in 0..<depth { value = level % 2 == 0 ? .table(["a": value]) : .array([value]) }
+            return value
+        }
+        func sent(_ value: FieldValue) throws -> FieldTable {
+            var fields = WireWriter()
+            fields.table(["deep": value, "last": last])
+            var reader = WireReader(fields.bytes[...])
+            return try reader.table()
+        }
+        // The table itself is the first of 64.
+        let (whole, cut, deep) = (try sent(nested(63)), try sent(nested(64)), try sent(nested(500)))
+        let (kept, lost) = (nested(63), nested(64))
+        #expect(whole["deep"] == kept && whole["last"] == last)
+        #expect(cut["deep"] != lost && cut["last"] == last)
+        #expect(deep["last"] == last)
+    }
+
     @Test func `properties are the same after the wire`() throws {
         let message = Message(
             body: [],

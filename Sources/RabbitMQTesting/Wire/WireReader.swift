@@ -7,7 +7,7 @@ struct WireReader {
     init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
 
     /// How deep tables and arrays may nest.
-    private static let deepest = 64
+    static let deepest = 64
 
     mutating func octet() throws(Refusal) -> UInt8 { try number() }
     mutating func short() throws(Refusal) -> UInt16 { try number() }

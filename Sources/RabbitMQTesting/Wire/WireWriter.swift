@@ -23,16 +23,19 @@ struct WireWriter {
         bytes += text
     }
 
-    mutating func table(_ table: FieldTable) {
+    /// What nests deeper than a reader takes is left out, since it would overflow the stack: `depth` tables and arrays
+    /// are around this one.
+    mutating func table(_ table: FieldTable, depth: Int = 0) {
         var entries = WireWriter()
         for (key, value) in table {
             entries.shortString(key)
-            entries.fieldValue(value)
+            entries.fieldValue(value, depth: depth)
         }
         longString(entries.bytes)
     }
 
-    private mutating func fieldValue(_ value: FieldValue) {
+    private mutating func fieldValue(_ value: FieldValue, depth: Int) {
+        let isDeepest = depth + 1 == WireReader.deepest
         func kind(_ letter: Unicode.Scalar) -> UInt8 { UInt8(ascii: letter) }
         switch value {
         case .bool(let value):
@@ -78,17 +81,18 @@ struct WireWriter {
         case .bytes(let value):
             octet(kind("x"))
             longString(value)
+        case .array where isDeepest, .table where isDeepest: octet(kind("V"))
         case .array(let values):
             octet(kind("A"))
             var entries = WireWriter()
-            for value in values { entries.fieldValue(value) }
+            for value in values { entries.fieldValue(value, depth: depth + 1) }
             longString(entries.bytes)
         case .timestamp(let seconds):
             octet(kind("T"))
             longLong(seconds)
         case .table(let value):
             octet(kind("F"))
-            table(value)
+            table(value, depth: depth + 1)
         case .void: octet(kind("V"))
         }
     }
