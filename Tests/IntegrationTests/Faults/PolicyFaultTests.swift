@@ -41,7 +41,7 @@ extension BrokerEndsTests {
             let (confirmed, failed) = try await load.outcomes()
             #expect(failed == ["\(AMQPError.Code.nacked)"])
             #expect(load.errors.all.isEmpty && channel.isOpen)
-            #expect(try await queue.readyCount() == confirmed)
+            try await eventually("all that was confirmed is there") { try await queue.readyCount() == confirmed }
             _ = try await queue.delete(ifUnused: false, ifEmpty: false)
         }
     }

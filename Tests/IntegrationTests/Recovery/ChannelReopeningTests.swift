@@ -46,7 +46,8 @@ struct ChannelReopeningTests {
             let given = Collected<String>()
             try await queue.consume { given.add(try $0.text()) }
             try await eventually("as many as may be are given") { given.count == 3 }
-            #expect(try await other.queue(queue.name).readyCount() == 7)
+            try await eventually("the others wait") { try await other.queue(queue.name).readyCount() == 7 }
+            #expect(given.count == 3)
             // The next end is waited for anew.
             try await close(channel)
             #expect(try await channel.closed.code == .notFound)

@@ -105,7 +105,7 @@ struct ChannelSettingsTests {
                 try await eventually("it came back") { returned.all.last == "test.nowhere.\(round)" }
                 #expect(channel.unconfirmedCount == 0)
             }
-            #expect(try await queue.readyCount() == 3)
+            try await eventually("all are there") { try await queue.readyCount() == 3 }
         }
     }
 
