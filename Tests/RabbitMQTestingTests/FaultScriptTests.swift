@@ -21,6 +21,26 @@ import Testing
         #expect(queue?.ready.count == (isDelivered ? 0 : 2) && queue?.unsettledCount == (isDelivered ? 2 : 0))
     }
 
+    @Test(arguments: [.nack, .returned()] as [Fault], [.method("queue.declare"), .frame(5)] as [FaultOccasion])
+    func `a fault of messages changes nothing of what else is asked for`(_ fault: Fault, _ occasion: FaultOccasion) {
+        var client = RawClient()
+        client.broker.script.add(fault, at: occasion, skipping: 0, times: 1)
+        client.declareQueue("q")
+        let last = client.methods().last
+        #expect(last == "queue.declare-ok" && client.broker.script.isEmpty)
+    }
+
+    @Test func `a channel's end changes nothing of what is asked for without a channel`() {
+        var client = RawClient()
+        for method in ["connection.update-secret", "channel.open"] {
+            client.broker.script.add(.closeChannel(.internalError), at: .method(method), skipping: 0, times: 1)
+        }
+        client.send(10, 70, on: 0)
+        client.send(20, 10, on: 2) { $0.shortString("") }
+        let methods = Array(client.methods().suffix(2))
+        #expect(methods == ["connection.update-secret-ok", "channel.open-ok"])
+    }
+
     @Test func `a delivery that is ignored is lost on its way, and comes again when its channel ends`() {
         var client = RawClient()
         client.declareQueue("q")

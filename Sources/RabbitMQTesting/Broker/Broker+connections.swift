@@ -109,6 +109,20 @@ extension Broker {
         connections[id]?.isFrozen = true
     }
 
+    /// Has a fault take the place of what a frame or a method asks for.
+    ///
+    /// - Returns: Whether it does. One for messages alone, or for a channel where none is open, changes nothing.
+    mutating func replace(with fault: Fault?, on key: ChannelKey, over method: MethodID) -> Bool {
+        guard let fault, !fault.isAfterwards else { return false }
+        switch fault.kind {
+        case .nack, .returned: return false
+        case .closeChannel where channels[key]?.isClosing != false: return false
+        case .cut, .freeze, .ignore, .closeChannel, .closeConnection:
+            apply(fault, on: key, over: method)
+            return true
+        }
+    }
+
     mutating func apply(_ fault: Fault, on key: ChannelKey, over method: MethodID) {
         switch fault.kind {
         case .cut(let resets): drop(key.connection, resets ? .reset : .close)

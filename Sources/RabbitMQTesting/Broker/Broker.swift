@@ -132,7 +132,7 @@ struct Broker {
         } else {
             method = MethodID(classID: 60, methodID: 40)
         }
-        if let fault, !fault.isAfterwards { return apply(fault, on: key, over: method) }
+        if replace(with: fault, on: key, over: method) { return }
         do throws(Refusal) {
             switch frame.kind {
             case .method: try handleMethod(frame, key)
@@ -143,7 +143,7 @@ struct Broker {
         } catch {
             refuse(error, on: key, over: method)
         }
-        if let fault { apply(fault, on: key, over: method) }
+        if let fault, fault.isAfterwards { apply(fault, on: key, over: method) }
     }
 
     private mutating func handleMethod(_ frame: Frame, _ key: ChannelKey) throws(Refusal) {
@@ -153,13 +153,13 @@ struct Broker {
         } else if !script.isEmpty {
             fault = script.take(.method(method.description, subject: request.subject))
         }
-        if let fault, !fault.isAfterwards { return apply(fault, on: key, over: method) }
+        if replace(with: fault, on: key, over: method) { return }
         if key.number == 0 {
             try handleConnection(request, key.connection)
         } else {
             try handleChannel(request, key)
         }
-        if let fault { apply(fault, on: key, over: method) }
+        if let fault, fault.isAfterwards { apply(fault, on: key, over: method) }
     }
 
     // MARK: Sending
