@@ -31,8 +31,8 @@ struct CommandRunner: Sendable {
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = command
         var environment = ProcessInfo.processInfo.environment
-        // It holds the password, and whoever can send a request can have a command say what it knows.
-        environment["RABBITMQ_URI"] = nil
+        // They hold passwords, and whoever can send a request can have a command say what it knows.
+        for name in ["RABBITMQ_URI", "RABBITMQ_MANAGEMENT_URI"] { environment[name] = nil }
         process.environment = environment.merging(variables) { $1 }
         let (typed, written, complained) = (Pipe(), Pipe(), Pipe())
         process.standardInput = typed

@@ -11,9 +11,9 @@ struct ServeCommand: AsyncParsableCommand {
         "Answers the requests that come to a queue with what a command writes.",
         """
         The command gets the request's body as its standard input, and in variables RMQ_ROUTING_KEY, RMQ_MESSAGE_ID, \
-        RMQ_CONTENT_TYPE and RMQ_TYPE, but not RABBITMQ_URI, which may hold a password. If it fails, the client gets what \
-        it wrote to its standard error; so it does if it writes more than 128 MiB. A request is acknowledged when its \
-        reply is sent. A lost connection is made again. Ctrl-C waits for those that run.
+        RMQ_CONTENT_TYPE and RMQ_TYPE, but not RABBITMQ_URI and RABBITMQ_MANAGEMENT_URI, which may hold passwords. If it \
+        fails, the client gets what it wrote to its standard error; so it does if it writes more than 128 MiB. A request \
+        is acknowledged when its reply is sent. A lost connection is made again. Ctrl-C waits for those that run.
         """,
         examples: "rmq serve upper --declare -- tr a-z A-Z",
         "rmq serve prices --concurrency 8 --content-type application/json -- ./price.sh",

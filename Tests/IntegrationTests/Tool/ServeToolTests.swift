@@ -10,7 +10,9 @@ struct ServeToolTests {
             let queue = try await channel.declareQueue(scratch.queue())
             let server = try ToolProcess(
                 ["serve", queue.name, "--"] + command,
-                environment: ["RABBITMQ_URI": try TestBroker.uri]
+                environment: [
+                    "RABBITMQ_URI": try TestBroker.uri, "RABBITMQ_MANAGEMENT_URI": "http://me:secret-word@127.0.0.1:1",
+                ]
             )
             let reply = try await ToolProcess.run(["request", queue.name, "x", "--timeout", "60s"])
             server.interrupt()
@@ -20,10 +22,11 @@ struct ServeToolTests {
         }
     }
 
-    @Test("it does not get to know the broker's password")
+    @Test("it does not get to know the broker's password, nor that of the management API")
     func environment() async throws {
-        let reply = try await answer(by: "sh", "-c", "echo ${RABBITMQ_URI-none} $RMQ_ROUTING_KEY")
-        #expect(reply.status == 0 && reply.output.hasPrefix("none test.queue."), "\(reply)")
+        let text = "echo ${RABBITMQ_URI-none} ${RABBITMQ_MANAGEMENT_URI-none} $RMQ_ROUTING_KEY"
+        let reply = try await answer(by: "sh", "-c", text)
+        #expect(reply.status == 0 && reply.output.hasPrefix("none none test.queue."), "\(reply)")
     }
 
     @Test("what writes without end is ended, and is an error for who has asked")
