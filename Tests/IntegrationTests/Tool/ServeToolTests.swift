@@ -5,11 +5,11 @@ import Testing
 @Suite("What rmq serve lets a command do", .needsTool, .timeLimit(.minutes(2)))
 struct ServeToolTests {
     /// Has a command answer one request.
-    private func answer(by command: String...) async throws -> ToolProcess.Outcome {
+    private func answer(by command: String..., limit: String = "60s") async throws -> ToolProcess.Outcome {
         try await Scratch.use { scratch, _, channel in
             let queue = try await channel.declareQueue(scratch.queue())
             let server = try ToolProcess(
-                ["serve", queue.name, "--"] + command,
+                ["serve", queue.name, "--timeout", limit, "--"] + command,
                 environment: [
                     "RABBITMQ_URI": try TestBroker.uri, "RABBITMQ_MANAGEMENT_URI": "http://me:secret-word@127.0.0.1:1",
                 ]
@@ -35,5 +35,13 @@ struct ServeToolTests {
         #expect(reply.status == 1 && reply.error.contains("the command wrote more than 128 MiB"), "\(reply)")
         let loud = try await answer(by: "sh", "-c", "yes 'no more' | head -c 3000000 >&2; exit 3")
         #expect(loud.status == 1 && loud.error.contains("no more"), "\(loud)")
+    }
+    @Test("what it has started, and what holds its output open, does not hold up the answer")
+    func leftOpen() async throws {
+        let failed = try await answer(by: "sh", "-c", "sleep 90 >/dev/null & echo 'no more' >&2; exit 3")
+        #expect(failed.status == 1 && failed.error.contains("no more"), "\(failed)")
+        // No signal to the command's group reaches it.
+        let away = try await answer(by: "sh", "-c", "setsid sleep 90 & exit 0", limit: "2s")
+        #expect(away.status == 1 && away.error.contains("still open"), "\(away)")
     }
 }
