@@ -8,7 +8,7 @@ struct ConfirmMode {
     let progress: Progress
 
     func run() async throws -> PerfResult {
-        try await PerfSession.use(options, connections: 1, channels: 1) { session in
+        try await PerfSession.use(options, progress, connections: 1, channels: 1) { session in
             let channel = session.channels[0]
             try await channel.selectConfirms(maxUnconfirmed: max(options.window, options.tasks))
             let key = try await session.queue.routingKey(options)

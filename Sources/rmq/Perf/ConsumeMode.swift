@@ -49,6 +49,7 @@ struct ConsumeMode {
     func run() async throws -> PerfResult {
         try await PerfSession.use(
             options,
+            progress,
             connections: options.connections,
             channels: options.channels,
             consumesEverywhere: true
@@ -63,7 +64,10 @@ struct ConsumeMode {
             progress,
             on: channels[0]
         )
-        for channel in channels where acknowledges { try await channel.setQos(prefetchCount: options.prefetch) }
+        for channel in channels where acknowledges {
+            try await channel.setQos(prefetchCount: options.prefetch)
+            progress.giveSign()
+        }
         let span = Span()
         let work = Work(microseconds: options.work)
         if options.warmup == 0 { span.begin(options) }

@@ -8,7 +8,7 @@ struct GetMode {
     let progress: Progress
 
     func run() async throws -> PerfResult {
-        try await PerfSession.use(options, connections: 1, channels: 1) { session in
+        try await PerfSession.use(options, progress, connections: 1, channels: 1) { session in
             let queue = session.queue.queue
             try await session.queue.fill(
                 with: options.messages + options.warmup,

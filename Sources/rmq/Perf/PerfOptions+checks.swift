@@ -18,12 +18,13 @@ extension PerfOptions {
         if let seconds, !(0.01...1_000_000).contains(seconds) {
             throw ValidationError("--seconds is \(seconds); it must be from 0.01 to 1000000.")
         }
+        guard hangAfter.duration >= .milliseconds(100) else { throw ValidationError("--hang-after is below 100ms.") }
         // A channel that has nothing to do for long looks as if it hung.
-        let slowest = max(1, Double(channels * connections) / 10)
+        let longest = min(10, hangAfter.duration / .seconds(2))
+        let slowest = max(1, Double(channels * connections) / longest)
         if let rate, !(rate >= slowest && rate <= 100_000_000) {
             throw ValidationError("--rate is \(rate); it must be from \(slowest) to 100000000.")
         }
-        guard hangAfter.duration >= .milliseconds(100) else { throw ValidationError("--hang-after is below 100ms.") }
         guard (0...1_000_000).contains(work) else {
             throw ValidationError("--work is \(work); it must be from 0 to 1000000.")
         }

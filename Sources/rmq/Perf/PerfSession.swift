@@ -12,11 +12,13 @@ struct PerfSession {
     /// Connects, makes the queue, lends all of it, and takes it back: also after an error or an interruption.
     ///
     /// - Parameters:
+    ///   - progress: Hears of each connection and channel: many take long, and that is no hang.
     ///   - connections: How many connections.
     ///   - channels: How many channels on each.
     ///   - consumesEverywhere: Whether all the connections consume from the queue.
     static func use<R>(
         _ options: PerfOptions,
+        _ progress: Progress,
         connections: Int,
         channels: Int,
         consumesEverywhere: Bool = false,
@@ -31,7 +33,10 @@ struct PerfSession {
             for _ in 0..<connections {
                 let connection = try await Connection.connect(configuration)
                 opened.append(connection)
-                for _ in 0..<channels { channelsOpened.append(try await connection.openChannel()) }
+                for _ in 0..<channels {
+                    channelsOpened.append(try await connection.openChannel())
+                    progress.giveSign()
+                }
             }
             let made = try await PerfQueue.make(
                 options,
@@ -44,7 +49,7 @@ struct PerfSession {
         } catch {
             result = .failure(error)
         }
-        try await takeBack(queue, opened, configuration)
+        try await takeBack(queue, opened, configuration, progress)
         return try result.get()
     }
 
@@ -52,12 +57,16 @@ struct PerfSession {
     private static func takeBack(
         _ queue: PerfQueue?,
         _ connections: [Connection],
-        _ configuration: ConnectionConfiguration
+        _ configuration: ConnectionConfiguration,
+        _ progress: Progress
     ) async throws {
         let name = queue.flatMap { $0.mustBeDeleted ? $0.queue.name : nil }
         try await Task {
             let deletion = await Self.delete(name, connections, configuration)
-            for connection in connections { await connection.close() }
+            for connection in connections {
+                await connection.close()
+                progress.giveSign()
+            }
             try deletion.get()
         }.value
     }

@@ -8,7 +8,7 @@ struct PingPongMode {
     let progress: Progress
 
     func run() async throws -> PerfResult {
-        try await PerfSession.use(options, connections: 1, channels: 1) { session in
+        try await PerfSession.use(options, progress, connections: 1, channels: 1) { session in
             let queue = session.queue.queue
             let exchange = try await session.channels[0].declareExchange("")
             let body = [UInt8](repeating: 0x78, count: options.size)

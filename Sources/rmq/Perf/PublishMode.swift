@@ -8,9 +8,13 @@ struct PublishMode {
     let confirms: Bool
 
     func run() async throws -> PerfResult {
-        try await PerfSession.use(options, connections: options.connections, channels: options.channels) { session in
+        let (connections, channels) = (options.connections, options.channels)
+        return try await PerfSession.use(options, progress, connections: connections, channels: channels) { session in
             let channels = session.channels
-            for channel in channels where confirms { try await channel.selectConfirms(maxUnconfirmed: options.window) }
+            for channel in channels where confirms {
+                try await channel.selectConfirms(maxUnconfirmed: options.window)
+                progress.giveSign()
+            }
             let work = Work(microseconds: options.work)
             let key = try await session.queue.routingKey(options)
             do {
@@ -60,7 +64,10 @@ struct PublishMode {
                 }
             }
             var done = 0
-            for try await part in group { done += part }
+            for try await part in group {
+                done += part
+                progress.giveSign()
+            }
             return done
         }
     }
@@ -74,6 +81,7 @@ struct PublishMode {
         _ work: Work
     ) async throws -> Int {
         let exchange = try await channel.declareExchange(options.exchange, passive: true)
+        progress.giveSign()
         let body = [UInt8](repeating: 0x78, count: options.size)
         let headers = PerfHeaders(bytes: options.headers)
         let (stride, isPaced) = (options.stride, rate != nil)

@@ -8,7 +8,7 @@ struct RPCMode {
     let progress: Progress
 
     func run() async throws -> PerfResult {
-        try await PerfSession.use(options, connections: 1, channels: 1) { session in
+        try await PerfSession.use(options, progress, connections: 1, channels: 1) { session in
             let queue = session.queue.queue
             let server = try await queue.serveMessages(maxConcurrency: min(max(16, options.tasks), 65_535)) { request in
                 Message(body: request.body, deliveryMode: .transient)

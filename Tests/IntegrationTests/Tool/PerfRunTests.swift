@@ -86,6 +86,13 @@ struct PerfRunTests {
         }
     }
 
+    @Test("what connects for longer than a run may hang")
+    func manyConnections() async throws {
+        let many = ["--connections", "300", "--messages", "300"]
+        let outcome = try await perf("publish", many[0], many[1], many[2], many[3], "--hang-after", "500ms")
+        #expect(outcome.status == 0 && outcome.output.contains("\"messages\":300,"), "\(outcome)")
+    }
+
     @Test("no more messages a second than it may have", arguments: ["publish", "publish-confirm"])
     func paced(mode: String) async throws {
         let outcome = try await perf(mode, "--messages", "60", "--rate", "100", "--channels", "2")

@@ -146,7 +146,7 @@ struct ToolHabitsTests {
             ["move", "a", "b", "--to-ca", "ca.pem"],
             ["copy", "a", "b", "--limit", "0"],
             ["replay", "q", "--routing-key", "k"], ["replay", "q", "--back-to", "nowhere"],
-            ["replay", "q", "--rate", "nan"],
+            ["replay", "q", "--rate", "nan"], ["perf", "publish", "--rate", "1", "--hang-after", "1s"],
             ["serve", "q"], ["serve", "q", "--timeout", "0", "--", "cat"],
             ["request", "q", "x", "--timeout", "0"], ["binding", "declare", "e"],
             ["topology", "export"],
