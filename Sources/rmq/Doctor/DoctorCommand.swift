@@ -43,7 +43,12 @@ struct DoctorCommand: AsyncParsableCommand {
         // A broker that blocks publishers does not read a goodbye either.
         configuration.closeTimeout = min(timeout.duration, .seconds(2))
         let (ready, prefix, limit) = (configuration, prefix, timeout.duration)
-        let examination = try await Interruption.cancelling { await Self.examine(ready, prefix: prefix, limit: limit) }
+        let examination = try await Interruption.cancelling {
+            let result = await Self.examine(ready, prefix: prefix, limit: limit)
+            // What an interruption has cut short is no finding.
+            try Task.checkCancellation()
+            return result
+        }
         try Terminal.say(json ? Terminal.json(examination) : Self.text(examination))
         if examination.failed != nil { throw ExitCode.failure }
     }

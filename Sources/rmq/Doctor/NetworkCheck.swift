@@ -1,7 +1,5 @@
 #if Tool
-internal import Dispatch
 internal import Foundation
-internal import Synchronization
 
 /// Looks a host's name up, and tries each of its addresses.
 struct NetworkCheck {
@@ -20,7 +18,7 @@ struct NetworkCheck {
     /// - Returns: Whether one of the addresses takes connections.
     func run(_ examination: inout Examination) async -> Bool {
         let start = ContinuousClock.now
-        let lookup = await Self.within(limit) { [host, port] in Self.lookUp(host, port) }
+        let lookup = await BlockingWork.run(within: limit) { [host, port] in Self.lookUp(host, port) }
         guard let addresses = try? lookup?.get(), !addresses.isEmpty else {
             examination.add(
                 "name lookup",
@@ -49,7 +47,9 @@ struct NetworkCheck {
         for address in addresses {
             let began = ContinuousClock.now
             let patience = Int32(clamping: Int(limit / .milliseconds(1)))
-            let code = await Self.within(limit + .seconds(1)) { Self.connect(address, patience) } ?? ETIMEDOUT
+            let code =
+                await BlockingWork.run(within: limit + .seconds(1)) { Self.connect(address, patience) }
+                ?? ETIMEDOUT
             if code == 0 {
                 let took = String(format: "%.1f ms", (ContinuousClock.now - began) / .milliseconds(1))
                 open.append("\(address.text) in \(took)")
@@ -138,34 +138,6 @@ struct NetworkCheck {
         var size = socklen_t(MemoryLayout<Int32>.size)
         getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size)
         return code
-    }
-
-    /// Runs what blocks on a thread of its own.
-    ///
-    /// - Returns: nil if it takes longer than `limit`; it then goes on, and nobody waits.
-    private static func within<R: Sendable>(_ limit: Duration, _ body: @escaping @Sendable () -> R) async -> R? {
-        await withCheckedContinuation { continuation in
-            let box = Box(continuation)
-            Thread.detachNewThread { box.finish(body()) }
-            DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(Int(limit / .milliseconds(1)))) {
-                box.finish(nil)
-            }
-        }
-    }
-
-    /// The first result counts.
-    private final class Box<R: Sendable>: Sendable {
-        private let waiter: Mutex<CheckedContinuation<R?, Never>?>
-
-        init(_ waiter: CheckedContinuation<R?, Never>) { self.waiter = Mutex(waiter) }
-
-        func finish(_ result: R?) {
-            let waiter = waiter.withLock { waiter in
-                defer { waiter = nil }
-                return waiter
-            }
-            waiter?.resume(returning: result)
-        }
     }
 }
 #endif

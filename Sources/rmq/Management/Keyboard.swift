@@ -21,8 +21,8 @@ struct Keyboard {
         tcsetattr(STDIN_FILENO, TCSANOW, &settings)
     }
 
-    /// Whether a q was pressed since it was last asked.
-    var saysQuit: Bool {
+    /// Whether a q was pressed since it was last asked, once the keys are taken over.
+    static var saysQuit: Bool {
         var isQuit = false
         var wish = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
         while poll(&wish, 1, 0) > 0 {

@@ -57,7 +57,7 @@ struct ManagementAPI: Sendable, CustomStringConvertible {
 
     /// All of a kind that it lists.
     ///
-    /// - Throws: `ToolError`.
+    /// - Throws: `ToolError`; `CancellationError` at once if this task is cancelled.
     func rows<Row: ManagementRow>(in vhost: String) async throws -> [Row] {
         let place = Row.place(inVirtualHost: Self.encoded(vhost))
         let body = try await get("/api/\(place)?columns=\(Row.columns.joined(separator: ","))")
@@ -68,13 +68,14 @@ struct ManagementAPI: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Asks on a thread of its own, which blocks.
     private func get(_ target: String) async throws -> [UInt8] {
+        // To look a name up keeps to no limit of its own.
+        let result = await BlockingWork.run(within: Self.limit + .seconds(1)) { Result { try ask(target) } }
+        try Task.checkCancellation()
         let answer: HTTPAnswer
         do {
-            answer = try await withCheckedThrowingContinuation { continuation in
-                Thread.detachNewThread { continuation.resume(with: Result { try ask(target) }) }
-            }
+            guard let result else { throw ToolError("no answer within \(Self.limit)") }
+            answer = try result.get()
         } catch {
             throw ToolError(
                 "\(self): \(error).",

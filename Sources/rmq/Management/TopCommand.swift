@@ -55,21 +55,50 @@ struct TopCommand: AsyncParsableCommand {
             let keyboard = isScreen ? Keyboard() : nil
             defer { keyboard?.restore() }
             var shown = 0
+            let hasKeys = keyboard != nil
             repeat {
-                do {
-                    try show(try await look(at: vhost, api), isScreen: isScreen)
-                } catch let error as ToolError where shown > 0 {
-                    // The broker may start again: that is what one wants to see.
-                    Terminal.complain("\(error)")
+                guard let found = await look(at: vhost, api, stop, hasKeys: hasKeys) else { break }
+                switch found {
+                case .success(let board): try show(board, isScreen: isScreen)
+                // The broker may start again: that is what one wants to see.
+                case .failure(let error as ToolError) where shown > 0: Terminal.complain("\(error)")
+                case .failure(let error): throw error
                 }
                 shown += 1
                 if shown == count { return }
-            } while try await wait(stop, keyboard)
+            } while try await wait(stop, hasKeys: hasKeys)
             if let code = stop.exitCode { throw code }
         }
     }
 
-    private func look(at vhost: String, _ api: ManagementAPI) async throws -> Board {
+    /// Looks, and gives up as soon as it is to end: an answer may take long, and who presses Ctrl-C a second time ends
+    /// the process at once, which leaves the terminal without its echo.
+    ///
+    /// - Returns: nil if it is to end.
+    private func look(
+        at vhost: String,
+        _ api: ManagementAPI,
+        _ stop: Stop,
+        hasKeys: Bool
+    ) async -> Result<Board, any Error>? {
+        let queues = queues
+        let work = Task { try await Self.look(at: vhost, api, queues: queues) }
+        let watch = Task<Bool, Never> {
+            while !Task.isCancelled {
+                if stop.isRequested || (hasKeys && Keyboard.saysQuit) {
+                    work.cancel()
+                    return true
+                }
+                try? await Task.sleep(for: .milliseconds(50))
+            }
+            return false
+        }
+        let result = await work.result
+        watch.cancel()
+        return await watch.value ? nil : result
+    }
+
+    private static func look(at vhost: String, _ api: ManagementAPI, queues: Int) async throws -> Board {
         let found: [TopQueue] = try await api.rows(in: vhost)
         let lines = found.map { TopLine($0) }.sorted(by: TopLine.isBefore)
         // Not every user may know of the nodes.
@@ -92,10 +121,10 @@ struct TopCommand: AsyncParsableCommand {
     }
 
     /// - Returns: Whether to go on.
-    private func wait(_ stop: Stop, _ keyboard: Keyboard?) async throws -> Bool {
+    private func wait(_ stop: Stop, hasKeys: Bool) async throws -> Bool {
         let end = ContinuousClock.now + interval.duration
         while .now < end {
-            if stop.isRequested || keyboard?.saysQuit == true { return false }
+            if stop.isRequested || (hasKeys && Keyboard.saysQuit) { return false }
             try await Task.sleep(for: .milliseconds(50))
         }
         return !stop.isRequested

@@ -46,6 +46,20 @@ struct TopToolTests {
         }
     }
 
+    @Test("ends by a signal also while it waits for an answer, as lists do")
+    func unanswered() async throws {
+        for arguments in [["top"], ["queue", "list"]] {
+            try await RudeListener.run(.silent) { listener in
+                let place = "http://127.0.0.1:\(listener.port)"
+                let tool = try ToolProcess(arguments + ["--management", place])
+                try await eventually("it has asked") { listener.isSpokenTo }
+                tool.interrupt()
+                let outcome = try await within(.seconds(8), "the tool's end") { await tool.outcome() }
+                #expect(outcome.hasExited && outcome.status == 130 && outcome.output.isEmpty, "\(outcome)")
+            }
+        }
+    }
+
     @Test("says what is wrong, if it is so from the beginning")
     func failure() async throws {
         try await RudeListener.run(.refuses) { listener in
