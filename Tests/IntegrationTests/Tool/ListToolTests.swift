@@ -61,11 +61,15 @@ struct ListToolTests {
 
     @Test("nothing, and says why, where no such API answers")
     func failures() async throws {
+        let endless = String(repeating: "x", count: 70_000)
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         let manners: [(RudeListener.Manner, String)] = [
             (Self.answer("{}", status: "401 Unauthorized"), "refuses the user me"),
             (Self.answer("{}", status: "404 Not Found"), "has no /api/exchanges/%2F"),
             (Self.answer("{}"), "does not answer as RabbitMQ's management plugin"),
             (.says(Array("220 mail.example ESMTP\r\n\r\n".utf8)), "no web server answers"),
+            (.says(Array(("HTTP/1.1 200 OK\r\n" + endless).utf8)), "no web server answers"),
+            (.says(Array((chunked + "2\r\n[]\r\n0\r\n\r\n").utf8)), "the answer has a transfer coding"),
             (.closes, "the connection ended before the answer"), (.refuses, "Connection refused"),
         ]
         for (manner, text) in manners {
