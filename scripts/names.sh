@@ -6,16 +6,16 @@ usage() {
     cat <<'USAGE'
 usage: scripts/names.sh [DIRECTORY]
 
-Checks that what the pages of DIRECTORY (this repository) name in backticks is there: README.md, .github/CONTRIBUTING.md
-and Sources/RabbitMQ/RabbitMQ.docc/*.md. Blocks of code are passed over; of those without a language each `Type.member`
+Checks that what the pages of DIRECTORY (this repository) name in backticks is there: README.md, .github/CONTRIBUTING.md,
+Sources/RabbitMQ/RabbitMQ.docc/*.md and Sources/RabbitMQTesting/RabbitMQTesting.docc/*.md. Blocks of code are passed over; of those without a language each `Type.member`
 counts.
 
   `Type`, `Type.member`, `Type.member(label:)`   declared in Sources or Tests; a folder of theirs will do for a single word
   `someMember`, `.someMember`, `member()`        a word in the code of Sources or Tests; plain words don't count
   `shim_name`                                    in Sources/CRabbitMQ/shim.h
   `File.swift`, `script.sh`, `Sources/...`       a file, or a folder; what follows behind a space is passed over
-  ``Type``, ``Type/member(label:)``              public in Sources/RabbitMQ
-  <doc:Page>                                     a page of RabbitMQ.docc
+  ``Type``, ``Type/member(label:)``              public in Sources, also behind the name of a module: ``/RabbitMQ/Type``
+  <doc:Page>                                     a page
 
 What is another project's stands in the list at the end of this script. Each name that is not there is a line of output:
 page, line, name. Exit 1 if there is any.
@@ -31,7 +31,7 @@ esac
 script=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/$(basename "${BASH_SOURCE[0]}")
 cd "${1:-"$(dirname "$script")/.."}"
 
-mapfile -d '' -t pages < <(find README.md .github/CONTRIBUTING.md Sources/RabbitMQ/RabbitMQ.docc -name '*.md' -print0 2>/dev/null | LC_ALL=C sort -z)
+mapfile -d '' -t pages < <(find README.md .github/CONTRIBUTING.md Sources/RabbitMQ/RabbitMQ.docc Sources/RabbitMQTesting/RabbitMQTesting.docc -name '*.md' -print0 2>/dev/null | LC_ALL=C sort -z)
 ((${#pages[@]})) || die "there are no pages in $PWD."
 mapfile -d '' -t sources < <(find Sources Tests -name '.build*' -prune -o -name '*.swift' -type f -print0 2>/dev/null | LC_ALL=C sort -z)
 ((${#sources[@]})) || die "there are no Swift files in $PWD."
@@ -260,7 +260,7 @@ function checkLink(span,    name, owner, last) {
     name = span
     sub(/-[a-z0-9.]+$/, "", name) # which of several
     gsub(/\//, ".", name)
-    sub(/^RabbitMQ\./, "", name)
+    sub(/^\.?RabbitMQ(Testing)?\./, "", name)
     if (name in isPublicType) return
     last = name
     if (match(name, /^[^(]*\./)) {
@@ -293,9 +293,11 @@ exit
 # NotifyBlocked NotifyClose NotifyPublish NotifyReturn RabbitTemplate ReturnListener RpcClient RpcServer
 # ShutdownListener TopologyRecoveryFilter convertSendAndReceive conversationId createChannel destinationAddress
 # messageId messageType newConnection sentTime sourceAddress
+# Mechanisms of a login:
+# EXTERNAL PLAIN
 # Folders of which the pages say that they are not there:
 # Utils
 # Traits of Package.swift:
 # TextEncodings ConfigurationSupport DistributedTracingSupport MetricsSupport ServiceLifecycleSupport
-# The module:
-# RabbitMQ
+# The modules:
+# RabbitMQ RabbitMQTesting

@@ -59,7 +59,8 @@ struct NamesTests {
         "`hop.sh`", "`hop.sh --high`", "`scripts/hop.sh`", "`scripts/hop.sh [--high]`", "`Sources/RabbitMQ/Low/`",
         "`Low`", "`Hare.swift`", "`HareTests`", "``Hare``", "``Hare/Gait``", "``Hare/Gait/walking``",
         "``Hare/legCount``", "``Hare/jump(over:_:then:)``", "``Hare/init(named:_:)``", "``Hare/Gait/speed(of:)``",
-        "``Hopping/hopAway()``", "``Hare/earCount-8x9yz``", "<doc:Burrows>", "<doc:Burrows#Deep-ones>",
+        "``Hopping/hopAway()``", "``Hare/earCount-8x9yz``", "``/RabbitMQ/Hare/legCount``",
+        "<doc:Burrows>", "<doc:Burrows#Deep-ones>",
     ]
 
     private static let missing = [
@@ -68,7 +69,7 @@ struct NamesTests {
         "`.wingCount`", "`flyAway()`", "`[UInt8](moving:)`", "`shim_fly`", "`fly.sh`", "`fly.sh --high`",
         "`scripts/fly.sh`", "`Sources/RabbitMQ/High`", "`Rabbit.swift`", "`RabbitTests`", "``Rabbit``",
         "``Hare/isTame``", "``Hare/Burrow``", "``Hare/wingCount``", "``Hare/jump(over:)``", "``legCount``",
-        "<doc:Forms>",
+        "``/RabbitMQ/Rabbit``", "<doc:Forms>",
     ]
 
     private static let foreign = [
@@ -81,7 +82,10 @@ struct NamesTests {
         #expect(try await Self.check((Self.there + Self.foreign).joined(separator: "\n\n") + "\n") == "")
     }
 
-    @Test(arguments: ["README.md", ".github/CONTRIBUTING.md", "Sources/RabbitMQ/RabbitMQ.docc/Hares.md"])
+    @Test(arguments: [
+        "README.md", ".github/CONTRIBUTING.md", "Sources/RabbitMQ/RabbitMQ.docc/Hares.md",
+        "Sources/RabbitMQTesting/RabbitMQTesting.docc/Hares.md",
+    ])
     func `names the page and the line of each name that is not there`(page: String) async throws {
         let text = Self.missing.map { "It says `Hare` and \($0), and `Hare` again." }.joined(separator: "\n")
         let lines = Self.missing.enumerated().map { "\(page):\($0 + 1): \($1) is not there\n" }.joined()
