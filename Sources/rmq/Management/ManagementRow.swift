@@ -26,6 +26,18 @@ extension ManagementRow {
     }
 }
 
+/// An object: in Erlang an empty one is an empty list, as which it may come.
+struct ErlangObject<Value: Codable & Sendable>: Codable, Sendable {
+    /// Nil if it came as something else.
+    let value: Value?
+
+    init(from decoder: any Decoder) throws { value = try? Value(from: decoder) }
+
+    func encode(to encoder: any Encoder) throws {
+        if let value { try value.encode(to: encoder) } else { try [String: String]().encode(to: encoder) }
+    }
+}
+
 /// A number, or a sign that it is not known.
 private func text(_ number: Int?) -> String { number.map { "\($0)" } ?? "-" }
 
@@ -37,7 +49,7 @@ struct ListedQueue: ManagementRow {
     let unacknowledged: Int?
     let consumers: Int?
 
-    enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey, CaseIterable {
         case name, type, state, consumers
         case ready = "messages_ready"
         case unacknowledged = "messages_unacknowledged"
@@ -45,7 +57,7 @@ struct ListedQueue: ManagementRow {
 
     static func place(inVirtualHost vhost: String) -> String { "queues/\(vhost)" }
 
-    static let columns = ["name", "type", "state", "messages_ready", "messages_unacknowledged", "consumers"]
+    static let columns = CodingKeys.allCases.map(\.rawValue)
 
     var line: String {
         "\(text(ready))\t\(text(unacknowledged))\t\(text(consumers))\t\(type ?? "-")\t\(state ?? "-")\t\(name)"
@@ -59,7 +71,7 @@ struct ListedExchange: ManagementRow {
     let autoDelete: Bool?
     let isInternal: Bool?
 
-    enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey, CaseIterable {
         case name, type, durable
         case autoDelete = "auto_delete"
         case isInternal = "internal"
@@ -67,7 +79,7 @@ struct ListedExchange: ManagementRow {
 
     static func place(inVirtualHost vhost: String) -> String { "exchanges/\(vhost)" }
 
-    static let columns = ["name", "type", "durable", "auto_delete", "internal"]
+    static let columns = CodingKeys.allCases.map(\.rawValue)
 
     var line: String {
         let flags = [(durable, "durable"), (autoDelete, "auto-delete"), (isInternal, "internal")]
@@ -81,32 +93,22 @@ struct ListedBinding: ManagementRow {
     let destination: String
     let kind: String
     let routingKey: String
-    let arguments: FieldTable?
+    let arguments: ErlangObject<FieldTable>?
 
-    enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey, CaseIterable {
         case source, destination, arguments
         case kind = "destination_type"
         case routingKey = "routing_key"
     }
 
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        source = try container.decode(String.self, forKey: .source)
-        destination = try container.decode(String.self, forKey: .destination)
-        kind = try container.decode(String.self, forKey: .kind)
-        routingKey = try container.decode(String.self, forKey: .routingKey)
-        // In Erlang an empty object is an empty list, as which it may come.
-        arguments = try? container.decodeIfPresent(FieldTable.self, forKey: .arguments)
-    }
-
     static func place(inVirtualHost vhost: String) -> String { "bindings/\(vhost)" }
 
-    static let columns = ["source", "destination", "destination_type", "routing_key", "arguments"]
+    static let columns = CodingKeys.allCases.map(\.rawValue)
 
     var name: String { "\(source)\t\(kind)\t\(destination)\t\(routingKey)" }
 
     var line: String {
-        let known = (arguments ?? [:]).sorted { $0.key < $1.key }.map { "\t\($0.key)=\($0.value.text)" }.joined()
+        let known = (arguments?.value ?? [:]).sorted { $0.key < $1.key }.map { "\t\($0.key)=\($0.value.text)" }.joined()
         return "\(source.isEmpty ? "(default)" : source)\t\(kind)\t\(destination)\t\(routingKey)\(known)"
     }
 }
@@ -120,7 +122,7 @@ struct ListedConnection: ManagementRow {
     /// The name that its client has given it.
     let givenName: String?
 
-    enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey, CaseIterable {
         case name, user, state, channels
         case isEncrypted = "ssl"
         case givenName = "user_provided_name"
@@ -128,7 +130,7 @@ struct ListedConnection: ManagementRow {
 
     static func place(inVirtualHost vhost: String) -> String { "vhosts/\(vhost)/connections" }
 
-    static let columns = ["name", "user", "state", "channels", "ssl", "user_provided_name"]
+    static let columns = CodingKeys.allCases.map(\.rawValue)
 
     var line: String {
         let security = isEncrypted == true ? "TLS" : "-"

@@ -137,7 +137,7 @@ private struct TopNode: ManagementRow {
     let lacksMemory: Bool?
     let lacksDisk: Bool?
 
-    enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey, CaseIterable {
         case name
         case lacksMemory = "mem_alarm"
         case lacksDisk = "disk_free_alarm"
@@ -145,7 +145,7 @@ private struct TopNode: ManagementRow {
 
     static func place(inVirtualHost vhost: String) -> String { "nodes" }
 
-    static let columns = ["name", "mem_alarm", "disk_free_alarm"]
+    static let columns = CodingKeys.allCases.map(\.rawValue)
 
     var line: String { name }
 

@@ -21,23 +21,13 @@ struct TopQueue: ManagementRow {
     let ready: Int?
     let unacknowledged: Int?
     let consumers: Int?
-    let rates: Rates?
+    let rates: ErlangObject<Rates>?
 
     enum CodingKeys: String, CodingKey {
         case name, consumers
         case ready = "messages_ready"
         case unacknowledged = "messages_unacknowledged"
         case rates = "message_stats"
-    }
-
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        name = try container.decode(String.self, forKey: .name)
-        ready = try container.decodeIfPresent(Int.self, forKey: .ready)
-        unacknowledged = try container.decodeIfPresent(Int.self, forKey: .unacknowledged)
-        consumers = try container.decodeIfPresent(Int.self, forKey: .consumers)
-        // In Erlang an empty object is an empty list, as which it may come.
-        rates = try? container.decodeIfPresent(Rates.self, forKey: .rates)
     }
 
     static func place(inVirtualHost vhost: String) -> String { "queues/\(vhost)" }
@@ -63,9 +53,9 @@ struct TopLine: Encodable {
 
     init(_ queue: TopQueue) {
         self.queue = queue.name
-        publishedRate = Self.sane(queue.rates?.published?.rate)
-        deliveredRate = Self.sane(queue.rates?.delivered?.rate)
-        acknowledgedRate = Self.sane(queue.rates?.acknowledged?.rate)
+        publishedRate = Self.sane(queue.rates?.value?.published?.rate)
+        deliveredRate = Self.sane(queue.rates?.value?.delivered?.rate)
+        acknowledgedRate = Self.sane(queue.rates?.value?.acknowledged?.rate)
         ready = Self.sane(queue.ready)
         unacknowledged = Self.sane(queue.unacknowledged)
         consumers = Self.sane(queue.consumers)
