@@ -119,8 +119,8 @@ Priority: optional
 Description: command-line tool for RabbitMQ
  Publishes, consumes, looks into queues, sends dead letters back to where they came
  from, moves and copies messages between queues and brokers, compares topologies with
- a broker, finds out why a broker can't be used, and measures it. It speaks AMQP 0-9-1
- and needs no management plugin.
+ a broker, finds out why a broker can't be used, and measures it. It speaks AMQP 0-9-1;
+ only its lists of what there is, and its view of what is busy, ask the management API.
 CONTROL
 (cd "$package" && find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum) >"$package/DEBIAN/md5sums"
 
