@@ -39,8 +39,9 @@ extension ConnectionCore {
         await retreat(consumers.filter { own?.handles(for: $0) != true }, within: min(Self.longestRetreat, reserve))
         // Those of channels too that handlers have opened meanwhile, or that were opened anew.
         let sessions = before.sessions.merging(openSessions) { old, _ in old }
-        // The link tells itself first, and the connection counts the loss a moment later: perhaps never, if it is closed by then.
-        let hasLost = link?.ended.current.map { !$0.isOrderly } ?? false
+        // That it is lost is decided before who waits hears of it; the link's own word comes after that, and the connection
+        // counts the loss last: perhaps never, if it is closed by then.
+        let hasLost = link.map { isLosing($0) || $0.ended.current?.isOrderly == false } ?? false
         await close(atMost: max(timeout.left(since: start), .milliseconds(100)))
         // What came to nothing with the connection's end is counted as much as what waits: nobody else tells of it.
         let lost = base.tally.unknownOutcomes.current - before.unknownOutcomes
