@@ -36,7 +36,7 @@ public final class ScriptedPeer: Sendable {
         }
     }
 
-    private let descriptor: Int32
+    let descriptor: Int32
     private let thread: PollThread
     private let state = Mutex(State())
 
