@@ -28,8 +28,12 @@ struct FlushSchedule {
     /// The most bytes that wait for the timer.
     static let largestBatch = 512 * 1024
 
-    /// How long what was put off waits at the most, in microseconds.
-    static let coolingTime = 30
+    /// How long what was put off waits, in nanoseconds.
+    static let coolingTime: UInt64 = 30_000
+
+    /// How long it waits while a tight loop goes on: to wake the timer's thread oftener costs such a loop a fifth more
+    /// (0.121 against 0.099 us a message, `rmq perf publish`).
+    static let longCoolingTime: UInt64 = 200_000
 
     /// How long after a flush something comes that is taken to come alone, in nanoseconds: about what a write takes, so that
     /// who is wrong about what comes next has paid twice at the most.
@@ -52,6 +56,9 @@ struct FlushSchedule {
     private var lastFlush: UInt64 = 0
     /// Since when acknowledgements wait.
     private var deferredSince: UInt64 = 0
+    private var loop = TightLoop()
+    /// How long to wait if it cools, in nanoseconds.
+    private(set) var pause = coolingTime
 
     /// - Parameter lowWater: Bytes waiting to be written below which held-back publishers go on: they are not to wait for
     ///   the timer.
@@ -129,14 +136,17 @@ struct FlushSchedule {
     ///   - pending: How many bytes wait.
     ///   - count: How many it has written.
     ///   - most: How many whoever flushes writes at the most.
+    ///   - published: How many messages there were so far.
     ///   - now: The time.
-    mutating func next(pending: Int, wrote count: Int, most: Int, now: UInt64) -> Next {
+    mutating func next(pending: Int, wrote count: Int, most: Int, published: Int, now: UInt64) -> Next {
         lastFlush = now
         if count >= Self.largeFlush { isFlowing = true }
         // What the timer finds nothing of flows no more.
         if count == 0, pending == 0 { isFlowing = false }
         guard pending > 0, count == 0 || !isFlowing || hasUrgent || pending >= batch else {
+            let isTight = loop.look(count: published, now: now)
             state = isFlowing ? .cooling : .idle
+            pause = isTight ? Self.longCoolingTime : Self.coolingTime
             return isFlowing ? .cool : .rest
         }
         state = .scheduled

@@ -51,8 +51,8 @@ extension Link {
                 case .leave:
                     onQueue { $0.flush() }
                     return
-                case .cool:
-                    coolDown()
+                case .cool(let time):
+                    coolDown(for: time)
                     return
                 case .rest: return
                 }
@@ -71,10 +71,9 @@ extension Link {
     }
 
     /// Has the next flush come in a moment.
-    private func coolDown() {
+    private func coolDown(for time: UInt64) {
         guard !writing.isCooling else { return }
         isQuiet.store(false, ordering: .relaxed)
-        let time = UInt64(FlushSchedule.coolingTime) * 1000
         let timer = DeadlineTimer.shared.add(at: MonotonicTime.now + time, period: time) {
             let isDone = self.executor.runIfIdle { self.assumeIsolated { $0.flushCooled(on: .other) } }
             if !isDone { self.onQueue { $0.flushCooled(on: .queue) } }

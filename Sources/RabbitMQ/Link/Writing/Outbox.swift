@@ -173,8 +173,8 @@ final class Outbox: Sendable {
     /// What a flush does next.
     enum NextFlush {
         case write(OutboundBuffer)
-        /// Nothing for now; come again after ``FlushSchedule/coolingTime``.
-        case cool
+        /// Nothing for now; come again after so many nanoseconds.
+        case cool(UInt64)
         /// There is more, which is left to the queue.
         case leave
         /// Nothing; whoever appends next schedules the next flush.
@@ -191,7 +191,8 @@ final class Outbox: Sendable {
         let now = MonotonicTime.now
         return state.withLock { state in
             state.writeSettlements()
-            switch state.flush.next(pending: state.buffer.byteCount, wrote: count, most: most, now: now) {
+            let (pending, published) = (state.buffer.byteCount, state.traffic.published)
+            switch state.flush.next(pending: pending, wrote: count, most: most, published: published, now: now) {
             case .flush:
                 let filled = state.buffer
                 state.buffer = emptied
@@ -202,7 +203,7 @@ final class Outbox: Sendable {
                 state.inFlight = filled.unwrittenCount
                 state.taken += state.inFlight
                 return .write(filled)
-            case .cool: return .cool
+            case .cool: return .cool(state.flush.pause)
             case .leave: return .leave
             case .rest: return .rest
             }

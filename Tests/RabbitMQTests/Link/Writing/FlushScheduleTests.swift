@@ -8,6 +8,7 @@ struct FlushScheduleTests {
     private final class Subject {
         private var schedule: FlushSchedule
         var now: UInt64 = 1_000_000
+        var published = 0
         private(set) var looks = 0
 
         init(lowWater: Int = 1 << 20) { schedule = FlushSchedule(lowWater: lowWater) }
@@ -23,8 +24,10 @@ struct FlushScheduleTests {
         }
 
         func next(pending: Int, wrote count: Int, most: Int = .max) -> FlushSchedule.Next {
-            schedule.next(pending: pending, wrote: count, most: most, now: now)
+            schedule.next(pending: pending, wrote: count, most: most, published: published, now: now)
         }
+
+        var pause: UInt64 { schedule.pause }
 
         func noteReceived() { schedule.noteReceived() }
 
@@ -116,6 +119,23 @@ struct FlushScheduleTests {
         }
         schedule.rest()
         #expect(schedule.request(pending: 100, after: Self.pause) == .caller)
+    }
+
+    @Test func `the timer comes less often while a loop does nothing but publish, and in time again behind it`() {
+        let schedule = cooling()
+        var pauses: [UInt64] = []
+        for _ in 1...20 {
+            schedule.now += schedule.pause
+            schedule.published += Int(schedule.pause / 200)
+            schedule.flush(20_000, cools: true)
+            pauses.append(schedule.pause)
+        }
+        #expect(pauses.first == FlushSchedule.coolingTime && pauses.last == FlushSchedule.longCoolingTime)
+        #expect(pauses == pauses.sorted())
+        schedule.now += schedule.pause
+        schedule.published += 10
+        schedule.flush(1000, cools: true)
+        #expect(schedule.pause == FlushSchedule.coolingTime)
     }
 
     @Test func `what somebody waits for the answer to waits for no timer`() {
