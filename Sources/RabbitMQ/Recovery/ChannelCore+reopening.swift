@@ -1,3 +1,4 @@
+internal import Logging
 internal import Synchronization
 
 /// A session takes the place of another one, in steps, so that those of many channels go out together.
@@ -49,7 +50,9 @@ extension ChannelCore {
         return reopening
     }
 
-    /// Begins the consumers anew; does not wait.
+    /// Begins the consumers anew; does not wait. One that can't be sent ends with its reason.
+    ///
+    /// - Throws: Why the session takes nothing any more.
     func beginConsuming(_ reopening: inout Reopening) throws(AMQPError) {
         let (subscriptions, setup) = state.withLock { ($0.subscriptions, $0.setup) }
         var prefetch = ChannelSetup.Prefetch()
@@ -64,7 +67,20 @@ extension ChannelCore {
         _ reopening: inout Reopening
     ) throws(AMQPError) {
         try limit(subscription.prefetch, setup, &prefetch, &reopening)
-        reopening.consuming.append((subscription, try begin(subscription, on: reopening.session)))
+        do throws(AMQPError) {
+            reopening.consuming.append((subscription, try begin(subscription, on: reopening.session)))
+        } catch {
+            guard reopening.session.isOpen, !error.isConnectionFatal else { throw error }
+            // Its method can't be sent, on no session of this link: because it is longer than a frame may be now, for
+            // example. Nothing would come, and whoever waits would never hear why.
+            let consumer = subscription.consumer
+            connection.logger.warning(
+                "a consumer could not be begun again",
+                metadata: [LogKey.consumerTag: "\(consumer.tag.printable())", LogKey.reason: "\(error)"]
+            )
+            forget(consumer)
+            consumer.end(error)
+        }
     }
 
     /// Sets the limit for each consumer that begins from now on, unless it is so.
@@ -107,11 +123,15 @@ extension ChannelCore {
         do {
             return try await hearAnswers(to: reopening)
         } catch {
-            // It may be open, and answer too late.
-            reopening.session.abandon()
-            for (subscription, _) in reopening.consuming { subscription.consumer.interrupt() }
+            giveUp(reopening)
             throw error
         }
+    }
+
+    /// Ends a session that could not be set up: it may be open, have consumers that nobody would hear, and answer too late.
+    private func giveUp(_ reopening: Reopening) {
+        reopening.session.abandon()
+        for (subscription, _) in reopening.consuming { subscription.consumer.interrupt() }
     }
 
     private func hearAnswers(to reopening: Reopening) async throws -> Bool {
@@ -220,8 +240,7 @@ extension ChannelCore {
                 do throws(AMQPError) {
                     try beginConsuming(&reopening)
                 } catch {
-                    // It is open, and has consumers that nobody would hear.
-                    reopening.session.abandon()
+                    giveUp(reopening)
                     throw error
                 }
                 isOneByOne = true
@@ -236,14 +255,22 @@ extension ChannelCore {
         guard try await finishReopening(reopening) else { return false }
         let (subscriptions, setup) = state.withLock { ($0.subscriptions, $0.setup) }
         var prefetch = ChannelSetup.Prefetch()
-        for subscription in subscriptions where !subscription.consumer.isCancelling {
-            var one = Reopening(session: reopening.session)
-            try begin(subscription, setup, &prefetch, &one)
-            guard try await finishReopening(one) else { return false }
+        // All that have begun: with the session, what came for any of them is over.
+        var begun = Reopening(session: reopening.session)
+        do {
+            for subscription in subscriptions where !subscription.consumer.isCancelling {
+                var one = Reopening(session: reopening.session)
+                try begin(subscription, setup, &prefetch, &one)
+                begun.consuming += one.consuming
+                guard try await hearAnswers(to: one) else { return false }
+            }
+            var last = Reopening(session: reopening.session)
+            try limit(setup.each, setup, &prefetch, &last)
+            return try await hearAnswers(to: last)
+        } catch {
+            giveUp(begun)
+            throw error
         }
-        var last = Reopening(session: reopening.session)
-        try limit(setup.each, setup, &prefetch, &last)
-        return try await finishReopening(last)
     }
 
     var isWaiting: Bool { state.withLock { $0.isWaiting } }

@@ -174,8 +174,12 @@ extension ConnectionCore {
         if !isTight { try await replay(topology.everything, on: link, &report) }
         try require(link)
         for index in reopenings.indices {
-            // What ends a session meanwhile is heard with the answers.
-            try? reopenings[index].0.beginConsuming(&reopenings[index].1)
+            do throws(AMQPError) {
+                try reopenings[index].0.beginConsuming(&reopenings[index].1)
+            } catch {
+                // What has ended only the session is heard with the answers.
+                try await require(link, after: error)
+            }
         }
         for (channel, reopening) in reopenings {
             do {

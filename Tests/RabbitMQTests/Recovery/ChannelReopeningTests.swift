@@ -90,6 +90,43 @@ struct ChannelReopeningTests {
         }
     }
 
+    @Test(arguments: [false, true]) func `a consumer that fits into no frame any more ends, and the others go on`(
+        isOneByOne: Bool
+    ) async throws {
+        let script = ScriptedClient.script {
+            $0.tune.frameMax = 4096
+            let text = "NOT_FOUND - no queue 'gone' in vhost '/'"
+            if isOneByOne { $0.refusals = [ScriptedBroker.Refusal(.basicConsume, "gone", code: 404, text)] }
+        }
+        try await ScriptedClient.run([ScriptedBroker.Script(), script]) { client in
+            let kept = try await client.channel.declareQueue("kept").consume()
+            let gone = try await client.channel.declareQueue("gone").consume()
+            let large = try await client.channel.declareQueue("large").consume(
+                ConsumerOptions(arguments: ["x-note": .string(String(repeating: "n", count: 5000))])
+            )
+            let later = try await client.channel.declareQueue("later").consume()
+            try client.broker.session.cut()
+            let reason = try await within(.seconds(10), "its end") { [consumer = large.consumer] in
+                try await consumer.ended
+            }
+            #expect(reason?.code == .invalidArgument)
+            try await client.waitForSession(2)
+            let session = try client.broker.session
+            // Refused once, the one in between begins when it is tried alone.
+            try await eventually("the others consume") {
+                session.consumers.suffix(3).map(\.queue) == ["kept", "gone", "later"] && !client.channel.core.isWaiting
+            }
+            try await client.channel.setQos(prefetchCount: 1)
+            let number = UInt16(client.channel.number)
+            try await session.deliver("x", tag: 1, consumer: later.consumer.tag, channel: number)
+            var messages = later.makeAsyncIterator()
+            let message = try #require(try await messages.next())
+            #expect(message.body == Array("x".utf8))
+            #expect(client.broker.sessions.count == 2)
+            withExtendedLifetime((kept, gone, large)) {}
+        }
+    }
+
     @Test func `a queue that its old owner still has is waited for, and its consumer with it`() async throws {
         let locked = "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'q' in vhost '/'"
         let script = ScriptedClient.script {
