@@ -117,15 +117,16 @@ extension ConnectionCore {
             if state.lost === opened.link { throw opened.link.ended.current ?? state.lastError ?? Self.lostAgain }
             let outage = state.recovery.restored(now: now)
             if let outage {
-                // Under the lock: the next loss may come at once, and is told and counted behind this.
+                // Under the lock: the next loss may come at once, and is told and counted behind this. It calls nobody.
                 base.tally.recoveries.add(1)
                 base.tally.down.stop(at: now)
-                events.send(.recovered(report, after: outage.duration(at: now)))
+                events.note(.recovered(report, after: outage.duration(at: now)))
             }
             defer { state.waiters = [] }
             return (state.waiters, outage)
         }
         guard let outage else { return }
+        events.deliver()
         for waiter in waiters { waiter.succeed(()) }
         ReturnNews.shared.tell(configuration.endpoints)
         logger.notice(
