@@ -161,4 +161,41 @@ import Testing
             }
         }
     }
+
+    @Test(arguments: [false, true]) func `what may be in its place twice is told of, what can't be is not`(
+        isStored: Bool
+    ) async throws {
+        let log = CapturedLog()
+        try await InProcessBroker.run { broker in
+            var configuration = broker.configuration
+            configuration.logger = log.logger
+            try await Connection.withConnection(configuration) { connection in
+                let queue = try await connection.openChannel().declareQueue("q")
+                let worker = Task {
+                    try await queue.process(retrying: RetryPolicy(attempts: 1)) { _ in throw Failure() }
+                }
+                defer { worker.cancel() }
+                try await eventually("it consumes") { broker.queue("q")?.consumers == 1 }
+                if isStored {
+                    broker.holdConfirms()
+                } else {
+                    broker.inject(.returned(), at: .publish(routingKey: "q.parked"))
+                }
+                broker.publish(Message(body: [1]), routingKey: "q")
+                if isStored {
+                    try await eventually("the broker has it") { broker.heldConfirms == 1 }
+                    // As where what holds the queue fails behind it.
+                    broker.releaseConfirms(nacks: true)
+                    broker.confirmAtOnce()
+                }
+                try await eventually("it is parked") {
+                    guard let waiting = broker.queue("q") else { return false }
+                    return waiting.ready == 0 && waiting.unsettled == 0
+                }
+                #expect(broker.queue("q.parked")?.ready == (isStored ? 2 : 1))
+                #expect(log.entries(containing: "may be there twice").count == (isStored ? 1 : 0))
+                #expect(log.entries(containing: "could not be published").count == (isStored ? 0 : 1))
+            }
+        }
+    }
 }

@@ -31,8 +31,9 @@ final class RetrySender: Sendable {
 
     /// Publishes a message in place of a delivery.
     ///
-    /// It tries on for as long as the delivery can be settled: while the queue is missing, refuses messages, or the broker takes
-    /// none. Once `isStopping` says so, only for what is under way: no longer than a call, or a publish, may take.
+    /// It tries on for as long as the delivery can be settled: while the queue is missing, refuses messages, or the broker
+    /// takes none. Where that may put the message there twice, it says so in the log. Once `isStopping` says so, only for what
+    /// is under way: no longer than a call, or a publish, may take.
     func send(
         _ message: Message,
         to queue: String,
@@ -102,7 +103,9 @@ final class RetrySender: Sendable {
     private func mend(_ error: AMQPError, _ queue: String, _ schedule: inout RecoverySchedule) async -> Bool {
         let delay = schedule.next(.random(in: 0.5...1))
         connection.core.logger.warning(
-            "a message that is to be tried again, or parked, could not be published",
+            error.leavesACopy
+                ? "a message that is to be tried again, or parked, is published again, and may be there twice"
+                : "a message that is to be tried again, or parked, could not be published",
             metadata: [LogKey.queue: "\(queue.printable())", LogKey.error: "\(error)", LogKey.nextTryIn: "\(delay)"]
         )
         try? await DeadlineTimer.shared.sleep(for: delay)
@@ -121,4 +124,8 @@ final class RetrySender: Sendable {
 extension AMQPError {
     /// Whether it is the message that can't be sent, whenever that is tried.
     fileprivate var isOfMessage: Bool { code == .invalidMessage || code == .invalidArgument }
+
+    /// Whether the broker may have the message all the same. It refuses one too where what holds its queue fails, which may
+    /// have stored it. Not to publish it again might lose it.
+    fileprivate var leavesACopy: Bool { code == .nacked || code == .outcomeUnknown }
 }
