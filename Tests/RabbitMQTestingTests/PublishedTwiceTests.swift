@@ -31,4 +31,31 @@ import Testing
             }
         }
     }
+
+    @Test func `was refused, though nothing could be sent the second time`() async throws {
+        try await InProcessBroker.run { broker in
+            var configuration = broker.configuration
+            configuration.logger.logLevel = .critical
+            try broker.declareQueue("q")
+            try await Connection.withConnection(configuration) { connection in
+                var options = Publisher.Options()
+                options.nackedAgain = 1
+                let publisher = try await connection.openPublisher(options)
+                broker.holdConfirms()
+                let publishing = Task {
+                    try await publisher.publish(Message(body: [1]), routingKey: "q", timeout: .seconds(3))
+                }
+                try await eventually("the broker has it") { broker.heldConfirms == 1 }
+                broker.block()
+                try await eventually("it is blocked") { connection.blockedReason != nil }
+                broker.releaseConfirms(nacks: true)
+                // Not that nothing was sent: of several queues some may have it.
+                let error = try await thrownError { try await publishing.value }
+                #expect(error.code == .nacked)
+                broker.unblock()
+                broker.confirmAtOnce()
+                await publisher.close()
+            }
+        }
+    }
 }

@@ -50,14 +50,16 @@ extension Publisher {
         let start = MonotonicTime.now
         var (refusals, schedule) = (last?.code == .nacked ? 1 : 0, Self.schedule)
         var unknown = last?.code == .outcomeUnknown ? last : nil
+        var refusal = last?.code == .nacked ? last : nil
         var left = timeout
         while true {
             let receipt: PublishReceipt
             do {
                 receipt = try await handOver(message, exchange, routingKey, mandatory, within: left)
             } catch let error as AMQPError {
-                // That nothing was sent this time says nothing of the time before, which the broker may have.
-                throw unknown ?? error
+                // That nothing was sent this time says nothing of the time before, which the broker may have: what it
+                // refuses too, in some of several queues.
+                throw unknown ?? refusal ?? error
             }
             do {
                 return try await receipt.confirmed(timeout: timeout.left(since: start))
@@ -67,7 +69,12 @@ extension Publisher {
                 guard left > .zero, takesAgain(error, refusals) else {
                     throw error.code == .nacked ? unknown ?? error : error
                 }
-                if error.code == .nacked { refusals += 1 } else { unknown = error }
+                if error.code == .nacked {
+                    refusals += 1
+                    refusal = error
+                } else {
+                    unknown = error
+                }
                 try await DeadlineTimer.shared.sleep(for: min(left, schedule.next(.random(in: 0.5...1))))
                 left = timeout.left(since: start)
             }
