@@ -51,20 +51,22 @@ public final class ConnectionMetrics: Sendable {
 
     /// Reports what has changed since the last time, and how things are.
     public func report() {
-        let now = last.withLock { last in
+        let (now, before) = last.withLock { last in
             // Within the lock: of two that report at once the later would go back to older numbers, and count twice.
             let now = connection.statistics
-            for (counter, value) in counters {
-                // Read without a common lock, one may lag behind; it never falls.
-                let change = value(now) - value(last)
-                if change > 0 { counter.increment(by: change) }
-            }
-            for (counter, value) in times {
-                let change = value(now) - value(last)
-                if change > .zero { counter.increment(by: change.inSeconds) }
-            }
+            let before = last
             last = now
-            return now
+            return (now, before)
+        }
+        // Without it: what a back end does with a number is its own affair, and it may report in turn.
+        for (counter, value) in counters {
+            // Read without a common lock, one may lag behind; it never falls.
+            let change = value(now) - value(before)
+            if change > 0 { counter.increment(by: change) }
+        }
+        for (counter, value) in times {
+            let change = value(now) - value(before)
+            if change > .zero { counter.increment(by: change.inSeconds) }
         }
         for (meter, value) in levels { meter.set(value(now)) }
         isUp.set(connection.state == .up ? 1 : 0)

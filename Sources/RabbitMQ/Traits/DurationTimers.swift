@@ -48,16 +48,24 @@ private final class DurationTimers: DurationMeter {
     }
 
     private func record(_ key: Key, _ nanoseconds: UInt64) {
-        let timer = timers.withLock { timers -> Timer in
+        timer(key).recordNanoseconds(Int64(clamping: nanoseconds))
+    }
+
+    private func timer(_ wanted: Key) -> Timer {
+        let (known, key) = timers.withLock { timers -> (Timer?, Key) in
             let key =
-                timers.count < Self.most || timers[key] != nil
-                ? key : Key(isProcess: key.isProcess, destination: "_OTHER", error: key.error)
-            if let timer = timers[key] { return timer }
-            let timer = make(key)
-            timers[key] = timer
-            return timer
+                timers.count < Self.most || timers[wanted] != nil
+                ? wanted : Key(isProcess: wanted.isProcess, destination: "_OTHER", error: wanted.error)
+            return (timers[key], key)
         }
-        timer.recordNanoseconds(Int64(clamping: nanoseconds))
+        if let known { return known }
+        // Without the lock, for the back end makes its part of it. Of two that are made at once it makes one: it goes by names.
+        let made = make(key)
+        return timers.withLock { timers in
+            if let timer = timers[key] { return timer }
+            timers[key] = made
+            return made
+        }
     }
 
     private func make(_ key: Key) -> Timer {

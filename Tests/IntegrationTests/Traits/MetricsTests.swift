@@ -1,6 +1,8 @@
 #if MetricsSupport
+import CoreMetrics
 import MetricsTestKit
 import RabbitMQ
+import Synchronization
 import TestSupport
 import Testing
 
@@ -44,6 +46,23 @@ struct MetricsTests {
             let sent = try factory.expectCounter("messaging.client.sent.messages", dimensions)
             #expect(sent.totalValue == 1000)
         }
+    }
+
+    @Test func `a back end may have a report made while it takes one`() async throws {
+        let begun = Atomic(0)
+        let reporter = Mutex<ConnectionMetrics?>(nil)
+        let factory = HookedMetrics {
+            // Once: what it takes by then was counted.
+            guard begun.add(1, ordering: .relaxed).oldValue == 0 else { return }
+            reporter.withLock { $0 }?.report()
+        }
+        try await Connection.withConnection(try TestBroker.configuration) { connection in
+            let metrics = ConnectionMetrics(connection, factory: factory)
+            reporter.withLock { $0 = metrics }
+            try await within(.seconds(20), "the report") { metrics.report() }
+        }
+        reporter.withLock { $0 = nil }
+        #expect(begun.load(ordering: .relaxed) > 0)
     }
 
     @Test(arguments: [false, true]) func `reporting ends with the connection, or the task, whatever the interval`(
@@ -92,5 +111,25 @@ struct MetricsTests {
             #expect(failed.dimensions.last?.1.hasSuffix("Failure") == true)
         }
     }
+}
+
+/// A back end that does something whenever a counter is told.
+private final class HookedMetrics: MetricsFactory, CounterHandler {
+    private let hook: @Sendable () -> Void
+
+    init(_ hook: @escaping @Sendable () -> Void) { self.hook = hook }
+
+    func increment(by amount: Int64) { hook() }
+    func reset() {}
+
+    func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler { self }
+    func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
+        NOOPMetricsHandler.instance
+    }
+    func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler { NOOPMetricsHandler.instance }
+
+    func destroyCounter(_ handler: any CounterHandler) {}
+    func destroyRecorder(_ handler: any RecorderHandler) {}
+    func destroyTimer(_ handler: any TimerHandler) {}
 }
 #endif
