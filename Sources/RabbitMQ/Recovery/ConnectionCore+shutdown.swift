@@ -105,7 +105,8 @@ extension ConnectionCore {
     }
 
     /// - Parameter own: The task that waits for this, if it handles messages: its callback does not return by then, and the
-    ///   message that it handles may be settled behind it. Others of the same consumer are waited for by their settlement.
+    ///   message that it handles may be settled behind it; so it is where one handler has called another. Others of the same
+    ///   consumer are waited for by their settlement.
     private func comeToRest(_ consumers: [Consumer], butFor own: HandlingTask?) async throws {
         await withTaskGroup { group in
             for consumer in consumers { group.addTask { try? await consumer.endIntake() } }
@@ -113,11 +114,11 @@ extension ConnectionCore {
         for consumer in consumers where consumer.callback != nil && own?.handles(for: consumer) != true {
             try await consumer.callbacksReturned.wait()
         }
-        let ownSession = consumers.first { own?.handles(for: $0) == true }?.source.session
         let channels = state.withLock { $0.channels }
         for channel in channels {
             let session = channel.session
-            try await session.waitForSettlements(butFor: session === ownSession ? own?.deliveryTag : nil)
+            let ofSession = consumers.filter { $0.source.session === session }
+            try await session.waitForSettlements(butFor: Set(ofSession.flatMap { own?.deliveryTags(of: $0) ?? [] }))
         }
         // Whoever has settled the last may be about to say so.
         for channel in channels { channel.session.writeAcknowledgements() }

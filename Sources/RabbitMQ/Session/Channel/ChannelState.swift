@@ -142,8 +142,7 @@ struct ChannelState: Sendable {
     /// Whether nothing of a kind waits any more.
     func isAtRest(_ kind: RestWaiters.Kind) -> Bool {
         switch kind {
-        case .settled(let own):
-            settlements.unsettledCount == (own.map { settlements.isUnsettled($0) } == true ? 1 : 0)
+        case .settled(let own): settlements.unsettledCount == own.count { settlements.isUnsettled($0) }
         case .confirmed(let last): confirms?.isSettled(upTo: last) ?? true
         }
     }

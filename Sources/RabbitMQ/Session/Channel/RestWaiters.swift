@@ -6,8 +6,8 @@ internal import Synchronization
 /// Nobody does but while a connection is shut down, so that all that each settlement pays for it is a look whether it is empty.
 struct RestWaiters: Sendable {
     enum Kind: Sendable {
-        /// No delivery waits to be settled but this one, if there is one: whoever waits handles it.
-        case settled(butFor: UInt64?)
+        /// No delivery waits to be settled but these: whoever waits handles them.
+        case settled(butFor: Set<UInt64>)
         /// No message waits to be confirmed of those up to this number: who publishes on and on would be waited for for ever.
         case confirmed(upTo: UInt64)
     }
@@ -38,9 +38,11 @@ struct RestWaiters: Sendable {
 extension ChannelSession {
     /// Waits until every delivery is settled, or the channel has ended.
     ///
-    /// - Parameter own: The tag of one that is not waited for.
+    /// - Parameter own: The tags of those that are not waited for.
     /// - Throws: `CancellationError`.
-    func waitForSettlements(butFor own: UInt64?) async throws { try await waitForRest { _ in .settled(butFor: own) } }
+    func waitForSettlements(butFor own: Set<UInt64>) async throws {
+        try await waitForRest { _ in .settled(butFor: own) }
+    }
 
     /// Waits until every message is confirmed that was published so far, or the channel has ended.
     ///

@@ -52,6 +52,8 @@ extension Consumer {
             }
         }
         let cursor = SharedCursor(self)
+        // Its children are other tasks, for which it waits.
+        let outer = HandlingTask.current
         try await withThrowingTaskGroup(of: Void.self) { group in
             var running = 0
             var end: (any Error)?
@@ -67,7 +69,7 @@ extension Consumer {
                     guard let message = try await cursor.next() else { break }
                     // It goes on with what is at hand: a task for each message costs more than most calls.
                     group.addTask {
-                        let handling = HandlingTask(self)
+                        let handling = HandlingTask(self, within: outer)
                         try await HandlingTask.$innermost.withValue(handling) {
                             handling.begin(message)
                             try await body(message)

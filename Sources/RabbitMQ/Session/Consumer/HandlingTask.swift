@@ -1,7 +1,8 @@
 internal import Synchronization
 
 /// A task that handles a consumer's messages, one after the other: who waits until all are handled must not wait for the
-/// message in whose handler it does so.
+/// message in whose handler it does so; nor for one whose handler has called that handler, as it does that goes over the
+/// messages of another queue.
 final class HandlingTask: Sendable {
     @TaskLocal static var innermost: HandlingTask?
 
@@ -9,8 +10,14 @@ final class HandlingTask: Sendable {
     /// Tells it from tasks that are begun in it, which take over its values: for these it is waited as for any other.
     private let task = HandlingTask.currentTask
     private let tag = Atomic<UInt64>(0)
+    /// The one that waits until this one has come to its end.
+    private let outer: HandlingTask?
 
-    init(_ consumer: Consumer) { self.consumer = ObjectIdentifier(consumer) }
+    /// - Parameter outer: In whose handler it runs; if it is a child of that task, it is not known here.
+    init(_ consumer: Consumer, within outer: HandlingTask? = HandlingTask.current) {
+        self.consumer = ObjectIdentifier(consumer)
+        self.outer = outer
+    }
 
     /// The current task, if it is one.
     static var current: HandlingTask? {
@@ -24,9 +31,13 @@ final class HandlingTask: Sendable {
     @inline(__always)
     func begin(_ message: borrowing IncomingMessage) { tag.store(message.deliveryTag, ordering: .relaxed) }
 
-    /// The tag of the message that it handles.
-    var deliveryTag: UInt64 { tag.load(ordering: .relaxed) }
+    /// Whether it handles messages of this consumer, or is called by what does.
+    func handles(for consumer: Consumer) -> Bool { !deliveryTags(of: consumer).isEmpty }
 
-    /// Whether it handles messages of this consumer.
-    func handles(for consumer: Consumer) -> Bool { self.consumer == ObjectIdentifier(consumer) }
+    /// The tags of this consumer's messages that it handles, or in whose handlers it runs.
+    func deliveryTags(of consumer: Consumer) -> [UInt64] {
+        let id = ObjectIdentifier(consumer)
+        let own = self.consumer == id ? [tag.load(ordering: .relaxed)] : []
+        return own + (outer?.deliveryTags(of: consumer) ?? [])
+    }
 }

@@ -124,6 +124,27 @@ struct ShutdownLossTests {
         }
     }
 
+    @Test(arguments: [1, 3]) func `a callback that shuts down does not wait for the one that has called it`(
+        maxConcurrency: Int
+    ) async throws {
+        try await ScriptedClient.run { client in
+            let connection = client.connection
+            let ended = Broadcast<ShutdownReport>()
+            let inner = try await client.channel.declareQueue("inner").consume()
+            let outer = try await client.channel.declareQueue("outer").consume { _ in
+                try await inner.process(maxConcurrency: maxConcurrency) { _ in
+                    ended.set(await connection.shutdown(within: .seconds(60)))
+                }
+            }
+            let session = try client.broker.session
+            try await session.deliver("x", tag: 1, consumer: outer.tag)
+            try await session.deliver("y", tag: 2, consumer: inner.consumer.tag)
+            let report = try await within(.seconds(20), "the end") { try await ended.wait() }
+            #expect(report.unsettled == 2 && !report.isComplete)
+            try await within(.seconds(20), "the callback's return") { try await outer.callbacksReturned.wait() }
+        }
+    }
+
     @Test func `a task that a callback begins to shut the connection down waits for the callback`() async throws {
         try await ScriptedClient.run { client in
             let queue = try await client.channel.declareQueue("q")
