@@ -57,6 +57,16 @@ import Testing
         #expect(client.broker.queues["q"]?.ready.all.map(\.message.body) == [[1], [2]])
     }
 
+    @Test func `a message that can't be refused, for want of confirms, is stored`() {
+        var client = RawClient()
+        client.declareQueue("q")
+        client.broker.script.add(.nack, at: .publish(), skipping: 0, times: 1)
+        client.publish(Message(body: [1]), to: "q")
+        let seen = confirms(&client)
+        #expect(seen.isEmpty)
+        #expect(client.broker.queues["q"]?.ready.all.map(\.message.body) == [[1]])
+    }
+
     /// What the broker says of published messages, such as `ack 2 multiple`.
     private func confirms(_ client: inout RawClient) -> [String] {
         client.received().compactMap { received in

@@ -63,6 +63,8 @@ extension Broker {
         if let fault, !fault.isAfterwards {
             switch fault.kind {
             case .ignore: ignorePublished(key)
+            // Without confirms a broker has no way to refuse it.
+            case .nack where channels[key]?.lastNumber == nil: try accept(&stored, mandatory: publish.mandatory, key)
             case .nack: settlePublished(key, isNack: true)
             case .returned(let code, let text):
                 send(stored, backTo: key, code, text)
