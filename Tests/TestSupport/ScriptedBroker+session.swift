@@ -64,7 +64,7 @@ extension ScriptedBroker {
         func play() async {
             do {
                 try await peer.expectProtocolHeader()
-                try await peer.sendStart()
+                try await peer.sendStart(properties: script.tune.serverProperties)
                 var count = 0
                 while true {
                     let frame: PeerFrame

@@ -20,7 +20,7 @@ extension ScriptedPeer {
             self.version = version
         }
 
-        fileprivate var serverProperties: [UInt8] {
+        var serverProperties: [UInt8] {
             var writer = PeerWriter()
             for (key, value) in version.map({ [("product", "RabbitMQ"), ("version", $0)] }) ?? [] {
                 writer.shortString(key)
