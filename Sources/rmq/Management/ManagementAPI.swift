@@ -21,14 +21,22 @@ struct ManagementAPI: Sendable, CustomStringConvertible {
     ///   - text: Its URL, which may hold a user and a password.
     ///   - source: What gives that.
     ///   - place: The broker, whose user and password are taken if the URL has none.
+    ///   - isSaidApart: Whether the URL was not given for this broker, so that its user and password go to its own host only.
     ///   - ca: A file with the authorities to trust.
     /// - Throws: `ValidationError` for what can't be meant, which says nothing of the password.
-    init(_ text: String, source: String, of place: ConnectionOptions.Place, ca: String?) throws {
+    init(
+        _ text: String,
+        source: String,
+        of place: ConnectionOptions.Place,
+        isSaidApart: Bool = false,
+        ca: String?
+    ) throws {
         guard let url = URLComponents(string: text), let scheme = url.scheme?.lowercased(),
             ["http", "https"].contains(scheme), let host = url.host, !host.isEmpty
         else { throw ValidationError("\(source) is no URL such as http://localhost:15672.") }
         isEncrypted = scheme == "https"
-        self.host = host.trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
+        let name = Self.bare(host)
+        self.host = name
         port = url.port ?? (isEncrypted ? 443 : 80)
         guard (1...65_535).contains(port) else { throw ValidationError("\(source) names a port that can't be.") }
         var path = url.percentEncodedPath
@@ -40,14 +48,33 @@ struct ManagementAPI: Sendable, CustomStringConvertible {
             return
         }
         let broker = URLComponents(string: place.uri)
-        let isLocal = ["localhost", "127.0.0.1", "::1"].contains(self.host)
-        guard isEncrypted || isLocal || broker?.scheme?.lowercased() != "amqps" || broker?.user == nil else {
+        guard !isSaidApart || broker?.user == nil || Self.isSame(name, Self.bare(broker?.host ?? "")) else {
+            throw ValidationError(
+                """
+                \(source) names another host than \(place.source), whose password would go there. Name user and password \
+                in it, or the right address with --management.
+                """
+            )
+        }
+        let isSafe = isEncrypted || Self.isLocal(name)
+        guard isSafe || broker?.scheme?.lowercased() != "amqps" || broker?.user == nil else {
             throw ValidationError(
                 "\(source): the password of the amqps URI would go there as it is. Use https, or name user and password in it."
             )
         }
         (user, password) = (broker?.user ?? "guest", broker?.password ?? "guest")
     }
+
+    private static func bare(_ host: String) -> String {
+        host.trimmingCharacters(in: CharacterSet(charactersIn: "[]")).lowercased()
+    }
+
+    /// Whether two names are, for certain, of one host. A broker's that is empty is this one.
+    private static func isSame(_ host: String, _ brokers: String) -> Bool {
+        host == brokers || isLocal(host) && (brokers.isEmpty || isLocal(brokers))
+    }
+
+    private static func isLocal(_ host: String) -> Bool { ["localhost", "127.0.0.1", "::1"].contains(host) }
 
     /// Its URL, without user and password.
     var description: String {

@@ -10,8 +10,8 @@ struct ManagementOptions: ParsableArguments {
             "The management API, which knows what there is: http://localhost:15672, or https://.",
             discussion: """
                 By default what the profile says ('management = ...'), or the variable RABBITMQ_MANAGEMENT_URI. User and \
-                password are the broker's, unless it names others: http://USER:PASSWORD@HOST:PORT. https takes the \
-                program curl.
+                password are the broker's, unless it names others: http://USER:PASSWORD@HOST:PORT; those of --uri go to \
+                the variable's address only if that is on the same host. https takes the program curl.
                 """,
             valueName: "url"
         )
@@ -34,7 +34,14 @@ struct ManagementOptions: ParsableArguments {
         guard let variable, connection.profile == nil else {
             throw ValidationError("AMQP has no way to ask which there are: --management http://HOST:15672 has.")
         }
-        return try ManagementAPI(variable, source: "RABBITMQ_MANAGEMENT_URI", of: place, ca: connection.ca)
+        return try ManagementAPI(
+            variable,
+            source: "RABBITMQ_MANAGEMENT_URI",
+            of: place,
+            // It was set for another broker, perhaps.
+            isSaidApart: connection.uri != nil,
+            ca: connection.ca
+        )
     }
 
     /// Writes a line of each of a kind that there is, and says who told.

@@ -98,6 +98,31 @@ struct ListToolTests {
         }
     }
 
+    @Test("nothing where the password of one broker would go to another's host")
+    func otherHost() async throws {
+        try await RudeListener.run(Self.answer(Self.queues)) { listener in
+            let place = "127.0.0.1:\(listener.port)"
+            func list(_ uri: String, _ variable: String, _ more: [String] = []) async throws -> ToolProcess.Outcome {
+                try await ToolProcess.run(
+                    ["queue", "list", "--uri", uri] + more,
+                    environment: ["RABBITMQ_MANAGEMENT_URI": variable]
+                )
+            }
+            let other = "amqp://me:secret-word@rabbit.example"
+            let refused = try await list(other, "http://\(place)")
+            #expect(refused.hasExited && refused.status == 64, "\(refused)")
+            #expect(refused.error.contains("names another host than --uri"), "\(refused)")
+            #expect(!refused.error.contains("secret-word"), "\(refused)")
+            // One that names its own, one that is said for this broker, and the same host by another name.
+            let named = try await list(other, "http://other:word@\(place)")
+            #expect(named.status == 0, "\(named)")
+            let given = try await list(other, "", ["--management", "http://\(place)"])
+            #expect(given.status == 0, "\(given)")
+            let same = try await list("amqp://me:secret-word@localhost", "http://\(place)")
+            #expect(same.status == 0, "\(same)")
+        }
+    }
+
     @Test("what RabbitMQ's own management plugin knows", .needsBrokerScript)
     func plugin() async throws {
         let free = try RudeListener(.refuses)
