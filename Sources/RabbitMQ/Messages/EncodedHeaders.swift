@@ -1,7 +1,8 @@
 internal import Synchronization
 
-/// The headers of a message that came, as they lay on the wire, decoded when somebody reads them: mostly nobody does, and 1 KB
-/// of them costs more to decode than all the rest of a delivery (`rmq perf consume --headers 1000`).
+/// The headers of a message that came, as they lay on the wire, decoded when somebody reads them: mostly nobody does, and of
+/// the 13.7 us that a delivery with 1 KB of them takes, decoding them is 2.6 (`rmq perf consume --headers 1000`, with
+/// `--read-headers` and without).
 ///
 /// Whoever makes one has checked that the bytes are a table.
 final class EncodedHeaders: Sendable {
