@@ -109,7 +109,10 @@ extension IncomingMessage {
             try source.session.reject(deliveryTag, requeue: requeue, multiple: multiple, usesNack: usesNack)
         } catch {
             try passOver(error)
+            return
         }
+        // A stream takes it for an acknowledgement. If it did not count, all that follows would be kept in mind behind it.
+        if source.mayBeStream { source.progress?.settled(deliveryTag, multiple: multiple, of: source) }
     }
 
     /// Passes over that a delivery's session has gone, if its channel goes on: there is nothing that could be sent.

@@ -1,3 +1,4 @@
+import Synchronization
 import TestSupport
 import Testing
 
@@ -129,5 +130,38 @@ struct StreamPositionTests {
         progress.settled(2, multiple: true, of: new)
         progress.resume(&arguments, isStream: false, from: new)
         #expect(arguments["x-stream-offset"] == .int64(13))
+    }
+
+    @Test func `what is rejected is settled too`() throws {
+        let consumers = UnconnectedConsumers()
+        let progress = StreamProgress(start: .string("first"))
+        let source = DeliverySource(
+            session: consumers.session,
+            lease: consumers.consumer("c").source.lease,
+            queue: "q",
+            consumerTag: "c",
+            noAck: false,
+            progress: progress
+        )
+        var messages: [IncomingMessage] = []
+        for tag in 1...4 as ClosedRange<UInt64> {
+            consumers.session.state.withLock { $0.settlements.delivered(tag) }
+            let message = IncomingMessage(
+                message: Message(body: [], headers: ["x-stream-offset": .int64(9 + Int64(tag))]),
+                deliveryTag: tag,
+                redelivered: false,
+                exchangeName: "",
+                routingKey: "",
+                source: source
+            )
+            progress.delivered(message)
+            messages.append(message)
+        }
+        try messages[0].ack()
+        try messages[1].reject(requeue: false)
+        try messages[3].nack(multiple: true)
+        var arguments: FieldTable = [:]
+        progress.resume(&arguments, isStream: false, from: source)
+        #expect(arguments["x-stream-offset"] == .int64(14))
     }
 }
