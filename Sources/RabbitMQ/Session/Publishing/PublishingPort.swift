@@ -39,11 +39,18 @@ final class PublishingPort: @unchecked Sendable {
         publishingAgain messages: [UnconfirmedMessage],
         taken: inout Int
     ) throws(AMQPError) {
+        var failed: [(message: UnconfirmedMessage, reason: AMQPError)] = []
+        // Without the lock, for it wakes whoever waits.
+        defer { for (message, reason) in failed { session.fail(message, reason) } }
         try outbox.publishAgain { outbox throws(AMQPError) in
             for message in messages {
-                try session.publishAgain(message, to: &outbox)
+                let failure = try session.publishAgain(message, to: &outbox)
                 taken += 1
-                outbox.traffic.republished += 1
+                if let failure {
+                    failed.append((message, failure))
+                } else {
+                    outbox.traffic.republished += 1
+                }
             }
             self.session = session
             self.number = session.number
@@ -124,11 +131,13 @@ final class PublishingPort: @unchecked Sendable {
 
 extension ChannelSession {
     /// Appends a message that another session has left unconfirmed.
+    ///
+    /// - Returns: Why it never can be, if so; nothing was appended then.
     fileprivate func publishAgain(
         _ message: UnconfirmedMessage,
         to outbox: inout Outbox.State
-    ) throws(AMQPError) {
-        let failure = try state.withLock { state throws(AMQPError) -> AMQPError? in
+    ) throws(AMQPError) -> AMQPError? {
+        try state.withLock { state throws(AMQPError) -> AMQPError? in
             // What it adopts before it ends has its outcome by it, or is kept again.
             if let refusal = state.refusal { throw refusal }
             do throws(AMQPError) {
@@ -140,14 +149,17 @@ extension ChannelSession {
                     channel: number
                 )
             } catch {
-                // Nothing was appended: this broker's frames are too small for it.
+                // This broker's frames are too small for it.
                 return error
             }
             state.confirms?.adopt(message)
             return nil
         }
-        guard let failure else { return }
+    }
+
+    /// Gives a message that can't be published again its outcome: the first time it may have arrived.
+    fileprivate func fail(_ message: UnconfirmedMessage, _ reason: AMQPError) {
         tally.unknownOutcomes.add(1)
-        message.confirm.fail(Self.outcome(of: failure))
+        message.confirm.fail(Self.outcome(of: reason))
     }
 }
