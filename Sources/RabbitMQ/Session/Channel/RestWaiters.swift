@@ -47,7 +47,12 @@ extension ChannelSession {
     /// Waits until every message is confirmed that was published so far, or the channel has ended.
     ///
     /// - Throws: `CancellationError`.
-    func waitForConfirms() async throws { try await waitForRest { .confirmed(upTo: $0.confirms?.last ?? 0) } }
+    func waitForConfirms() async throws {
+        // They may stand behind deliveries for which reading is paused.
+        link.gauge.callBegan()
+        defer { link.gauge.callEnded() }
+        try await waitForRest { .confirmed(upTo: $0.confirms?.last ?? 0) }
+    }
 
     private func waitForRest(_ kind: (ChannelState) -> RestWaiters.Kind) async throws {
         let joined = state.withLock { state -> OneShot<Void>? in

@@ -20,6 +20,36 @@ struct InboundPressureTests {
         try await eventually("reading pauses") { await connection.link.reading.isPaused }
     }
 
+    @Test func `a shutdown hears the confirms that it waits for`() async throws {
+        try await ScriptedPeer.withChannel { configuration in
+            configuration.inboundHighWater = 16 * 1024
+        } _: { peer, connection, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let deliveries = try await peer.consume(queue, noAck: true)
+            let tag = deliveries.consumer.tag
+            async let selected: Void = channel.selectConfirms()
+            try await peer.expect(PeerMethod(85, 10))
+            try await peer.send(.confirmSelectOk)
+            try await selected
+            try await channel.defaultExchange.publish(Self.message, routingKey: "k")
+            _ = try await peer.expectPublish()
+            try await pause(peer, connection, consumer: tag)
+            let shutdown = Task { await connection.shutdown(within: .seconds(60)) }
+            try await peer.expect(.basicCancel)
+            try await peer.send(.basicCancelOk) { $0.shortString(tag) }
+            let session = channel.core.session
+            try await eventually("it waits") { session.state.withLock { $0.rest.isAwaited } }
+            // With whatever comes next it is decided anew whether to read on.
+            try await peer.send([PeerFrame.heartbeat])
+            try await peer.waitUntilRead()
+            try await peer.sendAck(1)
+            try await peer.expectClose()
+            let report = try await within(.seconds(20), "the end") { await shutdown.value }
+            #expect(report.unconfirmed == 0)
+            withExtendedLifetime(deliveries) {}
+        }
+    }
+
     @Test(arguments: Wait.allCases)
     func `who waits for the broker hears it`(_ wait: Wait) async throws {
         try await ScriptedPeer.withChannel { configuration in
