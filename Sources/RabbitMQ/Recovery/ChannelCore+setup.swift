@@ -65,6 +65,8 @@ extension ChannelCore {
             state.withLock { state in state.subscriptions.removeAll { $0.consumer === consumer } }
             // It may have been begun anew meanwhile.
             consumer.cancelInBackground()
+            // Nor will it call back: a shutdown that has begun meanwhile would wait for that.
+            consumer.callbacksReturned.set(())
             throw error
         }
     }

@@ -167,6 +167,24 @@ struct ShutdownLossTests {
         }
     }
 
+    @Test func `a consumer that comes to nothing is not waited for`() async throws {
+        try await ScriptedPeer.withChannel { peer, connection, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let consuming = Task { try await queue.consume { _ in } }
+            let tag = try await peer.expectConsume()
+            let shutdown = Task { await connection.shutdown(within: .seconds(60)) }
+            try await eventually("its intake ends") { channel.core.state.withLock { $0.subscriptions.isEmpty } }
+            consuming.cancel()
+            await #expect(throws: CancellationError.self) { try await consuming.value }
+            try await peer.send(.basicConsumeOk) { $0.shortString(tag) }
+            try await peer.expect(.basicCancel, channel: 1)
+            try await peer.send(.basicCancelOk) { $0.shortString(tag) }
+            try await peer.expectClose()
+            let report = try await within(.seconds(20), "the end") { await shutdown.value }
+            #expect(report.isComplete)
+        }
+    }
+
     @Test func `a publisher that never stops is waited for no longer than what was there before`() async throws {
         try await ScriptedClient.run { client in
             try await client.channel.selectConfirms()
