@@ -131,6 +131,8 @@ final class ChannelSession: SettlementWriter, Sendable {
             try state.register(call)
             try register(&state)
         }
+        // It leaves nothing to settle.
+        if case .basicRecover = method { tellOfRest() }
         return call
     }
 

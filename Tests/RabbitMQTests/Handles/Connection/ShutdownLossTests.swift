@@ -67,6 +67,29 @@ struct ShutdownLossTests {
         }
     }
 
+    @Test func `what is recovered is not waited for`() async throws {
+        try await ScriptedPeer.withChannel { peer, connection, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let deliveries = try await peer.consume(queue)
+            let tag = deliveries.consumer.tag
+            try await peer.send(PeerFrame.delivery([1], tag: 1, consumer: tag))
+            var iterator = deliveries.makeAsyncIterator()
+            _ = try #require(try await iterator.next())
+            let shutdown = Task { await connection.shutdown(within: .seconds(60)) }
+            try await peer.expect(.basicCancel, channel: 1)
+            try await peer.send(.basicCancelOk) { $0.shortString(tag) }
+            let session = channel.core.session
+            try await eventually("it waits") { session.state.withLock { $0.rest.isAwaited } }
+            let recovering = Task { try await channel.recover() }
+            try await peer.expect(PeerMethod(60, 110))
+            try await peer.send([PeerFrame.method(PeerMethod(60, 111), channel: 1)])
+            try await recovering.value
+            try await peer.expectClose()
+            let report = try await within(.seconds(20), "the end") { await shutdown.value }
+            #expect(report.isComplete)
+        }
+    }
+
     @Test func `a broker that does not answer is told from one that does`() async throws {
         try await ScriptedPeer.withConnection(configure: { $0.closeTimeout = .milliseconds(50) }) { peer, connection in
             let report = try await within(.seconds(20), "the end") { await connection.shutdown(within: .seconds(5)) }
