@@ -113,6 +113,12 @@ let package = Package(
             swiftSettings: settings
         ),
         .executableTarget(
+            name: "PartitionProbe",
+            dependencies: ["RabbitMQ", logging],
+            path: "Tests/PartitionProbe",
+            swiftSettings: settings
+        ),
+        .executableTarget(
             name: "SessionFuzzer",
             dependencies: ["RabbitMQ", "TestSupport", logging],
             path: "Tests/SessionFuzzer",
