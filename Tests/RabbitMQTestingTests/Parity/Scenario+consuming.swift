@@ -23,7 +23,10 @@ extension Scenario {
                 return seen
             }
         },
-        Scenario("A prefetch limit for a whole channel") { stage in
+        Scenario(
+            "A prefetch limit for a whole channel",
+            changes: [.init(.v4_3, "it is taken for one of each consumer")]
+        ) { stage in
             try await stage.withChannel { connection, channel in
                 let one = try await channel.declareQueue(stage.name("1"), exclusive: true)
                 let other = try await channel.declareQueue(stage.name("2"), exclusive: true)

@@ -97,6 +97,26 @@ extension Scenario {
                 return ["gone"]
             }
         },
+        Scenario(
+            "An x-death that a client publishes",
+            changes: [.init(.v4_0, "it is replaced, before that counted on")]
+        ) { stage in
+            try await stage.withChannel { _, channel in
+                let dead = try await channel.declareQueue(exclusive: true)
+                let queue = try await channel.declareQueue(
+                    exclusive: true,
+                    arguments: QueueArguments(deadLetterExchange: "", deadLetterRoutingKey: dead.name)
+                )
+                let death: FieldTable = [
+                    "count": .int64(7), "reason": "rejected", "queue": .string(queue.name), "exchange": "",
+                    "routing-keys": .array([.string(queue.name)]), "time": .timestamp(1),
+                ]
+                let headers: FieldTable = ["x-death": .array([.table(death)])]
+                try await queue.publishConfirmed(.plain("x", headers: headers))
+                try await queue.get()?.reject(requeue: false)
+                return try await dead.take(1)[0].deaths.map { "\($0.count) \($0.reason)" }
+            }
+        },
         Scenario("Quorum queues: x-delivery-count and the delivery limit") { stage in
             try await stage.withChannel { _, channel in
                 let dead = try await channel.declareQueue(exclusive: true)

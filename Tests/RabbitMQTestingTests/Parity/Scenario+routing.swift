@@ -1,4 +1,5 @@
 import RabbitMQ
+import TestSupport
 
 extension Scenario {
     static let routing = [
@@ -103,7 +104,10 @@ extension Scenario {
                 return seen
             }
         },
-        Scenario("Internal exchanges, unknown exchanges and types are refused") { stage in
+        Scenario(
+            "Internal exchanges, unknown exchanges and types are refused",
+            changes: [.init(.v3_13, "an unknown type closes the channel with 406, before that the connection with 503")]
+        ) { stage in
             var seen: [String] = []
             for attempt in 0..<5 {
                 seen.append(

@@ -3,15 +3,38 @@ import RabbitMQ
 import TestSupport
 import Testing
 
-/// Something that any broker does alike: what is done, and what comes of it in words.
+/// Something that any broker of a version does alike: what is done, and what comes of it in words.
 struct Scenario: Sendable, CustomTestStringConvertible {
-    /// The row of the documentation's table.
+    /// From a version on, brokers give another account.
+    struct Change: Sendable {
+        let version: BrokerVersion
+        /// What is otherwise then.
+        let text: String
+
+        init(_ version: BrokerVersion, _ text: String) {
+            self.version = version
+            self.text = text
+        }
+    }
+
     let title: String
+    let changes: [Change]
     let body: @Sendable (Stage) async throws -> [String]
 
-    init(_ title: String, _ body: @escaping @Sendable (Stage) async throws -> [String]) {
+    init(
+        _ title: String,
+        changes: [Change] = [],
+        _ body: @escaping @Sendable (Stage) async throws -> [String]
+    ) {
         self.title = title
+        self.changes = changes
         self.body = body
+    }
+
+    /// The row of the documentation's table.
+    var row: String {
+        let notes = changes.map { "From \($0.version) on \($0.text)" }.joined(separator: ". ")
+        return notes.isEmpty ? "| \(title) | |" : "| \(title) | \(notes) |"
     }
 
     var testDescription: String { title }
