@@ -17,7 +17,7 @@ struct ConfirmMode {
             let calls = TimedCalls(options: options, progress: progress)
             let publish: @Sendable () async throws -> Void = {
                 let message = Message(body: body, deliveryMode: .transient)
-                try await exchange.publish(message, routingKey: key, mandatory: false).confirmed()
+                try await exchange.publishConfirmed(message, routingKey: key, mandatory: false)
             }
             _ = try await calls.run(options.warmup, publish)
             let meter = Meter()

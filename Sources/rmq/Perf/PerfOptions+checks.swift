@@ -12,6 +12,7 @@ extension PerfOptions {
             ("channels", channels, 1...65_535), ("connections", connections, 1...10_000),
             ("consumers", consumers, 1...100_000), ("window", window, 1...1_000_000_000),
             ("tasks", tasks, 1...100_000), ("warmup", warmup, 0...1_000_000_000_000), ("headers", headers, 0...4_000),
+            ("recorder", recorder, 0...100_000),
         ] where !range.contains(value) {
             throw ValidationError("--\(name) is \(value); it must be from \(range.lowerBound) to \(range.upperBound).")
         }
@@ -29,6 +30,7 @@ extension PerfOptions {
             throw ValidationError("--work is \(work); it must be from 0 to 1000000.")
         }
         guard headers > 0 || !readHeaders else { throw ValidationError("--read-headers needs --headers.") }
+        try validateObservers()
         guard channels * connections <= 1_000_000 else {
             throw ValidationError("--connections and --channels make \(channels * connections) channels: too many.")
         }
@@ -56,6 +58,7 @@ extension PerfOptions {
         guard rate == nil || mode == .publish || mode == .publishConfirm else {
             throw ValidationError("--rate is for publish and publish-confirm.")
         }
+        guard !handler || mode == .consumeAck else { throw ValidationError("--handler is for consume-ack.") }
         if useExisting {
             guard let queue else { throw ValidationError("--use-existing needs a --queue that exists.") }
             guard mode == .connect || (isPublishing ? leaveMessages : eatMessages) else {

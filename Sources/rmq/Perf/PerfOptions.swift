@@ -80,6 +80,18 @@ struct PerfOptions: ParsableArguments {
     @Flag(help: "With consume and consume-ack: look at the headers of each message.")
     var readHeaders = false
 
+    @Flag(help: "With consume-ack: hand each message to a handler, and acknowledge it when that returns.")
+    var handler = false
+
+    @Option(help: "Remember so many frames, sent and received (the flight recorder).")
+    var recorder = 0
+
+    @Flag(help: "Have metrics reported each second, and durations as they happen; needs the trait MetricsSupport.")
+    var metrics = false
+
+    @Flag(help: "Have a span made of each message; needs the trait DistributedTracingSupport.")
+    var traces = false
+
     @Flag(help: "End with one JSON object on one line.")
     var json = false
 
@@ -99,6 +111,7 @@ struct PerfOptions: ParsableArguments {
     func configuration() throws -> ConnectionConfiguration {
         var configuration = try connection.configuration(name: "rmq perf")
         configuration.maxMessageSize = max(configuration.maxMessageSize, size)
+        observe(&configuration)
         return configuration
     }
 

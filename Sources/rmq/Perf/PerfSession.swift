@@ -27,6 +27,7 @@ struct PerfSession {
         let configuration = try options.configuration()
         var opened: [Connection] = []
         var queue: PerfQueue?
+        var reporting: Task<Void, Never>?
         let result: Result<R, any Error>
         do {
             var channelsOpened: [Channel] = []
@@ -44,11 +45,13 @@ struct PerfSession {
                 on: channelsOpened[0]
             )
             queue = made
+            reporting = options.reporting(opened)
             let session = PerfSession(connections: opened, channels: channelsOpened, queue: made)
             result = .success(try await body(session))
         } catch {
             result = .failure(error)
         }
+        reporting?.cancel()
         try await takeBack(queue, opened, configuration, progress)
         return try result.get()
     }

@@ -35,6 +35,31 @@ struct PerfToolTests {
         #expect(try await !exists(name))
     }
 
+    static var observers: [[String]] {
+        #if MetricsSupport
+        let metrics = [["confirm", "--metrics"], ["consume-ack", "--handler", "--metrics"]]
+        #else
+        let metrics: [[String]] = []
+        #endif
+        #if DistributedTracingSupport
+        let traces = [["publish", "--traces"], ["consume-ack", "--handler", "--traces"]]
+        #else
+        let traces: [[String]] = []
+        #endif
+        return [["publish", "--recorder", "200"], ["consume-ack", "--handler"]] + metrics + traces
+    }
+
+    @Test("nothing, when somebody watches", arguments: observers)
+    func observed(arguments: [String]) async throws {
+        let name = TestBroker.uniqueName("perf")
+        let usual = ["--uri", try TestBroker.variable("RABBITMQ_URI"), "--warmup", "10", "--json"]
+        let tool = try ToolProcess(["perf"] + arguments + usual + ["--queue", name, "--messages", "100"])
+        let outcome = await tool.outcome()
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.output.contains("\"messages\":100"), "\(outcome)")
+        #expect(try await !exists(name))
+    }
+
     @Test("what coding takes by itself, beside what publishing with it takes")
     func coding() async throws {
         let outcome = try await perf("codable", "--messages", "100").outcome()
