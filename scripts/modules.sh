@@ -21,7 +21,7 @@ case ${1:-} in
 esac
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-traits=Tool,ConfigurationSupport,DistributedTracingSupport,MetricsSupport,ServiceLifecycleSupport
+traits=Tool,ConfigurationSupport,DistributedTracingSupport,MetricsSupport,ServiceLifecycleSupport,TextEncodings
 build=.build-traits
 for target in Sources/*/; do
     target=$(basename "$target")

@@ -19,7 +19,7 @@ usage: scripts/test.sh [FILTER] [--broker 4.0|4.3 | --uri URI] [--cluster] [--sa
   --sanitize   build with that sanitizer, in a build folder of its own, and run the tests under it
   --tls        integration tests connect over TLS (RABBITMQ_TEST_TLS=1)
   --traits     with all of the package's traits, in a build folder of its own: with a FILTER such as
-               "Services|Metrics|Tracing|Configuration", only what they add
+               '(Service|Metrics|Tracing|ConfigurationReader|MessageText)Tests/|PerfToolTests/observed', what they add
   --fuzz       and scripts/fuzz.sh afterwards: what is parsed, 20 s each under libFuzzer and the address sanitizer
   --no-lint    leave out scripts/lint.sh
 
@@ -58,7 +58,7 @@ options=(--traits Tool)
 if [[ -n $traits ]]; then
     [[ -z $sanitizer ]] || die "--traits and --sanitize have a build folder each."
     options=(
-        --traits Tool,ConfigurationSupport,DistributedTracingSupport,MetricsSupport,ServiceLifecycleSupport
+        --traits Tool,ConfigurationSupport,DistributedTracingSupport,MetricsSupport,ServiceLifecycleSupport,TextEncodings
         --scratch-path .build-traits
     )
 fi
