@@ -280,6 +280,7 @@ exit
 # Foundation FoundationEssentials Process Sendable Swift fatalError .upToNextMinor(from:
 # Packages beside which the library is shown:
 # ByteBuffer Hummingbird LifecycleHandler NIOCore RabbitMQ.Channel TLSConfiguration
+# MetricsSystem.bootstrap InstrumentationSystem.bootstrap
 # C:
 # abort()
 # Ours, but written so that this script does not know them:

@@ -102,9 +102,13 @@ public final class ConnectionMetrics: Sendable {
 
 #if ServiceLifecycleSupport
 extension ConnectionMetrics: Service {
-    /// Reports every 10 seconds until the service group shuts down, and once more then.
+    /// Reports every 10 seconds until the service group shuts down, and once more then. Put it before its connection in the
+    /// group: so it ends last, and that report has all that the connection did.
     public func run() async throws {
         await cancelWhenGracefulShutdown { await self.report(every: .seconds(10)) }
+        // When the connection has ended by itself: a service that returns ends its group, with an error about that, and
+        // whoever runs it would not hear why the connection ended.
+        try? await gracefulShutdown()
     }
 }
 #endif

@@ -151,6 +151,38 @@ struct ServiceTests {
         }
     }
 
+    #if MetricsSupport
+    @Test func `the metrics of a connection that ends for good leave it to say why`() async throws {
+        try await TCPProxy.run { proxy in
+            var configuration = try TestBroker.configuration
+            configuration.endpoints = [.init(host: "127.0.0.1", port: proxy.port)]
+            configuration.tls?.verification = .withoutName
+            let connection = try await Connection.connect(configuration)
+            // Had it returned as soon as the connection ended, it would mostly be the first.
+            let group = group(ConnectionMetrics(connection), connection)
+            let running = Task { try await group.run() }
+            proxy.cut()
+            let error = await #expect(throws: AMQPError.self) {
+                try await within(.seconds(10), "the end") { try await running.value }
+            }
+            #expect(error?.code == .connectionLost)
+        }
+    }
+
+    @Test func `metrics that stand before their connection wait for its end when the group shuts down`() async throws {
+        let connection = try await Connection.connect(try TestBroker.configuration)
+        let group = group(ConnectionMetrics(connection), connection)
+        let running = Task { try await group.run() }
+        // Older groups forget it if they have not begun.
+        try await eventually("the connection is closed") {
+            await group.triggerGracefulShutdown()
+            return connection.closeReason != nil
+        }
+        try await within(.seconds(20), "the end") { try await running.value }
+        #expect(connection.closeReason?.kind == .closedByApplication)
+    }
+    #endif
+
     @Test func `an RPC server answers what it has begun`() async throws {
         try await TestBroker.withChannel { connection, channel in
             let requests = try await channel.declareQueue(exclusive: true)
