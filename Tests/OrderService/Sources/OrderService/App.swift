@@ -41,8 +41,8 @@ struct App {
             ),
             logger: logger
         )
-        // Shut down from the last to the first: no request comes in any more, none is open, then the connection ends, and
-        // the last report of its metrics has it all.
+        // Shut down from the last to the first: no request comes in any more, none is open, then the connection ends,
+        // and the last report of its metrics has it all.
         let services: [any Service] = [metrics, connection, orders.worker, orders.priceServer, web]
         try await ServiceGroup(
             services: services,
