@@ -4,7 +4,7 @@ import Testing
 
 // The page TestingAHandler.md shows this file: a test compares the two.
 
-/// A worker as a service has it: what fails comes again after half a minute, three times at the most, then it is parked.
+/// A worker as a service has it: what fails is tried again after half a minute, three times at the most, then it is parked.
 struct OrderWorker {
     struct Order: Codable, Sendable { var id: Int }
 
@@ -14,29 +14,10 @@ struct OrderWorker {
     func run() async throws {
         try await Connection.withConnection(configuration) { connection in
             let channel = try await connection.openChannel()
-            let retry = QueueArguments(
-                messageTTL: .seconds(30),
-                deadLetterExchange: "",
-                deadLetterRoutingKey: "orders"
-            )
-            let failed = QueueArguments(deadLetterExchange: "", deadLetterRoutingKey: "orders.retry")
-            _ = try await channel.declareQueue("orders.retry", arguments: retry)
-            let parked = try await channel.declareQueue("orders.parked")
-            let orders = try await channel.declareQueue("orders", arguments: failed)
-            try await channel.selectConfirms()
+            let orders = try await channel.declareQueue("orders")
             try await channel.setQos(prefetchCount: 10)
-            for try await message in try await orders.consume() {
-                do {
-                    try await book(try message.decode(Order.self))
-                } catch {
-                    guard message.deaths.first?.count ?? 0 >= 3 else {
-                        try message.reject(requeue: false)
-                        continue
-                    }
-                    try await parked.publishConfirmed(message.message)
-                }
-                try message.ack()
-            }
+            let policy = RetryPolicy(attempts: 4, delay: .seconds(30), factor: 1)
+            try await orders.process(Order.self, retrying: policy) { order, _ in try await book(order) }
         }
     }
 }
@@ -73,16 +54,18 @@ actor Ledger {
             try await broker.wait { _ in await ledger.booked == [1, 1] }
 
             for id in 2...4 { broker.publish(try Message(encoding: OrderWorker.Order(id: id)), routingKey: "orders") }
-            try await broker.wait { $0.queue("orders.retry")?.ready == 2 }
+            try await broker.wait { $0.queue("orders.retry.30000")?.ready == 2 }
             broker.advance(by: .seconds(30))
             try await broker.wait { _ in await ledger.booked == [1, 1, 4, 2] }
 
             for _ in 0..<2 {
-                try await broker.wait { $0.queue("orders.retry")?.ready == 1 }
+                try await broker.wait { $0.queue("orders.retry.30000")?.ready == 1 }
                 broker.advance(by: .seconds(30))
             }
             try await broker.wait { $0.queue("orders.parked")?.ready == 1 && $0.queue("orders")?.unsettled == 0 }
-            #expect(broker.messages(in: "orders.parked").first?.message.deaths.first?.count == 3)
+            let parked = try #require(broker.messages(in: "orders.parked").first?.message.parked)
+            #expect(parked.attempts == 4)
+            #expect(try parked.original.decode(OrderWorker.Order.self).id == 3)
             running.cancel()
             _ = await running.result
         }
