@@ -31,6 +31,10 @@ struct BindingCommand: AsyncParsableCommand {
             }
         }
 
+        func deed(_ done: Deed.Kind) -> Deed {
+            Deed(done: done, queue: queue, exchange: exchange, source: source, routingKey: routingKey)
+        }
+
         func bind(on channel: Channel) async throws {
             let table = BindingArguments(try arguments.table())
             let source = try channel.exchange(source)
@@ -63,8 +67,11 @@ struct BindingCommand: AsyncParsableCommand {
         @OptionGroup var options: EntityOptions
 
         func run() async throws {
-            let ends = ends
-            try await options.run { try await ends.bind(on: $0) }
+            let (ends, options) = (ends, options)
+            try await options.run { channel in
+                try await ends.bind(on: channel)
+                try options.tell(ends.deed(.bound))
+            }
         }
     }
 
@@ -81,8 +88,11 @@ struct BindingCommand: AsyncParsableCommand {
         @OptionGroup var options: EntityOptions
 
         func run() async throws {
-            let ends = ends
-            try await options.run { try await ends.unbind(on: $0) }
+            let (ends, options) = (ends, options)
+            try await options.run { channel in
+                try await ends.unbind(on: channel)
+                try options.tell(ends.deed(.unbound))
+            }
         }
     }
 

@@ -5,7 +5,15 @@ internal import RabbitMQ
 
 /// What the commands for queues, exchanges and bindings have in common.
 struct EntityOptions: ParsableArguments {
+    @Flag(help: "A JSON object a line.")
+    var json = false
+
     @OptionGroup(title: "Connection") var connection: ConnectionOptions
+
+    /// Says what was done, if JSON is wanted.
+    func tell(_ deed: Deed) throws {
+        if json { try Terminal.say(Terminal.json(deed)) }
+    }
 
     /// Runs `body` on a channel. What the broker's version makes of arguments is told.
     func run(_ body: @escaping @Sendable (Channel) async throws -> Void) async throws {

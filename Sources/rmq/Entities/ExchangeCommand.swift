@@ -44,6 +44,7 @@ struct ExchangeCommand: AsyncParsableCommand {
             if let alternateExchange { table["alternate-exchange"] = .string(alternateExchange) }
             let arguments = ExchangeArguments(table)
             let (name, type, durable, autoDelete, isInternal) = (name, type, durable, autoDelete, `internal`)
+            let options = options
             try await options.run { channel in
                 try await channel.declareExchange(
                     name,
@@ -53,6 +54,7 @@ struct ExchangeCommand: AsyncParsableCommand {
                     internal: isInternal,
                     arguments: arguments
                 )
+                try options.tell(Deed(done: .declared, exchange: name, type: type))
             }
         }
     }
@@ -75,9 +77,12 @@ struct ExchangeCommand: AsyncParsableCommand {
         @OptionGroup var options: EntityOptions
 
         func run() async throws {
-            let (names, ifUnused) = (names, ifUnused)
+            let (names, ifUnused, options) = (names, ifUnused, options)
             try await options.run { channel in
-                for name in names { try await channel.exchange(name).delete(ifUnused: ifUnused) }
+                for name in names {
+                    try await channel.exchange(name).delete(ifUnused: ifUnused)
+                    try options.tell(Deed(done: .deleted, exchange: name))
+                }
             }
         }
     }

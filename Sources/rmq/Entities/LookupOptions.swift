@@ -18,9 +18,6 @@ struct LookupOptions: ParsableArguments {
     @Argument(help: "Their names; all that there are by default, which the management API has to tell.")
     var names: [String] = []
 
-    @Flag(help: "A JSON object a line.")
-    var json = false
-
     @OptionGroup var management: ManagementOptions
     @OptionGroup var options: EntityOptions
 
@@ -28,7 +25,7 @@ struct LookupOptions: ParsableArguments {
     ///
     /// - Throws: `ExitCode.failure` at the end if one is not there.
     func run<Row: Lookup, Listed: ManagementRow>(_ type: Row.Type, orAll listed: Listed.Type) async throws {
-        let (names, json) = (names, json)
+        let (names, json) = (names, options.json)
         if names.isEmpty { return try await management.list(Listed.self, of: options.connection, json: json) }
         try await options.run { channel in
             var isComplete = true

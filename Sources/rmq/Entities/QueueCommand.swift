@@ -66,9 +66,22 @@ struct QueueCommand: AsyncParsableCommand {
                 deliveryLimit: deliveryLimit,
                 custom: try others.table()
             )
-            let (name, durable, autoDelete) = (name, durable, autoDelete)
+            let (name, durable, autoDelete, options) = (name, durable, autoDelete, options)
             try await options.run { channel in
-                try await channel.declareQueue(name, durable: durable, autoDelete: autoDelete, arguments: arguments)
+                let queue = try await channel.declareQueue(
+                    name,
+                    durable: durable,
+                    autoDelete: autoDelete,
+                    arguments: arguments
+                )
+                try options.tell(
+                    Deed(
+                        done: .declared,
+                        queue: queue.name,
+                        messages: queue.messageCount,
+                        consumers: queue.consumerCount
+                    )
+                )
             }
         }
     }
@@ -94,11 +107,12 @@ struct QueueCommand: AsyncParsableCommand {
         @OptionGroup var options: EntityOptions
 
         func run() async throws {
-            let (names, ifUnused, ifEmpty) = (names, ifUnused, ifEmpty)
+            let (names, ifUnused, ifEmpty, options) = (names, ifUnused, ifEmpty, options)
             try await options.run { channel in
                 for name in names {
                     let count = try await channel.queue(name).delete(ifUnused: ifUnused, ifEmpty: ifEmpty)
-                    Terminal.complain("\(name) is deleted, with \(count) messages.")
+                    try options.tell(Deed(done: .deleted, queue: name, messages: count))
+                    if !options.json { Terminal.complain("\(name) is deleted, with \(count) messages.") }
                 }
             }
         }
@@ -108,7 +122,7 @@ struct QueueCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             "Drops all messages that are ready in a queue, and says how many.",
             examples: "rmq queue purge orders.test",
-            "rmq queue purge a b",
+            "rmq queue purge a b --json",
             "rmq queue purge orders --vhost staging"
         )
 
@@ -118,9 +132,13 @@ struct QueueCommand: AsyncParsableCommand {
         @OptionGroup var options: EntityOptions
 
         func run() async throws {
-            let names = names
+            let (names, options) = (names, options)
             try await options.run { channel in
-                for name in names { try Terminal.say("\(try await channel.queue(name).purge())") }
+                for name in names {
+                    let count = try await channel.queue(name).purge()
+                    try options.tell(Deed(done: .purged, queue: name, messages: count))
+                    if !options.json { try Terminal.say("\(count)") }
+                }
             }
         }
     }

@@ -67,6 +67,33 @@ struct EntitiesToolTests {
         }
     }
 
+    @Test("what was done is told as a JSON object a line")
+    func told() async throws {
+        try await Scratch.use { scratch, _, channel in
+            let (queue, exchange) = (scratch.queue(), scratch.exchange())
+            func told(_ arguments: String..., as line: String) async throws {
+                let outcome = try await ToolProcess.run(arguments + ["--json"])
+                #expect(outcome.hasExited && outcome.status == 0 && outcome.output == line + "\n", "\(outcome)")
+                #expect(outcome.error.isEmpty, "\(outcome)")
+            }
+            let declared = #"{"consumers":0,"done":"declared","messages":0,"queue":"\#(queue)"}"#
+            try await told("queue", "declare", queue, as: declared)
+            let made = #"{"done":"declared","exchange":"\#(exchange)","type":"topic"}"#
+            try await told("exchange", "declare", exchange, "--type", "topic", as: made)
+            let ends = #""queue":"\#(queue)","routing_key":"a.#","source":"\#(exchange)"}"#
+            for (verb, done) in [("declare", "bound"), ("delete", "unbound")] {
+                let line = #"{"done":"\#(done)",\#(ends)"#
+                try await told("binding", verb, exchange, "--queue", queue, "-k", "a.#", as: line)
+            }
+            try await channel.selectConfirms()
+            for (verb, done) in [("purge", "purged"), ("delete", "deleted")] {
+                try await channel.defaultExchange.publish(Message("x"), routingKey: queue).confirmed()
+                try await told("queue", verb, queue, as: #"{"done":"\#(done)","messages":1,"queue":"\#(queue)"}"#)
+            }
+            try await told("exchange", "delete", exchange, as: #"{"done":"deleted","exchange":"\#(exchange)"}"#)
+        }
+    }
+
     @Test("topology plan, apply and export, in YAML and JSON")
     func topology() async throws {
         try await Scratch.use { scratch, _, channel in
