@@ -45,10 +45,10 @@ struct CodableMode {
         to exchange: Exchange,
         _ key: String
     ) async throws -> Int {
-        let stride = options.stride
+        let (stride, mode) = (options.stride, options.deliveryMode)
         var done = 0
         for number in 0..<count {
-            let message = try Message(encoding: Order(id: number), deliveryMode: .transient)
+            let message = try Message(encoding: Order(id: number), deliveryMode: mode)
             try await exchange.publish(message, routingKey: key, mandatory: false)
             done += 1
             guard done & (stride - 1) == 0 else { continue }

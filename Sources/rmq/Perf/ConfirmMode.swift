@@ -13,10 +13,10 @@ struct ConfirmMode {
             try await channel.selectConfirms(maxUnconfirmed: max(options.window, options.tasks))
             let key = try await session.queue.routingKey(options)
             let exchange = try await channel.declareExchange(options.exchange, passive: true)
-            let body = [UInt8](repeating: 0x78, count: options.size)
+            let (body, mode) = ([UInt8](repeating: 0x78, count: options.size), options.deliveryMode)
             let calls = TimedCalls(options: options, progress: progress)
             let publish: @Sendable () async throws -> Void = {
-                let message = Message(body: body, deliveryMode: .transient)
+                let message = Message(body: body, deliveryMode: mode)
                 try await exchange.publishConfirmed(message, routingKey: key, mandatory: false)
             }
             _ = try await calls.run(options.warmup, publish)

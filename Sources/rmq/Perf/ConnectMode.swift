@@ -8,13 +8,13 @@ struct ConnectMode {
     let progress: Progress
 
     func run() async throws -> PerfResult {
-        let configuration = try options.configuration()
+        let configurations = try options.configurations()
         var histogram = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
         let (meter, deadline) = (Meter(), options.deadline)
-        for _ in 0..<options.messages {
+        for number in 0..<options.messages {
             let start = ContinuousClock.now
             if let deadline, start >= deadline { break }
-            let connection = try await Connection.connect(configuration)
+            let connection = try await Connection.connect(configurations[number % configurations.count])
             _ = try await connection.openChannel()
             await connection.close()
             histogram.record(UInt64((ContinuousClock.now - start) / .nanoseconds(1)))

@@ -69,6 +69,10 @@ extension PerfOptions {
                 )
             }
         }
+        if queueType == .stream {
+            let reads = [.consume, .consumeAck, .pingPong, .get, .rpc].contains(mode)
+            guard !reads else { throw ValidationError("\(mode.rawValue) can't be measured with a stream.") }
+        }
         guard exchange.isEmpty || leaveMessages else {
             throw ValidationError(
                 "Messages would stay wherever the exchange \(exchange) routes them: if they may, add --leave-messages."

@@ -6,6 +6,15 @@ struct PerfOptions: ParsableArguments {
     @OptionGroup var connection: ConnectionOptions
 
     @Option(
+        name: .customLong("host"),
+        help: ArgumentHelp(
+            "A host to connect to in place of the URI's, HOST or HOST:PORT; repeatable: connections take turns.",
+            valueName: "host"
+        )
+    )
+    var hosts: [PerfHost] = []
+
+    @Option(
         name: .customLong("messages"),
         help: ArgumentHelp(
             "How many messages to measure; with connect, how many connections; 1000000 by default.",
@@ -28,6 +37,12 @@ struct PerfOptions: ParsableArguments {
 
     @Option(help: "The name of the queue that is made, which must not exist; one that is made up by default.")
     var queue: String?
+
+    @Option(help: "The type of that queue.")
+    var queueType = QueueKind.classic
+
+    @Flag(help: "Publish persistent messages, but with rpc.")
+    var persistent = false
 
     @Flag(help: "Use the queue that --queue names, which exists, and leave it there.")
     var useExisting = false
@@ -111,9 +126,22 @@ struct PerfOptions: ParsableArguments {
     func configuration() throws -> ConnectionConfiguration {
         var configuration = try connection.configuration(name: "rmq perf")
         configuration.maxMessageSize = max(configuration.maxMessageSize, size)
+        if !hosts.isEmpty { configuration.endpoints = hosts.map(\.endpoint) }
         observe(&configuration)
         return configuration
     }
+
+    /// What the connections of a measurement are made by, in turn: each host has its own.
+    func configurations() throws -> [ConnectionConfiguration] {
+        let configuration = try configuration()
+        return configuration.endpoints.map { endpoint in
+            var one = configuration
+            one.endpoints = [endpoint]
+            return one
+        }
+    }
+
+    var deliveryMode: DeliveryMode { persistent ? .persistent : .transient }
 
     /// How many of `total` are the share of number `index` of `count`.
     static func share(of total: Int, index: Int, count: Int) -> Int {

@@ -18,7 +18,10 @@ struct PerfQueue {
             }
             return PerfQueue(queue: try await channel.declareQueue(name, passive: true), mustBeDeleted: false)
         }
-        return isShared ? try await makeShared(options, on: channel) : try await makeExclusive(options, on: channel)
+        // Others than classic ones can't be exclusive.
+        let mayBeExclusive = !isShared && options.queueType == .classic
+        return mayBeExclusive
+            ? try await makeExclusive(options, on: channel) : try await makeShared(options, on: channel)
     }
 
     /// To declare it is to ask whether there is one already: no other connection's queue is taken for an exclusive one.
@@ -28,7 +31,7 @@ struct PerfQueue {
                 options.queue ?? madeUpName,
                 durable: false,
                 exclusive: true,
-                // Whatever the virtual host's default is: other types can't be exclusive.
+                // Whatever the virtual host's default is.
                 arguments: QueueArguments(type: .classic)
             )
             return PerfQueue(queue: queue, mustBeDeleted: false)
@@ -37,12 +40,12 @@ struct PerfQueue {
         }
     }
 
-    /// Durable, as later brokers want it to be. If this process is killed, the broker deletes it after an hour.
+    /// Durable, as later brokers want it to be.
     private static func makeShared(_ options: PerfOptions, on channel: Channel) async throws -> PerfQueue {
         if let name = options.queue, try await exists(name, options) { throw refusal(name) }
         let queue = try await channel.declareQueue(
             options.queue ?? madeUpName,
-            arguments: QueueArguments(type: .classic, expires: .seconds(3_600))
+            arguments: options.queueType.arguments
         )
         return PerfQueue(queue: queue, mustBeDeleted: true)
     }
@@ -95,9 +98,9 @@ struct PerfQueue {
         guard missing > 0 else { return }
         let body = [UInt8](repeating: 0x78, count: options.size)
         let headers = PerfHeaders(bytes: options.headers)
-        let stride = options.stride
+        let (stride, mode) = (options.stride, options.deliveryMode)
         for number in 0..<missing {
-            let message = Message(body: body, headers: headers.table(number), deliveryMode: .transient)
+            let message = Message(body: body, headers: headers.table(number), deliveryMode: mode)
             try await exchange.publish(message, routingKey: queue.name)
             if number & (stride - 1) == 0 { progress.giveSign() }
         }

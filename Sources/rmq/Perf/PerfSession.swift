@@ -24,14 +24,15 @@ struct PerfSession {
         consumesEverywhere: Bool = false,
         _ body: (PerfSession) async throws -> R
     ) async throws -> R {
-        let configuration = try options.configuration()
+        let configurations = try options.configurations()
         var opened: [Connection] = []
         var queue: PerfQueue?
         var reporting: Task<Void, Never>?
         let result: Result<R, any Error>
         do {
             var channelsOpened: [Channel] = []
-            for _ in 0..<connections {
+            for number in 0..<connections {
+                let configuration = configurations[number % configurations.count]
                 let connection = try await Connection.connect(configuration)
                 opened.append(connection)
                 for _ in 0..<channels {
@@ -52,7 +53,7 @@ struct PerfSession {
             result = .failure(error)
         }
         reporting?.cancel()
-        try await takeBack(queue, opened, configuration, progress)
+        try await takeBack(queue, opened, options, progress)
         return try result.get()
     }
 
@@ -60,12 +61,12 @@ struct PerfSession {
     private static func takeBack(
         _ queue: PerfQueue?,
         _ connections: [Connection],
-        _ configuration: ConnectionConfiguration,
+        _ options: PerfOptions,
         _ progress: Progress
     ) async throws {
         let name = queue.flatMap { $0.mustBeDeleted ? $0.queue.name : nil }
         try await Task {
-            let deletion = await Self.delete(name, connections, configuration)
+            let deletion = await Self.delete(name, connections, options)
             for connection in connections {
                 await connection.close()
                 progress.giveSign()
@@ -78,17 +79,18 @@ struct PerfSession {
     private static func delete(
         _ name: String?,
         _ connections: [Connection],
-        _ configuration: ConnectionConfiguration
+        _ options: PerfOptions
     ) async -> Result<Void, any Error> {
         guard let name else { return .success(()) }
         for connection in connections where connection.closeReason == nil {
             if (try? await delete(name, on: connection)) != nil { return .success(()) }
         }
         do {
-            try await Connection.withConnection(configuration) { try await delete(name, on: $0) }
+            try await Connection.withConnection(try options.configuration()) { try await delete(name, on: $0) }
             return .success(())
         } catch {
-            return .failure(PerfError("The queue \(name) is left on the broker, which deletes it in an hour: \(error)"))
+            let fate = options.queueType.fate
+            return .failure(PerfError("The queue \(name) is left on the broker, \(fate): \(error)"))
         }
     }
 

@@ -11,7 +11,7 @@ struct PingPongMode {
         try await PerfSession.use(options, progress, connections: 1, channels: 1) { session in
             let queue = session.queue.queue
             let exchange = try await session.channels[0].declareExchange("")
-            let body = [UInt8](repeating: 0x78, count: options.size)
+            let (body, mode) = ([UInt8](repeating: 0x78, count: options.size), options.deliveryMode)
             var deliveries = try await queue.consume(.noAck).makeAsyncIterator()
             var histogram = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
             let warmup = min(options.warmup, 1000)
@@ -20,7 +20,7 @@ struct PingPongMode {
                 if number == warmup { (meter, deadline) = (Meter(), options.deadline) }
                 let start = ContinuousClock.now
                 if number > warmup, let deadline, start >= deadline { break }
-                try await exchange.publish(Message(body: body, deliveryMode: .transient), routingKey: queue.name)
+                try await exchange.publish(Message(body: body, deliveryMode: mode), routingKey: queue.name)
                 guard try await deliveries.next() != nil else { throw CancellationError() }
                 if number >= warmup { histogram.record(UInt64((ContinuousClock.now - start) / .nanoseconds(1))) }
                 progress.add(1)

@@ -84,12 +84,12 @@ struct PublishMode {
         progress.giveSign()
         let body = [UInt8](repeating: 0x78, count: options.size)
         let headers = PerfHeaders(bytes: options.headers)
-        let (stride, isPaced) = (options.stride, rate != nil)
+        let (stride, isPaced, mode) = (options.stride, rate != nil, options.deliveryMode)
         var pace = Pace(rate: rate)
         var done = 0
         for number in 0..<count {
             if isPaced { try await pace.wait() }
-            let message = Message(body: body, headers: headers.table(number), deliveryMode: .transient)
+            let message = Message(body: body, headers: headers.table(number), deliveryMode: mode)
             try await exchange.publish(message, routingKey: key, mandatory: false)
             work.run()
             done += 1

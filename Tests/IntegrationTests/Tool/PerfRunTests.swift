@@ -93,6 +93,18 @@ struct PerfRunTests {
         #expect(outcome.status == 0 && outcome.output.contains("\"messages\":300,"), "\(outcome)")
     }
 
+    @Test("several hosts, which connections are spread over", arguments: ["publish-confirm", "connect"])
+    func hosts(mode: String) async throws {
+        let (host, port) = (try TestBroker.host, try ConnectionConfiguration(uri: TestBroker.uri).port)
+        let place = "\(host.contains(":") ? "[\(host)]" : host):\(port)"
+        let many = ["--messages", "20", "--connections", "2"]
+        let both = try await perf(mode, many[0], many[1], many[2], many[3], "--host", place, "--host", place)
+        #expect(both.status == 0 && both.output.contains("\"messages\":20,"), "\(both)")
+        // Nobody listens there, and the second connection is its turn.
+        let gone = try await perf(mode, many[0], many[1], many[2], many[3], "--host", place, "--host", "127.0.0.1:1")
+        #expect(gone.status == 1 && gone.error.contains("127.0.0.1, port 1"), "\(gone)")
+    }
+
     @Test("no more messages a second than it may have", arguments: ["publish", "publish-confirm"])
     func paced(mode: String) async throws {
         let outcome = try await perf(mode, "--messages", "60", "--rate", "100", "--channels", "2")

@@ -87,6 +87,25 @@ struct PerfToolTests {
         #expect(try await !exists(name))
     }
 
+    @Test("nothing, of other types of queue", arguments: ["publish-confirm", "confirm", "consume-ack", "ping-pong"])
+    func types(mode: String) async throws {
+        for type in mode.contains("confirm") ? ["quorum", "stream"] : ["quorum"] {
+            let name = TestBroker.uniqueName("perf")
+            let outcome = try await perf(
+                mode,
+                "--queue",
+                name,
+                "--messages",
+                "100",
+                "--queue-type",
+                type,
+                "--persistent"
+            ).outcome()
+            #expect(outcome.status == 0 && outcome.output.contains("\"messages\":100,"), "\(outcome)")
+            #expect(try await !exists(name))
+        }
+    }
+
     @Test("nothing, when it is interrupted", arguments: ["publish", "publish-confirm", "consume-ack", "ping-pong"])
     func interrupted(mode: String) async throws {
         for (signal, status) in [(ToolProcess.interrupt, 130), (ToolProcess.terminate, 143)] {

@@ -64,6 +64,11 @@ struct ToolArgumentsTests {
         Case("publish", "--uri", "http://localhost", says: "--uri: it begins neither with amqp://"),
         Case("publish", "--uri", "", says: "--uri: "),
         Case("publish", "--uri", "amqp://guest:secret-word@localhost:99999", says: "--uri: the port"),
+        Case("publish", "--host", "localhost/orders", says: "invalid"),
+        Case("publish", "--host", "localhost:99999", says: "invalid"),
+        Case("publish", "--queue-type", "jms", says: "invalid"),
+        Case("consume-ack", "--queue-type", "stream", says: "consume-ack can't be measured with a stream"),
+        Case("rpc", "--queue-type", "stream", says: "rpc can't be measured with a stream"),
         Case("nonsense", says: "invalid"),
     ]
 
