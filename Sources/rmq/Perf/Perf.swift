@@ -10,11 +10,14 @@ struct Perf: AsyncParsableCommand {
         Makes a queue of its own, and deletes it at the end, also after an error, Ctrl-C or SIGTERM. A queue that \
         exists is used only if it is asked for twice: with --use-existing, and with --leave-messages for publishing or \
         --eat-messages for the other modes. CPU is user plus system time of the process during the measured part. \
-        The measured part of publishing ends only when the broker has taken everything.
+        The measured part of publishing ends only when the broker has taken everything. With end-to-end, producers and \
+        consumers run together, with confirms (--window) and acknowledgements (--prefetch); a latency is from the call \
+        that publishes a message to its delivery, and what is behind when the time is over has one second more.
         """,
         examples: "rmq perf publish-confirm --messages 100000 --size 1000",
         "rmq perf consume-ack --connections 2 --consumers 8",
-        "rmq perf rpc --messages 10000 --tasks 100 --json"
+        "rmq perf rpc --messages 10000 --tasks 100 --json",
+        "rmq perf end-to-end --queue-type quorum --producers 4 --consumers 4 --ramp 0-5000:30s,5000:1m"
     )
 
     enum Mode: String, CaseIterable, ExpressibleByArgument {
@@ -28,6 +31,7 @@ struct Perf: AsyncParsableCommand {
         case get
         case codable
         case rpc
+        case endToEnd = "end-to-end"
     }
 
     @Argument(help: "What to measure.")
@@ -43,7 +47,11 @@ struct Perf: AsyncParsableCommand {
             // What is consumed has to be there before.
             options.mostMessages = options.mostMessages ?? PerfOptions.usualMessages
         }
-        let progress = Progress(total: options.messages, seconds: options.seconds, isShown: !options.json)
+        let progress = Progress(
+            total: options.messages,
+            seconds: options.seconds,
+            isShown: !options.json && mode != .endToEnd
+        )
         defer { progress.finish() }
         let (mode, ready) = (mode, options)
         let result = try await Interruption.cancelling {
@@ -71,6 +79,7 @@ struct Perf: AsyncParsableCommand {
         case .get: try await GetMode(options: options, progress: progress).run()
         case .codable: try await CodableMode(options: options, progress: progress).run()
         case .rpc: try await RPCMode(options: options, progress: progress).run()
+        case .endToEnd: try await EndToEndMode(options: options, progress: progress).run()
         case .connect: try await ConnectMode(options: options, progress: progress).run()
         }
     }

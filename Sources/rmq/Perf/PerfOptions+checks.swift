@@ -55,12 +55,23 @@ extension PerfOptions {
                 "--exchange and --routing-key are for publishing; \(mode.rawValue) uses its queue's name."
             )
         }
-        guard rate == nil || mode == .publish || mode == .publishConfirm else {
-            throw ValidationError("--rate is for publish and publish-confirm.")
+        guard rate == nil || [.publish, .publishConfirm, .endToEnd].contains(mode) else {
+            throw ValidationError("--rate is for publish, publish-confirm and end-to-end.")
+        }
+        if mode == .endToEnd {
+            try validateLoad()
+        } else if producers != 1 || ramp != nil || sizes != nil {
+            throw ValidationError("--producers, --ramp and --sizes are for end-to-end.")
         }
         guard !handler || mode == .consumeAck else { throw ValidationError("--handler is for consume-ack.") }
         if useExisting {
             guard let queue else { throw ValidationError("--use-existing needs a --queue that exists.") }
+            guard mode != .endToEnd || (leaveMessages && eatMessages) else {
+                throw ValidationError(
+                    "Messages would be put into the queue \(queue), and others taken: if they may be, add "
+                        + "--leave-messages and --eat-messages."
+                )
+            }
             guard mode == .connect || (isPublishing ? leaveMessages : eatMessages) else {
                 throw ValidationError(
                     isPublishing
@@ -77,6 +88,16 @@ extension PerfOptions {
             throw ValidationError(
                 "Messages would stay wherever the exchange \(exchange) routes them: if they may, add --leave-messages."
             )
+        }
+    }
+
+    private func validateLoad() throws {
+        guard (1...100_000).contains(producers) else {
+            throw ValidationError("--producers is \(producers); it must be from 1 to 100000.")
+        }
+        guard rate == nil || ramp == nil else { throw ValidationError("--rate and --ramp exclude each other.") }
+        guard queueType != .stream || prefetch > 0 else {
+            throw ValidationError("--prefetch is 0; a stream is consumed with one.")
         }
     }
 }

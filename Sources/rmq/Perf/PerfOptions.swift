@@ -26,14 +26,30 @@ struct PerfOptions: ParsableArguments {
     @Option(help: "End the measured part after so many seconds; as many messages as there are then, or --messages.")
     var seconds: Double?
 
-    @Option(help: "With publish, publish-confirm: the most messages a second, of all channels together.")
+    @Option(help: "With publish, publish-confirm, end-to-end: the most messages a second, of all channels together.")
     var rate: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "With end-to-end: rates that change with time, as 0-1000:30s,1000:2m,1000-0:30s, after which it ends.",
+            valueName: "rates"
+        )
+    )
+    var ramp: Ramp?
 
     @Option(help: "Give up when nothing has gone on for this long; that a run hangs is an error.")
     var hangAfter = Span.seconds(60)
 
     @Option(help: "The size of a body in bytes; with codable, that of its value counts.")
     var size = 100
+
+    @Option(
+        help: ArgumentHelp(
+            "With end-to-end: sizes by their frequency in place of --size, as 100, 100-2k or 200:9,64k:1.",
+            valueName: "sizes"
+        )
+    )
+    var sizes: SizeMix?
 
     @Option(help: "The name of the queue that is made, which must not exist; one that is made up by default.")
     var queue: String?
@@ -62,8 +78,11 @@ struct PerfOptions: ParsableArguments {
     @Option(help: "Channels on each connection.")
     var channels = 1
 
-    @Option(help: "Connections.")
+    @Option(help: "Connections; with end-to-end, for publishing, and as many for consuming.")
     var connections = 1
+
+    @Option(help: "With end-to-end: those who publish, spread over the connections, each with a channel.")
+    var producers = 1
 
     @Option(help: "Consumers, spread over the channels.")
     var consumers = 1
@@ -111,7 +130,7 @@ struct PerfOptions: ParsableArguments {
     var json = false
 
     /// How many messages there may be.
-    var messages: Int { mostMessages ?? (seconds == nil ? Self.usualMessages : 1_000_000_000_000) }
+    var messages: Int { mostMessages ?? (loadSeconds == nil ? Self.usualMessages : 1_000_000_000_000) }
 
     /// How many there are if nothing is said.
     static let usualMessages = 1_000_000
@@ -123,9 +142,17 @@ struct PerfOptions: ParsableArguments {
     /// publish a message, but what takes long must not take longer than it may.
     var stride: Int { size > 64 * 1024 || work > 100 || rate != nil ? 1 : 64 }
 
+    /// After how many seconds nothing is published any more; nil if only messages end it.
+    var loadSeconds: Double? { [seconds, ramp?.seconds].compactMap { $0 }.min() }
+
+    /// When messages are due; nil for as fast as it goes.
+    var load: Ramp? { ramp ?? rate.map { Ramp(rate: $0) } }
+
+    var sizeMix: SizeMix { sizes ?? SizeMix(size) }
+
     func configuration() throws -> ConnectionConfiguration {
         var configuration = try connection.configuration(name: "rmq perf")
-        configuration.maxMessageSize = max(configuration.maxMessageSize, size)
+        configuration.maxMessageSize = max(configuration.maxMessageSize, size, sizeMix.largest)
         if !hosts.isEmpty { configuration.endpoints = hosts.map(\.endpoint) }
         observe(&configuration)
         return configuration

@@ -13,6 +13,7 @@ struct PerfResult {
     /// Of a body, if it isn't the one that was asked for.
     var size: Int?
     var coding: CodableMode.Cost?
+    var load: LoadReport?
 }
 
 /// A result as it is printed.
@@ -35,6 +36,7 @@ struct PerfReport: Encodable {
     let peakRssMb: Double
     let latencyUs: Latency?
     let codingUs: CodableMode.Cost?
+    let endToEnd: LoadReport?
 
     init(mode: String, options: PerfOptions, result: PerfResult) {
         self.mode = mode
@@ -48,6 +50,7 @@ struct PerfReport: Encodable {
         cpuUsPerMessage = cpuSeconds * 1e6 / Double(max(1, count))
         peakRssMb = Meter.peakMegabytes
         codingUs = result.coding
+        endToEnd = result.load
         latencyUs = result.latencies.map { histogram in
             func microseconds(_ percentile: Double) -> Double {
                 Double(histogram.valueAtPercentile(percentile)) / 1000
@@ -81,6 +84,7 @@ struct PerfReport: Encodable {
             rows.append(("latency, 99.9 %", "\(number(latencyUs.p999, 1)) us"))
             rows.append(("latency, most", "\(number(latencyUs.max, 1)) us"))
         }
+        if let endToEnd { rows += endToEnd.rows }
         if let codingUs {
             rows.append(("encoding alone", "\(number(codingUs.encodeAlone, 3)) us"))
             rows.append(("encoding a message", "\(number(codingUs.encode, 3)) us"))

@@ -14,7 +14,7 @@ final class Progress: Sendable {
     init(total: Int, seconds: Double?, isShown: Bool) {
         self.total = total
         self.seconds = seconds
-        guard isShown, isatty(STDERR_FILENO) == 1 else { return }
+        guard isShown, LiveLine.isPossible else { return }
         task.withLock { task in
             task = Task { [weak self] in
                 var last = (count: 0, cpu: Meter.cpuSeconds, time: ContinuousClock.now)
@@ -46,16 +46,25 @@ final class Progress: Sendable {
         let part = Double(count) / Double(max(1, total))
         let passed = seconds.map { (ContinuousClock.now - start) / .seconds($0) } ?? 0
         let percent = Int(min(1, max(part, passed)) * 100)
-        let line = String(format: "\r%3d %%  %10.0f msg/s  %5.1f %% CPU ", percent, rate, load * 100)
-        // Not by a file handle, which ends the process where the terminal is gone.
-        try? Terminal.write(Array(line.utf8), to: STDERR_FILENO)
+        LiveLine.show(String(format: "%3d %%  %10.0f msg/s  %5.1f %% CPU ", percent, rate, load * 100))
     }
 
     func finish() {
         let task = task.withLock { $0 }
         guard let task else { return }
         task.cancel()
-        try? Terminal.write(Array("\r\u{1B}[K".utf8), to: STDERR_FILENO)
+        LiveLine.clear()
     }
+}
+
+/// A line on a terminal that the next one takes the place of.
+enum LiveLine {
+    /// Whether there is a terminal.
+    static var isPossible: Bool { isatty(STDERR_FILENO) == 1 }
+
+    /// Not by a file handle, which ends the process where the terminal is gone.
+    static func show(_ text: String) { try? Terminal.write(Array("\r\(text)\u{1B}[K".utf8), to: STDERR_FILENO) }
+
+    static func clear() { show("") }
 }
 #endif

@@ -5,7 +5,7 @@ import Testing
 @Suite("What rmq perf leaves on a broker", .needsTool, .timeLimit(.minutes(3)))
 struct PerfToolTests {
     static let modes = [
-        "publish", "publish-confirm", "consume", "consume-ack", "ping-pong", "connect", "codable", "rpc",
+        "publish", "publish-confirm", "consume", "consume-ack", "ping-pong", "connect", "codable", "rpc", "end-to-end",
     ]
 
     private func perf(_ mode: String, _ arguments: String...) throws -> ToolProcess {
@@ -106,7 +106,7 @@ struct PerfToolTests {
         }
     }
 
-    @Test("nothing, when it is interrupted", arguments: ["publish", "publish-confirm", "consume-ack", "ping-pong"])
+    @Test("nothing, when it is interrupted", arguments: ["publish", "publish-confirm", "consume-ack", "end-to-end"])
     func interrupted(mode: String) async throws {
         for (signal, status) in [(ToolProcess.interrupt, 130), (ToolProcess.terminate, 143)] {
             // By two connections where it can be: that queue must be deleted, an exclusive one is by itself.

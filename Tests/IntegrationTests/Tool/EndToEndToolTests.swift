@@ -1,0 +1,102 @@
+import Foundation
+import RabbitMQ
+import TestSupport
+import Testing
+
+@Suite("rmq perf end-to-end", .needsTool, .timeLimit(.minutes(3)))
+struct EndToEndToolTests {
+    private struct Report: Decodable {
+        struct Latency: Decodable {
+            var p50: Double
+            var max: Double
+        }
+
+        struct Load: Decodable {
+            struct Point: Decodable {
+                var seconds: Double
+                var published: Int
+                var received: Int
+            }
+
+            var published: Int
+            var queueType: String
+            var points: [Point]
+        }
+
+        var messages: Int
+        var size: Int
+        var seconds: Double
+        var latencyUs: Latency
+        var endToEnd: Load
+    }
+
+    private func perf(_ arguments: [String], json: Bool = true) async throws -> ToolProcess.Outcome {
+        let uri = ["--uri", try TestBroker.variable("RABBITMQ_URI"), "--warmup", "10"] + (json ? ["--json"] : [])
+        let tool = try ToolProcess(["perf", "end-to-end"] + uri + arguments)
+        let outcome = try await within(.seconds(100), "the tool's end") { await tool.outcome() }
+        #expect(outcome.hasExited && outcome.status == 0, "\(outcome)")
+        return outcome
+    }
+
+    private func report(_ outcome: ToolProcess.Outcome) throws -> Report {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(Report.self, from: Data(outcome.output.utf8))
+    }
+
+    @Test("what producers publish comes to consumers, of a stream to each", arguments: ["classic", "quorum", "stream"])
+    func together(type: String) async throws {
+        let outcome = try await perf([
+            "--messages", "301", "--producers", "3", "--consumers", "2", "--connections", "2", "--queue-type", type,
+            "--sizes", "0:3,1k-3k",
+        ])
+        let report = try report(outcome)
+        #expect(report.endToEnd.published == 301 && report.endToEnd.queueType == type, "\(report)")
+        #expect(report.messages == (type == "stream" ? 602 : 301), "\(report)")
+        #expect(report.size == 512 && report.latencyUs.p50 > 0 && report.latencyUs.max >= report.latencyUs.p50)
+        let points = report.endToEnd.points
+        #expect(points.reduce(0) { $0 + $1.published } == 301, "\(report)")
+        #expect(points.reduce(0) { $0 + $1.received } == report.messages, "\(report)")
+    }
+
+    @Test("a ramp says how many messages there are, and when it is over")
+    func ramp() async throws {
+        let report = try report(try await perf(["--ramp", "0:300ms,100:500ms,100-300:500ms", "--producers", "2"]))
+        // What is late by more than a tenth of a second is not made up for.
+        let published = report.endToEnd.published
+        #expect(published > 0 && published <= 150 && report.messages == published, "\(report)")
+        #expect(report.seconds > 0.8, "\(report)")
+    }
+
+    @Test("no more messages a second than it may have, for no longer than it may")
+    func paced() async throws {
+        let few = try report(try await perf(["--messages", "60", "--rate", "100", "--producers", "3"]))
+        #expect(few.messages == 60 && few.seconds > 0.4, "\(few)")
+        let short = try report(try await perf(["--seconds", "0.5", "--rate", "100"]))
+        #expect(short.endToEnd.published > 0 && short.endToEnd.published <= 51, "\(short)")
+        let slow = try report(try await perf(["--seconds", "0.4", "--rate", "1"]))
+        #expect(slow.endToEnd.published == 0 && slow.seconds >= 0.4 && slow.seconds < 30, "\(slow)")
+    }
+
+    @Test("for people, there is a table")
+    func table() async throws {
+        let outcome = try await perf(["--messages", "20"], json: false)
+        for row in ["latency, median", "most waiting", "rate of publishing"] {
+            #expect(outcome.output.contains(row), "\(outcome)")
+        }
+    }
+
+    @Test("a queue that exists is used when that is asked for twice, and stays")
+    func existing() async throws {
+        try await Scratch.use { scratch, _, channel in
+            let queue = try await channel.declareQueue(scratch.queue("real"))
+            try await channel.selectConfirms()
+            try await channel.defaultExchange.publish(Message("not its own"), routingKey: queue.name).confirmed()
+            let outcome = try await perf([
+                "--queue", queue.name, "--use-existing", "--leave-messages", "--eat-messages", "--messages", "50",
+            ])
+            #expect(try report(outcome).messages == 50)
+            try await eventually("an empty queue") { try await queue.readyCount() == 0 }
+        }
+    }
+}
