@@ -62,6 +62,7 @@ struct Perf: AsyncParsableCommand {
         progress.finish()
         let report = PerfReport(mode: mode.rawValue, options: options, result: result)
         print(options.json ? try report.json() : report.table())
+        if let chart = options.chart { try report.draw(to: chart) }
     }
 
     private static func measure(

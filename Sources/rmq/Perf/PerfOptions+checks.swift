@@ -1,5 +1,6 @@
 #if Tool
 internal import ArgumentParser
+internal import Foundation
 
 extension PerfOptions {
     /// The largest message that RabbitMQ can be configured to take.
@@ -60,8 +61,8 @@ extension PerfOptions {
         }
         if mode == .endToEnd {
             try validateLoad()
-        } else if producers != 1 || ramp != nil || sizes != nil {
-            throw ValidationError("--producers, --ramp and --sizes are for end-to-end.")
+        } else if producers != 1 || ramp != nil || sizes != nil || chart != nil {
+            throw ValidationError("--producers, --ramp, --sizes and --chart are for end-to-end.")
         }
         guard !handler || mode == .consumeAck else { throw ValidationError("--handler is for consume-ack.") }
         if useExisting {
@@ -98,6 +99,15 @@ extension PerfOptions {
         guard rate == nil || ramp == nil else { throw ValidationError("--rate and --ramp exclude each other.") }
         guard queueType != .stream || prefetch > 0 else {
             throw ValidationError("--prefetch is 0; a stream is consumed with one.")
+        }
+        guard let chart else { return }
+        guard chart.hasSuffix(".svg") || chart.hasSuffix(".html") else {
+            throw ValidationError("--chart: the name ends with .svg or .html.")
+        }
+        // Not to be found out after an hour.
+        let folder = URL(filePath: chart).deletingLastPathComponent().path
+        guard FileManager.default.isWritableFile(atPath: folder) else {
+            throw ValidationError("--chart: nothing can be written in \(folder).")
         }
     }
 }

@@ -126,6 +126,12 @@ struct PerfOptions: ParsableArguments {
     @Flag(help: "Have a span made of each message; needs the trait DistributedTracingSupport.")
     var traces = false
 
+    @Option(
+        help: ArgumentHelp("With end-to-end: draw the run into a file, .svg or .html.", valueName: "file"),
+        completion: .file()
+    )
+    var chart: String?
+
     @Flag(help: "End with one JSON object on one line.")
     var json = false
 

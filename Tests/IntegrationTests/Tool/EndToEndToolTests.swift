@@ -86,6 +86,19 @@ struct EndToEndToolTests {
         }
     }
 
+    @Test("a chart shows rates and latencies", arguments: ["svg", "html"])
+    func chart(kind: String) async throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).\(kind)")
+        defer { try? FileManager.default.removeItem(at: file) }
+        _ = try await perf(["--messages", "50", "--rate", "100", "--chart", file.path])
+        let text = String(decoding: try Data(contentsOf: file), as: UTF8.self)
+        #expect(text.hasPrefix(kind == "svg" ? "<svg " : "<!doctype html>"))
+        #expect(text.split(separator: "\n").count { $0.hasPrefix("<polyline points=\"") } == 4)
+        for word in ["published", "received", "median", "99 %"] { #expect(text.contains(">\(word)<")) }
+        for wrong in ["nan", "inf"] { #expect(!text.contains(wrong)) }
+        if kind == "html" { #expect(text.contains("rate of publishing")) }
+    }
+
     @Test("a queue that exists is used when that is asked for twice, and stays")
     func existing() async throws {
         try await Scratch.use { scratch, _, channel in
