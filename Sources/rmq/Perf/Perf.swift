@@ -17,7 +17,8 @@ struct Perf: AsyncParsableCommand {
         examples: "rmq perf publish-confirm --messages 100000 --size 1000",
         "rmq perf consume-ack --connections 2 --consumers 8",
         "rmq perf rpc --messages 10000 --tasks 100 --json",
-        "rmq perf end-to-end --queue-type quorum --producers 4 --consumers 4 --ramp 0-5000:30s,5000:1m"
+        "rmq perf end-to-end --queue-type quorum --producers 4 --consumers 4 --ramp 0-5000:30s,5000:1m",
+        "rmq perf --compare before.json after.json"
     )
 
     enum Mode: String, CaseIterable, ExpressibleByArgument {
@@ -35,13 +36,40 @@ struct Perf: AsyncParsableCommand {
     }
 
     @Argument(help: "What to measure.")
-    var mode: Mode
+    var mode: Mode?
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Measure nothing, but compare two files of what --json prints; of several runs in a file, the medians.",
+            valueName: "file"
+        ),
+        completion: .file()
+    )
+    var compare: [String] = []
 
     @OptionGroup var options: PerfOptions
 
-    func validate() throws { try options.validate(for: mode) }
+    func validate() throws {
+        if compare.isEmpty { return try options.validate(for: wantedMode()) }
+        guard compare.count == 2 else { throw ValidationError("--compare takes two files.") }
+        guard mode == nil else { throw ValidationError("With --compare nothing is measured: give no mode.") }
+    }
+
+    private func wantedMode() throws -> Mode {
+        guard let mode else {
+            let names = Mode.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("What is to be measured? One of \(names).")
+        }
+        return mode
+    }
 
     func run() async throws {
+        if compare.isEmpty { return try await run(wantedMode()) }
+        try PerfComparison(compare[0], compare[1]).say(asJSON: options.json)
+    }
+
+    private func run(_ mode: Mode) async throws {
         var options = options
         if [.consume, .consumeAck, .get].contains(mode) {
             // What is consumed has to be there before.
@@ -53,7 +81,7 @@ struct Perf: AsyncParsableCommand {
             isShown: !options.json && mode != .endToEnd
         )
         defer { progress.finish() }
-        let (mode, ready) = (mode, options)
+        let ready = options
         let result = try await Interruption.cancelling {
             try await HangWatch.run(progress, limit: ready.hangAfter.duration) {
                 try await Self.measure(mode, ready, progress)

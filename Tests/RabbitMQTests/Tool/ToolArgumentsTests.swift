@@ -88,6 +88,9 @@ struct ToolArgumentsTests {
         Case("publish", "--producers", "2", says: "are for end-to-end"),
         Case("consume", "--sizes", "1-9", says: "are for end-to-end"),
         Case("get", "--rate", "5", says: "--rate is for publish, publish-confirm and end-to-end"),
+        Case("--compare", "a.json", says: "--compare takes two files"),
+        Case("publish", "--compare", "a.json", "b.json", says: "give no mode"),
+        Case(says: "What is to be measured? One of publish, publish-confirm"),
         Case("nonsense", says: "invalid"),
     ]
 
