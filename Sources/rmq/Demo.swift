@@ -8,7 +8,7 @@ struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         "Publishes JSON and text messages, consumes and acknowledges them in another task, and counts.",
         examples: "rmq demo",
-        "rmq demo --messages 100000",
+        "rmq demo --messages 100000 --json",
         "rmq demo --uri amqps://localhost:5671 --ca ca.pem"
     )
 
@@ -16,6 +16,19 @@ struct Demo: AsyncParsableCommand {
 
     @Option(help: "How many messages to send.")
     var messages = 10_000
+
+    @Flag(help: "End with one JSON object on one line.")
+    var json = false
+
+    /// What became of the messages.
+    private struct Outcome: Encodable {
+        let published: Int
+        let consumed: Int
+        let missing: Int
+        let inOrder: Bool
+        let seconds: Double
+        let rate: Double
+    }
 
     struct Reading: Codable {
         var sensor: String
@@ -30,19 +43,25 @@ struct Demo: AsyncParsableCommand {
     }
 
     mutating func run() async throws {
-        let messages = messages
+        let (messages, json) = (messages, json)
         let configuration = try connection.configuration(name: "rmq demo")
         try await Connection.withConnection(configuration) { connection in
             let server = connection.serverProperties
-            print("connected to \(server["product"]?.stringValue ?? "?") \(server["version"]?.stringValue ?? "?")")
+            let broker = "\(server["product"]?.stringValue ?? "?") \(server["version"]?.stringValue ?? "?")"
+            if !json { print("connected to \(broker)") }
             try await connection.withChannel { channel in
-                try await Self.exchangeMessages(messages, connection, channel)
+                try await Self.exchangeMessages(messages, connection, channel, json: json)
             }
         }
-        print("closed")
+        if !json { print("closed") }
     }
 
-    private static func exchangeMessages(_ count: Int, _ connection: Connection, _ channel: Channel) async throws {
+    private static func exchangeMessages(
+        _ count: Int,
+        _ connection: Connection,
+        _ channel: Channel,
+        json: Bool
+    ) async throws {
         let exchange = try await channel.declareExchange(
             "rmq.demo.\(getpid())",
             type: .topic,
@@ -51,10 +70,10 @@ struct Demo: AsyncParsableCommand {
         )
         let queue = try await channel.declareQueue(durable: false, exclusive: true, autoDelete: true)
         try await queue.bind(to: exchange, routingKey: "demo.#")
-        print("declared the exchange \(exchange.name) and the queue \(queue.name)")
+        if !json { print("declared the exchange \(exchange.name) and the queue \(queue.name)") }
 
         let start = ContinuousClock.now
-        async let received = Self.consume(count, on: connection, from: queue.name)
+        async let received = Self.consume(count, on: connection, from: queue.name, isShown: !json)
         for number in 0..<count {
             let message =
                 number.isMultiple(of: 2)
@@ -69,14 +88,33 @@ struct Demo: AsyncParsableCommand {
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         let missing = Set(0..<count).subtracting(numbers).count
         let inOrder = zip(numbers, numbers.dropFirst()).allSatisfy { $0 < $1 }
-        print(
-            "published \(count), consumed and acknowledged \(numbers.count), missing \(missing), in order: \(inOrder)"
+        let outcome = Outcome(
+            published: count,
+            consumed: numbers.count,
+            missing: missing,
+            inOrder: inOrder,
+            seconds: seconds,
+            rate: Double(count) / seconds
         )
-        print("\(Int(Double(count) / seconds)) messages a second in \(String(format: "%.2f", seconds)) s")
+        try show(outcome, json: json)
         guard missing == 0, numbers.count == count, inOrder else { throw ExitCode.failure }
     }
 
-    private static func consume(_ count: Int, on connection: Connection, from name: String) async throws -> [Int] {
+    private static func show(_ outcome: Outcome, json: Bool) throws {
+        if json { return try Terminal.say(Terminal.json(outcome)) }
+        print(
+            "published \(outcome.published), consumed and acknowledged \(outcome.consumed), "
+                + "missing \(outcome.missing), in order: \(outcome.inOrder)"
+        )
+        print("\(Int(outcome.rate)) messages a second in \(String(format: "%.2f", outcome.seconds)) s")
+    }
+
+    private static func consume(
+        _ count: Int,
+        on connection: Connection,
+        from name: String,
+        isShown: Bool
+    ) async throws -> [Int] {
         var numbers: [Int] = []
         try await connection.withChannel { channel in
             try await channel.setQos(prefetchCount: 500)
@@ -88,7 +126,7 @@ struct Demo: AsyncParsableCommand {
                 passive: true
             )
             for try await message in try await queue.consume() {
-                if numbers.count < 4 { print("  \(message.routingKey): \(try message.message.text())") }
+                if isShown, numbers.count < 4 { print("  \(message.routingKey): \(try message.message.text())") }
                 numbers.append(message.messageID.flatMap { Int($0) } ?? -1)
                 try message.ack()
                 if numbers.count == count { break }

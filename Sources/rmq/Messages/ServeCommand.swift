@@ -17,7 +17,7 @@ struct ServeCommand: AsyncParsableCommand {
         """,
         examples: "rmq serve upper --declare -- tr a-z A-Z",
         "rmq serve prices --concurrency 8 --content-type application/json -- ./price.sh",
-        "rmq serve slow --timeout 5s -- sh -c 'sleep 1; date'"
+        "rmq serve slow --timeout 5s --json -- sh -c 'sleep 1; date'"
     )
 
     @Argument(help: "The queue.")
@@ -38,7 +38,21 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "The MIME type of replies.")
     var contentType = "text/plain"
 
+    @Flag(help: "Write a JSON object a line for each request, when it is answered.")
+    var json = false
+
     @OptionGroup(title: "Connection") var connection: ConnectionOptions
+
+    /// How a request was answered.
+    private struct Answer: Encodable {
+        let routingKey: String
+        let messageID: String?
+        let requestBytes: Int
+        let replyBytes: Int?
+        let seconds: Double
+        /// Why it failed.
+        let problem: String?
+    }
 
     func validate() throws {
         guard !command.isEmpty else { throw ValidationError("Which command? It stands behind --.") }
@@ -66,16 +80,17 @@ struct ServeCommand: AsyncParsableCommand {
             ? try await channel.declareQueue(self.queue, durable: false, exclusive: true, autoDelete: true)
             : try channel.queue(self.queue)
         let runner = CommandRunner(command: command, limit: timeout.duration)
-        let type = contentType
+        let (type, json) = (contentType, json)
         let server = try await queue.serveMessages(maxConcurrency: concurrency) { request in
-            let output = try await runner.run(
-                input: request.body,
-                variables: [
-                    "RMQ_ROUTING_KEY": request.routingKey, "RMQ_MESSAGE_ID": request.messageID ?? "",
-                    "RMQ_CONTENT_TYPE": request.contentType ?? "", "RMQ_TYPE": request.type ?? "",
-                ]
-            )
-            return Message(body: output, contentType: type)
+            let start = ContinuousClock.now
+            let output: Result<[UInt8], any Error>
+            do {
+                output = .success(try await Self.run(runner, for: request))
+            } catch {
+                output = .failure(error)
+            }
+            if json { Self.tell(of: request, output, since: start) }
+            return Message(body: try output.get(), contentType: type)
         }
         Terminal.complain("serving \(queue.name)")
         let watch = Task {
@@ -85,6 +100,38 @@ struct ServeCommand: AsyncParsableCommand {
         defer { watch.cancel() }
         if let reason = try await server.stopped { throw reason }
         try await watch.value
+    }
+
+    private static func run(_ runner: CommandRunner, for request: IncomingMessage) async throws -> [UInt8] {
+        try await runner.run(
+            input: request.body,
+            variables: [
+                "RMQ_ROUTING_KEY": request.routingKey, "RMQ_MESSAGE_ID": request.messageID ?? "",
+                "RMQ_CONTENT_TYPE": request.contentType ?? "", "RMQ_TYPE": request.type ?? "",
+            ]
+        )
+    }
+
+    private static func tell(
+        of request: IncomingMessage,
+        _ output: Result<[UInt8], any Error>,
+        since start: ContinuousClock.Instant
+    ) {
+        var (bytes, problem): (Int?, String?) = (nil, nil)
+        switch output {
+        case .success(let reply): bytes = reply.count
+        case .failure(let error): problem = "\(error)"
+        }
+        let answer = Answer(
+            routingKey: request.routingKey,
+            messageID: request.messageID,
+            requestBytes: request.body.count,
+            replyBytes: bytes,
+            seconds: (ContinuousClock.now - start) / .seconds(1),
+            problem: problem
+        )
+        // Clients get their replies also if nobody reads this.
+        if let line = try? Terminal.json(answer) { try? Terminal.say(line) }
     }
 }
 #endif

@@ -36,6 +36,24 @@ struct ServeToolTests {
         let loud = try await answer(by: "sh", "-c", "yes 'no more' | head -c 3000000 >&2; exit 3")
         #expect(loud.status == 1 && loud.error.contains("no more"), "\(loud)")
     }
+
+    @Test("how each request was answered is told as a JSON object a line")
+    func told() async throws {
+        try await Scratch.use { scratch, _, channel in
+            let queue = try await channel.declareQueue(scratch.queue())
+            let server = try ToolProcess(["serve", queue.name, "--json", "--", "sh", "-c", "grep good || exit 3"])
+            let good = try await ToolProcess.run(["request", queue.name, "good", "--timeout", "60s"])
+            let bad = try await ToolProcess.run(["request", queue.name, "bad", "--timeout", "60s"])
+            #expect(good.status == 0 && bad.status == 1, "\(good) \(bad)")
+            server.interrupt()
+            let end = try await within(.seconds(20), "the server's end") { await server.outcome() }
+            let lines = end.output.split(separator: "\n")
+            #expect(lines.count == 2 && end.status == 130, "\(end)")
+            #expect(lines.first?.contains(#""reply_bytes":5,"request_bytes":4,"#) == true, "\(end)")
+            #expect(lines.last?.contains(#""problem":"#) == true, "\(end)")
+        }
+    }
+
     @Test("what it has started, and what holds its output open, does not hold up the answer")
     func leftOpen() async throws {
         let failed = try await answer(by: "sh", "-c", "sleep 90 >/dev/null & echo 'no more' >&2; exit 3")
