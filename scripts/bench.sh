@@ -4,16 +4,19 @@ set -euo pipefail
 
 usage() {
     cat <<'USAGE'
-usage: scripts/bench.sh [--quick] [--no-setup] [--null-only] [--peers FILE] [--only REGEX]
+usage: scripts/bench.sh [--quick] [--no-setup] [--null-only] [--peer NAME=COMMAND] [--peers FILE] [--only REGEX]
 
 Sets up, builds rmq and its peers, runs every mode against a null broker and against the private RabbitMQ over TCP and
 TLS, the clients interleaved, and writes into .build/bench/: table.md, chart.svg, results.jsonl (every single run).
-All on loopback. It takes about twenty minutes, or five with --quick.
+Prints the figures to reach, each with its verdict. A run that hangs is ended, told, and not tried again.
+All on loopback. It takes more than an hour, or about twenty minutes with --quick.
 
   --quick        3 short rounds rather than 5: figures to look at, not to quote
   --no-setup     install nothing; a peer whose toolchain is missing is skipped
   --null-only    without the real broker
-  --peers FILE   compare the clients of this list too (scripts/bench/README.md says what a peer must do)
+  --peer NAME=COMMAND
+                 compare this client too: any program that does what scripts/bench/README.md says; may be repeated
+  --peers FILE   compare the clients of this list too: a name and a command on each line
   --only REGEX   only where 'target scenario' matches, for example '^null publish'
 
 A broker that was not running before is stopped at the end.
@@ -26,7 +29,7 @@ while (($#)); do
     --quick) arguments+=(--quick) ;;
     --no-setup) setup=false ;;
     --null-only) real=false ;;
-    --peers | --only)
+    --peer | --peers | --only)
         (($# > 1)) || { usage >&2; exit 64; }
         arguments+=("$1" "$2")
         shift

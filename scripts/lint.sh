@@ -18,6 +18,7 @@ Checks, and lists on its output what is wrong (exit 1 if anything is):
   - log lines take the keys of their metadata from Errors/LogKey.swift (scripts/log-keys.sh)
   - no path of somebody's home in Sources, Tests and scripts
   - the scripts parse
+  - the benchmark's rows, peers and verdicts are what its own tests say (scripts/bench/test_bench.py), if there is python3
 USAGE
 }
 
@@ -104,6 +105,10 @@ while IFS= read -r -d '' script; do
         report "$script doesn't parse:" "$(bash -n "$script" 2>&1 || true)"
     fi
 done < <(files '' scripts .ci)
+
+if command -v python3 >/dev/null && ! said=$(python3 -B scripts/bench/test_bench.py 2>&1); then
+    report "the benchmark's own tests fail:" "$said"
+fi
 
 ((failures == 0)) || die "$failures of the checks failed."
 echo "lint.sh: all checks passed"

@@ -5,92 +5,47 @@ usage: report.py RESULTS.jsonl TABLE.md CHART.svg
 """
 
 import html
-import json
 import math
-import statistics
 import sys
 
-OURS, BASE = "rmq", "rabbitmq-c"
-MIB = 1024 * 1024
-TARGETS = {"null": "null broker", "tcp": "RabbitMQ, TCP", "tls": "RabbitMQ, TLS"}
+import goals
+import scenarios
+from results import (BASE, OURS, bandwidth, cpu, kilobytes_each, load, number, p50, p99, p999, rate, resident, rss,
+                     threads)
 
-
-def load(path):
-    machine, runs = {}, {}
-    with open(path) as file:
-        for line in file:
-            record = json.loads(line)
-            if "machine" in record:
-                machine = record["machine"]
-            else:
-                runs.setdefault((record["target"], record["scenario"]), {}).setdefault(record["client"], []).append(record)
-    return machine, runs
-
-
-class Results:
-    """Medians over the rounds."""
-
-    def __init__(self, runs):
-        self.runs = runs
-        self.clients = []
-        for by_client in runs.values():
-            self.clients += [client for client in by_client if client not in self.clients]
-
-    def value(self, target, scenario, client, measure):
-        values = [measure(record) for record in self.runs.get((target, scenario), {}).get(client, [])]
-        return statistics.median(values) if values and None not in values else None
-
-    def ratio(self, target, scenario, client, measure, base=BASE, base_scenario=None):
-        ours = self.value(target, scenario, client, measure)
-        other = self.value(target, base_scenario or scenario, base, measure)
-        return ours / other if ours is not None and other else None
-
-
-def cpu(record):
-    return record["cpu_us_per_message"]
-
-
-def rate(record):
-    return record["rate"]
-
-
-def bandwidth(record):
-    return record["rate"] * record["size"] / 1e6
-
-
-def p50(record):
-    return record.get("latency_us", {}).get("p50")
-
-
-def p99(record):
-    return record.get("latency_us", {}).get("p99")
-
-
-def rss(record):
-    return record["peak_rss_mb"]
+TARGETS = {"null": "null broker", "headers": "null broker", "tcp": "RabbitMQ, TCP", "tls": "RabbitMQ, TLS"}
 
 
 def measure_for(target, scenario):
     """What a scenario is about."""
+    if scenario == scenarios.PROCESS:
+        return resident, "MB of memory"
+    if scenario == scenarios.IDLE:
+        return kilobytes_each, "KB each"
+    if scenario == scenarios.PACED:
+        return cpu, "CPU, us a message"
+    if scenario == scenarios.DELAY:
+        return p99, "99 %, us"
     if scenario in ("ping-pong", "connect") or target != "null" and "one at a time" in scenario:
         return p50, "median, us"
     if "MiB" in scenario:
         return bandwidth, "MB/s"
-    if target == "null":
+    if scenario == scenarios.CONFIRM_BUSY:
+        return p99, "99 %, us"
+    if target in ("null", "headers") or scenario == scenarios.RPC_MANY:
         return cpu, "CPU, us a message"
     return rate, "messages/s"
 
 
-def number(x):
-    if x is None:
-        return "-"
-    if x >= 1000:
-        return f"{x:,.0f}"
-    return f"{x:.0f}" if x >= 100 else f"{x:.1f}" if x >= 10 else f"{x:.2f}" if x >= 0.1 else f"{x:.3f}"
-
-
 def row(cells):
     return "| " + " | ".join(cells) + " |"
+
+
+def failed(failures):
+    """In a cell: of runs without a figure."""
+    hangs = sum(1 for failure in failures if failure["hung"])
+    others = len(failures) - hangs
+    return ", ".join(f"{count} {what}" for count, what in ((hangs, "hung"), (others, "failed")) if count)
 
 
 def summary(results):
@@ -102,47 +57,41 @@ def summary(results):
         for client in results.clients:
             value = results.value(target, scenario, client, measure)
             ratio = results.ratio(target, scenario, client, measure)
-            cells.append(number(value) + (f" ({number(ratio)}x)" if ratio is not None and client != BASE else ""))
+            text = number(value) + (f" ({number(ratio)}x)" if ratio is not None and client != BASE else "")
+            failures = results.failures.get((target, scenario), {}).get(client, [])
+            cells.append(text + (f"; {failed(failures)}" if failures else ""))
         yield row([TARGETS.get(target, target), scenario, unit, *cells])
 
 
 def details(results):
-    yield row(["Against", "Work", "Client", "Messages", "Messages/s", "CPU, us", "p50, us", "p99, us", "Peak memory, MB"])
-    yield row(["---"] * 3 + ["---:"] * 6)
+    titles = ["Messages/s", "CPU, us", "p50, us", "p99, us", "p99.9, us", "Peak memory, MB", "Threads"]
+    yield row(["Against", "Work", "Client", "Messages", *titles])
+    yield row(["---"] * 3 + ["---:"] * (len(titles) + 1))
     for (target, scenario), by_client in results.runs.items():
         for client, records in by_client.items():
-            values = [results.value(target, scenario, client, m) for m in (rate, cpu, p50, p99, rss)]
+            values = [results.value(target, scenario, client, m) for m in (rate, cpu, p50, p99, p999, rss, threads)]
             yield row([TARGETS.get(target, target), scenario, client, f"{records[0]['messages']:,}", *map(number, values)])
 
 
-def goals(results):
+def verdicts(results):
     """The figures this package means to reach, and what it reached."""
-    r = results.ratio
-    wanted = [
-        ("publish, CPU, of rabbitmq-c's", r("null", "publish", OURS, cpu), "most", 1 / 30),
-        ("publish, CPU, of the blast's", r("null", "publish", OURS, cpu, "blast"), "most", 3),
-        ("publish-confirm, CPU, of rabbitmq-c's publish",
-         r("null", "publish-confirm", OURS, cpu, BASE, "publish"), "most", 1 / 10),
-        ("consume, CPU, of rabbitmq-c's", r("null", "consume", OURS, cpu), "most", 1.5),
-        ("consume-ack, CPU, of rabbitmq-c's", r("null", "consume-ack", OURS, cpu), "most", 1 / 5),
-        ("ping-pong over TCP, median, of rabbitmq-c's", r("tcp", "ping-pong", OURS, p50), "most", 1.15),
-        ("publish over TLS, messages/s, of rabbitmq-c's", r("tls", "publish, unroutable", OURS, rate), "least", 4),
-        ("publish of 1 MiB, bytes/s, of rabbitmq-c's", r("null", "publish, 1 MiB", OURS, bandwidth), "least", 1),
-        ("publish of 16 MiB, bytes/s, of rabbitmq-c's", r("null", "publish, 16 MiB", OURS, bandwidth), "least", 1),
-        ("publish, 100 channels, CPU, of one's",
-         r("null", "publish, 100 channels", OURS, cpu, OURS, "publish"), "most", 1.3),
-        ("consume, 500 consumers, CPU, of one's",
-         r("null", "consume, 500 consumers", OURS, cpu, OURS, "consume"), "most", 1.3),
-        ("connect over TCP, median, of rabbitmq-c's", r("tcp", "connect", OURS, p50), "most", 1.3),
-    ]
-    if all(reached is None for _, reached, _, _ in wanted):
+    wanted = goals.goals(results)
+    if all(goal.reached is None for goal in wanted):
         return
     yield row(["Figure", "Wanted", "Reached", ""])
     yield row(["---", "---:", "---:", "---"])
-    for what, reached, side, limit in wanted:
-        fine = reached is not None and (reached <= limit if side == "most" else reached >= limit)
-        verdict = "not measured" if reached is None else "yes" if fine else "no"
-        yield row([what, f"at {side} {number(limit)}x", "-" if reached is None else number(reached) + "x", verdict])
+    for goal in wanted:
+        reached = "-" if goal.reached is None else number(goal.reached) + goal.unit
+        yield row([goal.what, f"at {goal.side} {number(goal.limit)}{goal.unit}", reached, goal.verdict])
+
+
+def failures(results):
+    """Every run that gave no figure: none was tried again."""
+    for (target, scenario), by_client in results.failures.items():
+        for client, records in by_client.items():
+            for record in records:
+                what = "hung" if record["hung"] else "failed"
+                yield f"- {TARGETS.get(target, target)}, {scenario}: {client} {what}: {record['failed']}"
 
 
 def table(machine, results):
@@ -151,7 +100,9 @@ def table(machine, results):
         [f"Medians of {rounds} interleaved rounds; 100-byte bodies unless said; in brackets the ratio to {BASE}. "
          "The null broker only discards, confirms or delivers, so that the client is the limit."],
         summary(results),
-        goals(results),
+        verdicts(results),
+        ["Runs without a figure:" if results.failures else "Every run gave a figure."],
+        failures(results),
         ["Every figure:"],
         details(results),
         ["Measured with: " + "; ".join(f"{name} {value}" for name, value in machine.items()) + "."],
@@ -169,7 +120,7 @@ WIDTH, LABEL, BAR, GAP, TITLE, MARGIN = 460, 90, 18, 6, 40, 16
 def panel(results, target, scenario, x, y):
     measure, unit = measure_for(target, scenario)
     values = {client: results.value(target, scenario, client, measure) for client in results.clients}
-    values = {client: value for client, value in values.items() if value}
+    values = {client: value for client, value in values.items() if value is not None and value > 0}
     if not values:
         return
     more_is_better = measure in (rate, bandwidth)
@@ -210,12 +161,12 @@ def chart(results):
 def main():
     if len(sys.argv) != 4:
         sys.exit(__doc__)
-    machine, runs = load(sys.argv[1])
-    results = Results(runs)
+    machine, results = load(sys.argv[1])
     with open(sys.argv[2], "w") as file:
         file.write(table(machine, results))
     with open(sys.argv[3], "w") as file:
         file.write(chart(results))
+    print("\n".join([*verdicts(results), *failures(results)]))
 
 
 if __name__ == "__main__":
