@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from results import EMPTY, OURS, bandwidth, coding, cpu, kilobytes_each, p50, p99, rate, resident, threads
+from results import BASE, EMPTY, OURS, bandwidth, coding, cpu, kilobytes_each, p50, p99, rate, resident, threads
 from scenarios import (CHANNELS, CONFIRM, CONFIRM_BUSY, CONSUMERS, DECLARE, DELAY, GET, HANDLE, IDLE, PACED, PROCESS,
                        PUBLISH_HEADERS, READ, RPC, RPC_MANY, TASKS, UNREAD, WORK, waiting, working)
 
@@ -50,7 +50,8 @@ def goals(results):
     ratio("CPU, of the blast's", "null", "publish", cpu, 3, base="blast")
     for us in WORK:
         ratio("CPU", "null", working("publish", us), cpu, 0.8)
-    figure("until the last byte is there, 99 %", "null", DELAY, p99, 50, " us")
+    # rabbitmq-c writes at once: what is above it, nobody has sent yet.
+    figure("until the last byte is there, 99 %, above rabbitmq-c's", "null", DELAY, p99, 50, " us", less=BASE)
     ratio("CPU", "null", "consume", cpu, 0.8)
     ratio("CPU", "null", "consume-ack", cpu, 1 / 5)
     for us in WORK:

@@ -4,6 +4,8 @@
 // confirms it if asked (one `multiple` acknowledgement per batch read), and to a consumer sends the same pre-encoded
 // message for as long as the socket takes it. The prefetch of a consumer that acknowledges is kept, but filled up only
 // once half of it is free, so that messages go in batches. Every queue claims 2^31 - 1 messages.
+// A body that begins with STAMP and 8 bytes of CLOCK_MONOTONIC, in nanoseconds, says when it was published: declaring the
+// queue "null.delay.N" answers with so many messages as were nanoseconds until N of 1,000 such bodies were here.
 // One thread per connection. SIGTERM or SIGINT ends it; the totals go to stderr.
 
 #define _GNU_SOURCE
@@ -20,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -29,11 +32,14 @@ enum {
     WRITE_BATCH = 128 * 1024,
     SETTLE_MS = 20, // of silence after a consumer came or went, before it delivers: a client may start or end several
     QUEUE_LENGTH = INT32_MAX,
+    STAMP_SIZE = 8,
+    MOST_DELAYS = 1000000, // that are kept, of a connection
 };
+static const char STAMP[] = "bench at", DELAY_QUEUE[] = "null.delay.";
 
 #define METHOD(class, method) ((uint32_t)(class) << 16 | (method))
 
-static size_t bodySize = 100;
+static size_t bodySize = 100, headerSize = 0;
 static atomic_ullong connections, published, publishedBytes, delivered, settled, confirmed;
 
 // Bytes that grow. There is no way to go on without memory, so running out of it ends the process.
@@ -94,6 +100,7 @@ typedef struct {
     uint16_t channel;
     bool acks;
     size_t tagOffset; // of the delivery tag in the message
+    size_t numberOffset; // of what is another in each message's headers; 0 without headers
     Buffer message;   // method, header and body frames
     char tag[256];
 } Consumer;
@@ -115,6 +122,8 @@ typedef struct {
     uint8_t in[READ_BUFFER];
     size_t inCount;
     unsigned long long published, publishedBytes, settled; // since they were last added to the totals
+    uint32_t *delays; // nanoseconds, of bodies with a stamp
+    size_t delayCount;
 } Connection;
 
 static bool refuse(const char *why, unsigned long detail) {
@@ -147,14 +156,39 @@ static void takeShort(Arguments *a, char into[256]) {
     a->at += n;
 }
 
-// The header and the body frames of a message.
-static void putContent(Connection *c, Buffer *m, uint16_t channel) {
-    size_t start = beginFrame(m, 2, channel);
+// Headers of about the size that is asked for, as the peers publish them: texts of 32 bytes, and a number, whose place this
+// returns, that has to be another in each message. Clients may keep tables that they have decoded.
+static size_t putHeaders(Buffer *m) {
+    put(m, 0, 4);
+    size_t start = m->count;
+    for (size_t i = 0; i + 1 < headerSize / 46; i++) {
+        char name[16], text[128];
+        snprintf(name, sizeof name, "x-head%02zu", 10 + i % 90);
+        size_t length = 32 + i / 90;
+        memset(text, 'h', length);
+        text[length] = 0;
+        putShort(m, name);
+        put(m, 'S', 1);
+        putLong(m, text);
+    }
+    putShort(m, "x-number");
+    put(m, 'l', 1);
+    size_t number = m->count;
+    put(m, 0, 8);
+    store(m->bytes + start - 4, m->count - start, 4);
+    return number;
+}
+
+// The header and the body frames of a message. Returns where the number in its headers is; 0 without headers.
+static size_t putContent(Connection *c, Buffer *m, uint16_t channel) {
+    size_t start = beginFrame(m, 2, channel), number = 0;
     put(m, 60, 2);
     put(m, 0, 2);
     put(m, bodySize, 8);
-    put(m, 1 << 15 | 1 << 12 | 1 << 6, 2); // content type, delivery mode, timestamp
+    // content type, headers, delivery mode, timestamp
+    put(m, 1 << 15 | (headerSize > 0) << 13 | 1 << 12 | 1 << 6, 2);
     putShort(m, "application/octet-stream");
+    if (headerSize > 0) number = putHeaders(m);
     put(m, 1, 1);
     put(m, 1700000000, 8);
     endFrame(m, start);
@@ -164,6 +198,7 @@ static void putContent(Connection *c, Buffer *m, uint16_t channel) {
         memset(grow(m, n), 'x', n);
         endFrame(m, start);
     }
+    return number;
 }
 
 static void addConsumer(Connection *c, uint16_t channel, bool acks, const char *queue, const char *tag) {
@@ -183,7 +218,37 @@ static void addConsumer(Connection *c, uint16_t channel, bool acks, const char *
     putShort(m, "");
     putShort(m, queue);
     endFrame(m, start);
-    putContent(c, m, channel);
+    consumer->numberOffset = putContent(c, m, channel);
+}
+
+static uint64_t nanoseconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+// A whole body frame that may begin with a stamp.
+static void readStamp(Connection *c, const uint8_t *body, size_t size) {
+    if (size < STAMP_SIZE + 8 || memcmp(body, STAMP, STAMP_SIZE) != 0) return;
+    uint64_t delay = nanoseconds() - load(body + STAMP_SIZE, 8);
+    if (!c->delays) c->delays = malloc(MOST_DELAYS * sizeof *c->delays);
+    if (!c->delays) abort();
+    if (c->delayCount < MOST_DELAYS) c->delays[c->delayCount++] = delay < INT32_MAX ? (uint32_t)delay : INT32_MAX;
+}
+
+static int ascending(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+// How many messages a queue of this name claims.
+static uint64_t queueLength(Connection *c, const char *name) {
+    size_t prefix = sizeof DELAY_QUEUE - 1;
+    if (strncmp(name, DELAY_QUEUE, prefix) != 0) return QUEUE_LENGTH;
+    size_t part = strtoul(name + prefix, NULL, 10);
+    if (c->delayCount == 0 || part > 1000) return 0;
+    qsort(c->delays, c->delayCount, sizeof *c->delays, ascending);
+    return c->delays[(c->delayCount - 1) * part / 1000];
 }
 
 // Removes the consumer of that tag, or every one if `tag` is null, on the channel, or on every one if it is 0.
@@ -302,7 +367,7 @@ static bool handleMethod(Connection *c, uint16_t channel, const uint8_t *payload
         if (take(&a, 1) & 16) return true; // no-wait, here and below
         start = beginMethod(b, channel, METHOD(50, 11));
         putShort(b, name[0] ? name : "null.generated");
-        put(b, QUEUE_LENGTH, 4);
+        put(b, queueLength(c, name), 4);
         put(b, 0, 4);
         endFrame(b, start);
         return true;
@@ -363,7 +428,8 @@ static bool handleMethod(Connection *c, uint16_t channel, const uint8_t *payload
         putShort(b, name);
         put(b, 1, 4);
         endFrame(b, start);
-        putContent(c, b, channel);
+        size_t number = putContent(c, b, channel);
+        if (number > 0) store(b->bytes + number, ch->delivered, 8);
         return true;
     case METHOD(60, 30): // basic.cancel
         takeShort(&a, name);
@@ -447,6 +513,7 @@ static bool parse(Connection *c) {
                 at = n;
                 break;
             }
+            readStamp(c, frame + 7, size);
             if (!bodyArrived(c, channel, size)) return false;
         } else if (!whole) {
             break;
@@ -508,6 +575,7 @@ static bool deliver(Connection *c) {
         uint8_t *at = grow(&c->out, one->message.count);
         memcpy(at, one->message.bytes, one->message.count);
         store(at + one->tagOffset, ++ch->delivered, 8);
+        if (one->numberOffset > 0) store(at + one->numberOffset, ch->delivered, 8);
         count++;
     }
     delivered += count;
@@ -572,6 +640,7 @@ static void *run(void *argument) {
     removeConsumers(c, 0, NULL);
     free(c->consumers);
     free(c->out.bytes);
+    free(c->delays);
     free(c);
     return NULL;
 }
@@ -580,9 +649,10 @@ static volatile sig_atomic_t ended;
 static void end(int number) { (void)number, ended = 1; }
 
 static int usage(FILE *to, int status) {
-    fputs("usage: nullbroker [--port N] [--size BYTES] [--port-file FILE]\n"
+    fputs("usage: nullbroker [--port N] [--size BYTES] [--headers BYTES] [--port-file FILE]\n"
           "  --port       on 127.0.0.1; 0, the default, takes a free one\n"
           "  --size       body bytes of what it delivers; 100 unless told\n"
+          "  --headers    about as many bytes of headers in what it delivers; none unless told, at most 4000\n"
           "  --port-file  where to write the port, once it listens\n", to);
     return status;
 }
@@ -596,10 +666,12 @@ int main(int argc, char **argv) {
         if (!value) return usage(stderr, 64);
         if (strcmp(argv[i], "--port") == 0) port = atoi(value);
         else if (strcmp(argv[i], "--size") == 0) bodySize = strtoull(value, NULL, 10);
+        else if (strcmp(argv[i], "--headers") == 0) headerSize = strtoull(value, NULL, 10);
         else if (strcmp(argv[i], "--port-file") == 0) portFile = value;
         else return usage(stderr, 64);
         i++;
     }
+    if (headerSize > 4000) return usage(stderr, 64); // header frames of the least frame_max
 
     // Only main takes the signals, and only while it waits for a connection.
     sigset_t ends, none;
