@@ -60,6 +60,7 @@ static void blast(int socket, const uint8_t *bytes, size_t size) {
 int main(int argc, char **argv) {
     Options o = parseOptions(argc, argv);
     if (strcmp(o.mode, "publish") != 0) quit(EXIT_UNSUPPORTED, "no mode %s here", o.mode);
+    if (o.work > 0 || o.headers > 0 || o.rate > 0) quit(EXIT_UNSUPPORTED, "no work, headers or pace here");
     if (o.channels > 1 || o.connections > 1) quit(EXIT_UNSUPPORTED, "one channel only");
     if (strncmp(o.uri, "amqps:", 6) == 0) quit(EXIT_UNSUPPORTED, "no TLS here");
     amqp_connection_state_t connection = connectTo(&o);
@@ -76,17 +77,21 @@ int main(int argc, char **argv) {
     // rabbitmq-c leaves its socket non-blocking.
     int socket = amqp_get_sockfd(connection), flags = fcntl(socket, F_GETFL);
     Reading start;
+    long sent = 0;
     for (int measured = 0; measured < 2; measured++) {
         fcntl(socket, F_SETFL, flags & ~O_NONBLOCK);
         start = readClocks();
+        sent = 0;
         for (long left = measured ? o.messages : o.warmup, n; left > 0; left -= n) {
             n = left < perBatch ? left : perBatch;
             blast(socket, batch, (size_t)n * message.len);
+            sent += n;
+            if (measured && o.seconds > 0 && now() - start.seconds >= o.seconds) break;
         }
         fcntl(socket, F_SETFL, flags);
         declareQueue(connection, 1, &o, true);
     }
-    report(client, &o, start, NULL);
+    report(client, &o, sent, start, NULL);
 
     deleteQueue(connection, &o);
     closeConnection(connection);

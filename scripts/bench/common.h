@@ -25,8 +25,9 @@ enum { EXIT_UNSUPPORTED = 3, EXIT_BAD_USAGE = 64, FRAME_MAX = 131072 };
 
 typedef struct {
     const char *mode, *uri, *queue, *exchange, *routingKey, *ca;
-    long messages, size, channels, connections, consumers, window, prefetch, warmup, work, tasks;
-    bool json, persistent;
+    long messages, size, channels, connections, consumers, window, prefetch, warmup, work, tasks, headers, rate;
+    double seconds; // after which the measured part ends; 0 if only messages end it
+    bool json, persistent, readHeaders, oneAtATime;
 } Options;
 
 __attribute__((noreturn, format(printf, 2, 3)))
@@ -42,6 +43,7 @@ static void quit(int status, const char *format, ...) {
 static Options parseOptions(int argc, char **argv) {
     Options o = {.uri = "amqp://guest:guest@localhost:5672", .queue = "bench", .exchange = "", .messages = 100000,
                  .size = 100, .channels = 1, .connections = 1, .consumers = 1, .window = 1000, .prefetch = 1000, .tasks = 1};
+    const char *seconds = NULL;
     const struct { const char *name; const char **text; long *number, least; } known[] = {
         {"--uri", &o.uri, 0, 0},
         {"--queue", &o.queue, 0, 0},
@@ -58,14 +60,27 @@ static Options parseOptions(int argc, char **argv) {
         {"--warmup", 0, &o.warmup, 0},
         {"--work", 0, &o.work, 0},
         {"--tasks", 0, &o.tasks, 1},
+        {"--headers", 0, &o.headers, 0},
+        {"--rate", 0, &o.rate, 1},
+        {"--seconds", &seconds, 0, 0},
     };
+    const struct { const char *name; bool *flag; } flags[] = {
+        {"--json", &o.json},
+        {"--persistent", &o.persistent},
+        {"--read-headers", &o.readHeaders},
+        {"--one-at-a-time", &o.oneAtATime},
+    };
+    const size_t flagCount = sizeof flags / sizeof *flags;
     const size_t count = sizeof known / sizeof *known;
     if (argc < 2 || argv[1][0] == '-') quit(EXIT_BAD_USAGE, "usage: %s MODE [options], see README.md", argv[0]);
     o.mode = argv[1];
     for (int i = 2; i < argc; i++) {
-        size_t k = 0;
-        if (strcmp(argv[i], "--json") == 0) { o.json = true; continue; }
-        if (strcmp(argv[i], "--persistent") == 0) { o.persistent = true; continue; }
+        size_t k = 0, f = 0;
+        while (f < flagCount && strcmp(argv[i], flags[f].name) != 0) f++;
+        if (f < flagCount) {
+            *flags[f].flag = true;
+            continue;
+        }
         while (k < count && strcmp(argv[i], known[k].name) != 0) k++;
         if (k == count || i + 1 == argc) quit(EXIT_BAD_USAGE, "%s: unknown option or no value", argv[i]);
         const char *value = argv[++i];
@@ -78,6 +93,7 @@ static Options parseOptions(int argc, char **argv) {
         }
     }
     if (!o.routingKey) o.routingKey = o.queue;
+    if (seconds && (o.seconds = strtod(seconds, NULL)) <= 0) quit(EXIT_BAD_USAGE, "--seconds %s: bad number", seconds);
     return o;
 }
 
@@ -151,6 +167,43 @@ static amqp_basic_properties_t messageProperties(const Options *o) {
     };
 }
 
+// Headers of about `--headers` bytes: texts of 32 bytes, and a number that is another in each message.
+enum { MOST_HEADERS = 128, TEXT_MOST = 64 };
+typedef struct {
+    amqp_table_entry_t entries[MOST_HEADERS];
+    char names[MOST_HEADERS][16];
+    char text[TEXT_MOST];
+} Headers;
+
+// Builds the table of a message anew, as a program does.
+static amqp_table_t buildHeaders(const Options *o, Headers *headers, long number) {
+    long count = o->headers / 46 - 1 > 0 ? o->headers / 46 - 1 : 0;
+    if (count >= MOST_HEADERS) quit(EXIT_UNSUPPORTED, "%ld bytes of headers are too many", o->headers);
+    memset(headers->text, 'h', 32);
+    headers->text[32] = 0;
+    for (long i = 0; i < count; i++) {
+        snprintf(headers->names[i], sizeof headers->names[i], "x-head%ld", i + 10);
+        headers->entries[i] = (amqp_table_entry_t){
+            .key = amqp_cstring_bytes(headers->names[i]),
+            .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(headers->text)},
+        };
+    }
+    headers->entries[count] = (amqp_table_entry_t){
+        .key = amqp_cstring_bytes("x-number"), .value = {.kind = AMQP_FIELD_KIND_I64, .value.i64 = number}};
+    return (amqp_table_t){.num_entries = (int)count + 1, .entries = headers->entries};
+}
+
+// Looks for the number in a message's headers, as a program does that reads one of them.
+static void readHeaders(const amqp_basic_properties_t *properties) {
+    if (properties->_flags & AMQP_BASIC_HEADERS_FLAG) {
+        for (int i = 0; i < properties->headers.num_entries; i++) {
+            amqp_bytes_t key = properties->headers.entries[i].key;
+            if (key.len == 8 && memcmp(key.bytes, "x-number", 8) == 0) return;
+        }
+    }
+    quit(1, "a message came without headers");
+}
+
 static amqp_bytes_t messageBody(const Options *o) {
     amqp_bytes_t body = amqp_bytes_malloc((size_t)o->size);
     if (o->size > 0 && !body.bytes) quit(1, "no memory for a body");
@@ -160,7 +213,11 @@ static amqp_bytes_t messageBody(const Options *o) {
 
 // The measured part.
 
-typedef struct { double seconds, cpu; } Reading;
+typedef struct {
+    double seconds, cpu;
+    double memory; // of the process now, in MB
+    long threads;
+} Reading;
 
 static double now(void) {
     struct timespec t;
@@ -172,8 +229,8 @@ static double cpuSeconds(const struct rusage *u) {
     return (double)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) + 1e-6 * (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec);
 }
 
-// What a program computes between two messages: always the same number of steps, so that what others do to the processor
-// meanwhile does not count as its own work.
+// What a program computes between two messages: always the same number of steps, so that what others do to the
+// processor meanwhile does not count as its own work.
 
 static volatile uint64_t workSink;
 static long workSteps;
@@ -216,10 +273,44 @@ static double workSeconds(void) {
     return (threadSeconds() - start) / (double)count;
 }
 
+// What the system says of the process: resident memory and threads.
+static void readStatus(Reading *reading) {
+    FILE *file = fopen("/proc/self/status", "r");
+    if (!file) return;
+    char line[256];
+    long kilobytes = 0;
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "VmRSS: %ld", &kilobytes) == 1) reading->memory = (double)kilobytes / 1024;
+        sscanf(line, "Threads: %ld", &reading->threads);
+    }
+    fclose(file);
+}
+
 static Reading readClocks(void) {
     struct rusage u;
+    Reading reading = {0};
+    readStatus(&reading);
     getrusage(RUSAGE_SELF, &u);
-    return (Reading){now(), cpuSeconds(&u)};
+    reading.seconds = now();
+    reading.cpu = cpuSeconds(&u);
+    return reading;
+}
+
+// As readClocks, where what follows is not to be measured.
+static Reading readEnd(void) {
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    Reading reading = {.seconds = now(), .cpu = cpuSeconds(&u)};
+    readStatus(&reading);
+    return reading;
+}
+
+// Whether the time for the measured part is over. With little to do between two looks, every 64th message is enough:
+// `done` is how many there are.
+static bool isOver(const Options *o, Reading start, long done) {
+    if (o->seconds <= 0) return false;
+    if (done % 64 != 0 && o->work <= 100 && o->size <= 65536 && o->rate == 0) return false;
+    return now() - start.seconds >= o->seconds;
 }
 
 static int ascending(const void *a, const void *b) {
@@ -227,31 +318,46 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-// `latencies`, in seconds, one per message, may be null.
-static void report(const char *client, const Options *o, Reading start, double *latencies) {
-    Reading end = readClocks();
+typedef struct { double p50, p99, p999, max; } Latency; // microseconds
+
+// What was measured: of so many messages, from `start` to `end`.
+static void printReport(const char *client, const Options *o, long messages, Reading start, Reading end,
+                        const Latency *latency) {
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
-    double seconds = end.seconds - start.seconds, n = (double)o->messages;
+    double seconds = end.seconds - start.seconds, n = (double)messages;
     double cpu = end.cpu - start.cpu - n * workSeconds();
     if (!o->json) {
-        printf("%s %s: %ld x %ld bytes, %.0f/s, %.3f us CPU each", client, o->mode, o->messages, o->size, n / seconds,
+        printf("%s %s: %ld x %ld bytes, %.0f/s, %.3f us CPU each", client, o->mode, messages, o->size, n / seconds,
                1e6 * cpu / n);
     } else {
         printf("{\"client\":\"%s\",\"mode\":\"%s\",\"messages\":%ld,\"size\":%ld,\"seconds\":%.6f,\"rate\":%.1f,"
-               "\"cpu_seconds\":%.6f,\"cpu_us_per_message\":%.4f,\"peak_rss_mb\":%.1f",
-               client, o->mode, o->messages, o->size, seconds, n / seconds, cpu, 1e6 * cpu / n,
-               (double)u.ru_maxrss / 1024);
+               "\"cpu_seconds\":%.6f,\"cpu_us_per_message\":%.4f,\"peak_rss_mb\":%.1f,\"rss_mb\":%.2f,"
+               "\"base_rss_mb\":%.2f,\"threads\":%ld,\"base_threads\":%ld",
+               client, o->mode, messages, o->size, seconds, n / seconds, cpu, 1e6 * cpu / n,
+               (double)u.ru_maxrss / 1024, end.memory, start.memory, end.threads, start.threads);
     }
-    if (latencies) {
-        qsort(latencies, (size_t)o->messages, sizeof *latencies, ascending);
-#define PERCENTILE(p) (1e6 * latencies[(long)((p) * (n - 1))])
+    if (latency) {
         printf(o->json ? ",\"latency_us\":{\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f}"
                        : ", latency p50 %.1f us, p99 %.1f, p99.9 %.1f, max %.1f",
-               PERCENTILE(0.5), PERCENTILE(0.99), PERCENTILE(0.999), PERCENTILE(1.0));
+               latency->p50, latency->p99, latency->p999, latency->max);
     }
     puts(o->json ? "}" : "");
     fflush(stdout);
+}
+
+// `latencies`, in seconds, one per message, may be null.
+static void report(const char *client, const Options *o, long messages, Reading start, double *latencies) {
+    Reading end = readEnd();
+    if (messages < 1) quit(1, "not one message in %.3f s", o->seconds);
+    Latency latency;
+    if (latencies) {
+        double last = (double)(messages - 1);
+        qsort(latencies, (size_t)messages, sizeof *latencies, ascending);
+#define PERCENTILE(p) (1e6 * latencies[(long)((p) * last)])
+        latency = (Latency){PERCENTILE(0.5), PERCENTILE(0.99), PERCENTILE(0.999), PERCENTILE(1.0)};
+    }
+    printReport(client, o, messages, start, end, latencies ? &latency : NULL);
 }
 
 #endif

@@ -4,8 +4,8 @@
 // confirms it if asked (one `multiple` acknowledgement per batch read), and to a consumer sends the same pre-encoded
 // message for as long as the socket takes it. The prefetch of a consumer that acknowledges is kept, but filled up only
 // once half of it is free, so that messages go in batches. Every queue claims 2^31 - 1 messages.
-// A body that begins with STAMP and 8 bytes of CLOCK_MONOTONIC, in nanoseconds, says when it was published: declaring the
-// queue "null.delay.N" answers with so many messages as were nanoseconds until N of 1,000 such bodies were here.
+// A body that begins with STAMP and 8 bytes of CLOCK_MONOTONIC, in nanoseconds, says when it was published: declaring
+// the queue "null.delay.N" answers with so many messages as were nanoseconds until N of 1,000 such bodies were here.
 // One thread per connection. SIGTERM or SIGINT ends it; the totals go to stderr.
 
 #define _GNU_SOURCE
@@ -156,8 +156,8 @@ static void takeShort(Arguments *a, char into[256]) {
     a->at += n;
 }
 
-// Headers of about the size that is asked for, as the peers publish them: texts of 32 bytes, and a number, whose place this
-// returns, that has to be another in each message. Clients may keep tables that they have decoded.
+// Headers of about the size that is asked for, as the peers publish them: texts of 32 bytes, and a number, whose place
+// this returns, that has to be another in each message. Clients may keep tables that they have decoded.
 static size_t putHeaders(Buffer *m) {
     put(m, 0, 4);
     size_t start = m->count;

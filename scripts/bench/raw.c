@@ -2,6 +2,7 @@
 // and amqp_simple_wait_frame for confirms. What a program gets without doing anything clever.
 
 #include "common.h"
+#include <unistd.h>
 
 static const char *const client = "rabbitmq-c";
 static Options options;
@@ -40,6 +41,15 @@ static void waitForConfirm(Channel *channels, amqp_connection_state_t connection
     }
 }
 
+// Waits until message number `i` of `start` is due; `--rate` is how many a second, of all channels together.
+static void waitForTurn(Reading start, long i) {
+    if (options.rate == 0) return;
+    double rest = start.seconds + (double)i / (double)options.rate - now();
+    if (rest <= 0) return;
+    struct timespec t = {.tv_sec = (time_t)rest, .tv_nsec = (long)(1e9 * (rest - (double)(time_t)rest))};
+    nanosleep(&t, NULL);
+}
+
 static void runPublish(bool confirms) {
     long perConnection = options.channels, total = options.connections * perConnection;
     Channel *channels = calloc((size_t)total, sizeof *channels);
@@ -57,19 +67,27 @@ static void runPublish(bool confirms) {
     declareQueue(channels[0].connection, 1, &options, false);
     amqp_basic_properties_t properties = messageProperties(&options);
     amqp_bytes_t body = messageBody(&options);
+    Headers headers;
+    if (options.headers > 0) properties._flags |= AMQP_BASIC_HEADERS_FLAG;
 
     Reading start;
+    long sent = 0;
     for (int measured = 0; measured < 2; measured++) {
         start = readClocks();
         long count = measured ? options.messages : options.warmup;
-        for (long i = 0, c = 0; i < count; i++, c = c + 1 == total ? 0 : c + 1) {
+        sent = 0;
+        for (long c = 0; sent < count; c = c + 1 == total ? 0 : c + 1) {
+            if (measured) waitForTurn(start, sent);
             if (confirms) {
                 while (channels[c].published - channels[c].settled >= (uint64_t)options.window) {
                     waitForConfirm(&channels[c - c % perConnection], channels[c].connection);
                 }
             }
+            if (options.headers > 0) properties.headers = buildHeaders(&options, &headers, sent);
             publish(&channels[c], &properties, body);
             work();
+            sent++;
+            if (measured && isOver(&options, start, sent)) break;
         }
         for (long c = 0; c < total; c++) {
             if (!confirms) declareQueue(channels[c].connection, channels[c].number, &options, true);
@@ -78,7 +96,7 @@ static void runPublish(bool confirms) {
             }
         }
     }
-    report(client, &options, start, NULL);
+    report(client, &options, sent, start, NULL);
 
     deleteQueue(channels[0].connection, &options);
     for (long c = 0; c < total; c += perConnection) closeConnection(channels[c].connection);
@@ -95,7 +113,12 @@ static void fill(amqp_connection_state_t connection, long needed) {
     Channel filler = {.connection = connection, .number = 1};
     options.exchange = "";
     options.routingKey = options.queue;
-    for (; there < needed; there++) publish(&filler, &properties, body);
+    Headers headers;
+    if (options.headers > 0) properties._flags |= AMQP_BASIC_HEADERS_FLAG;
+    for (; there < needed; there++) {
+        if (options.headers > 0) properties.headers = buildHeaders(&options, &headers, there);
+        publish(&filler, &properties, body);
+    }
     declareQueue(connection, 1, &options, true);
     amqp_bytes_free(body);
 }
@@ -120,128 +143,45 @@ static void runConsume(bool acks) {
 
     Reading start = readClocks();
     for (long i = 0; i < options.consumers; i++) subscribe(connection, (int)(i % options.channels) + 1, acks);
-    for (long i = 0; i < needed; i++) {
-        if (i == options.warmup && i > 0) start = readClocks();
+    long taken = 0;
+    while (taken < needed) {
+        if (taken == options.warmup && taken > 0) start = readClocks();
         amqp_envelope_t envelope;
         amqp_maybe_release_buffers(connection);
         checkReply(amqp_consume_message(connection, &envelope, NULL, 0), "consume");
         if (envelope.message.body.len != (size_t)options.size) quit(1, "a body of %zu bytes", envelope.message.body.len);
+        if (options.readHeaders) readHeaders(&envelope.message.properties);
         work();
         if (acks) check(amqp_basic_ack(connection, envelope.channel, envelope.delivery_tag, false), "basic.ack");
         amqp_destroy_envelope(&envelope);
+        taken++;
+        if (taken > options.warmup && isOver(&options, start, taken - options.warmup)) break;
     }
-    report(client, &options, start, NULL);
+    report(client, &options, taken - options.warmup, start, NULL);
     closeConnection(connection); // and with its last consumer the queue goes
 }
 
-static void runPingPong(void) {
-    amqp_connection_state_t connection = connectTo(&options);
-    Channel channel = {.connection = connection, .number = 1};
-    openChannel(connection, 1);
-    declareQueue(connection, 1, &options, false);
-    subscribe(connection, 1, false);
-    amqp_basic_properties_t properties = messageProperties(&options);
-    amqp_bytes_t body = messageBody(&options);
-    double *latencies = calloc((size_t)options.messages, sizeof *latencies);
-    Reading start = readClocks();
-    for (long i = -options.warmup; i < options.messages; i++) {
-        if (i == 0) start = readClocks();
-        amqp_envelope_t envelope;
-        double sent = now();
-        publish(&channel, &properties, body);
-        amqp_maybe_release_buffers(connection);
-        checkReply(amqp_consume_message(connection, &envelope, NULL, 0), "consume");
-        if (i >= 0) latencies[i] = now() - sent;
-        amqp_destroy_envelope(&envelope);
-    }
-    report(client, &options, start, latencies);
-    closeConnection(connection);
-    amqp_bytes_free(body);
-    free(latencies);
-}
-
-// Publishes, and waits for the confirm before the next.
-static void runConfirm(void) {
-    if (options.tasks > 1) quit(EXIT_UNSUPPORTED, "publishes from one task only");
-    Channel channel = {.connection = connectTo(&options), .number = 1, .done = calloc((size_t)options.window, sizeof(bool))};
-    openChannel(channel.connection, 1);
-    amqp_confirm_select(channel.connection, 1);
-    checkReply(amqp_get_rpc_reply(channel.connection), "confirm.select");
-    declareQueue(channel.connection, 1, &options, false);
-    amqp_basic_properties_t properties = messageProperties(&options);
-    amqp_bytes_t body = messageBody(&options);
-    double *latencies = calloc((size_t)options.messages, sizeof *latencies);
-    Reading start = readClocks();
-    for (long i = -options.warmup; i < options.messages; i++) {
-        if (i == 0) start = readClocks();
-        double sent = now();
-        publish(&channel, &properties, body);
-        while (channel.settled < channel.published) waitForConfirm(&channel, channel.connection);
-        if (i >= 0) latencies[i] = now() - sent;
-    }
-    report(client, &options, start, latencies);
-    deleteQueue(channel.connection, &options);
-    closeConnection(channel.connection);
-    amqp_bytes_free(body);
-    free(channel.done);
-    free(latencies);
-}
-
-// Asks for a message, acknowledges it, and asks for the next.
-static void runGet(void) {
-    amqp_connection_state_t connection = connectTo(&options);
-    openChannel(connection, 1);
-    fill(connection, options.warmup + options.messages);
-    double *latencies = calloc((size_t)options.messages, sizeof *latencies);
-    Reading start = readClocks();
-    for (long i = -options.warmup; i < options.messages; i++) {
-        if (i == 0) start = readClocks();
-        double asked = now();
-        amqp_maybe_release_buffers(connection);
-        amqp_rpc_reply_t reply = amqp_basic_get(connection, 1, amqp_cstring_bytes(options.queue), false);
-        checkReply(reply, "basic.get");
-        if (reply.reply.id != AMQP_BASIC_GET_OK_METHOD) quit(1, "the queue is empty too early");
-        uint64_t tag = ((amqp_basic_get_ok_t *)reply.reply.decoded)->delivery_tag;
-        amqp_message_t message;
-        checkReply(amqp_read_message(connection, 1, &message, 0), "message");
-        check(amqp_basic_ack(connection, 1, tag, false), "basic.ack");
-        amqp_destroy_message(&message);
-        if (i >= 0) latencies[i] = now() - asked;
-    }
-    report(client, &options, start, latencies);
-    deleteQueue(connection, &options);
-    closeConnection(connection);
-    free(latencies);
-}
-
-static void runConnect(void) {
-    double *latencies = calloc((size_t)options.messages, sizeof *latencies);
-    Reading start = readClocks();
-    for (long i = -options.warmup; i < options.messages; i++) {
-        if (i == 0) start = readClocks();
-        double began = now();
-        amqp_connection_state_t connection = connectTo(&options);
-        openChannel(connection, 1);
-        checkReply(amqp_channel_close(connection, 1, AMQP_REPLY_SUCCESS), "channel.close");
-        checkReply(amqp_connection_close(connection, AMQP_REPLY_SUCCESS), "connection.close");
-        check(amqp_destroy_connection(connection), "close");
-        if (i >= 0) latencies[i] = now() - began;
-    }
-    report(client, &options, start, latencies);
-    free(latencies);
-}
+#include "raw-calls.h"
 
 int main(int argc, char **argv) {
     options = parseOptions(argc, argv);
     prepareWork(&options);
-    if (strcmp(options.mode, "publish") == 0) runPublish(false);
-    else if (strcmp(options.mode, "publish-confirm") == 0) runPublish(true);
-    else if (strcmp(options.mode, "consume") == 0) runConsume(false);
-    else if (strcmp(options.mode, "consume-ack") == 0) runConsume(true);
-    else if (strcmp(options.mode, "ping-pong") == 0) runPingPong();
-    else if (strcmp(options.mode, "connect") == 0) runConnect();
-    else if (strcmp(options.mode, "confirm") == 0) runConfirm();
-    else if (strcmp(options.mode, "get") == 0) runGet();
-    else quit(EXIT_UNSUPPORTED, "no mode %s here", options.mode);
+    const char *mode = options.mode;
+    if (options.oneAtATime && strcmp(mode, "publish-confirm") == 0) mode = "confirm";
+    else if (options.oneAtATime && strncmp(mode, "publish", 7) == 0) quit(EXIT_UNSUPPORTED, "nothing to wait for");
+    if (strcmp(mode, "publish") == 0) runPublish(false);
+    else if (strcmp(mode, "publish-confirm") == 0) runPublish(true);
+    else if (strcmp(mode, "consume") == 0) runConsume(false);
+    else if (strcmp(mode, "consume-ack") == 0) runConsume(true);
+    else if (strcmp(mode, "handle") == 0) runConsume(true); // one thread: one at a time, whatever --tasks says
+    else if (strcmp(mode, "ping-pong") == 0) runPingPong();
+    else if (strcmp(mode, "connect") == 0) runConnect();
+    else if (strcmp(mode, "confirm") == 0) runConfirm();
+    else if (strcmp(mode, "get") == 0) runGet();
+    else if (strcmp(mode, "declare") == 0) runDeclare();
+    else if (strcmp(mode, "rpc") == 0) runRPC();
+    else if (strcmp(mode, "idle") == 0) runIdle();
+    else if (strcmp(mode, "delay") == 0) runDelay();
+    else quit(EXIT_UNSUPPORTED, "no mode %s here", mode); // codable: C has nothing that encodes values
     return 0;
 }
