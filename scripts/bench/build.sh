@@ -60,6 +60,15 @@ build_c() {
     done
 }
 
+# What any Swift program takes.
+build_empty() {
+    if ! has swiftc; then
+        skip empty "no swiftc"
+    elif ! swiftc -O -o "$out/empty" "$source/empty.swift" >"$out/empty.log" 2>&1; then
+        skip empty "its build failed, see $out/empty.log"
+    fi
+}
+
 # Debian's Go packages are sources under one GOPATH, so nothing is downloaded.
 build_go() {
     local library=$gopath/src/github.com/rabbitmq/amqp091-go
@@ -92,5 +101,6 @@ build_python() {
 }
 
 build_c
+$quick || build_empty
 $quick || build_go
 $quick || build_python
