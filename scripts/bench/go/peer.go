@@ -11,12 +11,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"sort"
+	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
+	"unsafe"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
@@ -35,8 +36,15 @@ var (
 	window      = flag.Int("window", 1000, "")
 	prefetch    = flag.Int("prefetch", 1000, "")
 	warmup      = flag.Int("warmup", 0, "")
+	work        = flag.Int("work", 0, "")
+	tasks       = flag.Int("tasks", 1, "")
+	headers     = flag.Int("headers", 0, "")
+	rate        = flag.Int("rate", 0, "")
+	seconds     = flag.Float64("seconds", 0, "")
 	asJSON      = flag.Bool("json", false, "")
 	persistent  = flag.Bool("persistent", false, "")
+	readHeaders = flag.Bool("read-headers", false, "")
+	oneAtATime  = flag.Bool("one-at-a-time", false, "")
 )
 
 const unsupported = 3
@@ -78,28 +86,131 @@ type latency struct {
 }
 
 type result struct {
-	Client     string   `json:"client"`
-	Mode       string   `json:"mode"`
-	Messages   int      `json:"messages"`
-	Size       int      `json:"size"`
-	Seconds    float64  `json:"seconds"`
-	Rate       float64  `json:"rate"`
-	CPUSeconds float64  `json:"cpu_seconds"`
-	CPUEach    float64  `json:"cpu_us_per_message"`
-	PeakRSS    float64  `json:"peak_rss_mb"`
-	Latency    *latency `json:"latency_us,omitempty"`
+	Client      string   `json:"client"`
+	Mode        string   `json:"mode"`
+	Messages    int      `json:"messages"`
+	Size        int      `json:"size"`
+	Seconds     float64  `json:"seconds"`
+	Rate        float64  `json:"rate"`
+	CPUSeconds  float64  `json:"cpu_seconds"`
+	CPUEach     float64  `json:"cpu_us_per_message"`
+	PeakRSS     float64  `json:"peak_rss_mb"`
+	RSS         float64  `json:"rss_mb"`
+	BaseRSS     float64  `json:"base_rss_mb"`
+	Threads     int      `json:"threads"`
+	BaseThreads int      `json:"base_threads"`
+	Latency     *latency `json:"latency_us,omitempty"`
 }
 
-func report(mode string, start reading, latencies []time.Duration) {
+// A number of those that the system tells of this process.
+func status(name string) float64 {
+	text, _ := os.ReadFile("/proc/self/status")
+	for _, line := range strings.Split(string(text), "\n") {
+		if words := strings.Fields(line); len(words) > 1 && words[0] == name {
+			number, _ := strconv.ParseFloat(words[1], 64)
+			return number
+		}
+	}
+	return 0
+}
+
+// Before it connects.
+var baseMemory, baseThreads = status("VmRSS:"), status("Threads:")
+
+// Whether the time for the measured part is over. With little to do between two looks, every 64th message is enough.
+func isOver(start reading, done int) bool {
+	if *seconds <= 0 || (done%64 != 0 && *work <= 100 && *size <= 65536 && *rate == 0) {
+		return false
+	}
+	return time.Since(start.time).Seconds() >= *seconds
+}
+
+// What a program computes between two messages: always the same number of steps, so that what others do to the
+// processor meanwhile does not count as its own work.
+
+const (
+	monotonic  = 1 // clocks of Linux
+	threadTime = 3
+)
+
+func clock(id uintptr) int64 {
+	var t syscall.Timespec
+	syscall.Syscall(syscall.SYS_CLOCK_GETTIME, id, uintptr(unsafe.Pointer(&t)), 0)
+	return t.Nano()
+}
+
+var workSteps int
+
+//go:noinline
+func compute(steps int, value uint64) uint64 {
+	for i := 0; i < steps; i++ {
+		value = value*6364136223846793005 + 1442695040888963407
+	}
+	return value
+}
+
+// How many seconds of CPU time so many steps take.
+func costOf(steps, times int) float64 {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	start := clock(threadTime)
+	for i := 0; i < times; i++ {
+		compute(steps, uint64(i))
+	}
+	return 1e-9 * float64(clock(threadTime)-start)
+}
+
+// Finds how many steps take so many microseconds.
+func prepareWork() {
+	if *work <= 0 {
+		return
+	}
+	costOf(2000000, 1)
+	workSteps = int(2e6 * float64(*work) / (1e6 * costOf(2000000, 1)))
+	if workSteps < 1 {
+		workSteps = 1
+	}
+}
+
+func doWork() {
+	if workSteps > 0 {
+		compute(workSteps, 1)
+	}
+}
+
+// How much CPU time it takes, as measured now.
+func workSeconds() float64 {
+	if workSteps == 0 {
+		return 0
+	}
+	count := 20000000/workSteps + 1
+	return costOf(workSteps, count) / float64(count)
+}
+
+// Of `count` messages; `latencies`, one for each, may be nil.
+func report(mode string, start reading, count int, latencies []time.Duration) {
 	end := readClocks()
-	n, seconds, cpu := float64(*messages), end.time.Sub(start.time).Seconds(), (end.cpu - start.cpu).Seconds()
-	u := usage()
-	r := result{"amqp091-go", mode, *messages, *size, seconds, n / seconds, cpu, 1e6 * cpu / n,
-		float64(u.Maxrss) / 1024, nil}
-	if latencies != nil {
+	var found *latency
+	if len(latencies) > 0 {
+		last := float64(len(latencies) - 1)
 		sort.Slice(latencies, func(i, j int) bool { return latencies[i] < latencies[j] })
-		at := func(p float64) float64 { return latencies[int(p*(n-1))].Seconds() * 1e6 }
-		r.Latency = &latency{at(0.5), at(0.99), at(0.999), at(1)}
+		at := func(p float64) float64 { return latencies[int(p*last)].Seconds() * 1e6 }
+		found = &latency{at(0.5), at(0.99), at(0.999), at(1)}
+	}
+	printReport(mode, start, end, count, found)
+}
+
+func printReport(mode string, start, end reading, count int, found *latency) {
+	if count < 1 {
+		quit(1, "not one message in %v s", *seconds)
+	}
+	u, memory, threads := usage(), status("VmRSS:"), status("Threads:")
+	n, took := float64(count), end.time.Sub(start.time).Seconds()
+	cpu := (end.cpu - start.cpu).Seconds() - n*workSeconds()
+	r := result{
+		Client: "amqp091-go", Mode: mode, Messages: count, Size: *size, Seconds: took, Rate: n / took,
+		CPUSeconds: cpu, CPUEach: 1e6 * cpu / n, PeakRSS: float64(u.Maxrss) / 1024, RSS: memory / 1024,
+		BaseRSS: baseMemory / 1024, Threads: int(threads), BaseThreads: int(baseThreads), Latency: found,
 	}
 	if *asJSON {
 		check(json.NewEncoder(os.Stdout).Encode(r), "JSON")
@@ -141,6 +252,11 @@ func drained(channel *amqp.Channel) {
 	check(err, "queue.declare")
 }
 
+func deleteQueue(channel *amqp.Channel) {
+	_, err := channel.QueueDelete(*queue, false, false, false)
+	check(err, "queue.delete")
+}
+
 func newMessage() amqp.Publishing {
 	m := amqp.Publishing{
 		ContentType:  "application/octet-stream",
@@ -154,183 +270,20 @@ func newMessage() amqp.Publishing {
 	return m
 }
 
+// Headers of about --headers bytes, built anew for each message: texts of 32 bytes, and a number that is another in each.
+func table(number int) amqp.Table {
+	if *headers == 0 {
+		return nil
+	}
+	t := amqp.Table{"x-number": int64(number)}
+	for i := 0; i < *headers/46-1; i++ {
+		t[fmt.Sprintf("x-head%d", i+10)] = "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh"
+	}
+	return t
+}
+
 func publish(channel *amqp.Channel, exchange, key string, message amqp.Publishing) {
 	check(channel.PublishWithContext(context.Background(), exchange, key, false, false, message), "basic.publish")
-}
-
-func publishMany(channel *amqp.Channel, count int, message amqp.Publishing) {
-	for i := 0; i < count; i++ {
-		publish(channel, *exchange, *routingKey, message)
-	}
-	drained(channel)
-}
-
-// Not with deferred confirmations: in 1.5 one that arrives before its publish call returns is lost, and Wait hangs
-// (its issue 182).
-func publishManyConfirmed(channel *amqp.Channel, confirms <-chan amqp.Confirmation, count int, message amqp.Publishing) {
-	pending := 0
-	wait := func() {
-		if c, open := <-confirms; !open || !c.Ack {
-			quit(1, "nacked, or the channel closed")
-		}
-		pending--
-	}
-	for i := 0; i < count; i++ {
-		for pending >= *window {
-			wait()
-		}
-		publish(channel, *exchange, *routingKey, message)
-		pending++
-	}
-	for pending > 0 {
-		wait()
-	}
-}
-
-func runPublish(mode string) {
-	var all []*amqp.Channel
-	var confirms []chan amqp.Confirmation // one for each channel
-	var open []*amqp.Connection
-	for i := 0; i < *connections; i++ {
-		connection := connect()
-		open = append(open, connection)
-		for j := 0; j < *channels; j++ {
-			channel := openChannel(connection)
-			if mode == "publish-confirm" {
-				check(channel.Confirm(false), "confirm.select")
-				confirms = append(confirms, channel.NotifyPublish(make(chan amqp.Confirmation, *window)))
-			}
-			all = append(all, channel)
-		}
-	}
-	declare(all[0])
-	message := newMessage()
-	inParallel := func(count int) {
-		var group sync.WaitGroup
-		for i, channel := range all {
-			share := count / len(all)
-			if i < count%len(all) {
-				share++
-			}
-			group.Add(1)
-			go func(i int, channel *amqp.Channel) {
-				defer group.Done()
-				if confirms != nil {
-					publishManyConfirmed(channel, confirms[i], share, message)
-				} else {
-					publishMany(channel, share, message)
-				}
-			}(i, channel)
-		}
-		group.Wait()
-	}
-	if *warmup > 0 {
-		inParallel(*warmup)
-	}
-	start := readClocks()
-	inParallel(*messages)
-	report(mode, start, nil)
-	_, err := all[0].QueueDelete(*queue, false, false, false)
-	check(err, "queue.delete")
-	for _, connection := range open {
-		connection.Close()
-	}
-}
-
-func runConsume(mode string) {
-	if *connections > 1 {
-		quit(unsupported, "consumes on one connection only")
-	}
-	acks := mode == "consume-ack"
-	connection := connect()
-	var all []*amqp.Channel
-	for i := 0; i < *channels; i++ {
-		channel := openChannel(connection)
-		if acks && *prefetch > 0 {
-			check(channel.Qos(*prefetch, 0, false), "basic.qos")
-		}
-		all = append(all, channel)
-	}
-	needed := *warmup + *messages
-	message := newMessage()
-	for there := declare(all[0]).Messages; there < needed; there++ {
-		publish(all[0], "", *queue, message)
-	}
-	drained(all[0])
-
-	// A goroutine per consumer. More than needed may come, and is left alone.
-	start := readClocks()
-	var taken, finished atomic.Int64
-	done := make(chan struct{})
-	consume := func(deliveries <-chan amqp.Delivery) {
-		for d := range deliveries {
-			if taken.Add(1) > int64(needed) {
-				continue
-			}
-			if len(d.Body) != *size {
-				quit(1, "a body of %d bytes", len(d.Body))
-			}
-			if acks {
-				check(d.Ack(false), "basic.ack")
-			}
-			switch finished.Add(1) {
-			case int64(needed):
-				close(done)
-			case int64(*warmup):
-				start = readClocks()
-			}
-		}
-	}
-	for i := 0; i < *consumers; i++ {
-		deliveries, err := all[i%len(all)].Consume(*queue, "", !acks, false, false, false, nil)
-		check(err, "basic.consume")
-		go consume(deliveries)
-	}
-	<-done
-	report(mode, start, nil)
-	connection.Close()
-}
-
-func runPingPong(mode string) {
-	channel := openChannel(connect())
-	declare(channel)
-	deliveries, err := channel.Consume(*queue, "", true, false, false, false, nil)
-	check(err, "basic.consume")
-	message := newMessage()
-	latencies := make([]time.Duration, 0, *messages)
-	start := readClocks()
-	for i := -*warmup; i < *messages; i++ {
-		if i == 0 {
-			start = readClocks()
-		}
-		sent := time.Now()
-		publish(channel, *exchange, *routingKey, message)
-		if _, open := <-deliveries; !open {
-			quit(1, "the consumer ended")
-		}
-		if i >= 0 {
-			latencies = append(latencies, time.Since(sent))
-		}
-	}
-	report(mode, start, latencies)
-}
-
-func runConnect(mode string) {
-	latencies := make([]time.Duration, 0, *messages)
-	start := readClocks()
-	for i := -*warmup; i < *messages; i++ {
-		if i == 0 {
-			start = readClocks()
-		}
-		began := time.Now()
-		connection := connect()
-		check(openChannel(connection).Close(), "channel.close")
-		check(connection.Close(), "connection.close")
-		if i >= 0 {
-			latencies = append(latencies, time.Since(began))
-		}
-	}
-	report(mode, start, latencies)
 }
 
 func main() {
@@ -342,15 +295,37 @@ func main() {
 	if *routingKey == "" {
 		*routingKey = *queue
 	}
+	prepareWork()
+	if *oneAtATime && mode == "publish" {
+		quit(unsupported, "nothing to wait for")
+	}
 	switch mode {
 	case "publish", "publish-confirm":
-		runPublish(mode)
-	case "consume", "consume-ack":
+		if *oneAtATime {
+			runConfirm(mode)
+		} else {
+			runPublish(mode)
+		}
+	case "codable":
+		runCodable(mode)
+	case "delay":
+		runDelay(mode)
+	case "consume", "consume-ack", "handle":
 		runConsume(mode)
 	case "ping-pong":
 		runPingPong(mode)
+	case "confirm":
+		runConfirm(mode)
+	case "get":
+		runGet(mode)
+	case "declare":
+		runDeclare(mode)
+	case "rpc":
+		runRPC(mode)
 	case "connect":
 		runConnect(mode)
+	case "idle":
+		runIdle(mode)
 	default:
 		quit(unsupported, "no mode %s here", mode)
 	}
