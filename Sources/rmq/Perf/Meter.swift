@@ -9,6 +9,8 @@ internal import Musl
 struct Usage {
     var seconds: Double
     var cpuSeconds: Double
+    /// The process at the end; nil where the system doesn't tell.
+    var process: ProcessStatus?
 }
 
 /// Reads the clock and the process's CPU time, at the beginning and at the end of the measured part.
@@ -17,7 +19,8 @@ struct Meter {
     private let startCPU = Meter.cpuSeconds
 
     func read() -> Usage {
-        Usage(seconds: (ContinuousClock.now - start) / .seconds(1), cpuSeconds: Meter.cpuSeconds - startCPU)
+        let (end, endCPU) = (ContinuousClock.now, Meter.cpuSeconds)
+        return Usage(seconds: (end - start) / .seconds(1), cpuSeconds: endCPU - startCPU, process: ProcessStatus.now)
     }
 
     /// User and system time of the process.

@@ -75,6 +75,7 @@ struct Perf: AsyncParsableCommand {
             // What is consumed has to be there before.
             options.mostMessages = options.mostMessages ?? PerfOptions.usualMessages
         }
+        let base = ProcessStatus.now
         let progress = Progress(
             total: options.messages,
             seconds: options.seconds,
@@ -88,7 +89,7 @@ struct Perf: AsyncParsableCommand {
             }
         }
         progress.finish()
-        let report = PerfReport(mode: mode.rawValue, options: options, result: result)
+        let report = PerfReport(mode: mode.rawValue, options: options, result: result, base: base)
         print(options.json ? try report.json() : report.table())
         if let chart = options.chart { try report.draw(to: chart) }
     }

@@ -34,11 +34,16 @@ struct PerfReport: Encodable {
     let cpuSeconds: Double
     let cpuUsPerMessage: Double
     let peakRssMb: Double
+    /// At the end of the measured part, and before anything was connected.
+    let rssMb: Double?
+    let baseRssMb: Double?
+    let threads: Int?
+    let baseThreads: Int?
     let latencyUs: Latency?
     let codingUs: CodableMode.Cost?
     let endToEnd: LoadReport?
 
-    init(mode: String, options: PerfOptions, result: PerfResult) {
+    init(mode: String, options: PerfOptions, result: PerfResult, base: ProcessStatus?) {
         self.mode = mode
         let count = result.messages ?? options.messages
         messages = count
@@ -49,6 +54,10 @@ struct PerfReport: Encodable {
         // Not one may have been done in time.
         cpuUsPerMessage = cpuSeconds * 1e6 / Double(max(1, count))
         peakRssMb = Meter.peakMegabytes
+        rssMb = result.usage.process?.megabytes
+        baseRssMb = base?.megabytes
+        threads = result.usage.process?.threads
+        baseThreads = base?.threads
         codingUs = result.coding
         endToEnd = result.load
         latencyUs = result.latencies.map { histogram in
@@ -78,6 +87,8 @@ struct PerfReport: Encodable {
             ("rate", "\(number(rate, 0)) msg/s"), ("CPU", "\(number(cpuSeconds, 3)) s"),
             ("CPU per message", "\(number(cpuUsPerMessage, 3)) us"), ("peak memory", "\(number(peakRssMb, 1)) MiB"),
         ]
+        if let rssMb { rows.append(("memory", "\(number(rssMb, 1)) MiB")) }
+        if let threads { rows.append(("threads", "\(threads)")) }
         if let latencyUs {
             rows.append(("latency, median", "\(number(latencyUs.p50, 1)) us"))
             rows.append(("latency, 99 %", "\(number(latencyUs.p99, 1)) us"))

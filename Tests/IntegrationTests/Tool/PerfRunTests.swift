@@ -25,6 +25,22 @@ struct PerfRunTests {
         #expect(outcome.status == 0 && outcome.output.contains("\"messages\":503,"), "\(outcome)")
     }
 
+    @Test("the process's memory and threads, before it connects and at the end")
+    func processStatus() async throws {
+        let outcome = try await perf("publish", "--messages", "50")
+        struct Status: Decodable {
+            var rssMb: Double
+            var baseRssMb: Double
+            var threads: Int
+            var baseThreads: Int
+        }
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let status = try decoder.decode(Status.self, from: Data(outcome.output.utf8))
+        #expect(status.baseRssMb > 1 && status.rssMb > status.baseRssMb, "\(status)")
+        #expect(status.baseThreads > 0 && status.threads > 0, "\(status)")
+    }
+
     private struct Figures: Decodable {
         var messages: Int
         var seconds: Double
