@@ -2,11 +2,13 @@
 internal import RabbitMQ
 internal import Synchronization
 
-/// Consumes what it has put into the queue before, with acknowledgements or without.
+/// Consumes what it has put into the queue before, with acknowledgements or without, in a loop or by callbacks.
 struct ConsumeMode {
     let options: PerfOptions
     let progress: Progress
     let acknowledges: Bool
+    /// Whether it is called back for each message.
+    var handles = false
 
     /// When the measured part began and ended, as the consumers see it.
     private final class Span: Sendable {
@@ -74,7 +76,13 @@ struct ConsumeMode {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for index in 0..<options.consumers {
                 let queue = try channels[index % channels.count].queue(session.queue.queue.name)
-                group.addTask { try await consume(from: queue, span, work) }
+                group.addTask {
+                    if handles {
+                        try await handle(from: queue, span, work)
+                    } else {
+                        try await consume(from: queue, span, work)
+                    }
+                }
             }
             // The first to see the last message, or the end of the time, ends it for all.
             try await group.next()
@@ -85,6 +93,35 @@ struct ConsumeMode {
         }
         guard let result = span.result else { throw CancellationError() }
         return PerfResult(usage: result.usage, messages: result.messages, work: work)
+    }
+
+    /// As `consume`, where as many messages are handled at a time as there are tasks.
+    private func handle(from queue: Queue, _ span: Span, _ work: Work) async throws {
+        let (first, last, stride) = (options.warmup, options.warmup + options.messages, options.stride)
+        let (settings, progress, readsHeaders) = (options, progress, options.readHeaders)
+        let (ends, end) = AsyncThrowingStream<Void, any Error>.makeStream()
+        let consumer = try await queue.consume(
+            maxConcurrency: options.tasks,
+            onError: { error in end.finish(throwing: error) },
+            callback: { message in
+                work.run()
+                if readsHeaders, message.headers?["x-number"] == nil {
+                    end.finish(throwing: PerfError("A message came without headers."))
+                }
+                try message.ack()
+                let count = span.count.add(1, ordering: .relaxed).newValue
+                if count == first { span.begin(settings) }
+                if count != last {
+                    guard count & (stride - 1) == 0 else { return }
+                    progress.add(stride)
+                    guard count < last, span.isOver else { return }
+                }
+                span.end(messages: count - first)
+                end.finish()
+            }
+        )
+        for try await _ in ends {}
+        try await consumer.cancel()
     }
 
     private func consume(from queue: Queue, _ span: Span, _ work: Work) async throws {

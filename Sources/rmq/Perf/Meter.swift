@@ -36,6 +36,13 @@ struct Meter {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
+    /// The clock that other processes read as well.
+    static var monotonicNanoseconds: UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
     /// The most memory that the process had, in MiB.
     static var peakMegabytes: Double { Double(usage().ru_maxrss) / 1024 }
 

@@ -33,6 +33,10 @@ struct Perf: AsyncParsableCommand {
         case codable
         case rpc
         case endToEnd = "end-to-end"
+        case handle
+        case declare
+        case idle
+        case delay
     }
 
     @Argument(help: "What to measure.")
@@ -71,7 +75,7 @@ struct Perf: AsyncParsableCommand {
 
     private func run(_ mode: Mode) async throws {
         var options = options
-        if [.consume, .consumeAck, .get].contains(mode) {
+        if [.consume, .consumeAck, .handle, .get].contains(mode) {
             // What is consumed has to be there before.
             options.mostMessages = options.mostMessages ?? PerfOptions.usualMessages
         }
@@ -101,9 +105,12 @@ struct Perf: AsyncParsableCommand {
     ) async throws -> PerfResult {
         switch mode {
         case .publish: try await PublishMode(options: options, progress: progress, confirms: false).run()
+        case .publishConfirm where options.oneAtATime: try await ConfirmMode(options: options, progress: progress).run()
         case .publishConfirm: try await PublishMode(options: options, progress: progress, confirms: true).run()
         case .consume: try await ConsumeMode(options: options, progress: progress, acknowledges: false).run()
         case .consumeAck: try await ConsumeMode(options: options, progress: progress, acknowledges: true).run()
+        case .handle:
+            try await ConsumeMode(options: options, progress: progress, acknowledges: true, handles: true).run()
         case .pingPong: try await PingPongMode(options: options, progress: progress).run()
         case .confirm: try await ConfirmMode(options: options, progress: progress).run()
         case .get: try await GetMode(options: options, progress: progress).run()
@@ -111,6 +118,9 @@ struct Perf: AsyncParsableCommand {
         case .rpc: try await RPCMode(options: options, progress: progress).run()
         case .endToEnd: try await EndToEndMode(options: options, progress: progress).run()
         case .connect: try await ConnectMode(options: options, progress: progress).run()
+        case .declare: try await DeclareMode(options: options, progress: progress).run()
+        case .idle: try await IdleMode(options: options, progress: progress).run()
+        case .delay: try await DelayMode(options: options, progress: progress).run()
         }
     }
 }

@@ -50,7 +50,7 @@ extension PerfOptions {
 
     /// Refuses what a mode can't do, and what would touch others' queues without being asked for twice.
     func validate(for mode: Perf.Mode) throws {
-        let isPublishing = [.publish, .publishConfirm, .confirm, .codable].contains(mode)
+        let isPublishing = [.publish, .publishConfirm, .confirm, .codable, .delay].contains(mode)
         guard isPublishing || (exchange.isEmpty && routingKey == nil) else {
             throw ValidationError(
                 "--exchange and --routing-key are for publishing; \(mode.rawValue) uses its queue's name."
@@ -58,6 +58,12 @@ extension PerfOptions {
         }
         guard rate == nil || [.publish, .publishConfirm, .endToEnd].contains(mode) else {
             throw ValidationError("--rate is for publish, publish-confirm and end-to-end.")
+        }
+        guard !oneAtATime || mode == .publishConfirm else {
+            throw ValidationError("--one-at-a-time is for publish-confirm.")
+        }
+        guard mode != .delay || size >= DelayMode.leastSize else {
+            throw ValidationError("--size is \(size); with delay it must be at least \(DelayMode.leastSize).")
         }
         if mode == .endToEnd {
             try validateLoad()
@@ -73,7 +79,7 @@ extension PerfOptions {
                         + "--leave-messages and --eat-messages."
                 )
             }
-            guard mode == .connect || (isPublishing ? leaveMessages : eatMessages) else {
+            guard [.connect, .idle, .declare].contains(mode) || (isPublishing ? leaveMessages : eatMessages) else {
                 throw ValidationError(
                     isPublishing
                         ? "Messages would stay in the queue \(queue): if they may, add --leave-messages."

@@ -96,22 +96,33 @@ struct PerfOptions: ParsableArguments {
     @Option(help: "Messages before the measured part.")
     var warmup = 10_000
 
-    @Option(help: "With confirm and rpc: tasks, each of which waits for the confirm, or the reply, before the next.")
+    @Option(
+        help: ArgumentHelp(
+            "With confirm, rpc and declare: tasks, each of which waits for the answer before the next; "
+                + "with handle: how many callbacks may run at a time."
+        )
+    )
     var tasks = 1
+
+    @Flag(
+        name: .customLong("one-at-a-time"),
+        help: "With publish-confirm: wait for each confirm before the next, as confirm does."
+    )
+    var oneAtATime = false
 
     @Option(
         help:
-            "With publish, consume and consume-ack: how long to compute after each message, in microseconds; not counted as CPU."
+            "With publish, delay, consume, consume-ack and handle: how long to compute after each message, in microseconds; not counted as CPU."
     )
     var work = 0.0
 
     @Option(
         help:
-            "With publish, publish-confirm, consume and consume-ack: headers of about that many bytes, another in each."
+            "With publish, publish-confirm, consume, consume-ack and handle: headers of about that many bytes, another in each."
     )
     var headers = 0
 
-    @Flag(help: "With consume and consume-ack: look at the headers of each message.")
+    @Flag(help: "With consume, consume-ack and handle: look at the headers of each message.")
     var readHeaders = false
 
     @Flag(help: "With consume-ack: hand each message to a handler, and acknowledge it when that returns.")

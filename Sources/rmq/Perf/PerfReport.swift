@@ -14,6 +14,8 @@ struct PerfResult {
     var size: Int?
     var coding: CodableMode.Cost?
     var load: LoadReport?
+    /// Latencies that somebody else has measured.
+    var delays: PerfReport.Latency?
 }
 
 /// A result as it is printed.
@@ -60,7 +62,7 @@ struct PerfReport: Encodable {
         baseThreads = base?.threads
         codingUs = result.coding
         endToEnd = result.load
-        latencyUs = result.latencies.map { histogram in
+        let measured: Latency? = result.latencies.map { histogram in
             func microseconds(_ percentile: Double) -> Double {
                 Double(histogram.valueAtPercentile(percentile)) / 1000
             }
@@ -71,6 +73,7 @@ struct PerfReport: Encodable {
                 max: Double(histogram.max) / 1000
             )
         }
+        latencyUs = result.delays ?? measured
     }
 
     func json() throws -> String {

@@ -11,7 +11,10 @@ struct PerfRunTests {
         return try await within(.seconds(100), "the tool's end") { await tool.outcome() }
     }
 
-    @Test("latencies, with their upper percentiles", arguments: ["ping-pong", "confirm", "get", "rpc", "connect"])
+    @Test(
+        "latencies, with their upper percentiles",
+        arguments: ["ping-pong", "confirm", "get", "rpc", "connect", "declare"]
+    )
     func latencies(mode: String) async throws {
         let outcome = try await perf(mode, "--messages", "50")
         #expect(outcome.status == 0, "\(outcome)")
@@ -19,7 +22,7 @@ struct PerfRunTests {
         for name in ["max", "p50", "p99", "p999"] { #expect(outcome.output.contains("\"\(name)\":"), "\(outcome)") }
     }
 
-    @Test("as many calls as are asked for, by several tasks", arguments: ["confirm", "rpc"])
+    @Test("as many calls as are asked for, by several tasks", arguments: ["confirm", "rpc", "declare"])
     func tasks(mode: String) async throws {
         let outcome = try await perf(mode, "--messages", "503", "--tasks", "100")
         #expect(outcome.status == 0 && outcome.output.contains("\"messages\":503,"), "\(outcome)")
@@ -39,6 +42,36 @@ struct PerfRunTests {
         let status = try decoder.decode(Status.self, from: Data(outcome.output.utf8))
         #expect(status.baseRssMb > 1 && status.rssMb > status.baseRssMb, "\(status)")
         #expect(status.baseThreads > 0 && status.threads > 0, "\(status)")
+    }
+
+    @Test("each confirm by itself, if it is asked to")
+    func oneAtATime() async throws {
+        let outcome = try await perf("publish-confirm", "--messages", "50", "--one-at-a-time")
+        #expect(outcome.status == 0 && outcome.output.contains("\"mode\":\"publish-confirm\""), "\(outcome)")
+        #expect(outcome.output.contains("\"p99\":"), "\(outcome)")
+        let refused = try await perf("publish", "--messages", "50", "--one-at-a-time")
+        #expect(refused.status != 0 && refused.error.contains("--one-at-a-time"), "\(refused)")
+    }
+
+    @Test("every message that callbacks handle, several at a time")
+    func handled() async throws {
+        let outcome = try await perf("handle", "--messages", "503", "--tasks", "10")
+        #expect(outcome.status == 0 && outcome.output.contains("\"messages\":503,"), "\(outcome)")
+    }
+
+    @Test("the seconds of connections that do nothing")
+    func idle() async throws {
+        let result = try figures(try await perf("idle", "--connections", "3", "--seconds", "1"))
+        #expect(result.messages == 3 && result.seconds >= 1, "\(result)")
+    }
+
+    @Test("no delay at a broker that can't tell, and says so")
+    func delay() async throws {
+        let outcome = try await perf("delay", "--messages", "5")
+        #expect(outcome.hasExited && outcome.status == 1 && outcome.output.isEmpty, "\(outcome)")
+        #expect(outcome.error.contains("null.delay."), "\(outcome)")
+        let small = try await perf("delay", "--size", "15")
+        #expect(small.status != 0 && small.error.contains("at least 16"), "\(small)")
     }
 
     private struct Figures: Decodable {
@@ -61,7 +94,7 @@ struct PerfRunTests {
         #expect(result.messages > 0 && result.seconds >= 0.5 && result.seconds < 60, "\(result)")
     }
 
-    @Test("no longer than it may, though not all is consumed", arguments: ["consume", "consume-ack", "get"])
+    @Test("no longer than it may, though not all is consumed", arguments: ["consume", "consume-ack", "handle", "get"])
     func shortened(mode: String) async throws {
         let outcome = try await perf(
             mode,
