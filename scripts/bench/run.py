@@ -188,7 +188,8 @@ class Runner:
     def choose_count(self, command, mode, target, uri, arguments):
         """How many messages make a run of the time wanted, found by running: also warms everything up."""
         large = arguments.get("size", 0) >= MIB
-        queued = target != "null" and mode in ("publish-confirm", "consume", "consume-ack", "handle", "confirm", "get")
+        queues = ("publish-confirm", "consume", "consume-ack", "handle", "confirm", "get")
+        queued = target in ("tcp", "tls") and mode in queues
         least = 20 if mode == "connect" or large else 200
         most = 500 if mode == "connect" else 2000 if large else 200_000 if queued else 10_000_000
         slow = mode in ("connect", "ping-pong", "confirm", "get", "declare", "rpc", "delay")
