@@ -277,7 +277,7 @@ exit
 # --- Names of others ---
 # Swift, its libraries, and the compiler:
 # Array AsyncSequence CancellationError Codable Deque DispatchSerialQueue Duration Mutex NonisolatedNonsendingByDefault
-# Foundation FoundationEssentials Process Sendable Swift fatalError .upToNextMinor(from:
+# Foundation FoundationEssentials Process Sendable Swift Testing fatalError .upToNextMinor(from:
 # Packages beside which the library is shown:
 # ByteBuffer Hummingbird LifecycleHandler NIOCore RabbitMQ.Channel TLSConfiguration
 # MetricsSystem.bootstrap InstrumentationSystem.bootstrap
@@ -286,8 +286,8 @@ exit
 # Ours, but written so that this script does not know them:
 # Exchange/internal Queue/bind(to:routingKey:noWait:arguments:)-(Exchange,_,_,_)
 # Queue/bind(to:routingKey:noWait:arguments:)-(String,_,_,_)
-# A reader's own file, and headers of C:
-# Sources/orders/App.swift Sources/orders/main.swift amqp.h
+# A reader's own files and folders, and headers of C:
+# Sources/Ordering Sources/orders/App.swift Sources/orders/main.swift Tests/OrderingTests amqp.h
 # Other clients and frameworks, from which the pages say how to come, and with which they say how to work:
 # AMQPConnection.connect(use:from:) AMQPConnectionError AmqpRejectAndDontRequeueException BlockedListener ByteBufferView
 # ConfirmListener Connection.open() ConnectionFactory RecoveryListener DeliveryError Jackson2JsonMessageConverter

@@ -4,9 +4,11 @@ import Testing
 
 // The page TestingAHandler.md shows this file: a test compares the two.
 
-/// A worker as a service has it: what fails is tried again after half a minute, three times at the most, then it is parked.
+/// A worker as a service has it: what fails comes again after half a minute, three times at the most, then it is parked.
 struct OrderWorker {
     struct Order: Codable, Sendable { var id: Int }
+
+    static let policy = RetryPolicy(attempts: 4, delay: .seconds(30), factor: 1)
 
     let configuration: ConnectionConfiguration
     let book: @Sendable (Order) async throws -> Void
@@ -14,10 +16,11 @@ struct OrderWorker {
     func run() async throws {
         try await Connection.withConnection(configuration) { connection in
             let channel = try await connection.openChannel()
-            let orders = try await channel.declareQueue("orders")
             try await channel.setQos(prefetchCount: 10)
-            let policy = RetryPolicy(attempts: 4, delay: .seconds(30), factor: 1)
-            try await orders.process(Order.self, retrying: policy) { order, _ in try await book(order) }
+            let orders = try await channel.declareQueue("orders", arguments: QueueArguments(type: .quorum))
+            try await orders.process(Order.self, retrying: Self.policy) { order, _ in
+                try await book(order)
+            }
         }
     }
 }
@@ -65,6 +68,7 @@ actor Ledger {
             try await broker.wait { $0.queue("orders.parked")?.ready == 1 && $0.queue("orders")?.unsettled == 0 }
             let parked = try #require(broker.messages(in: "orders.parked").first?.message.parked)
             #expect(parked.attempts == 4)
+            #expect(parked.errorText?.contains("Unavailable") == true)
             #expect(try parked.original.decode(OrderWorker.Order.self).id == 3)
             running.cancel()
             _ = await running.result
