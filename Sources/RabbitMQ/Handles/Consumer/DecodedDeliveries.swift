@@ -128,7 +128,7 @@ extension Deliveries {
     /// - Parameters:
     ///   - type: The type of the values.
     ///   - decoder: The decoder for the values; if nil, one with Foundation's defaults.
-    ///   - policy: .
+    ///   - policy: What becomes of messages that don't decode.
     /// - Returns: The messages that decode.
     public func decoded<Value: Decodable>(
         as type: Value.Type = Value.self,
@@ -165,7 +165,7 @@ extension Queue {
     ///   - type: The type of the values.
     ///   - options: How the queue is consumed.
     ///   - decoder: The decoder for the values; if nil, one with Foundation's defaults.
-    ///   - policy: .
+    ///   - policy: What becomes of messages that don't decode.
     /// - Returns: The messages that decode.
     /// - Throws: What ``consume(_:)`` throws.
     public func messages<Value: Decodable>(
