@@ -279,8 +279,9 @@ exit
 # Array AsyncSequence CancellationError Codable Deque DispatchSerialQueue Duration Mutex NonisolatedNonsendingByDefault
 # Foundation FoundationEssentials Process Sendable Swift Testing fatalError .upToNextMinor(from:
 # Packages beside which the library is shown:
-# ByteBuffer Hummingbird LifecycleHandler NIOCore RabbitMQ.Channel TLSConfiguration
-# MetricsSystem.bootstrap InstrumentationSystem.bootstrap
+# ByteBuffer Hummingbird InMemoryTracer InMemoryTracing LifecycleHandler Metrics MetricsSystem.bootstrap(_:) NIOCore
+# RabbitMQ.Channel TLSConfiguration Tracing
+# InstrumentationSystem.bootstrap MetricsSystem.bootstrap
 # C:
 # abort()
 # Ours, but written so that this script does not know them:
