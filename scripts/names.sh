@@ -280,7 +280,7 @@ exit
 # Foundation FoundationEssentials Process Sendable Swift Testing fatalError .upToNextMinor(from:
 # Packages beside which the library is shown:
 # ByteBuffer Hummingbird InMemoryTracer InMemoryTracing LifecycleHandler Metrics MetricsSystem.bootstrap(_:) NIOCore
-# RabbitMQ.Channel TLSConfiguration Tracing
+# RabbitMQ.Channel ServiceLifecycle TLSConfiguration Tracing
 # InstrumentationSystem.bootstrap MetricsSystem.bootstrap
 # C:
 # abort()
