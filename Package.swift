@@ -30,7 +30,7 @@ let package = Package(
         .trait(name: "Tool", description: "The command-line tool rmq: swift build --traits Tool --product rmq"),
         .trait(
             name: "TextEncodings",
-            description: "Text in rare encodings, such as Shift_JIS: with Foundation and its ICU, 41 MB"
+            description: "Text in rare encodings, such as Shift_JIS: with Foundation and its ICU, 54 MB"
         ),
         .trait(name: "ServiceLifecycleSupport", description: "Connections, consumers and RPC servers as services"),
         .trait(name: "MetricsSupport", description: "What a connection counts and times, to swift-metrics"),
