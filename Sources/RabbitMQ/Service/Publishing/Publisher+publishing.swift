@@ -252,7 +252,7 @@ extension Publisher {
         }
     }
 
-    /// From 50 ms up to 2 s.
+    /// From 50 ms up to 2 s, of which the random number leaves out up to a half.
     private static var schedule: RecoverySchedule {
         var policy = RecoveryPolicy()
         policy.firstDelay = .milliseconds(50)

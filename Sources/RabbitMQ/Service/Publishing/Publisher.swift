@@ -40,7 +40,7 @@ public final class Publisher: Sendable {
 
         /// How often ``publish(_:to:routingKey:mandatory:timeout:)`` publishes a message again that the broker refuses
         /// (``AMQPError/Code/nacked``), because its queue is full for example; 0 by default, at most 1,000. It waits in
-        /// between, from 50 ms up to 2 s. Of several queues that a message reaches, those that have taken it get it once more.
+        /// between, from 25 ms up to 2 s. Of several queues that a message reaches, those that have taken it get it once more.
         public var nackedAgain = 0
 
         /// How long a publish may take for which no other time is given, by its `timeout:` or by
