@@ -28,8 +28,13 @@ enum Interruption {
     /// - Throws: What `body` throws; after a signal the exit code that shells give a command that it has ended.
     static func cancelling<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> R {
         let stop = Stop()
-        let work = Task { try await body() }
+        let (hold, begin) = AsyncStream<Never>.makeStream()
+        let work = Task {
+            for await _ in hold {}
+            return try await body()
+        }
         let signals = Signals(stop) { work.cancel() }
+        begin.finish()
         defer { signals.end() }
         do {
             return try await work.value
@@ -60,10 +65,15 @@ enum Interruption {
         private var sources: [any DispatchSourceSignal] = []
 
         init(_ stop: Stop, _ onFirst: @escaping @Sendable () -> Void) {
+            let registered = DispatchSemaphore(value: 0)
             for number in [SIGINT, SIGTERM, SIGHUP] {
-                let before = signal(number, SIG_IGN)
-                if number == SIGHUP, Interruption.isIgnored(before) { continue }
+                let before = signal(number, SIG_DFL)
+                if number == SIGHUP, Interruption.isIgnored(before) {
+                    signal(number, SIG_IGN)
+                    continue
+                }
                 let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+                source.setRegistrationHandler { registered.signal() }
                 source.setEventHandler {
                     signal(number, SIG_DFL)
                     stop.request(number)
@@ -71,6 +81,8 @@ enum Interruption {
                 }
                 source.resume()
                 sources.append(source)
+                // The source has put a handler of its own in place by then. A signal that was ignored until then would be lost.
+                registered.wait()
             }
         }
 
