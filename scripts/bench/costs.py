@@ -15,7 +15,7 @@ import sys
 
 OUT = ".build/bench"
 RECORDER = ["--recorder", "200"]
-HANDLER = ["consume-ack", "--handler"]
+HANDLE = ["handle"]
 CONFIRM = ["confirm", "--tasks", "100"]
 # Name, what is run with it off and on, whether `off` is the tool without the traits, the goal in per cent.
 ROWS = [
@@ -25,14 +25,15 @@ ROWS = [
     ("metrics, publish", ["publish"], ["publish", "--metrics"], False, 5),
     ("metrics, publish and wait, 100 tasks", CONFIRM, [*CONFIRM, "--metrics"], False, 5),
     ("metrics, consume-ack", ["consume-ack"], ["consume-ack", "--metrics"], False, 5),
-    ("metrics, handler", HANDLER, [*HANDLER, "--metrics"], False, 5),
+    ("metrics, handle", HANDLE, [*HANDLE, "--metrics"], False, 5),
     ("traces built in and off, publish", ["publish"], ["publish"], True, 2),
-    ("traces built in and off, handler", HANDLER, HANDLER, True, 2),
+    ("traces built in and off, handle", HANDLE, HANDLE, True, 2),
     ("traces, publish", ["publish"], ["publish", "--traces"], False, None),
-    ("traces, handler", HANDLER, [*HANDLER, "--traces"], False, None),
+    ("traces, handle", HANDLE, [*HANDLE, "--traces"], False, None),
 ]
 # How many messages make about half a second; of a real broker, what it takes and gives in a few.
-COUNTS = {"publish": 3_000_000, "publish-confirm": 1_500_000, "consume-ack": 1_000_000, "confirm": 150_000}
+COUNTS = {"publish": 3_000_000, "publish-confirm": 1_500_000, "consume-ack": 1_000_000, "handle": 1_000_000,
+          "confirm": 150_000}
 REAL_COUNT = 200_000
 
 

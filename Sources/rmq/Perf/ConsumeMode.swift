@@ -129,17 +129,12 @@ struct ConsumeMode {
         let (first, stride) = (options.warmup, options.stride)
         // An option costs more to look at than a message.
         let (acknowledges, readsHeaders) = (acknowledges, options.readHeaders)
-        let handles = options.handler
         for try await message in try await queue.consume(ConsumerOptions(noAck: !acknowledges)) {
-            if !handles { work.run() }
+            work.run()
             if readsHeaders, message.headers?["x-number"] == nil {
                 throw PerfError("A message came without headers.")
             }
-            if handles {
-                try await message.process { _ in work.run() }
-            } else if acknowledges {
-                try message.ack()
-            }
+            if acknowledges { try message.ack() }
             let count = span.count.add(1, ordering: .relaxed).newValue
             if count == first { span.begin(options) }
             if count == last { return span.end(messages: count - first) }

@@ -70,7 +70,6 @@ extension PerfOptions {
         } else if producers != 1 || ramp != nil || sizes != nil || chart != nil {
             throw ValidationError("--producers, --ramp, --sizes and --chart are for end-to-end.")
         }
-        guard !handler || mode == .consumeAck else { throw ValidationError("--handler is for consume-ack.") }
         if useExisting {
             guard let queue else { throw ValidationError("--use-existing needs a --queue that exists.") }
             guard mode != .endToEnd || (leaveMessages && eatMessages) else {

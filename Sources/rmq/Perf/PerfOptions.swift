@@ -125,9 +125,6 @@ struct PerfOptions: ParsableArguments {
     @Flag(help: "With consume, consume-ack and handle: look at the headers of each message.")
     var readHeaders = false
 
-    @Flag(help: "With consume-ack: hand each message to a handler, and acknowledge it when that returns.")
-    var handler = false
-
     @Option(help: "Remember so many frames, sent and received (the flight recorder).")
     var recorder = 0
 

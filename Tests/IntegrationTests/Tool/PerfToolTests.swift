@@ -37,16 +37,16 @@ struct PerfToolTests {
 
     static var observers: [[String]] {
         #if MetricsSupport
-        let metrics = [["confirm", "--metrics"], ["consume-ack", "--handler", "--metrics"]]
+        let metrics = [["confirm", "--metrics"], ["handle", "--metrics"]]
         #else
         let metrics: [[String]] = []
         #endif
         #if DistributedTracingSupport
-        let traces = [["publish", "--traces"], ["consume-ack", "--handler", "--traces"]]
+        let traces = [["publish", "--traces"], ["handle", "--traces"]]
         #else
         let traces: [[String]] = []
         #endif
-        return [["publish", "--recorder", "200"], ["consume-ack", "--handler"]] + metrics + traces
+        return [["publish", "--recorder", "200"], ["handle", "--recorder", "200"]] + metrics + traces
     }
 
     @Test("nothing, when somebody watches", arguments: observers)

@@ -43,7 +43,6 @@ struct ToolArgumentsTests {
         Case("publish-confirm", "--window", "99999999999", says: "--window is 99999999999"),
         Case("consume-ack", "--prefetch", "65536", says: "invalid"),
         Case("publish", "--recorder", "100001", says: "--recorder is 100001; it must be from 0 to 100000"),
-        Case("consume", "--handler", says: "--handler is for consume-ack"),
         Case("publish", "--queue", "", says: "--queue is empty"),
         Case("publish", "--queue", "amq.gen-1", says: "--queue begins with amq."),
         Case("publish", "--queue", long, says: "--queue has 256 bytes"),
