@@ -102,6 +102,8 @@ struct ConsumeMode {
         let (ends, end) = AsyncThrowingStream<Void, any Error>.makeStream()
         let consumer = try await queue.consume(
             maxConcurrency: options.tasks,
+            // By the broker: when this task cancels it, nobody waits for the end any more.
+            onCancel: { end.finish(throwing: PerfError("The broker has cancelled a consumer.")) },
             onError: { error in end.finish(throwing: error) },
             callback: { message in
                 work.run()

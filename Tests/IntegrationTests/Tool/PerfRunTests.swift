@@ -59,6 +59,36 @@ struct PerfRunTests {
         #expect(outcome.status == 0 && outcome.output.contains("\"messages\":503,"), "\(outcome)")
     }
 
+    @Test("nothing more when the queue is gone", arguments: ["consume", "handle"])
+    func cancelled(mode: String) async throws {
+        try await Scratch.use { scratch, _, channel in
+            let queue = try await channel.declareQueue(
+                scratch.queue(),
+                arguments: QueueArguments(singleActiveConsumer: true)
+            )
+            // What comes is all for this one.
+            let deliveries = try await queue.consume(.noAck)
+            async let outcome = perf(
+                mode,
+                "--queue",
+                queue.name,
+                "--use-existing",
+                "--eat-messages",
+                "--messages",
+                "10"
+            )
+            try await eventually("the tool's consumer") {
+                try await channel.declareQueue(queue.name, passive: true).consumerCount == 2
+            }
+            try await queue.delete(ifUnused: false, ifEmpty: false)
+            let ended = try await outcome
+            #expect(ended.hasExited && ended.status == 1 && ended.error.lowercased().contains("cancelled"), "\(ended)")
+            #expect(!ended.error.contains("It hangs"), "\(ended)")
+            // It has ended as well.
+            try? await deliveries.consumer.cancel()
+        }
+    }
+
     @Test("the seconds of connections that do nothing")
     func idle() async throws {
         let result = try figures(try await perf("idle", "--connections", "3", "--seconds", "1"))
