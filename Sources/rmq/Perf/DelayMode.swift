@@ -51,13 +51,14 @@ struct DelayMode {
     ) async throws -> Int {
         var body = [UInt8](repeating: 0x78, count: options.size)
         if isStamped { body.replaceSubrange(0..<Self.mark.count, with: Self.mark) }
+        let mode = options.deliveryMode
         var done = 0
         for _ in 0..<count {
             if isStamped {
                 let now = Meter.monotonicNanoseconds
                 for index in 0..<8 { body[8 + index] = UInt8(truncatingIfNeeded: now >> UInt64(56 - 8 * index)) }
             }
-            let message = Message(body: body, deliveryMode: .transient)
+            let message = Message(body: body, deliveryMode: mode)
             try await exchange.publish(message, routingKey: key, mandatory: false)
             work.run()
             done += 1
