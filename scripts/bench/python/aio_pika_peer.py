@@ -5,8 +5,8 @@ import datetime
 import time
 
 import aio_pika
-from common import (REPLY_TO, check_headers, compute, headers, is_over, order, parse_options, read_clocks, report, stamp,
-                    tls_context, wait_for_turn)
+from common import (REPLY_TO, check_headers, compute, content_type, headers, is_over, order, parse_options,
+                    read_clocks, report, stamp, tls_context, wait_for_turn)
 
 CLIENT = "aio-pika"
 
@@ -16,7 +16,7 @@ async def open_connection(o):
 
 
 def message(o, body=None, number=0, **more):
-    return aio_pika.Message(b"x" * o.size if body is None else body, content_type="application/octet-stream",
+    return aio_pika.Message(b"x" * o.size if body is None else body, content_type=content_type(o),
                             delivery_mode=2 if o.persistent else 1, headers=headers(o, number),
                             timestamp=datetime.datetime.now(datetime.timezone.utc), **more)
 

@@ -131,6 +131,10 @@ def order(number):
     return json.dumps({**ORDER, "id": number}, separators=(",", ":")).encode()
 
 
+def content_type(o):
+    return "application/json" if o.mode == "codable" else "application/octet-stream"
+
+
 def stamp(options):
     """A body that says when it was published."""
     return (STAMP + time.monotonic_ns().to_bytes(8, "big")).ljust(options.size, b"x")

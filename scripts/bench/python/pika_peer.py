@@ -4,8 +4,8 @@
 import time
 
 import pika
-from common import (REPLY_TO, check_headers, compute, headers, is_over, order, parse_options, read_clocks, refuse,
-                    report, stamp, tls_context, wait_for_turn)
+from common import (REPLY_TO, check_headers, compute, content_type, headers, is_over, order, parse_options,
+                    read_clocks, refuse, report, stamp, tls_context, wait_for_turn)
 
 CLIENT = "pika"
 
@@ -18,7 +18,7 @@ def parameters(o):
 
 
 def properties(o, number=0, **more):
-    return pika.BasicProperties(content_type="application/octet-stream", delivery_mode=2 if o.persistent else 1,
+    return pika.BasicProperties(content_type=content_type(o), delivery_mode=2 if o.persistent else 1,
                                 timestamp=int(time.time()), headers=headers(o, number), **more)
 
 
