@@ -56,20 +56,11 @@ extension PerfOptions {
                 "--exchange and --routing-key are for publishing; \(mode.rawValue) uses its queue's name."
             )
         }
-        guard rate == nil || [.publish, .publishConfirm, .endToEnd].contains(mode) else {
-            throw ValidationError("--rate is for publish, publish-confirm and end-to-end.")
-        }
-        guard !oneAtATime || mode == .publishConfirm else {
-            throw ValidationError("--one-at-a-time is for publish-confirm.")
-        }
+        try validateMeaning(in: mode)
         guard mode != .delay || size >= DelayMode.leastSize else {
             throw ValidationError("--size is \(size); with delay it must be at least \(DelayMode.leastSize).")
         }
-        if mode == .endToEnd {
-            try validateLoad()
-        } else if producers != 1 || ramp != nil || sizes != nil || chart != nil {
-            throw ValidationError("--producers, --ramp, --sizes and --chart are for end-to-end.")
-        }
+        if mode == .endToEnd { try validateLoad() }
         if useExisting {
             guard let queue else { throw ValidationError("--use-existing needs a --queue that exists.") }
             guard mode != .endToEnd || (leaveMessages && eatMessages) else {
@@ -87,12 +78,48 @@ extension PerfOptions {
             }
         }
         if queueType == .stream {
-            let reads = [.consume, .consumeAck, .pingPong, .get, .rpc].contains(mode)
+            let reads = [.consume, .consumeAck, .handle, .pingPong, .get, .rpc].contains(mode)
             guard !reads else { throw ValidationError("\(mode.rawValue) can't be measured with a stream.") }
         }
         guard exchange.isEmpty || leaveMessages else {
             throw ValidationError(
                 "Messages would stay wherever the exchange \(exchange) routes them: if they may, add --leave-messages."
+            )
+        }
+    }
+
+    /// Refuses options that a mode passes over: one would take its figures for something that they are not. Those that
+    /// the benchmark gives each client in each mode, such as --size and --window, are let through.
+    private func validateMeaning(in mode: Perf.Mode) throws {
+        func refuse(_ name: String, if isGiven: Bool, butIn modes: [Perf.Mode]) throws {
+            guard isGiven, !modes.contains(mode) else { return }
+            var list = modes.map(\.rawValue)
+            let last = list.removeLast()
+            let names = list.isEmpty ? last : "\(list.joined(separator: ", ")) and \(last)"
+            throw ValidationError("--\(name) is for \(names).")
+        }
+        let publishing: [Perf.Mode] = [.publish, .publishConfirm]
+        let consuming: [Perf.Mode] = [.consume, .consumeAck, .handle]
+        let calling: [Perf.Mode] = [.confirm, .rpc, .declare, .handle]
+        try refuse("rate", if: rate != nil, butIn: publishing + [.endToEnd])
+        try refuse("one-at-a-time", if: oneAtATime, butIn: [.publishConfirm])
+        try refuse("tasks", if: tasks != 1, butIn: oneAtATime ? calling + [.publishConfirm] : calling)
+        try refuse("work", if: work != 0, butIn: publishing + consuming + [.delay])
+        try refuse("headers", if: headers != 0, butIn: publishing + consuming + [.get])
+        try refuse("read-headers", if: readHeaders, butIn: consuming)
+        try refuse("channels", if: channels != 1, butIn: publishing + consuming)
+        try refuse("connections", if: connections != 1, butIn: publishing + consuming + [.idle, .endToEnd])
+        try refuse("consumers", if: consumers != 1, butIn: consuming + [.endToEnd])
+        let others: [Perf.Mode] = [.pingPong, .confirm, .get, .codable, .endToEnd, .delay]
+        try refuse("persistent", if: persistent, butIn: publishing + consuming + others)
+        try refuse("producers", if: producers != 1, butIn: [.endToEnd])
+        try refuse("ramp", if: ramp != nil, butIn: [.endToEnd])
+        try refuse("sizes", if: sizes != nil, butIn: [.endToEnd])
+        try refuse("chart", if: chart != nil, butIn: [.endToEnd])
+        let isPlain = rate == nil && work == 0 && headers == 0 && channels == 1 && connections == 1
+        guard !oneAtATime || isPlain else {
+            throw ValidationError(
+                "--one-at-a-time goes with none of --rate, --work, --headers, --channels and --connections."
             )
         }
     }

@@ -57,7 +57,7 @@ struct PerfOptions: ParsableArguments {
     @Option(help: "The type of that queue.")
     var queueType = QueueKind.classic
 
-    @Flag(help: "Publish persistent messages, but with rpc.")
+    @Flag(help: "Publish persistent messages.")
     var persistent = false
 
     @Flag(help: "Use the queue that --queue names, which exists, and leave it there.")
@@ -75,16 +75,16 @@ struct PerfOptions: ParsableArguments {
     @Option(help: "The routing key to publish with; the queue's name by default.")
     var routingKey: String?
 
-    @Option(help: "Channels on each connection.")
+    @Option(help: "Publishing and consuming: channels on each connection.")
     var channels = 1
 
-    @Option(help: "Connections; with end-to-end, for publishing, and as many for consuming.")
+    @Option(help: "Publishing, consuming and idle: connections; with end-to-end as many for each of the two.")
     var connections = 1
 
     @Option(help: "With end-to-end: those who publish, spread over the connections, each with a channel.")
     var producers = 1
 
-    @Option(help: "Consumers, spread over the channels.")
+    @Option(help: "Consuming and end-to-end: consumers, spread over the channels.")
     var consumers = 1
 
     @Option(help: "The most unconfirmed messages on a channel.")
@@ -111,14 +111,18 @@ struct PerfOptions: ParsableArguments {
     var oneAtATime = false
 
     @Option(
-        help:
-            "With publish, delay, consume, consume-ack and handle: how long to compute after each message, in microseconds; not counted as CPU."
+        help: ArgumentHelp(
+            "With publish, publish-confirm, delay, consume, consume-ack and handle: how long to compute after each "
+                + "message, in microseconds; not counted as CPU."
+        )
     )
     var work = 0.0
 
     @Option(
-        help:
-            "With publish, publish-confirm, consume, consume-ack and handle: headers of about that many bytes, another in each."
+        help: ArgumentHelp(
+            "With publish, publish-confirm, consume, consume-ack, handle and get: headers of about that many bytes, "
+                + "another in each."
+        )
     )
     var headers = 0
 

@@ -6,6 +6,10 @@ import Testing
 @Suite("What rmq perf measures", .needsTool, .timeLimit(.minutes(3)))
 struct PerfRunTests {
     private func perf(_ mode: String, _ arguments: String...) async throws -> ToolProcess.Outcome {
+        try await perf(mode, arguments)
+    }
+
+    private func perf(_ mode: String, _ arguments: [String]) async throws -> ToolProcess.Outcome {
         let uri = ["--uri", try TestBroker.variable("RABBITMQ_URI"), "--warmup", "10", "--json"]
         let tool = try ToolProcess(["perf", mode] + uri + arguments)
         return try await within(.seconds(100), "the tool's end") { await tool.outcome() }
@@ -119,24 +123,16 @@ struct PerfRunTests {
         arguments: ["publish", "publish-confirm", "confirm", "ping-pong", "rpc", "codable", "connect"]
     )
     func seconds(mode: String) async throws {
-        let outcome = try await perf(mode, "--seconds", "0.5", "--work", "5")
+        let work = mode.hasPrefix("publish") ? ["--work", "5"] : []
+        let outcome = try await perf(mode, ["--seconds", "0.5"] + work)
         let result = try figures(outcome)
         #expect(result.messages > 0 && result.seconds >= 0.5 && result.seconds < 60, "\(result)")
     }
 
     @Test("no longer than it may, though not all is consumed", arguments: ["consume", "consume-ack", "handle", "get"])
     func shortened(mode: String) async throws {
-        let outcome = try await perf(
-            mode,
-            "--seconds",
-            "0.2",
-            "--messages",
-            "20000",
-            "--work",
-            "100",
-            "--consumers",
-            "2"
-        )
+        let more = mode == "get" ? [] : ["--work", "100", "--consumers", "2"]
+        let outcome = try await perf(mode, ["--seconds", "0.2", "--messages", "20000"] + more)
         let result = try figures(outcome)
         #expect(result.messages > 0 && result.messages < 20_000 && result.seconds >= 0.2, "\(result)")
     }
@@ -176,11 +172,11 @@ struct PerfRunTests {
     func hosts(mode: String) async throws {
         let (host, port) = (try TestBroker.host, try ConnectionConfiguration(uri: TestBroker.uri).port)
         let place = "\(host.contains(":") ? "[\(host)]" : host):\(port)"
-        let many = ["--messages", "20", "--connections", "2"]
-        let both = try await perf(mode, many[0], many[1], many[2], many[3], "--host", place, "--host", place)
+        let many = ["--messages", "20"] + (mode == "connect" ? [] : ["--connections", "2"])
+        let both = try await perf(mode, many + ["--host", place, "--host", place])
         #expect(both.status == 0 && both.output.contains("\"messages\":20,"), "\(both)")
         // Nobody listens there, and the second connection is its turn.
-        let gone = try await perf(mode, many[0], many[1], many[2], many[3], "--host", place, "--host", "127.0.0.1:1")
+        let gone = try await perf(mode, many + ["--host", place, "--host", "127.0.0.1:1"])
         #expect(gone.status == 1 && gone.error.contains("127.0.0.1, port 1"), "\(gone)")
     }
 
