@@ -28,7 +28,7 @@ struct CodableMode {
     func run() async throws -> PerfResult {
         try await PerfSession.use(options, progress, connections: 1, channels: 1) { session in
             let key = try await session.queue.routingKey(options)
-            let exchange = try await session.channels[0].declareExchange(options.exchange, passive: true)
+            let exchange = try await session.channels[0].declareExchange(options.place.exchange, passive: true)
             _ = try await publish(options.warmup, to: exchange, key)
             let meter = Meter()
             let count = try await publish(options.messages, until: options.deadline, to: exchange, key)

@@ -12,7 +12,7 @@ struct ConfirmMode {
             let channel = session.channels[0]
             try await channel.selectConfirms(maxUnconfirmed: max(options.window, options.tasks))
             let key = try await session.queue.routingKey(options)
-            let exchange = try await channel.declareExchange(options.exchange, passive: true)
+            let exchange = try await channel.declareExchange(options.place.exchange, passive: true)
             let (body, mode) = ([UInt8](repeating: 0x78, count: options.size), options.deliveryMode)
             let calls = TimedCalls(options: options, progress: progress)
             let publish: @Sendable () async throws -> Void = {

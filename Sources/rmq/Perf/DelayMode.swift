@@ -15,7 +15,7 @@ struct DelayMode {
         try await PerfSession.use(options, progress, connections: 1, channels: 1) { session in
             let channel = session.channels[0]
             let key = try await session.queue.routingKey(options)
-            let exchange = try await channel.declareExchange(options.exchange, passive: true)
+            let exchange = try await channel.declareExchange(options.place.exchange, passive: true)
             let work = Work(microseconds: options.work)
             _ = try await publish(options.warmup, until: nil, isStamped: false, to: exchange, key, work)
             let meter = Meter()

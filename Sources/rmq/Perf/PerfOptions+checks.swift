@@ -1,6 +1,5 @@
 #if Tool
 internal import ArgumentParser
-internal import Foundation
 
 extension PerfOptions {
     /// The largest message that RabbitMQ can be configured to take.
@@ -13,7 +12,6 @@ extension PerfOptions {
             ("channels", channels, 1...65_535), ("connections", connections, 1...10_000),
             ("consumers", consumers, 1...100_000), ("window", window, 1...1_000_000_000),
             ("tasks", tasks, 1...100_000), ("warmup", warmup, 0...1_000_000_000_000), ("headers", headers, 0...4_000),
-            ("recorder", recorder, 0...100_000),
         ] where !range.contains(value) {
             throw ValidationError("--\(name) is \(value); it must be from \(range.lowerBound) to \(range.upperBound).")
         }
@@ -31,19 +29,8 @@ extension PerfOptions {
             throw ValidationError("--work is \(work); it must be from 0 to 1000000.")
         }
         guard headers > 0 || !readHeaders else { throw ValidationError("--read-headers needs --headers.") }
-        try validateObservers()
         guard channels * connections <= 1_000_000 else {
             throw ValidationError("--connections and --channels make \(channels * connections) channels: too many.")
-        }
-        for (name, value) in [("queue", queue), ("exchange", exchange), ("routing-key", routingKey)] {
-            guard let count = value?.utf8.count, count > 255 else { continue }
-            throw ValidationError("--\(name) has \(count) bytes; 255 are the most.")
-        }
-        if let queue {
-            guard !queue.isEmpty else { throw ValidationError("--queue is empty.") }
-            guard useExisting || !queue.hasPrefix("amq.") else {
-                throw ValidationError("--queue begins with amq., which is kept for brokers.")
-            }
         }
         _ = try configuration()
     }
@@ -51,7 +38,7 @@ extension PerfOptions {
     /// Refuses what a mode can't do, and what would touch others' queues without being asked for twice.
     func validate(for mode: Perf.Mode) throws {
         let isPublishing = [.publish, .publishConfirm, .confirm, .codable, .delay].contains(mode)
-        guard isPublishing || (exchange.isEmpty && routingKey == nil) else {
+        guard isPublishing || (place.exchange.isEmpty && place.routingKey == nil) else {
             throw ValidationError(
                 "--exchange and --routing-key are for publishing; \(mode.rawValue) uses its queue's name."
             )
@@ -61,15 +48,16 @@ extension PerfOptions {
             throw ValidationError("--size is \(size); with delay it must be at least \(DelayMode.leastSize).")
         }
         if mode == .endToEnd { try validateLoad() }
-        if useExisting {
-            guard let queue else { throw ValidationError("--use-existing needs a --queue that exists.") }
-            guard mode != .endToEnd || (leaveMessages && eatMessages) else {
+        if place.useExisting {
+            guard let queue = place.queue else { throw ValidationError("--use-existing needs a --queue that exists.") }
+            guard mode != .endToEnd || (place.leaveMessages && place.eatMessages) else {
                 throw ValidationError(
                     "Messages would be put into the queue \(queue), and others taken: if they may be, add "
                         + "--leave-messages and --eat-messages."
                 )
             }
-            guard [.connect, .idle, .declare].contains(mode) || (isPublishing ? leaveMessages : eatMessages) else {
+            let mayTouch = isPublishing ? place.leaveMessages : place.eatMessages
+            guard mayTouch || [.connect, .idle, .declare].contains(mode) else {
                 throw ValidationError(
                     isPublishing
                         ? "Messages would stay in the queue \(queue): if they may, add --leave-messages."
@@ -77,13 +65,14 @@ extension PerfOptions {
                 )
             }
         }
-        if queueType == .stream {
+        if place.queueType == .stream {
             let reads = [.consume, .consumeAck, .handle, .pingPong, .get, .rpc].contains(mode)
             guard !reads else { throw ValidationError("\(mode.rawValue) can't be measured with a stream.") }
         }
-        guard exchange.isEmpty || leaveMessages else {
+        guard place.exchange.isEmpty || place.leaveMessages else {
             throw ValidationError(
-                "Messages would stay wherever the exchange \(exchange) routes them: if they may, add --leave-messages."
+                "Messages would stay wherever the exchange \(place.exchange) routes them: if they may, "
+                    + "add --leave-messages."
             )
         }
     }
@@ -112,10 +101,10 @@ extension PerfOptions {
         try refuse("consumers", if: consumers != 1, butIn: consuming + [.endToEnd])
         let others: [Perf.Mode] = [.pingPong, .confirm, .get, .codable, .endToEnd, .delay]
         try refuse("persistent", if: persistent, butIn: publishing + consuming + others)
-        try refuse("producers", if: producers != 1, butIn: [.endToEnd])
-        try refuse("ramp", if: ramp != nil, butIn: [.endToEnd])
-        try refuse("sizes", if: sizes != nil, butIn: [.endToEnd])
-        try refuse("chart", if: chart != nil, butIn: [.endToEnd])
+        try refuse("producers", if: load.producers != 1, butIn: [.endToEnd])
+        try refuse("ramp", if: load.ramp != nil, butIn: [.endToEnd])
+        try refuse("sizes", if: load.sizes != nil, butIn: [.endToEnd])
+        try refuse("chart", if: load.chart != nil, butIn: [.endToEnd])
         let isPlain = rate == nil && work == 0 && headers == 0 && channels == 1 && connections == 1
         guard !oneAtATime || isPlain else {
             throw ValidationError(
@@ -125,21 +114,9 @@ extension PerfOptions {
     }
 
     private func validateLoad() throws {
-        guard (1...100_000).contains(producers) else {
-            throw ValidationError("--producers is \(producers); it must be from 1 to 100000.")
-        }
-        guard rate == nil || ramp == nil else { throw ValidationError("--rate and --ramp exclude each other.") }
-        guard queueType != .stream || prefetch > 0 else {
+        guard rate == nil || load.ramp == nil else { throw ValidationError("--rate and --ramp exclude each other.") }
+        guard place.queueType != .stream || prefetch > 0 else {
             throw ValidationError("--prefetch is 0; a stream is consumed with one.")
-        }
-        guard let chart else { return }
-        guard chart.hasSuffix(".svg") || chart.hasSuffix(".html") else {
-            throw ValidationError("--chart: the name ends with .svg or .html.")
-        }
-        // Not to be found out after an hour.
-        let folder = URL(filePath: chart).deletingLastPathComponent().path
-        guard FileManager.default.isWritableFile(atPath: folder) else {
-            throw ValidationError("--chart: nothing can be written in \(folder).")
         }
     }
 }

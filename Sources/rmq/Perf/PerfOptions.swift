@@ -3,8 +3,6 @@ internal import ArgumentParser
 internal import RabbitMQ
 
 struct PerfOptions: ParsableArguments {
-    @OptionGroup var connection: ConnectionOptions
-
     @Option(
         name: .customLong("host"),
         help: ArgumentHelp(
@@ -29,60 +27,20 @@ struct PerfOptions: ParsableArguments {
     @Option(help: "With publish, publish-confirm, end-to-end: the most messages a second, of all channels together.")
     var rate: Double?
 
-    @Option(
-        help: ArgumentHelp(
-            "With end-to-end: rates that change with time, as 0-1000:30s,1000:2m,1000-0:30s, after which it ends.",
-            valueName: "rates"
-        )
-    )
-    var ramp: Ramp?
-
     @Option(help: "Give up when nothing has gone on for this long; that a run hangs is an error.")
     var hangAfter = Span.seconds(60)
 
     @Option(help: "The size of a body in bytes; with codable, that of its value counts.")
     var size = 100
 
-    @Option(
-        help: ArgumentHelp(
-            "With end-to-end: sizes by their frequency in place of --size, as 100, 100-2k or 200:9,64k:1.",
-            valueName: "sizes"
-        )
-    )
-    var sizes: SizeMix?
-
-    @Option(help: "The name of the queue that is made, which must not exist; one that is made up by default.")
-    var queue: String?
-
-    @Option(help: "The type of that queue.")
-    var queueType = QueueKind.classic
-
     @Flag(help: "Publish persistent messages.")
     var persistent = false
-
-    @Flag(help: "Use the queue that --queue names, which exists, and leave it there.")
-    var useExisting = false
-
-    @Flag(help: "With --use-existing: consuming may fill that queue up and take its messages, whoever published them.")
-    var eatMessages = false
-
-    @Flag(help: "Publishing may leave its messages in a queue that exists, or wherever an --exchange routes them.")
-    var leaveMessages = false
-
-    @Option(help: "The exchange to publish to; the default exchange by default.")
-    var exchange = ""
-
-    @Option(help: "The routing key to publish with; the queue's name by default.")
-    var routingKey: String?
 
     @Option(help: "Publishing and consuming: channels on each connection.")
     var channels = 1
 
     @Option(help: "Publishing, consuming and idle: connections; with end-to-end as many for each of the two.")
     var connections = 1
-
-    @Option(help: "With end-to-end: those who publish, spread over the connections, each with a channel.")
-    var producers = 1
 
     @Option(help: "Consuming and end-to-end: consumers, spread over the channels.")
     var consumers = 1
@@ -129,23 +87,13 @@ struct PerfOptions: ParsableArguments {
     @Flag(help: "With consume, consume-ack and handle: look at the headers of each message.")
     var readHeaders = false
 
-    @Option(help: "Remember so many frames, sent and received (the flight recorder).")
-    var recorder = 0
-
-    @Flag(help: "Have metrics reported each second, and durations as they happen; needs the trait MetricsSupport.")
-    var metrics = false
-
-    @Flag(help: "Have a span made of each message; needs the trait DistributedTracingSupport.")
-    var traces = false
-
-    @Option(
-        help: ArgumentHelp("With end-to-end: draw the run into a file, .svg or .html.", valueName: "file"),
-        completion: .file()
-    )
-    var chart: String?
-
     @Flag(help: "End with one JSON object on one line.")
     var json = false
+
+    @OptionGroup(title: "Queue and exchange") var place: PerfPlace
+    @OptionGroup(title: "End to end") var load: LoadOptions
+    @OptionGroup(title: "Who watches") var watchers: PerfWatchers
+    @OptionGroup(title: "Connection") var connection: ConnectionOptions
 
     /// How many messages there may be.
     var messages: Int { mostMessages ?? (loadSeconds == nil ? Self.usualMessages : 1_000_000_000_000) }
@@ -161,18 +109,18 @@ struct PerfOptions: ParsableArguments {
     var stride: Int { size > 64 * 1024 || work > 100 || rate != nil ? 1 : 64 }
 
     /// After how many seconds nothing is published any more; nil if only messages end it.
-    var loadSeconds: Double? { [seconds, ramp?.seconds].compactMap { $0 }.min() }
+    var loadSeconds: Double? { [seconds, load.ramp?.seconds].compactMap { $0 }.min() }
 
     /// When messages are due; nil for as fast as it goes.
-    var load: Ramp? { ramp ?? rate.map { Ramp(rate: $0) } }
+    var pace: Ramp? { load.ramp ?? rate.map { Ramp(rate: $0) } }
 
-    var sizeMix: SizeMix { sizes ?? SizeMix(size) }
+    var sizeMix: SizeMix { load.sizes ?? SizeMix(size) }
 
     func configuration() throws -> ConnectionConfiguration {
         var configuration = try connection.configuration(name: "rmq perf")
         configuration.maxMessageSize = max(configuration.maxMessageSize, size, sizeMix.largest)
         if !hosts.isEmpty { configuration.endpoints = hosts.map(\.endpoint) }
-        observe(&configuration)
+        watchers.observe(&configuration)
         return configuration
     }
 

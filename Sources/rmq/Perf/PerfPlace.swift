@@ -2,6 +2,43 @@
 internal import ArgumentParser
 internal import RabbitMQ
 
+/// Where messages go, and where they come from.
+struct PerfPlace: ParsableArguments {
+    @Option(help: "The name of the queue that is made, which must not exist; one that is made up by default.")
+    var queue: String?
+
+    @Option(help: "The type of that queue.")
+    var queueType = QueueKind.classic
+
+    @Flag(help: "Use the queue that --queue names, which exists, and leave it there.")
+    var useExisting = false
+
+    @Flag(help: "With --use-existing: consuming may fill that queue up and take its messages, whoever published them.")
+    var eatMessages = false
+
+    @Flag(help: "Publishing may leave its messages in a queue that exists, or wherever an --exchange routes them.")
+    var leaveMessages = false
+
+    @Option(help: "The exchange to publish to; the default exchange by default.")
+    var exchange = ""
+
+    @Option(help: "The routing key to publish with; the queue's name by default.")
+    var routingKey: String?
+
+    func validate() throws {
+        for (name, value) in [("queue", queue), ("exchange", exchange), ("routing-key", routingKey)] {
+            guard let count = value?.utf8.count, count > 255 else { continue }
+            throw ValidationError("--\(name) has \(count) bytes; 255 are the most.")
+        }
+        if let queue {
+            guard !queue.isEmpty else { throw ValidationError("--queue is empty.") }
+            guard useExisting || !queue.hasPrefix("amq.") else {
+                throw ValidationError("--queue begins with amq., which is kept for brokers.")
+            }
+        }
+    }
+}
+
 /// What kind of queue is measured.
 enum QueueKind: String, CaseIterable, ExpressibleByArgument {
     case classic

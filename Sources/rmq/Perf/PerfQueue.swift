@@ -12,14 +12,14 @@ struct PerfQueue {
     ///
     /// - Parameter isShared: Whether several connections consume from it, so that it can't be exclusive.
     static func make(_ options: PerfOptions, isShared: Bool, on channel: Channel) async throws -> PerfQueue {
-        if options.useExisting, let name = options.queue {
+        if options.place.useExisting, let name = options.place.queue {
             guard try await exists(name, options) else {
                 throw PerfError("There is no queue \(name). Without --use-existing, one is made.")
             }
             return PerfQueue(queue: try await channel.declareQueue(name, passive: true), mustBeDeleted: false)
         }
         // Others than classic ones can't be exclusive.
-        let mayBeExclusive = !isShared && options.queueType == .classic
+        let mayBeExclusive = !isShared && options.place.queueType == .classic
         return mayBeExclusive
             ? try await makeExclusive(options, on: channel) : try await makeShared(options, on: channel)
     }
@@ -28,7 +28,7 @@ struct PerfQueue {
     private static func makeExclusive(_ options: PerfOptions, on channel: Channel) async throws -> PerfQueue {
         do {
             let queue = try await channel.declareQueue(
-                options.queue ?? madeUpName,
+                options.place.queue ?? madeUpName,
                 durable: false,
                 exclusive: true,
                 // Whatever the virtual host's default is.
@@ -36,16 +36,16 @@ struct PerfQueue {
             )
             return PerfQueue(queue: queue, mustBeDeleted: false)
         } catch let error as AMQPError where error.code == .resourceLocked || error.code == .preconditionFailed {
-            throw refusal(options.queue ?? "", because: error)
+            throw refusal(options.place.queue ?? "", because: error)
         }
     }
 
     /// Durable, as later brokers want it to be.
     private static func makeShared(_ options: PerfOptions, on channel: Channel) async throws -> PerfQueue {
-        if let name = options.queue, try await exists(name, options) { throw refusal(name) }
+        if let name = options.place.queue, try await exists(name, options) { throw refusal(name) }
         let queue = try await channel.declareQueue(
-            options.queue ?? madeUpName,
-            arguments: options.queueType.arguments
+            options.place.queue ?? madeUpName,
+            arguments: options.place.queueType.arguments
         )
         return PerfQueue(queue: queue, mustBeDeleted: true)
     }
@@ -81,8 +81,9 @@ struct PerfQueue {
 
     /// The routing key to publish with. One that names another queue would leave messages there.
     func routingKey(_ options: PerfOptions) async throws -> String {
-        guard let key = options.routingKey, key != queue.name else { return queue.name }
-        if options.exchange.isEmpty, !options.leaveMessages, !key.isEmpty, try await Self.exists(key, options) {
+        let place = options.place
+        guard let key = place.routingKey, key != queue.name else { return queue.name }
+        if place.exchange.isEmpty, !place.leaveMessages, !key.isEmpty, try await Self.exists(key, options) {
             throw PerfError(
                 "The routing key \(key) names a queue that exists, in which messages would stay: "
                     + "if they may, add --leave-messages."

@@ -46,7 +46,7 @@ struct PerfSession {
                 on: channelsOpened[0]
             )
             queue = made
-            reporting = options.reporting(opened)
+            reporting = options.watchers.reporting(opened)
             let session = PerfSession(connections: opened, channels: channelsOpened, queue: made)
             result = .success(try await body(session))
         } catch {
@@ -89,7 +89,7 @@ struct PerfSession {
             try await Connection.withConnection(try options.configuration()) { try await delete(name, on: $0) }
             return .success(())
         } catch {
-            let fate = options.queueType.fate
+            let fate = options.place.queueType.fate
             return .failure(PerfError("The queue \(name) is left on the broker, \(fate): \(error)"))
         }
     }

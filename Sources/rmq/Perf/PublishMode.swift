@@ -80,7 +80,7 @@ struct PublishMode {
         key: String,
         _ work: Work
     ) async throws -> Int {
-        let exchange = try await channel.declareExchange(options.exchange, passive: true)
+        let exchange = try await channel.declareExchange(options.place.exchange, passive: true)
         progress.giveSign()
         let body = [UInt8](repeating: 0x78, count: options.size)
         let headers = PerfHeaders(bytes: options.headers)

@@ -7,7 +7,7 @@ struct EndToEndMode {
     let progress: Progress
 
     /// A stream gives each message to each consumer.
-    private var copies: Int { options.queueType == .stream ? options.consumers : 1 }
+    private var copies: Int { options.place.queueType == .stream ? options.consumers : 1 }
 
     func run() async throws -> PerfResult {
         // Brokers hold back connections that publish too much, and with them what is acknowledged there.
@@ -24,7 +24,7 @@ struct EndToEndMode {
         let (name, count) = (session.queue.queue.name, options.connections)
         let tally = Tally(consumers: options.consumers)
         var producers: [LoadProducer] = []
-        for index in 0..<options.producers {
+        for index in 0..<options.load.producers {
             let channel = try await session.connections[index % count].openChannel()
             try await channel.selectConfirms(maxUnconfirmed: options.window)
             producers.append(
@@ -63,7 +63,7 @@ struct EndToEndMode {
         let channel = try await connection.openChannel()
         try await channel.setQos(prefetchCount: options.prefetch)
         var consumption = ConsumerOptions()
-        if options.queueType == .stream { consumption.streamOffset = options.useExisting ? .next : .first }
+        if options.place.queueType == .stream { consumption.streamOffset = options.place.useExisting ? .next : .first }
         let deliveries = try await channel.queue(name).consume(consumption)
         progress.giveSign()
         return deliveries
@@ -98,7 +98,7 @@ struct EndToEndMode {
         let sampling = Task { await sampler.run() }
         defer { sampling.cancel() }
         let (total, limit) = (options.messages, options.loadSeconds)
-        let pace = LoadPace(ramp: options.load, start: start, end: limit.map { start + .seconds($0) })
+        let pace = LoadPace(ramp: options.pace, start: start, end: limit.map { start + .seconds($0) })
         try await publish(producers) { try await $0.run(total, by: pace) }
         let publishing = meter.read()
         // Where the time is over, what consumers are behind may be more than they could take in as long again.
@@ -118,9 +118,9 @@ struct EndToEndMode {
             latencies: findings.latencies,
             size: Int(options.sizeMix.mean.rounded()),
             load: LoadReport(
-                producers: options.producers,
+                producers: options.load.producers,
                 consumers: options.consumers,
-                queueType: options.queueType.rawValue,
+                queueType: options.place.queueType.rawValue,
                 published: findings.published,
                 publishRate: Double(findings.published) / publishing.seconds,
                 mostWaiting: findings.mostWaiting,

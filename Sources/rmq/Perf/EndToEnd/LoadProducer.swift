@@ -29,7 +29,7 @@ struct LoadProducer: Sendable {
         let largest = [UInt8](repeating: 0x78, count: mix.largest)
         var generator = SplitMix(seed: index)
         var pace = pace
-        for number in stride(from: index, to: total, by: options.producers) {
+        for number in stride(from: index, to: total, by: options.load.producers) {
             guard try await pace.wait(for: number, progress) else { break }
             let size = mix.size(using: &generator)
             let body = size == largest.count ? largest : Array(largest.prefix(size))

@@ -4,9 +4,21 @@ internal import RabbitMQ
 
 /// What is measured with somebody who watches, and without, says what that costs. Metrics and spans go nowhere: what a back
 /// end takes for them is not this library's.
-extension PerfOptions {
+struct PerfWatchers: ParsableArguments {
+    @Option(help: "Remember so many frames, sent and received (the flight recorder).")
+    var recorder = 0
+
+    @Flag(help: "Have metrics reported each second, and durations as they happen; needs the trait MetricsSupport.")
+    var metrics = false
+
+    @Flag(help: "Have a span made of each message; needs the trait DistributedTracingSupport.")
+    var traces = false
+
     /// Refuses what this tool was built without.
-    func validateObservers() throws {
+    func validate() throws {
+        guard (0...100_000).contains(recorder) else {
+            throw ValidationError("--recorder is \(recorder); it must be from 0 to 100000.")
+        }
         #if !MetricsSupport
         guard !metrics else { throw ValidationError("--metrics: rmq was built without the trait MetricsSupport.") }
         #endif
