@@ -26,6 +26,7 @@ struct EndToEndToolTests {
         var messages: Int
         var size: Int
         var seconds: Double
+        var threads: Int
         var latencyUs: Latency
         var endToEnd: Load
     }
@@ -52,7 +53,7 @@ struct EndToEndToolTests {
         ])
         let report = try report(outcome)
         #expect(report.endToEnd.published == 301 && report.endToEnd.queueType == type, "\(report)")
-        #expect(report.messages == (type == "stream" ? 602 : 301), "\(report)")
+        #expect(report.messages == (type == "stream" ? 602 : 301) && report.threads > 0, "\(report)")
         #expect(report.size == 512 && report.latencyUs.p50 > 0 && report.latencyUs.max >= report.latencyUs.p50)
         let points = report.endToEnd.points
         #expect(points.reduce(0) { $0 + $1.published } == 301, "\(report)")

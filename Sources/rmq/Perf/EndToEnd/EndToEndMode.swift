@@ -107,13 +107,17 @@ struct EndToEndMode {
             if let patience, patience <= ContinuousClock.now { return true }
             return tally.received >= tally.published * copies
         }
-        let cpuSeconds = meter.read().cpuSeconds
+        let whole = meter.read()
         let untilLast = (Double(tally.lastArrival) - Double(begin)) / 1e9
         sampling.cancel()
         let findings = await sampling.value
 
         return PerfResult(
-            usage: Usage(seconds: max(publishing.seconds, untilLast), cpuSeconds: cpuSeconds),
+            usage: Usage(
+                seconds: max(publishing.seconds, untilLast),
+                cpuSeconds: whole.cpuSeconds,
+                process: whole.process
+            ),
             messages: findings.received,
             latencies: findings.latencies,
             size: Int(options.sizeMix.mean.rounded()),
