@@ -6,6 +6,7 @@ broker.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -13,7 +14,8 @@ import statistics
 import subprocess
 import sys
 
-OUT = ".build/bench"
+from run import null_broker
+
 RECORDER = ["--recorder", "200"]
 HANDLE = ["handle"]
 CONFIRM = ["confirm", "--tasks", "100"]
@@ -77,18 +79,9 @@ def main():
         sys.exit(f"costs: no row's name matches '{options.only}'")
 
     uri = os.environ.get("RABBITMQ_URI")
-    null_broker = None
-    if not uri:
-        null_broker = subprocess.Popen([f"{OUT}/nullbroker"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                       text=True)
-    try:
-        target = uri or f"amqp://guest:guest@127.0.0.1:{null_broker.stdout.readline().split()[-1]}"
+    with contextlib.nullcontext(uri) if uri else null_broker() as target:
         print(f"{'CPU us a message':38} {'off':>8} {'on':>8} {'more':>9}")
         results = [compare(row, options, target, bool(uri)) for row in rows]
-    finally:
-        if null_broker:
-            null_broker.terminate()
-            null_broker.wait()
     sys.exit(0 if all(results) else 1)
 
 

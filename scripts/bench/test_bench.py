@@ -11,6 +11,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import costs
 import goals
 import report
 import results
@@ -117,6 +118,13 @@ class Runs(unittest.TestCase):
         table = report.table(machine, found)
         self.assertIn("-; 1 hung", table)
         self.assertIn("- null broker, publish: hangs hung: not done after 1 s", table)
+
+
+class Costs(unittest.TestCase):
+    def test_what_is_compared_does_the_same_work(self):
+        for name, off, on, _, _ in costs.ROWS:
+            self.assertIn(off[0], costs.COUNTS, name)
+            self.assertEqual(on[:len(off)], off, name)
 
 
 class Verdicts(unittest.TestCase):
