@@ -143,6 +143,9 @@ struct PublishCommand: AsyncParsableCommand {
         var exchanges: [String: Exchange] = [:]
         var pace = Pace(rate: rate)
         var waiting: [PublishReceipt] = []
+        // Not in the middle of what is typed.
+        var live = LiveCount(isWanted: !json && !((lines || ndjson) && isatty(STDIN_FILENO) == 1))
+        defer { live.clear() }
         // Without confirms nothing else tells of them.
         let returns = noConfirm ? countReturns(of: channel) : nil
         do {
@@ -161,6 +164,7 @@ struct PublishCommand: AsyncParsableCommand {
                     throw ToolError("Line \(input.number) can't be published: \(error.message)")
                 }
                 report.published += 1
+                live.show("\(report.published) published")
                 // Half of them: so that the others go on meanwhile.
                 if waiting.count >= max(1, window / 2) || rate.map({ $0 < 1000 }) == true {
                     let few = rate.map { $0 < 1000 } == true ? waiting.count : waiting.count / 2 + 1

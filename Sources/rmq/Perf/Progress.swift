@@ -56,15 +56,4 @@ final class Progress: Sendable {
         LiveLine.clear()
     }
 }
-
-/// A line on a terminal that the next one takes the place of.
-enum LiveLine {
-    /// Whether there is a terminal.
-    static var isPossible: Bool { isatty(STDERR_FILENO) == 1 }
-
-    /// Not by a file handle, which ends the process where the terminal is gone.
-    static func show(_ text: String) { try? Terminal.write(Array("\r\(text)\u{1B}[K".utf8), to: STDERR_FILENO) }
-
-    static func clear() { show("") }
-}
 #endif

@@ -14,6 +14,8 @@ struct Transfer {
     let forwarding: Forwarding
     let isDry: Bool
     let rate: Double?
+    /// Whether a terminal is told how far it is.
+    let isShown: Bool
     /// Where a message goes; throws `Route.Missing` if it can't be told.
     let route: (IncomingMessage) throws -> Route
 
@@ -35,7 +37,10 @@ struct Transfer {
         try await channel.selectConfirms(maxUnconfirmed: 1000)
         var pace = Pace(rate: isDry ? nil : rate)
         var places = Places(connection: destination)
-        let count = try await scan.run(on: source, stop: stop) { messages, _ in
+        var live = LiveCount(isWanted: isShown)
+        defer { live.clear() }
+        let count = try await scan.run(on: source, stop: stop) { messages, reached in
+            live.show("\(reached.lookedAt) of \(reached.ready) looked at, \(reached.matched) matched")
             var left: [IncomingMessage] = []
             var outgoing: [Outgoing] = []
             do {

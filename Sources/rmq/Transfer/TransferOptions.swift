@@ -53,6 +53,7 @@ struct TransferOptions: ParsableArguments {
             forwarding: Forwarding(keepsDeaths: keepsDeaths, keepsUserID: keepUserId),
             isDry: dryRun,
             rate: rate,
+            isShown: !json,
             route: route
         )
         let configuration = try connection.configuration(name: "rmq \(kind.rawValue)")

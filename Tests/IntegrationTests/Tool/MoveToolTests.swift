@@ -35,6 +35,33 @@ struct MoveToolTests {
         }
     }
 
+    @Test("how far long work is, on a terminal")
+    func progress() async throws {
+        // A terminal of its own.
+        let terminal = #"exec script -qec "$(printf '%q ' "$0" "$@")" /dev/null"#
+        try await Scratch.use { scratch, _, channel in
+            let queue = try await filled(40, scratch, channel)
+            let other = try await channel.declareQueue(scratch.queue())
+            let moved = try await Subprocess.limited(terminal, "rmq", "move", queue.name, other.name, "--rate", "20")
+            #expect(moved.contains(" of 40 looked at") && moved.contains("moved 40"), "\(moved)")
+            let sent = try await Subprocess.limited(
+                terminal,
+                "rmq",
+                "publish",
+                "--queue",
+                queue.name,
+                "--count",
+                "30",
+                "--rate",
+                "20",
+                "x"
+            )
+            #expect(sent.contains("30 published, 30 confirmed"), "\(sent)")
+            // A line, and what takes it away.
+            #expect(sent.split(separator: "\u{1B}").count > 2, "\(sent)")
+        }
+    }
+
     @Test("move from a queue that deletes itself, which stays with what does not match")
     func selfDeleting() async throws {
         try await Scratch.use { scratch, _, channel in
