@@ -75,9 +75,9 @@ struct EndToEndMode {
             try message.ack()
             progress.add(1)
             guard let stamp = message.messageID else { continue }
-            if stamp == LoadStamp.warmUp {
+            if stamp == tally.stamp.warmUp {
                 tally.countWarmUp()
-            } else if let sent = LoadStamp.time(stamp) {
+            } else if let sent = tally.stamp.time(stamp) {
                 tally.countReceived(sent: sent, at: now, in: log)
             }
         }

@@ -12,14 +12,14 @@ struct LoadProducer: Sendable {
 
     /// Publishes its share of so many messages, with nobody's time in them.
     func warmUp(_ total: Int) async throws {
-        try await publish(total, by: LoadPace(ramp: nil, start: .now, end: nil)) { LoadStamp.warmUp }
+        try await publish(total, by: LoadPace(ramp: nil, start: .now, end: nil)) { tally.stamp.warmUp }
     }
 
     /// Publishes its share of so many messages, or of those that are due before the end.
     func run(_ total: Int, by pace: LoadPace) async throws {
         try await publish(total, by: pace) {
             tally.countPublished()
-            return LoadStamp.text(tally.now)
+            return tally.stamp.text(tally.now)
         }
     }
 
@@ -42,14 +42,15 @@ struct LoadProducer: Sendable {
 }
 
 /// When a message was sent, as it stands in its message ID: short enough to cost no memory.
-enum LoadStamp {
-    static let warmUp = "@"
+struct LoadStamp: Sendable {
+    /// With what those of this run begin: messages that another one has left in the queue would be counted for its own.
+    let warmUp = "@" + String(Int.random(in: 1296..<46656), radix: 36)
 
-    static func text(_ time: UInt64) -> String { "@" + String(time, radix: 36) }
+    func text(_ time: UInt64) -> String { warmUp + String(time, radix: 36) }
 
     /// - Returns: nil if it is somebody else's message.
-    static func time(_ text: String) -> UInt64? {
-        text.hasPrefix(warmUp) ? UInt64(text.dropFirst(), radix: 36) : nil
+    func time(_ text: String) -> UInt64? {
+        text.hasPrefix(warmUp) ? UInt64(text.dropFirst(warmUp.count), radix: 36) : nil
     }
 }
 

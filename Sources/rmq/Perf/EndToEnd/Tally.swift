@@ -8,6 +8,7 @@ final class Tally: Sendable {
     private let receivedCount = Atomic<Int>(0)
     private let warmUpCount = Atomic<Int>(0)
     private let origin = ContinuousClock.now
+    let stamp = LoadStamp()
 
     /// One for each consumer: in one for all they would wait for each other.
     let latencies: [LatencyLog]
