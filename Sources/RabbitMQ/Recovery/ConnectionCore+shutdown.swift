@@ -157,45 +157,6 @@ extension ConnectionCore {
     }
 }
 
-/// Consumers that have ended, while callbacks of them may run. Whoever runs these keeps them alive.
-struct CallingConsumers: Sendable {
-    private struct Entry: Sendable {
-        weak var consumer: Consumer?
-    }
-
-    private var entries: [Entry] = []
-    /// When to look for those whose callbacks have returned, so that each costs the same however many end together.
-    private var nextSweep = 64
-
-    var all: [Consumer] { entries.compactMap { $0.consumer } }
-
-    /// - Returns: Those that it has looked at.
-    mutating func add(_ consumer: Consumer) -> [Consumer] {
-        defer { entries.append(Entry(consumer: consumer)) }
-        guard entries.count >= nextSweep else { return [] }
-        let known = all
-        entries = known.filter { $0.callbacksReturned.current == nil }.map { Entry(consumer: $0) }
-        nextSweep = max(64, 2 * entries.count)
-        return known
-    }
-}
-
-/// How a connection was shut down: see ``Connection/shutdown(within:)``.
-public struct ShutdownReport: Sendable, Hashable {
-    /// Deliveries that were not settled in time: the broker delivers them again, to whomever.
-    public let unsettled: Int
-    /// Messages whose outcome was not known in time: the broker may have them or not.
-    public let unconfirmed: Int
-    /// Whether there was no connection, or it was lost, or ended before the broker had answered. Acknowledgements that
-    /// were just sent, and messages on channels that don't confirm, may be lost with it: nobody can count them.
-    public let wasLost: Bool
-    /// How long it took.
-    public let duration: Duration
-
-    /// Whether nothing was left, and the connection was not lost.
-    public var isComplete: Bool { unsettled == 0 && unconfirmed == 0 && !wasLost }
-}
-
 extension AMQPError {
     /// Whether a connection that ended so was closed by us, and not lost on the way.
     fileprivate var isOrderly: Bool { code == .connectionClosed && replyCode == nil && underlying == nil }

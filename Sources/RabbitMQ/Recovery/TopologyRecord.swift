@@ -237,13 +237,6 @@ final class TopologyRecord: Sendable {
     }
 }
 
-/// What was declared through a connection.
-struct DeclaredTopology: Sendable {
-    var exchanges: [Topology.Exchange] = []
-    var queues: [QueueIdentity] = []
-    var bindings: [Topology.Binding] = []
-}
-
 extension Topology.Queue {
     /// Whether the broker deletes it by itself, some time.
     fileprivate var isTransient: Bool { autoDelete || arguments.table["x-expires"] != nil }

@@ -1,14 +1,5 @@
 internal import Synchronization
 
-/// What has acknowledgements to write that were held back in order to be merged.
-protocol SettlementWriter: AnyObject, Sendable {
-    /// Writes what is held back. Called under the outbox's lock.
-    func writeSettlements(to buffer: OutboundBuffer)
-
-    /// Writes it for the last time, and refuses what is settled from here on. Called under the outbox's lock.
-    func endSettlements(_ reason: AMQPError, to buffer: OutboundBuffer)
-}
-
 /// The way out of a connection. Any thread encodes whole frames into it; the queue of the link that uses it writes
 /// them, or a thread that stands in for the queue.
 ///
