@@ -18,8 +18,31 @@ struct CheckScript {
 
     /// What it says of a folder with these files, named as from there; nothing if it is content.
     func run(on files: [String: String], _ option: String = "") async throws -> String {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "\(name)-\(UUID())")
+        let folder = newFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
+        try Self.write(files, to: folder)
+        return try await run(in: folder.path, option).replacing(folder.path + "/", with: "")
+    }
+
+    /// What it says of these files as those of a repository that has this one's scripts and format: for a script that only
+    /// looks at the repository that it stands in.
+    func runWithin(_ files: [String: String]) async throws -> String {
+        let folder = newFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try Self.write(files, to: folder)
+        let names = try FileManager.default.contentsOfDirectory(atPath: Self.root.appending(path: "scripts").path)
+        for path in names.filter({ $0.hasSuffix(".sh") }).map({ "scripts/\($0)" }) + [".swift-format"] {
+            try FileManager.default.copyItem(at: Self.root.appending(path: path), to: folder.appending(path: path))
+        }
+        return try await Subprocess.run(
+            "/bin/sh",
+            ["-c", #""$0" 2>&1 || echo "status $?""#, folder.appending(path: "scripts/\(name)").path]
+        )
+    }
+
+    private func newFolder() -> URL { FileManager.default.temporaryDirectory.appending(path: "\(name)-\(UUID())") }
+
+    private static func write(_ files: [String: String], to folder: URL) throws {
         for (path, text) in files {
             let file = folder.appending(path: path)
             try FileManager.default.createDirectory(
@@ -28,7 +51,6 @@ struct CheckScript {
             )
             try text.write(to: file, atomically: false, encoding: .utf8)
         }
-        return try await run(in: folder.path, option).replacing(folder.path + "/", with: "")
     }
 
     /// What it says of a folder that is there.
