@@ -2,7 +2,7 @@
 /// doesn't wash away what came before.
 ///
 /// `@unchecked Sendable` is safe because it is used under one lock, the outbox's, for what is sent, and on the link's queue
-/// for what is received. For the same reason its exclusivity need not be checked at run time, with each message.
+/// for what is received. For the same reason the exclusivity of its parts need not be checked at run time, with each message.
 final class FrameLog: @unchecked Sendable {
     fileprivate struct Entry {
         /// Class and method, as on the wire; or one of those below.
@@ -18,45 +18,54 @@ final class FrameLog: @unchecked Sendable {
     static let heartbeat: UInt32 = 0
     private static let content: UInt32 = 1
 
+    private struct Parts {
+        /// The latest entry.
+        var latest = Entry(method: .max, channel: 0)
+        /// Those before it, in a ring.
+        var earlier: [Entry] = []
+        var start = 0
+        var now: UInt64 = 0
+    }
+
     private let limit: Int
-    /// The latest entry.
-    @exclusivity(unchecked) private var latest = Entry(method: .max, channel: 0)
-    /// Those before it, in a ring.
-    @exclusivity(unchecked) private var earlier: [Entry] = []
-    @exclusivity(unchecked) private var start = 0
-    /// When what is noted happens, if that is known.
-    @exclusivity(unchecked) var now: UInt64 = 0
+    @exclusivity(unchecked) private var parts = Parts()
 
     /// - Parameter limit: How many entries to keep, at least 1.
     init(limit: Int) { self.limit = max(1, limit) }
 
+    /// When what is noted happens, if that is known.
+    var now: UInt64 {
+        get { parts.now }
+        set { parts.now = newValue }
+    }
+
     /// Notes frames of a method, with the content that came with them.
     @inline(__always)
     func note(_ method: UInt32, _ channel: UInt16, bytes: Int, count: Int = 1) {
-        if latest.method != method || latest.channel != channel { begin(method, channel) }
-        latest.count &+= count
-        latest.bytes &+= bytes
-        latest.last = now
+        if parts.latest.method != method || parts.latest.channel != channel { begin(method, channel) }
+        parts.latest.count &+= count
+        parts.latest.bytes &+= bytes
+        parts.latest.last = parts.now
     }
 
     /// Notes content that belongs to the method before it.
     func noteContent(_ channel: UInt16, bytes: Int) {
-        if latest.channel != channel { begin(Self.content, channel) }
-        latest.bytes &+= bytes
-        latest.last = now
+        if parts.latest.channel != channel { begin(Self.content, channel) }
+        parts.latest.bytes &+= bytes
+        parts.latest.last = parts.now
     }
 
     @inline(never)
     private func begin(_ method: UInt32, _ channel: UInt16) {
-        if latest.method != .max {
-            if earlier.count < limit - 1 {
-                earlier.append(latest)
+        if parts.latest.method != .max {
+            if parts.earlier.count < limit - 1 {
+                parts.earlier.append(parts.latest)
             } else if limit > 1 {
-                earlier[start] = latest
-                start = (start + 1) % earlier.count
+                parts.earlier[parts.start] = parts.latest
+                parts.start = (parts.start + 1) % parts.earlier.count
             }
         }
-        latest = Entry(method: method, channel: channel, first: now)
+        parts.latest = Entry(method: method, channel: channel, first: parts.now)
     }
 
     /// A place to return to when what is noted next is taken back.
@@ -69,45 +78,47 @@ final class FrameLog: @unchecked Sendable {
     }
 
     var mark: Mark {
-        Mark(latest: latest, count: earlier.count, start: start, oldest: earlier.isEmpty ? nil : earlier[start])
+        let oldest: Entry? = parts.earlier.isEmpty ? nil : parts.earlier[parts.start]
+        return Mark(latest: parts.latest, count: parts.earlier.count, start: parts.start, oldest: oldest)
     }
 
     /// Takes back what was noted since; one entry may have begun.
     func rewind(to mark: Mark) {
-        if earlier.count > mark.count {
-            earlier.removeLast()
+        if parts.earlier.count > mark.count {
+            parts.earlier.removeLast()
         } else if let oldest = mark.oldest {
-            earlier[mark.start] = oldest
+            parts.earlier[mark.start] = oldest
         }
-        start = mark.start
-        latest = mark.latest
+        parts.start = mark.start
+        parts.latest = mark.latest
     }
 
     /// Gives a time to all that was noted before it was known.
     func stamp(at time: UInt64) {
-        guard latest.last == 0 else { return }
-        latest.last = time
-        if latest.first == 0 { latest.first = time }
-        for index in earlier.indices.reversed() {
-            let place = (start + index) % earlier.count
-            guard earlier[place].last == 0 else { return }
-            earlier[place].last = time
-            if earlier[place].first == 0 { earlier[place].first = time }
+        guard parts.latest.last == 0 else { return }
+        parts.latest.last = time
+        if parts.latest.first == 0 { parts.latest.first = time }
+        for index in parts.earlier.indices.reversed() {
+            let place = (parts.start + index) % parts.earlier.count
+            guard parts.earlier[place].last == 0 else { return }
+            parts.earlier[place].last = time
+            if parts.earlier[place].first == 0 { parts.earlier[place].first = time }
         }
     }
 
     /// Takes back for good what was noted last: so many bytes will never be written.
     func takeBack(_ bytes: Int) {
         guard bytes > 0 else { return }
-        earlier = entries(without: bytes)
-        start = 0
-        latest = earlier.popLast() ?? Entry(method: .max, channel: 0)
+        parts.earlier = entries(without: bytes)
+        parts.start = 0
+        parts.latest = parts.earlier.popLast() ?? Entry(method: .max, channel: 0)
     }
 
     /// From the earliest to the latest, without the last so many bytes. Of messages of one entry those stay that were begun,
     /// as if all were of one size.
     private func entries(without bytes: Int) -> [Entry] {
-        var all = Array(earlier[start...] + earlier[..<start]) + (latest.method == .max ? [] : [latest])
+        var all = Array(parts.earlier[parts.start...] + parts.earlier[..<parts.start])
+        if parts.latest.method != .max { all.append(parts.latest) }
         var left = bytes
         while left > 0, var last = all.popLast() {
             if last.bytes > left {
