@@ -12,10 +12,14 @@ final class DeliveryCursor {
         let shelf: DecoderShelf
     }
 
+    private struct AtHand {
+        var source: Source?
+        /// When the run was taken.
+        var epoch: UInt32 = 0
+    }
+
     /// One task iterates, so that its exclusivity need not be checked at run time with every message.
-    @exclusivity(unchecked) private var source: Source?
-    /// When the run was taken.
-    @exclusivity(unchecked) private var epoch: UInt32 = 0
+    @exclusivity(unchecked) private var atHand = AtHand()
     private let buffer: DeliveryBuffer
 
     init(_ consumer: Consumer) {
@@ -37,8 +41,8 @@ final class DeliveryCursor {
     /// The next message, if it need not be waited for.
     @usableFromInline
     func nextAtHand() throws -> IncomingMessage? {
-        if !buffer.holds(epoch) || Task.isCancelled { try stop() }
-        guard let source else { return nil }
+        if !buffer.holds(atHand.epoch) || Task.isCancelled { try stop() }
+        guard let source = atHand.source else { return nil }
         return try pop(source)
     }
 
@@ -68,8 +72,7 @@ final class DeliveryCursor {
             let origin = run.source ?? consumer.source
             let shelf = origin.session.link.decoders
             let source = Source(run: run, decoder: shelf.take(), shelf: shelf)
-            self.source = source
-            self.epoch = epoch
+            atHand = AtHand(source: source, epoch: epoch)
             let message = try pop(source)
             // Mostly that answers it, so that what is left in the end goes back at once.
             if let question = origin.question, let message { question.consider(message) }
@@ -87,7 +90,7 @@ final class DeliveryCursor {
     ///   - messages: What was taken before, and is not seen before this returns.
     /// - Returns: Whether ``next()`` need not wait.
     func isReady(before deadline: UInt64, holding messages: [IncomingMessage]) async -> Bool {
-        if let source, !source.run.isEmpty { return true }
+        if let source = atHand.source, !source.run.isEmpty { return true }
         if !consumer.noAck { consumer.source.session.settleNow() }
         return await buffer.isReady(before: deadline, holding: messages)
     }
@@ -112,8 +115,8 @@ final class DeliveryCursor {
     ///
     /// - Returns: The run.
     private func putDown() -> DeliveryRun? {
-        guard let source else { return nil }
-        self.source = nil
+        guard let source = atHand.source else { return nil }
+        atHand.source = nil
         source.shelf.put(source.decoder)
         return source.run
     }
