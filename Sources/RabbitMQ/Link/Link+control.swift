@@ -130,6 +130,7 @@ extension Link {
             case .idle, .opening: (false, true)
             }
         phase = .ended
+        reading.endNow()
         if error.code == .protocolViolation { sayGoodbye(error) }
         if replaced {
             if outbox.blockedReason != nil { host?.blocked(nil) }
@@ -145,7 +146,6 @@ extension Link {
         }
         for timer in [closeDeadline, heartbeatTimer, writing.end()] { timer.map(DeadlineTimer.shared.remove) }
         (closeDeadline, heartbeatTimer) = (nil, nil)
-        reading.endNow()
         for inbox in inboxes.removeAll() { inbox.end(error) }
         for reply in updateSecretReplies { reply.fail(error) }
         updateSecretReplies = []

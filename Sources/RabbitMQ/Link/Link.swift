@@ -12,6 +12,7 @@ actor Link {
         case open
         /// We have sent connection.close and wait for close-ok.
         case closing
+        /// From the beginning of the end on.
         case ended
     }
 
@@ -22,6 +23,7 @@ actor Link {
     nonisolated let configuration: ConnectionConfiguration
     nonisolated let outbox: Outbox
     nonisolated let gauge: InboundGauge
+    /// Why it has ended, for any thread: given behind the end of all that belongs to it, where ``phase`` is ended before.
     nonisolated let ended = Broadcast<AMQPError>()
     /// The last frames, if they are to be recorded: under the outbox's lock, and on the queue.
     nonisolated let sent: FrameLog?

@@ -14,7 +14,7 @@ struct ReadState {
     /// Why the queue is about to end the link, if it is.
     private(set) var pendingEnd: AMQPError?
 
-    /// Without the reason, which would be copied to look at this with every frame.
+    /// Looked at with every frame: so it is without the reason, and beside the link's phase, either of which would be copied.
     private enum Stage {
         case goesOn
         /// The queue is about to end the link.
@@ -76,6 +76,7 @@ struct ReadState {
         if stage == .goesOn { (stage, pendingEnd) = (.ends, error) }
     }
 
+    /// The link ends: set with its phase.
     mutating func endNow() { (stage, pendingEnd) = (.over, nil) }
 
     /// Whether nothing is handled any more.
