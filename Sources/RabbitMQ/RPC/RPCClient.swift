@@ -20,9 +20,9 @@ internal import Foundation
 ///
 /// It has a channel of its own. When that is closed, by a request to an exchange that does not exist for example, all
 /// calls fail with the reason, and a new client is needed. When the connection is lost, the calls on their way fail with
-/// ``AMQPError/Code/outcomeUnknown``, and later ones wait until it is there again (<doc:Recovery>). While a call waits, the connection reads on whatever
-/// consumer is slow (``ConnectionConfiguration/inboundHighWater``): slow consumers without a prefetch limit want a
-/// connection of their own.
+/// ``AMQPError/Code/outcomeUnknown``, and later ones wait until it is there again (<doc:Recovery>). While a call waits, the
+/// connection reads on whatever consumer is slow (``ConnectionConfiguration/inboundHighWater``): slow consumers without a
+/// prefetch limit want a connection of their own.
 public final class RPCClient: Sendable {
     /// The name of the exchange to which requests are published; empty for the default exchange.
     public let exchange: String

@@ -2,7 +2,9 @@
 /// differs in its body and its channel only.
 ///
 /// Most messages of a publisher do. The rarer properties are the same if they are the same object, as those of a message are
-/// that is published again and again, with other bodies: to compare them would take longer than to encode them. Not Sendable: the outbox holds it under its lock.
+/// that is published again and again, with other bodies: to compare them would take longer than to encode them.
+///
+/// Not Sendable: the outbox holds it under its lock.
 final class PublishTemplate {
     private var block: UnsafeMutableRawPointer
     private var methodSize = 0

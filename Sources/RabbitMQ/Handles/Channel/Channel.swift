@@ -24,7 +24,8 @@ public final class Channel: Sendable {
     /// Its number on the connection, from 1.
     public var number: Int { Int(core.number) }
 
-    /// Whether it is open, or is opened anew with its connection. It may end at any moment: to be sure that something was done, look at what doing it threw.
+    /// Whether it is open, or is opened anew with its connection. It may end at any moment: to be sure that something was done,
+    /// look at what doing it threw.
     public var isOpen: Bool { closeReason == nil }
 
     /// Why the channel is closed; nil while it is open.

@@ -11,8 +11,8 @@ extension IncomingMessage {
     /// ```
     ///
     /// When the task is cancelled, or `body` throws `CancellationError`, the message goes back to its queue whatever the
-    /// policy; from RabbitMQ 4.3 on that doesn't count towards a quorum queue's delivery limit, as failures do. If `body` has settled it by itself, nothing more is sent. A message without acknowledgement (`noAck`) is
-    /// only given to `body`.
+    /// policy; from RabbitMQ 4.3 on that doesn't count towards a quorum queue's delivery limit, as failures do. If `body` has
+    /// settled it by itself, nothing more is sent. A message without acknowledgement (`noAck`) is only given to `body`.
     ///
     /// - Parameters:
     ///   - policy: What becomes of the message when `body` throws; by default it is delivered again once, then

@@ -1,5 +1,5 @@
-/// Publishes to ``Partitions``, over several connections if there are several: what is published with one key is in the order of the
-/// calls, and always over the same connection.
+/// Publishes to ``Partitions``, over several connections if there are several: what is published with one key is in the order
+/// of the calls, and always over the same connection.
 ///
 /// To spread over a cluster, give it connections to different nodes. Made by ``Partitions/openPublisher(on:_:)``.
 public struct PartitionedPublisher: Sendable {

@@ -1,5 +1,5 @@
-/// Messages spread over several queues by a key: those of one key are in one queue, in order, and each queue has one consumer at a
-/// time. A value.
+/// Messages spread over several queues by a key: those of one key are in one queue, in order, and each queue has one consumer
+/// at a time. A value.
 ///
 /// One queue has one leader, on one node and about one core; several have several. Declared in one call, from as many processes
 /// as like:
@@ -14,8 +14,8 @@
 /// try await orders.process(on: connection) { message, partition in try await handle(message) }
 /// ```
 ///
-/// The number of partitions can't be changed while order matters: other keys go to other queues then. <doc:PublishingFromServices>
-/// has more.
+/// The number of partitions can't be changed while order matters: other keys go to other queues then.
+/// <doc:PublishingFromServices> has more.
 public struct Partitions: Hashable, Sendable {
     /// Who says in which partition a key is.
     public struct Hashing: Hashable, Sendable {

@@ -94,7 +94,8 @@ extension Queue {
 
     /// Consumes the queue until the task is cancelled, with a handler of the values that the bodies of its messages hold.
     ///
-    /// As ``process(_:maxConcurrency:retrying:_:)`` does. A body that does not decode is an error as any other; the default policy parks it.
+    /// As ``process(_:maxConcurrency:retrying:_:)`` does. A body that does not decode is an error as any other; the default
+    /// policy parks it.
     ///
     /// - Parameters:
     ///   - type: The type of the values.

@@ -57,7 +57,8 @@ extension IncomingMessage {
     /// Tells the broker that the message is done with.
     ///
     /// Returns at once: acknowledgements go out together with what else is sent, merged as far as possible; by themselves
-    /// before the consumer waits for the next message, when an eighth of the prefetch limit has come together (of one below 64, eight, or half of it), or after 4 ms.
+    /// before the consumer waits for the next message, when an eighth of the prefetch limit has come together (of one below 64,
+    /// eight, or half of it), or after 4 ms.
     /// A process that ends without closing its connection may leave these to be delivered again: ``Connection/flush(timeout:)``
     /// has them sent. AMQP 0-9-1, section 1.8.3.13.
     ///

@@ -19,8 +19,8 @@ public struct PublishReceipt: Sendable {
     ///   (with ``AMQPError/returned``), ``AMQPError/Code/nacked`` if the broker refused it, the broker's error if it
     ///   closed the channel over this message, ``AMQPError/Code/outcomeUnknown`` if channel or connection ended for
     ///   another reason before the broker said anything (that reason is ``AMQPError/underlying``; so are other messages
-    ///   on a channel that was closed over one of them), ``AMQPError/Code/timedOut``, ``AMQPError/Code/unsupported`` if the channel doesn't confirm;
-    ///   `CancellationError`, which ends this wait only.
+    ///   on a channel that was closed over one of them), ``AMQPError/Code/timedOut``, ``AMQPError/Code/unsupported`` if
+    ///   the channel doesn't confirm; `CancellationError`, which ends this wait only.
     public func confirmed(timeout: Duration? = nil) async throws {
         guard let confirm else { throw Self.notConfirming }
         try await confirm.wait(timeout: timeout)
