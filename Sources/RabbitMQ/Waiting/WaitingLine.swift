@@ -3,7 +3,7 @@ internal import DequeModule
 /// Those who wait for something, first come, first served; who stops waiting does not stay listed.
 ///
 /// A value. Leaving is cheap, because the line is swept only once half of it has left.
-struct WaiterLine<Wish: Sendable>: Sendable {
+struct WaitingLine<Wish: Sendable>: Sendable {
     struct Waiter: Sendable {
         /// How much it waits for, or until what.
         let wish: Wish
@@ -45,16 +45,14 @@ struct WaiterLine<Wish: Sendable>: Sendable {
 
     /// Empties the line.
     mutating func takeAll() -> [Waiter] {
-        defer { self = WaiterLine() }
+        defer { self = WaitingLine() }
         // `Array` of an empty deque writes to the storage that all empty arrays share: the thread sanitizer reports a race.
         return waiters.isEmpty ? [] : Array(waiters)
     }
 }
 
 /// A line in which all wait for the same.
-typealias WaitingLine = WaiterLine<Void>
-
-extension WaitingLine {
+extension WaitingLine where Wish == Void {
     mutating func join() -> OneShot<Void> { join(()) }
 
     mutating func popFirst() -> OneShot<Void>? { takeFirst()?.signal }

@@ -5,7 +5,7 @@ import Testing
 @Suite("lines of those who wait")
 struct WaitingLineTests {
     @Test func `who waits gets out in the order of coming, whoever leaves in between`() {
-        var line = WaitingLine()
+        var line = WaitingLine<Void>()
         let waiters = (0..<10).map { _ in line.join() }
         for index in stride(from: 1, to: 10, by: 2) {
             waiters[index].fail(CancellationError())
@@ -19,7 +19,7 @@ struct WaitingLineTests {
     }
 
     @Test func `who stops waiting does not stay listed`() {
-        var line = WaitingLine()
+        var line = WaitingLine<Void>()
         let patient = line.join()
         for _ in 0..<10_000 {
             line.join().fail(CancellationError())
@@ -30,7 +30,7 @@ struct WaitingLineTests {
     }
 
     @Test func `one that is taken out when it has left already is not counted twice`() {
-        var line = WaitingLine()
+        var line = WaitingLine<Void>()
         for _ in 0..<1_000 {
             let waiter = line.join()
             waiter.fail(CancellationError())

@@ -1,7 +1,7 @@
 /// Who waits until what was handed over before is written, first come, first told. A value.
 struct FlushWaiters {
     /// Each waits until so many bytes are written, counted from the connection's first.
-    private var line = WaiterLine<Int>()
+    private var line = WaitingLine<Int>()
 
     var isEmpty: Bool { line.isEmpty }
 

@@ -1,9 +1,9 @@
 /// Publishers that wait until there is room, first come, first served. A value.
 struct HeldBackPublishers {
     /// One that waits for room for so many bytes.
-    typealias Publisher = WaiterLine<Int>.Waiter
+    typealias Publisher = WaitingLine<Int>.Waiter
 
-    private var line = WaiterLine<Int>()
+    private var line = WaitingLine<Int>()
     /// Bytes for which publishers were let through that have not appended them yet.
     private(set) var promised = 0
 

@@ -13,7 +13,7 @@ struct TransactionGate: Sendable {
 
     private var turn = Turn.free
     /// Calls that wait for their turn.
-    private(set) var waiting = WaitingLine()
+    private(set) var waiting = WaitingLine<Void>()
     private var heldBack: [HeldBack] = []
 
     /// Whether nobody has the turn.

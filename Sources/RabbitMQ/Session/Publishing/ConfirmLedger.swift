@@ -60,7 +60,7 @@ struct ConfirmLedger: Sendable {
     /// Places that were given to publishers who have not taken their number yet.
     private var promised = 0
     /// Publishers that wait for a place.
-    private(set) var waiters = WaitingLine()
+    private(set) var waiters = WaitingLine<Void>()
     /// Whether a timer comes for those who wait though places are free.
     private var awaitsTimer = false
 

@@ -3,7 +3,7 @@ struct PublisherGate: Sendable {
     /// Whether the broker has stopped the flow (channel.flow).
     var isStopped = false
     /// Those who wait until the flow goes on, or a commit is answered.
-    private(set) var flowWaiters = WaitingLine()
+    private(set) var flowWaiters = WaitingLine<Void>()
     /// Those who wait for room on the connection.
     var roomWaiters: [ObjectIdentifier: OneShot<Void>] = [:]
 
