@@ -40,6 +40,7 @@ struct SoakRun: Sendable {
         let end = ContinuousClock.now + .seconds(options.minutes * 60)
         let (publishing, consuming) = (try await connect("publishers"), try await connect("consumers"))
         for lane in lanes { try await lane.declare(on: publishing) }
+        let descriptors = try ProcessMeasure.openDescriptors
         let work = Task {
             await withDiscardingTaskGroup { group in
                 for lane in lanes {
@@ -54,8 +55,10 @@ struct SoakRun: Sendable {
         }
         let start = ContinuousClock.now
         var trend = SoakTrend()
+        var progress = SoakProgress()
         for minute in 1...options.minutes {
             try await Task.sleep(until: start + .seconds(60 * minute), clock: .continuous)
+            for stalled in progress.stalled(at: counts) { journal.count("hang: no \(stalled) in a minute") }
             let memory = try ProcessMeasure.residentMemory
             trend.add(bytes: memory, at: minute)
             try report("minute \(minute)", trend)
@@ -67,13 +70,45 @@ struct SoakRun: Sendable {
         }
         await watch("the end of all tasks", .seconds(60)) { await work.value }
         try await deleteQueues()
+        let left = try await descriptorsLeft(atMost: descriptors)
         try report("end", trend)
         for line in journal.all("error") + journal.all("hang") { say("  \(line)") }
         proxy.stop()
-        return isDrained && journal.all("hang").isEmpty && total.missing == 0
+        return isWell([
+            (isDrained && total.missing == 0, "lost \(total.missing)"),
+            (journal.all("hang").isEmpty, "hangs \(journal.all("hang").count)"),
+            (left <= descriptors, "descriptors \(left) at the end, \(descriptors) at the beginning"),
+            (!trend.isTooSteep, trend.description),
+        ])
+    }
+
+    /// Prints what came of it, and whether that is as it has to be.
+    private func isWell(_ verdicts: [(holds: Bool, what: String)]) -> Bool {
+        let holds = verdicts.allSatisfy(\.holds)
+        let figures = verdicts.map { $0.holds ? $0.what : "\($0.what) (!)" }.joined(separator: ", ")
+        say((holds ? "passed: " : "FAILED: ") + figures)
+        return holds
     }
 
     private var total: SoakTally.Counts { lanes.map(\.tally.counts).reduce(SoakTally.Counts(), +) }
+
+    /// What has to go on from minute to minute: a run in which nothing happens loses nothing either.
+    private var counts: [String: Int] {
+        var counts: [String: Int] = [:]
+        for lane in lanes {
+            let tally = lane.tally.counts
+            counts["confirms of \(lane.name)"] = tally.confirmed
+            counts["deliveries of \(lane.name)"] = tally.delivered
+        }
+        for what in ["calls", "channels", "connections"] { counts[what] = journal.number(what) }
+        return counts
+    }
+
+    /// How many are open when everything is closed. They are closed a moment after the connections.
+    private func descriptorsLeft(atMost most: Int) async throws -> Int {
+        try? await eventually("descriptors are closed") { try ProcessMeasure.openDescriptors <= most }
+        return try ProcessMeasure.openDescriptors
+    }
 
     private func connect(_ name: String) async throws -> Connection {
         var configuration = configuration
@@ -162,8 +197,8 @@ struct SoakRun: Sendable {
         while ContinuousClock.now + .seconds(2 * options.pause) < end {
             try? await Task.sleep(for: .seconds(options.pause))
             if Task.isCancelled { return }
-            journal.count("faults")
             let kind = random.number(0...7)
+            var isMade = true
             switch kind {
             case 0...1: proxy.end(.reset)
             case 2: proxy.end(.close)
@@ -178,13 +213,16 @@ struct SoakRun: Sendable {
                 proxy.follow(FaultProxy.Plan(bytes: random.number(0...4000), .reset))
                 proxy.end(.reset)
                 try? await Task.sleep(for: .seconds(1))
-            case 6: _ = try? await Subprocess.rabbitmqctl("close_all_connections", "soak")
+            case 6:
+                isMade = (try? await Subprocess.rabbitmqctl("close_all_connections", "soak")) != nil
+                if !isMade { journal.count("error fault: rabbitmqctl") }
             default:
                 var plan = FaultProxy.Plan()
                 plan.piece = 48
                 proxy.follow(plan)
                 proxy.end(.close)
             }
+            if isMade { journal.count("faults") }
             if kind != 4, kind != 7 { proxy.follow(FaultProxy.Plan()) }
         }
         proxy.follow(FaultProxy.Plan())
