@@ -8,6 +8,7 @@ usage: scripts/soak.sh [--minutes M] [--seed S] [--rate N] [--pause S] [--tls]
        scripts/soak.sh --sessions N [--seed S] [--sanitize address]
        scripts/soak.sh --models N [--seed S]
        scripts/soak.sh --faults
+       scripts/soak.sh --callers M
 
 Without another mode: publishers with confirms (`recovery.unconfirmed = .resend`) and consumers on a classic queue, a quorum
 queue and a stream, RPC calls, channels and connections that come and go, all through a proxy that does something to them
@@ -28,6 +29,7 @@ than at the beginning, and memory grows by less than 0.1 MB a minute. That is ju
   --models N     the model checks with N steps each. No broker is needed
   --faults       the whole fault battery: sessions cut after each of their first 2,048 bytes, and in steps to 64 KiB;
                  and over TLS, after each of their first 5,000
+  --callers M    a thousand tasks do everything at random on one channel for M minutes, a third of them cancelled amid it
 
 The private broker is started if it does not run, and stopped then. All on loopback.
 USAGE
@@ -35,18 +37,19 @@ USAGE
 
 die() { echo "soak.sh: $*" >&2; exit 64; }
 
-mode=traffic seed=1 sessions='' steps='' sanitizer='' tls='' options=()
+mode=traffic seed=1 sessions='' steps='' callers='' sanitizer='' tls='' options=()
 while (($#)); do
     case $1 in
     --help | -h) usage; exit ;;
     --tls) tls=1 ;;
     --faults) mode=faults ;;
-    --minutes | --rate | --pause | --seed | --sessions | --models | --sanitize)
+    --minutes | --rate | --pause | --seed | --sessions | --models | --sanitize | --callers)
         (($# > 1)) || die "$1 needs a value; see scripts/soak.sh --help."
         case $1 in
         --seed) seed=$2 ;;
         --sessions) mode=sessions sessions=$2 ;;
         --models) mode=models steps=$2 ;;
+        --callers) mode=callers callers=$2 ;;
         --sanitize) sanitizer=$2 ;;
         *) options+=("$1" "$2") ;;
         esac
@@ -78,6 +81,11 @@ models)
 faults)
     export RABBITMQ_FAULTS=long
     exec scripts/test.sh --no-lint 'IntegrationTests.(CutSessionTests|CutHandshakeTests)/'
+    ;;
+callers)
+    [[ $callers =~ ^[1-9][0-9]*$ ]] || die "--callers needs a number of minutes."
+    export RABBITMQ_CALLERS=$callers
+    exec scripts/test.sh --no-lint 'IntegrationTests.CallerTests/'
     ;;
 esac
 

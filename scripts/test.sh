@@ -142,6 +142,8 @@ patience=15m
 [[ -z $sanitizer ]] || patience=45m
 # What scripts/soak.sh --faults asks for: thousands of sessions, many of which end by a deadline of seconds.
 [[ ${RABBITMQ_FAULTS:-} != long ]] || patience=4h
+# What scripts/soak.sh --callers asks for.
+[[ -z ${RABBITMQ_CALLERS:-} ]] || patience=$((RABBITMQ_CALLERS + 15))m
 status=0
 # Not built again: without the flag above, all of it would be.
 timeout --kill-after 10s "$patience" swift test --skip-build "${options[@]}" | tee "$log" || status=$?

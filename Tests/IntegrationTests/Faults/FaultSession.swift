@@ -169,6 +169,9 @@ struct FaultSession: Sendable {
 enum FaultBattery {
     static let isLong = ProcessInfo.processInfo.environment["RABBITMQ_FAULTS"] == "long"
 
+    /// For how many minutes a thousand tasks go on, if `scripts/soak.sh --callers` asks for it.
+    static let callerMinutes = ProcessInfo.processInfo.environment["RABBITMQ_CALLERS"].flatMap { Int($0) } ?? 0
+
     /// After how many bytes a session is cut: each of the first 2,048, then in steps to 64 KiB.
     static func places(every step: Int) -> [Int] {
         let step = isLong ? 1 : step
