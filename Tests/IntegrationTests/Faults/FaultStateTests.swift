@@ -46,6 +46,16 @@ struct FaultStateTests {
     }
 
     @Test(arguments: ConnectionFault.all)
+    func `an idle connection notices, though nobody asks anything of it`(fault: ConnectionFault) async throws {
+        try await use { proxy, connection, channel, _ in
+            fault.strike(proxy)
+            let reason = try await within(Self.limit, "the loss") { try await connection.closed }
+            #expect(Self.ends.contains(reason.error.code), "\(reason)")
+            try await eventually("both know") { !connection.isOpen && !channel.isOpen }
+        }
+    }
+
+    @Test(arguments: ConnectionFault.all)
     func `publishers end, and each message has its outcome`(fault: ConnectionFault) async throws {
         try await use { proxy, connection, _, queue in
             let receipts = Collected<PublishReceipt>()
