@@ -104,9 +104,9 @@ struct CutHandshakeTests {
         await #expect(processExitsWith: .success) {
             await recordingErrors {
                 let cycle = Atomic(0)
-                try await ProcessMeasure.cycles(200, lanes: 4) {
+                try await ProcessMeasure.cycles(FaultBattery.cycles, lanes: 4) {
                     let place = cycle.wrappingAdd(17, ordering: .relaxed).newValue % 3000
-                    let plan = FaultProxy.Plan(bytes: place, place % 2 == 0 ? .reset : .close)
+                    let plan = FaultProxy.Plan(bytes: place, FaultBattery.ending(after: place))
                     try await FaultProxy.run(then: plan, to: TestBroker.tlsPort) { proxy in
                         let session = try FaultSession(through: proxy, sizes: [20], tls: TestBroker.tls)
                         let outcome = await session.run()

@@ -84,9 +84,9 @@ struct CutSessionTests {
         await #expect(processExitsWith: .success) {
             await recordingErrors {
                 let cycle = Atomic(0)
-                try await ProcessMeasure.cycles(200, lanes: 4) {
+                try await ProcessMeasure.cycles(FaultBattery.cycles, lanes: 4) {
                     let place = cycle.wrappingAdd(17, ordering: .relaxed).newValue % 3000
-                    let ending: FaultProxy.Ending = place % 2 == 0 ? .reset : .close
+                    let ending = FaultBattery.ending(after: place)
                     try await FaultProxy.run(then: .init(bytes: place, ending)) { proxy in
                         let session = try FaultSession(through: proxy)
                         let outcome = await session.run()

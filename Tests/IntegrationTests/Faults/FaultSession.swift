@@ -179,6 +179,15 @@ enum FaultBattery {
             + Array(stride(from: 2048, through: 65_536, by: isLong ? 257 : 12_697))
     }
 
+    /// How many sessions leave nothing: in the long form what stays of one, some KB, is seen.
+    static var cycles: Int { isLong ? 4000 : 200 }
+
+    /// How such a session ends. To freeze takes seconds each: that is in the long form only.
+    static func ending(after place: Int) -> FaultProxy.Ending {
+        if isLong, place % 40 == 3 { return .freeze }
+        return place % 2 == 0 ? .reset : .close
+    }
+
     /// Runs `body` for each of `places`, eight at a time.
     static func run(_ places: [Int], _ body: @escaping @Sendable (Int) async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
