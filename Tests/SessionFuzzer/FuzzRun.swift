@@ -12,7 +12,12 @@ final class FuzzRun: Sendable {
         var done = 0
         var tally = FuzzTally()
         var failures: [String] = []
+        /// What the process took after a fifth of the sessions, when all that is made once was there.
+        var settledMemory: Int?
     }
+
+    /// How much more it may take at the end: some 200 bytes a session, of 200,000.
+    private static let mostGrowth = 32 << 20
 
     /// A session that takes longer hangs: each of its awaits has a deadline under a second.
     private static let patience = Duration.seconds(60)
@@ -46,6 +51,8 @@ final class FuzzRun: Sendable {
         await settle { Descriptors.open.all == descriptors }
         let left = Descriptors.open.all
         if left != descriptors { fail("\(left) descriptors are open, \(descriptors) were at the beginning") }
+        checkMemory()
+        checkReach()
         report()
         return state.withLock { $0.failures.isEmpty }
     }
@@ -71,7 +78,28 @@ final class FuzzRun: Sendable {
                 return state.done
             }
             for failure in tally.failures { fail("session \(number): \(failure)") }
+            if done == options.numbers.count / 5 { state.withLock { $0.settledMemory = Memory.resident } }
             if done % max(1, options.numbers.count / 10) == 0 { reportProgress(done) }
+        }
+    }
+
+    private func checkMemory() {
+        #if !SANITIZE_ADDRESS && !SANITIZE_THREAD
+        // A sanitizer keeps what was freed, or what was seen.
+        guard let settled = state.withLock({ $0.settledMemory }) else { return }
+        let growth = Memory.resident - settled
+        say("memory: \(growth / 1024) KiB more than after a fifth")
+        if growth > Self.mostGrowth { fail("memory grew by \(growth) bytes") }
+        #endif
+    }
+
+    /// A client that never connects breaks nothing either.
+    private func checkReach() {
+        let (done, counts) = state.withLock { ($0.done, $0.tally.counts) }
+        guard done >= 1000 else { return }
+        if counts["connected", default: 0] * 10 < done { fail("hardly any session has connected") }
+        for what in ["published", "confirmed", "delivered"] where counts[what, default: 0] * 100 < done {
+            fail("hardly any message was \(what)")
         }
     }
 
