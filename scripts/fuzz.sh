@@ -15,7 +15,8 @@ inputs in Tests/Fuzzing/Seeds and with those that earlier runs have found (.buil
 
 For each target a line says how many inputs were run, how many of them covered something new, and what memory that took.
 Exit 1 if one of them crashed, hung for 10 s or took more than 1 GiB; the input lies in .build-fuzz/found then, and
-FUZZ_TARGET=TARGET .build-fuzz/release/ParserFuzzer FILE runs it again.
+FUZZ_TARGET=TARGET .build-fuzz/release/ParserFuzzer FILE runs it again. Exit 1 also if nothing tells libFuzzer what an
+input covers: it would try at random then.
 USAGE
 }
 
@@ -47,6 +48,8 @@ done
 
 # Leaks have tests of their own: what weak references keep would be taken for one.
 export ASAN_OPTIONS=detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
+# Swift's own handler of signals comes first, and libFuzzer leaves one that is there: a trap's input would not be kept.
+export SWIFT_BACKTRACE=enable=no
 options=(--package-path Tests/Fuzzing --scratch-path .build-fuzz -c release --sanitize fuzzer --sanitize address)
 # SwiftPM gives each sanitizer to the compiler by itself, which hears only the last: without both, nothing is covered.
 swift build "${options[@]}" -Xswiftc -sanitize=fuzzer,address -Xswiftc -enable-testing -Xswiftc -DSANITIZE_ADDRESS --product ParserFuzzer >&2
@@ -62,6 +65,11 @@ for target in "${targets[@]}"; do
         ".build-fuzz/corpus/$target" "Tests/Fuzzing/Seeds/$target" >"$log" 2>&1 || failed=1
     figure() { sed -n "s/^stat::$1: *//p" "$log"; }
     covered=$(sed -n 's/.*cov: \([0-9]*\).*/\1/p' "$log" | tail -n 1)
+    # A handful of edges is the fuzzer's own code; the smallest parser has hundreds.
+    if ((${covered:-0} < 50)); then
+        failed=1
+        echo "fuzz.sh: $target: the library was built without coverage" >>"$log"
+    fi
     echo "$target: ${seconds} s, seed $seed, $(figure number_of_executed_units) inputs, $(figure new_units_added) new," \
         "${covered:-0} edges, $(figure peak_rss_mb) MB${failed:+, FAILED}"
     if [[ $failed ]]; then
