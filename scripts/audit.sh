@@ -8,7 +8,7 @@ usage: scripts/audit.sh
 
 Prints which librabbitmq and which OpenSSL are installed, and the known advisories that concern what this library uses of
 them, each with whether the installed version has the mistake and why it can or can't be reached. Exit 1 if one can be
-reached with what is installed.
+reached with what is installed, 69 if pkg-config does not find both libraries.
 
 A distribution mends mistakes without another upstream version: where there is a changelog of Debian's that names an
 advisory, the mistake counts as mended. The list is kept by hand, and has what TLS clients, PEM files and AMQP decoders
@@ -31,6 +31,10 @@ changelog() { # package
 rabbitmq=$(installed librabbitmq) openssl=$(installed openssl)
 rabbitmq_log=$(changelog librabbitmq4) openssl_log=$(changelog libssl3; changelog libssl3t64)
 echo "librabbitmq ${rabbitmq:-not found}, OpenSSL ${openssl:-not found}, $(getconf LONG_BIT) bits"
+if [[ -z $rabbitmq || -z $openssl ]]; then
+    echo "audit.sh: pkg-config finds no librabbitmq or no openssl, so nothing can be said: scripts/setup.sh installs both." >&2
+    exit 69
+fi
 echo
 
 # Whether version $1 is at least $2.
@@ -89,7 +93,6 @@ LIST
 reached=0
 while IFS='|' read -r library names since mended what reach why; do
     if [[ $library == librabbitmq ]]; then version=$rabbitmq log=$rabbitmq_log; else version=$openssl log=$openssl_log; fi
-    [[ $version ]] || continue
     if [[ $since != - ]] && ! at_least "$version" "$since"; then
         printf '%s %s: %s\n    %s is older than the mistake\n' "$library" "$names" "$what" "$version"
         continue
