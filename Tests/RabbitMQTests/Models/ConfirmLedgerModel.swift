@@ -21,6 +21,16 @@ struct ConfirmLedgerModel: CheckedModel {
         let kind: Int
         var isReturned = false
         var isSettled = false
+        var isConfirmed = false
+
+        /// Whether it has the outcome that it should, the first one to this day.
+        var hasItsOutcome: Bool {
+            switch confirm.outcome {
+            case .success?: isConfirmed
+            case .failure?: !isConfirmed
+            case nil: false
+            }
+        }
 
         var isMandatory: Bool { kind % 3 > 0 }
         /// What is not mandatory is kept too if it is to be published again.
@@ -149,7 +159,8 @@ struct ConfirmLedgerModel: CheckedModel {
         outcomes.makeKnown()
         for index in open {
             sent[index].isSettled = true
-            guard sent[index].confirm.outcome != nil else { return "an outcome that nobody hears of" }
+            sent[index].isConfirmed = !nacks && !sent[index].isReturned
+            guard sent[index].hasItsOutcome else { return "an outcome that nobody hears of, or another" }
         }
         if let wrong = giveOut(ledger.admit()) { return wrong }
         if ledger.beginsTimer() { timers += 1 }
@@ -196,7 +207,8 @@ struct ConfirmLedgerModel: CheckedModel {
             return "\(outcomes.failed.count) outcomes for \(open.count) messages at the end"
         }
         outcomes.makeKnown()
-        guard open.allSatisfy({ $0.confirm.outcome != nil }) else { return "no outcome at the end" }
+        guard open.allSatisfy(\.hasItsOutcome) else { return "no outcome at the end" }
+        guard sent.allSatisfy({ !$0.isSettled || $0.hasItsOutcome }) else { return "an outcome that has changed" }
         for waiter in waiters { waiter.fail(AMQPError(.channelClosed, "ended")) }
         guard waiting.allSatisfy(\.isSettled) else { return "somebody waits for ever" }
         (waiting, places, timers) = ([], 0, 0)

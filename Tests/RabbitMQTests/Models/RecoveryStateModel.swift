@@ -20,6 +20,7 @@ struct RecoveryStateModel: CheckedModel {
     /// How many see to the outage.
     private var seers = 0
     private var attempts = 0
+    private var downSince: UInt64 = 0
     private var isDown = false
     private var isClosed = false
 
@@ -55,7 +56,7 @@ struct RecoveryStateModel: CheckedModel {
         case .lose(let passes):
             let goesOn = state.lost(Self.error(passes), now: now)
             guard goesOn == (!isClosed && policy.isEnabled && passes) else { return "goes on: \(goesOn)" }
-            if goesOn, !isDown { (isDown, attempts) = (true, 0) }
+            if goesOn, !isDown { (isDown, attempts, downSince) = (true, 0, now) }
         case .seeTo:
             if state.seeTo() { seers += 1 }
             guard seers <= 1 else { return "two see to one outage" }
@@ -70,9 +71,11 @@ struct RecoveryStateModel: CheckedModel {
                     return "tries after \(delay)"
                 }
                 guard attempts <= policy.maxAttempts ?? .max else { return "\(attempts) attempts" }
+                // The first try is made however long it was that nobody could.
+                guard attempts == 1 || !isOver(after: delay) else { return "tries again after its time" }
             case .giveUp:
-                guard policy.maxAttempts != nil || policy.maxDuration != nil else {
-                    return "gives up though it never may"
+                guard attempts >= policy.maxAttempts ?? .max || attempts > 0 && policy.maxDuration != nil else {
+                    return "gives up after \(attempts) attempts"
                 }
                 if let wrong = close() { return wrong }
             case .nothing: if isDown { return "nothing is done about an outage" }
@@ -93,6 +96,13 @@ struct RecoveryStateModel: CheckedModel {
         case .close: if let wrong = close() { return wrong }
         }
         return invariants()
+    }
+
+    /// Whether the outage will have lasted too long by then. Half of what a clock can count is longer than any test.
+    private func isOver(after delay: Duration) -> Bool {
+        let elapsed = now &- downSince
+        guard let most = policy.maxDuration, elapsed < .max / 2 else { return false }
+        return elapsed + delay.nanoseconds > most.nanoseconds
     }
 
     private mutating func close() -> String? {
