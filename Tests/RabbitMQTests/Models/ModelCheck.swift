@@ -42,6 +42,11 @@ struct ModelCheck {
     }
 
     func run<Model: CheckedModel>(_ model: Model.Type) {
+        if let failure = firstFailure(of: model) { Issue.record("\(failure.what)\n\(failure.steps)") }
+    }
+
+    /// - Returns: What is wrong, with the seed, and the fewest steps that show it; nil if nothing is.
+    func firstFailure<Model: CheckedModel>(of model: Model.Type) -> (what: String, steps: [Model.Step])? {
         var (done, run) = (0, UInt64(0))
         while done < steps {
             var random = SplitMix(seed: seed &* 0x1_0000_0001 &+ run)
@@ -50,13 +55,13 @@ struct ModelCheck {
             let steps = (0..<random.number(1...400)).map { _ in Model.step(&random) }
             if let wrong = Self.failure(of: model, start, steps) {
                 let (fewest, wrong) = Self.shrunk(model, start, steps, wrong)
-                Issue.record("seed \(seed) run \(run), after \(fewest.count) steps: \(wrong)\n\(fewest)")
-                return
+                return ("\(model), seed \(seed) run \(run), after \(fewest.count) steps: \(wrong)", fewest)
             }
             done += steps.count
             run += 1
         }
-        if steps >= 1_000_000 { print("\(model): \(done) steps in \(run) runs, seed \(seed)") }
+        if Self.isLong { print("\(model): \(done) steps in \(run) runs, seed \(seed): nothing wrong") }
+        return nil
     }
 
     private static func failure<Model: CheckedModel>(

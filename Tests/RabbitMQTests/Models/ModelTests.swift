@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import RabbitMQ
@@ -22,5 +23,40 @@ struct ModelTests {
 
     @Test func `publishers wait for the flow and for commits, and for nothing else`() {
         ModelCheck().run(FlowModel.self)
+    }
+
+    // MARK: The check itself
+
+    /// Wrong as soon as three were added since the last time that it was emptied, and it is emptied.
+    private struct PlantedMistake: CheckedModel {
+        enum Step: Sendable { case add, nothing, empty }
+
+        private var count = 0
+
+        init(_ random: inout SplitMix) {}
+
+        static func step(_ random: inout SplitMix) -> Step { random.pick([.add, .nothing, .empty]) }
+
+        mutating func apply(_ step: Step) -> String? {
+            switch step {
+            case .add: count += 1
+            case .nothing: break
+            case .empty:
+                if count >= 3 { return "three were added" }
+                count = 0
+            }
+            return nil
+        }
+
+        mutating func finish() -> String? { nil }
+    }
+
+    @Test func `a mistake is found, and told with the seed and the fewest steps`() {
+        guard let failure = ModelCheck().firstFailure(of: PlantedMistake.self) else {
+            Issue.record("it was not found")
+            return
+        }
+        #expect(failure.steps == [.add, .add, .add, .empty])
+        #expect(failure.what.contains("seed \(ModelCheck().seed) run ") && failure.what.hasSuffix("three were added"))
     }
 }
