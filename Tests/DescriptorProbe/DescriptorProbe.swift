@@ -9,6 +9,8 @@ internal import Synchronization
 /// - `many FREE COUNT HOST PORT` connects so many times at once to a peer that says nothing, and prints how many
 ///   descriptors are free when each has its socket or has failed.
 /// - `inherited HOST PORT TLS-PORT CA-FILE` connects, and prints what a program that it starts would have open.
+/// - `forked HOST PORT` prints what a program that it starts has open, connects, prints it again, has a child end that
+///   runs no program, and publishes.
 @main
 struct DescriptorProbe {
     static func main() async throws {
@@ -39,6 +41,15 @@ struct DescriptorProbe {
                 print(inherited.filter { !others.contains($0) })
                 await connection.close()
             }
+        case "forked" where arguments.count == 4:
+            list()
+            let connection = try await Connection.connect(configuration(arguments[2], arguments[3]))
+            try await publish(on: connection)
+            list()
+            Child.run { _exit(0) }
+            try await publish(on: connection)
+            print("goes on: \(connection.isOpen)")
+            await connection.close()
         default: exit(2)
         }
         // Without the runtime's own end, which may need a descriptor.
@@ -50,6 +61,18 @@ struct DescriptorProbe {
         var configuration = ConnectionConfiguration(host: host, port: Int(port) ?? 0)
         configuration.connectTimeout = .seconds(20)
         return configuration
+    }
+
+    /// Has another program print which descriptors it has, its own of the folder among them.
+    private static func list() {
+        let words: [UnsafeMutablePointer<CChar>?] = [strdup("/bin/ls"), strdup("/proc/self/fd"), nil]
+        fflush(nil)
+        Child.run {
+            if let program = words[0] { execv(program, words) }
+            _exit(1)
+        }
+        for word in words { free(word) }
+        print("--")
     }
 
     /// The descriptors that stay open when another program is started.
