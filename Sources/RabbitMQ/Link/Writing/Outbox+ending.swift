@@ -46,7 +46,7 @@ extension Outbox {
         state.withLock { state in
             state.buffer.clear()
             state.ending = nil
-            (state.inFlight, state.taken) = (0, 0)
+            (state.inFlight, state.taken, state.answers) = (0, 0, 0)
             state.frameMax = Outbox.State.firstFrameMax
             state.flush = FlushSchedule(lowWater: limits.lowWater)
             state.sender &+= 1

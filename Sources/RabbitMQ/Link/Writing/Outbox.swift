@@ -33,6 +33,8 @@ final class Outbox: Sendable {
         var inFlight = 0
         /// Bytes handed to the queue since the beginning.
         var taken = 0
+        /// How many answers stand in the buffer that the peer has made us give.
+        var answers = 0
         var flushWaiters = FlushWaiters()
         var flush: FlushSchedule
         var heldBack = HeldBackPublishers()
@@ -156,6 +158,23 @@ final class Outbox: Sendable {
         scheduleFlush(flusher)
     }
 
+    /// How many answers may wait that the peer has made us give: 50 MB of channel.flow-ok, 80 MB of what is given back. A
+    /// broker that is short of memory reads nothing from who publishes, and goes on delivering: that is not to reach it.
+    static let mostAnswers = 4_000_000
+
+    /// Counts an answer that the peer has made us give, before it is appended. It waits for no room, and a peer that asks on
+    /// and on and takes nothing would have us fill the memory with them.
+    ///
+    /// - Throws: `connectionLost` if too many wait.
+    func noteAnswer() throws(AMQPError) {
+        let count = state.withLock { state in
+            state.answers += 1
+            return state.answers
+        }
+        guard count > Self.mostAnswers else { return }
+        throw AMQPError(.connectionLost, "the peer asks for answers and takes none: \(Self.mostAnswers) of them wait")
+    }
+
     /// How many bytes wait to be written.
     var pending: Int { state.withLock { $0.pending } }
 
@@ -193,6 +212,7 @@ final class Outbox: Sendable {
                 }
                 state.inFlight = filled.unwrittenCount
                 state.taken += state.inFlight
+                state.answers = 0
                 return .write(filled)
             case .cool: return .cool(state.flush.pause)
             case .leave: return .leave

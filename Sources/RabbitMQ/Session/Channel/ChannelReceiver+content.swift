@@ -125,6 +125,7 @@ extension ChannelReceiver {
             batch.redelivered &+= redelivered ? 1 : 0
         case .late(let consumer, let tag):
             guard !consumer.noAck else { return }
+            try session.outbox.noteAnswer()
             batch.newTags.append(tag)
             if let question = consumer.question {
                 handOver()

@@ -91,6 +91,7 @@ final class ChannelReceiver: ChannelInbox {
         guard !assembly.isActive else { throw MessageAssembly<Origin>.interrupted }
         switch method {
         case .channelFlow(let active):
+            try session.outbox.noteAnswer()
             // Messages come neither behind the answer to a stop, nor before the answer to a resumption.
             if !active { session.setFlow(isActive: false) }
             try? session.send(.channelFlowOk(active: active))

@@ -50,6 +50,16 @@ struct OutboxTests {
         #expect(waiting[2].isSettled)
     }
 
+    @Test func `answers that the peer asks for are bounded as long as it takes none`() throws {
+        let outbox = outbox()
+        outbox.state.withLock { $0.answers = Outbox.mostAnswers - 1 }
+        try outbox.noteAnswer()
+        #expect(throws: AMQPError.self) { try outbox.noteAnswer() }
+        try fill(outbox, 10)
+        drain(outbox)
+        try outbox.noteAnswer()
+    }
+
     @Test func `a publisher that is let through and fails lets the next one through`() throws {
         let outbox = outbox()
         try fill(outbox, 1000)

@@ -29,6 +29,17 @@ struct FlowTests {
         }
     }
 
+    @Test("channel.flow whose answers are not taken ends the connection at last")
+    func tooManyAnswers() async throws {
+        try await ScriptedPeer.withChannel { peer, connection, _ in
+            connection.link.outbox.state.withLock { $0.answers = Outbox.mostAnswers }
+            try await peer.send(.channelFlow) { $0.octet(0) }
+            let reason = try await within(.seconds(10), "the end") { try await connection.closed }
+            #expect(reason.error.code == .connectionLost)
+            #expect(reason.error.message.contains("takes none"), "\(reason)")
+        }
+    }
+
     @Test("connection.blocked stops publishers, is a state and an event, and calls go on; unblocked ends it")
     func blocked() async throws {
         try await ScriptedPeer.withChannel { peer, connection, channel in
