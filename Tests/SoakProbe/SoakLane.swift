@@ -32,7 +32,7 @@ struct SoakLane: Sendable {
             try await channel.selectConfirms(maxUnconfirmed: 5 * batch)
             await withDiscardingTaskGroup { group in
                 while ContinuousClock.now < end, !Task.isCancelled {
-                    let next = ContinuousClock.now + .milliseconds(50)
+                    let next = ContinuousClock.now + .milliseconds(1000 * batch / rate)
                     for _ in 0..<batch {
                         guard let number = tally.send() else { return }
                         let size = number % 97 == 0 ? 20_000 : number % 300
