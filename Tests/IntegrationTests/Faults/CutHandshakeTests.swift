@@ -7,7 +7,7 @@ import Testing
 @Suite(
     "a session over TLS that is cut after so many bytes",
     .needsBrokerScript,
-    .timeLimit(.minutes(FaultBattery.isLong ? 60 : 2))
+    .timeLimit(.minutes(FaultBattery.isLong ? 180 : 2))
 )
 struct CutHandshakeTests {
     /// A version of TLS, whose handshake has other steps than the other's, and what happens to it.

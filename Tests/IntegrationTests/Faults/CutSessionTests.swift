@@ -3,7 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("a session that is cut after so many bytes", .timeLimit(.minutes(FaultBattery.isLong ? 60 : 2)))
+@Suite("a session that is cut after so many bytes", .timeLimit(.minutes(FaultBattery.isLong ? 180 : 2)))
 struct CutSessionTests {
     @Test(arguments: FaultProxy.Ending.allCases)
     func `ends each await in time, and loses nothing that was confirmed`(ending: FaultProxy.Ending) async throws {
