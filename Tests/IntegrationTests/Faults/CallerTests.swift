@@ -138,6 +138,13 @@ struct CallerTests {
         }
     }
 
+    @Test func `a process of 64 descriptors and small stacks publishes, waits for confirms and consumes`()
+        async throws
+    {
+        let output = try await Subprocess.limited("ulimit -n 64; ulimit -s 1024", "CallProbe", try TestBroker.uri)
+        #expect(output.split(separator: "\n").count == 3, "\(output)")
+    }
+
     @Test func `a process of 64 descriptors and small stacks meets brokers that break the protocol`() async throws {
         let output = try await Subprocess.limited(
             "ulimit -n 64; ulimit -s 1024",
