@@ -110,6 +110,41 @@ struct CallerTests {
         }
     }
 
+    /// What a callback does amid its message.
+    enum Inside: CaseIterable, Sendable {
+        case usesAll, cancelsItself, closesChannel, closesConnection, shutsDown
+    }
+
+    @Test(arguments: Inside.allCases)
+    func `a callback may use what calls it, and end it`(inside: Inside) async throws {
+        try await TestBroker.withConnection { connection in
+            let channel = try await connection.openChannel()
+            try await channel.selectConfirms()
+            let queue = try await channel.declareQueue(exclusive: true)
+            let (own, returned) = (Collected<Consumer>(), Collected<Bool>())
+            let consumer = try await queue.consume { message in
+                try message.ack()
+                // What it publishes comes to it as well.
+                guard returned.count == 0 else { return }
+                try await eventually("it knows its consumer") { own.count == 1 }
+                switch inside {
+                case .usesAll: for deed in Deed.allCases { try await Self.act(deed, on: channel, queue) }
+                case .cancelsItself: for one in own.all { try await one.cancel() }
+                case .closesChannel: await channel.close()
+                case .closesConnection: await connection.close()
+                case .shutsDown: await connection.shutdown(within: .seconds(10))
+                }
+                returned.add(true)
+            }
+            own.add(consumer)
+            try await queue.publish(Message("x"))
+            try await eventually("the callback returns") { returned.count == 1 }
+            if inside == .usesAll { try await consumer.cancel() }
+            _ = try await within(.seconds(10), "the consumer's end") { try await consumer.ended }
+            #expect(channel.isOpen == (inside == .usesAll || inside == .cancelsItself))
+        }
+    }
+
     /// In a process of its own: all threads that tasks have are taken.
     @Test func `handlers that block all threads for longer than heartbeats allow cost no connection and no message`()
         async
