@@ -28,7 +28,7 @@ than at the beginning, and memory grows by less than 0.1 MB a minute. That is ju
   --sanitize address   under the address sanitizer
   --models N     the model checks with N steps each. No broker is needed
   --faults       the whole fault battery: sessions cut after each of their first 2,048 bytes, and in steps to 64 KiB;
-                 and over TLS, after each of their first 5,000
+                 once more in the first 2,048 after they were cut before; and over TLS, after each of their first 5,000
   --callers M    a thousand tasks do everything at random on one channel for M minutes, a third of them cancelled amid it
 
 The private broker is started if it does not run, and stopped then. All on loopback.
