@@ -81,6 +81,29 @@ struct BegunAgainTests {
         }
     }
 
+    @Test func `one whose tag is taken ends, and the other one begins`() async throws {
+        try await ScriptedClient.run { client in
+            let deliveries = try await client.channel.declareQueue("q").consume(ConsumerOptions(tag: "t"))
+            let other = try await client.connection.openChannel()
+            let second = try await other.declareQueue("r").consume(ConsumerOptions(tag: "t"))
+            let subscription = try #require(other.core.state.withLock { $0.subscriptions.first })
+            client.channel.core.state.withLock { $0.subscriptions.append(subscription) }
+            let session = try client.broker.session
+            try await client.closeChannel(406, "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out")
+            let reason = try await within(.seconds(10), "its end") { [consumer = second.consumer] in
+                try await consumer.ended
+            }
+            #expect(reason?.code == .invalidArgument)
+            try await eventually("the channel is open again") { !client.channel.core.isWaiting }
+            let number = UInt16(client.channel.number)
+            try await session.deliver("x", tag: 1, consumer: deliveries.consumer.tag, channel: number)
+            var messages = deliveries.makeAsyncIterator()
+            let message = try #require(try await messages.next())
+            #expect(message.body == Array("x".utf8))
+            withExtendedLifetime(second) {}
+        }
+    }
+
     @Test(arguments: 0..<20) func `one that is cancelled meanwhile is cancelled behind its beginning`(
         _: Int
     ) async throws {
