@@ -61,20 +61,29 @@ extension ChannelCore {
             state.withLock { $0.isReopening = false }
             // With its link: then it is opened with the others, or has been left for this to do.
             guard isWaiting, link.ended.current != nil, connection.goesOn else {
-                end(error)
+                // The time is that of who began, and may be shorter than the others'.
+                if error.code == .timedOut { stopReviving(error) } else { end(error) }
                 throw error
             }
             if connection.openLink != nil { CallTimeout.withNone { reopenAlone(after: error) } }
             _ = try await ready()
         } catch {
             // Cancelled: it is closed as it was.
-            let session = session
             state.withLock { $0.isReopening = false }
-            end(reason)
-            session.closeInBackground()
+            stopReviving(reason)
             throw error
         }
         connection.logger.debug("a channel was opened again", metadata: [LogKey.channel: "\(number)"])
+    }
+
+    /// Ends it again, because whoever opens it waits no longer. While others wait who would have opened it themselves, it is
+    /// opened for them.
+    private func stopReviving(_ reason: AMQPError) {
+        let session = session
+        // A connection that is closed for good may have ended its channels before this one was among them.
+        end(reason, sparesWaiters: connection.goesOn)
+        guard isWaiting else { return session.closeInBackground() }
+        CallTimeout.withNone { reopenAlone(after: reason) }
     }
 
     // MARK: What is called with returned messages

@@ -217,9 +217,12 @@ final class ChannelCore: ChannelHost, Sendable {
     }
 
     /// Ends everything that has not ended with the session.
-    func end(_ reason: AMQPError) {
+    ///
+    /// - Parameter sparesWaiters: Whether nothing ends while somebody waits for a session.
+    func end(_ reason: AMQPError, sparesWaiters: Bool = false) {
         let left = state.withLock { state -> State? in
             if case .ended = state.phase { return nil }
+            if sparesWaiters, !state.waiters.isEmpty { return nil }
             let left = state
             state.phase = .ended(reason)
             state.waiters = []

@@ -1,3 +1,4 @@
+import Synchronization
 import TestSupport
 import Testing
 
@@ -219,6 +220,40 @@ struct ChannelReopeningTests {
             try await eventually("it is settled") { session.settled.map(\.channel) == [number] }
             #expect(client.broker.sessions.count == 2)
             withExtendedLifetime(late) {}
+        }
+    }
+
+    @Test func `one who opens it again and is cancelled leaves it to others who wait for it`() async throws {
+        try await ScriptedClient.run { client in
+            let (core, session) = (client.channel.core, try client.broker.session)
+            try await client.closeChannel(404, "NOT_FOUND - no queue 'x' in vhost '/'")
+            try await eventually("it has ended") { !client.channel.isOpen }
+            session.refuse(.init(.channelOpen, code: 0))
+            let first = Task { try await client.channel.reopen() }
+            try await eventually("it is asked") { session.methods.filter { $0 == .channelOpen }.count == 2 }
+            let second = Task { try await client.channel.reopen() }
+            try await eventually("another waits") { core.state.withLock { $0.waiters.count == 1 } }
+            first.cancel()
+            await #expect(throws: CancellationError.self) { try await first.value }
+            try await within(.seconds(10), "it is open") { try await second.value }
+            try await client.channel.setQos(prefetchCount: 1)
+            #expect(client.channel.isOpen && client.broker.sessions.count == 1)
+        }
+    }
+
+    @Test func `one who opens it again in no time leaves it to others who have more`() async throws {
+        try await ScriptedClient.run { client in
+            let session = try client.broker.session
+            try await client.closeChannel(404, "NOT_FOUND - no queue 'x' in vhost '/'")
+            try await eventually("it has ended") { !client.channel.isOpen }
+            session.refuse(.init(.channelOpen, code: 0))
+            let first = Task { try await withCallTimeout(.seconds(1)) { try await client.channel.reopen() } }
+            try await eventually("it is asked") { session.methods.filter { $0 == .channelOpen }.count == 2 }
+            let second = Task { try await client.channel.reopen() }
+            #expect(try await thrownError { try await first.value }.code == .timedOut)
+            try await within(.seconds(10), "it is open") { try await second.value }
+            try await client.channel.setQos(prefetchCount: 1)
+            #expect(client.channel.isOpen)
         }
     }
 
