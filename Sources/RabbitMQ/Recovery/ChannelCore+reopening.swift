@@ -168,7 +168,7 @@ extension ChannelCore {
 
     /// Lets calls and messages go to the session; those that the last one left unconfirmed first.
     ///
-    /// - Returns: How many of these there were.
+    /// - Returns: How many of these were published again.
     @discardableResult
     func completeReopening(_ reopening: Reopening) throws(AMQPError) -> Int {
         let session = reopening.session
@@ -181,8 +181,9 @@ extension ChannelCore {
             return state.resending
         }
         var taken = 0
+        let resent: Int
         do throws(AMQPError) {
-            try port.open(session, publishingAgain: unconfirmed, taken: &taken)
+            resent = try port.open(session, publishingAgain: unconfirmed, taken: &taken)
         } catch {
             putBack(unconfirmed.dropFirst(taken))
             throw error
@@ -204,7 +205,7 @@ extension ChannelCore {
             throw reason
         }
         for waiter in waiters { waiter.succeed(()) }
-        return unconfirmed.count
+        return resent
     }
 
     /// The routing key in place of one that was the name of a queue, for a message that the queue itself is to get; nil if

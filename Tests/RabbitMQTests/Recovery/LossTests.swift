@@ -171,6 +171,31 @@ struct LossTests {
         }
     }
 
+    @Test func `what fits into no frame any more is not reported as sent again`() async throws {
+        let silent = ScriptedClient.script { $0.confirms = false }
+        let narrow = ScriptedClient.script { $0.tune.frameMax = 4096 }
+        try await ScriptedClient.run([silent, narrow], { $0.recovery.unconfirmed = .resend }) { client in
+            try await client.channel.selectConfirms()
+            let headers: FieldTable = ["x-note": .string(String(repeating: "n", count: 5000))]
+            let exchange = client.channel.defaultExchange
+            let large = try await exchange.publish(Message(body: [1], headers: headers), routingKey: "k")
+            let small = try await exchange.publish(Message("2"), routingKey: "k")
+            let session = try client.broker.session
+            try await eventually("they are there") { session.published.count == 2 }
+            let events = client.connection.events
+            session.cut()
+            let resent = try await within(.seconds(10), "the report") {
+                for await event in events {
+                    if case .recovered(let report, _) = event { return report.resent }
+                }
+                return -1
+            }
+            #expect(resent == 1)
+            try await small.confirmed()
+            #expect(try await thrownError { try await large.confirmed() }.code == .outcomeUnknown)
+        }
+    }
+
     // MARK: The end
 
     @Test func `closing while it is down ends all at once`() async throws {

@@ -28,17 +28,18 @@ final class PublishingPort: @unchecked Sendable {
     /// Has messages go to a session.
     func open(_ session: ChannelSession) {
         var taken = 0
-        try? open(session, publishingAgain: [], taken: &taken)
+        _ = try? open(session, publishingAgain: [], taken: &taken)
     }
 
     /// Has messages go to a session, behind those that are published again.
     ///
-    /// - Parameter taken: How many of these the session has taken, also when this throws.
+    /// - Parameter taken: How many of these are done with, also when this throws.
+    /// - Returns: How many were published again: not those that never can be.
     func open(
         _ session: ChannelSession,
         publishingAgain messages: [UnconfirmedMessage],
         taken: inout Int
-    ) throws(AMQPError) {
+    ) throws(AMQPError) -> Int {
         var failed: [(message: UnconfirmedMessage, reason: AMQPError)] = []
         // Without the lock, for it wakes whoever waits.
         defer { for (message, reason) in failed { session.fail(message, reason) } }
@@ -56,6 +57,7 @@ final class PublishingPort: @unchecked Sendable {
             self.number = session.number
             show(session)
         }
+        return messages.count - failed.count
     }
 
     private func show(_ session: ChannelSession) {

@@ -46,10 +46,10 @@ struct PublishingAgainTests {
         executor.rest()
         let port = PublishingPort(outbox: session.outbox, maxMessageSize: 1 << 20)
         var taken = 0
-        try port.open(session, publishingAgain: messages, taken: &taken)
+        let resent = try port.open(session, publishingAgain: messages, taken: &taken)
         let error = try await thrownError { try await waiting.value }
         #expect(error.code == .outcomeUnknown)
-        #expect(taken == 2)
+        #expect(taken == 2 && resent == 1)
         let republished = session.outbox.state.withLock { $0.traffic.republished }
         #expect(republished == 1)
         #expect(messages[1].confirm.outcome == nil)
