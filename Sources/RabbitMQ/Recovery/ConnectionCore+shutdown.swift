@@ -117,8 +117,7 @@ extension ConnectionCore {
         let channels = state.withLock { $0.channels }
         for channel in channels {
             let session = channel.session
-            let ofSession = consumers.filter { $0.source.session === session }
-            try await session.waitForSettlements(butFor: Set(ofSession.flatMap { own?.deliveryTags(of: $0) ?? [] }))
+            try await session.waitForSettlements(butFor: own?.deliveryTags(on: session) ?? [])
         }
         // Whoever has settled the last may be about to say so.
         for channel in channels { channel.session.writeAcknowledgements() }

@@ -10,6 +10,8 @@ final class HandlingTask: Sendable {
     /// Tells it from tasks that are begun in it, which take over its values: for these it is waited as for any other.
     private let task = HandlingTask.currentTask
     private let tag = Atomic<UInt64>(0)
+    /// The tag's session, which the message keeps alive: another one may have a delivery with that tag too.
+    private let session = Atomic<UInt>(0)
     /// The one that waits until this one has come to its end.
     private let outer: HandlingTask?
 
@@ -29,15 +31,23 @@ final class HandlingTask: Sendable {
 
     /// Says which message it handles from now on.
     @inline(__always)
-    func begin(_ message: borrowing IncomingMessage) { tag.store(message.deliveryTag, ordering: .relaxed) }
+    func begin(_ message: IncomingMessage) {
+        session.store(Self.id(of: message.source.session), ordering: .relaxed)
+        tag.store(message.deliveryTag, ordering: .relaxed)
+    }
+
+    @inline(__always)
+    private static func id(of session: ChannelSession) -> UInt { UInt(bitPattern: ObjectIdentifier(session)) }
 
     /// Whether it handles messages of this consumer, or is called by what does.
-    func handles(for consumer: Consumer) -> Bool { !deliveryTags(of: consumer).isEmpty }
+    func handles(for consumer: Consumer) -> Bool {
+        self.consumer == ObjectIdentifier(consumer) || outer?.handles(for: consumer) == true
+    }
 
-    /// The tags of this consumer's messages that it handles, or in whose handlers it runs.
-    func deliveryTags(of consumer: Consumer) -> [UInt64] {
-        let id = ObjectIdentifier(consumer)
-        let own = self.consumer == id ? [tag.load(ordering: .relaxed)] : []
-        return own + (outer?.deliveryTags(of: consumer) ?? [])
+    /// The tags of this session's deliveries that it handles, or in whose handlers it runs.
+    func deliveryTags(on session: ChannelSession) -> Set<UInt64> {
+        var tags = outer?.deliveryTags(on: session) ?? []
+        if self.session.load(ordering: .relaxed) == Self.id(of: session) { tags.insert(tag.load(ordering: .relaxed)) }
+        return tags
     }
 }

@@ -168,6 +168,37 @@ struct ShutdownLossTests {
         }
     }
 
+    @Test func `a callback whose message went with its session waits for another message with that tag`() async throws {
+        try await ScriptedClient.run { client in
+            let connection = client.connection
+            let (begun, goesOn, ended) = (Broadcast<Void>(), Broadcast<Void>(), Broadcast<ShutdownReport>())
+            let outer = try await client.channel.declareQueue("outer").consume { _ in
+                begun.set(())
+                try await goesOn.wait()
+                ended.set(await connection.shutdown(within: .seconds(60)))
+            }
+            let deliveries = try await client.channel.declareQueue("q").consume()
+            try await client.broker.session.deliver("x", tag: 1, consumer: outer.tag)
+            try await begun.wait()
+            try client.broker.session.cut()
+            try await client.waitForSession(2)
+            let session = client.channel.core.session
+            try await client.broker.session.deliver(
+                "y",
+                tag: 1,
+                consumer: deliveries.consumer.tag,
+                channel: session.number
+            )
+            var messages = deliveries.makeAsyncIterator()
+            let message = try #require(try await messages.next())
+            goesOn.set(())
+            try await eventually("it waits") { session.state.withLock { $0.rest.isAwaited } }
+            try message.ack()
+            let report = try await within(.seconds(20), "the end") { try await ended.wait() }
+            #expect(report.unsettled == 0)
+        }
+    }
+
     @Test func `a task that a callback begins to shut the connection down waits for the callback`() async throws {
         try await ScriptedClient.run { client in
             let queue = try await client.channel.declareQueue("q")
