@@ -16,7 +16,7 @@ extension ChannelCore {
             guard let connection = self?.connection else { return }
             var isFirst = true
             while let self, !consumer.isCancelling {
-                try? await DeadlineTimer.shared.sleep(for: self.nextDelay(of: consumer.tag, isFirst: isFirst))
+                try? await DeadlineTimer.shared.sleep(for: self.nextDelay(of: consumer, isFirst: isFirst))
                 isFirst = false
                 guard self.isCurrent(session), !consumer.isCancelling else { return }
                 do {
@@ -58,9 +58,11 @@ extension ChannelCore {
     }
 
     /// How long to wait before the next try, which comes later for a consumer that is cancelled again and again.
-    private func nextDelay(of tag: String, isFirst: Bool) -> Duration {
-        let now = MonotonicTime.now
+    func nextDelay(of consumer: Consumer, isFirst: Bool) -> Duration {
+        let (now, tag) = (MonotonicTime.now, consumer.tag)
         return state.withLock { state in
+            // Of one that has ended meanwhile nothing would take it out again.
+            guard state.subscriptions.contains(where: { $0.consumer === consumer }) else { return Duration.zero }
             var entry = state.takingUp[tag] ?? (RecoverySchedule(connection.configuration.recovery), now)
             if isFirst { entry.schedule.ended(after: .nanoseconds(Int64(clamping: now &- entry.last))) }
             let delay = entry.schedule.next(.random(in: 0...1))

@@ -62,7 +62,10 @@ extension ChannelCore {
         } catch {
             session.unsettled.end(consumerTag: tag)
             // The queue has not lost a consumer.
-            state.withLock { state in state.subscriptions.removeAll { $0.consumer === consumer } }
+            state.withLock { state in
+                state.subscriptions.removeAll { $0.consumer === consumer }
+                state.takingUp[tag] = nil
+            }
             // It may have been begun anew meanwhile.
             consumer.cancelInBackground()
             // Nor will it call back: a shutdown that has begun meanwhile would wait for that.

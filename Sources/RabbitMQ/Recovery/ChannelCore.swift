@@ -229,6 +229,7 @@ final class ChannelCore: ChannelHost, Sendable {
             state.unconfirmed = []
             state.resending = []
             state.subscriptions = []
+            state.takingUp = [:]
             state.onInterruption = nil
             // It may hold the channel, which can't be opened again.
             if state.isReleased || reason.isConnectionFatal { state.returnHandler = nil }

@@ -106,4 +106,22 @@ struct CancelledConsumerTests {
             core.state.withLock { $0.subscriptions = [] }
         }
     }
+
+    @Test func `when one is taken up is forgotten with it, and with the channel`() async throws {
+        try await ScriptedClient.run { client in
+            let (core, session) = (client.channel.core, try client.broker.session)
+            let kept = try await client.channel.declareQueue("kept").consume()
+            let left = try await client.channel.declareQueue("left").consume()
+            for deliveries in [kept, left] { _ = core.nextDelay(of: deliveries.consumer, isFirst: true) }
+            #expect(core.state.withLock { $0.takingUp.count } == 2)
+            try await left.consumer.cancel()
+            // As whoever takes it up does, just as it is cancelled.
+            _ = core.nextDelay(of: left.consumer, isFirst: false)
+            #expect(core.state.withLock { Array($0.takingUp.keys) } == [kept.consumer.tag])
+            try await session.peer.sendClose(.channelClose, channel: 1, code: 404, text: "NOT_FOUND - no queue 'x'")
+            _ = try await within(.seconds(10), "its end") { [channel = client.channel] in try await channel.closed }
+            #expect(core.state.withLock { $0.takingUp.isEmpty })
+            withExtendedLifetime((kept, left)) {}
+        }
+    }
 }
