@@ -3,6 +3,11 @@ extension String {
     ///
     /// RabbitMQ cuts its texts to 255 bytes, so that of a long name the beginning has to be enough.
     func names(_ kind: String, _ name: String) -> Bool {
-        contains("\(kind) '\(name)'") || name.utf8.count > 128 && contains("\(kind) '\(name.prefix(64))")
+        if contains("\(kind) '\(name)'") { return true }
+        guard name.utf8.count > 128 else { return false }
+        // Bytes count, and only whole characters are found.
+        var beginning = name.prefix(64)
+        while beginning.utf8.count > 128 { beginning.removeLast() }
+        return !beginning.isEmpty && contains("\(kind) '\(beginning)")
     }
 }
