@@ -101,7 +101,9 @@ extension ConnectionCore {
     func keepWhileCalling(_ consumer: Consumer) {
         guard consumer.callback != nil, consumer.callbacksReturned.current == nil else { return }
         // They are let go of without the lock: the last of what holds a channel may go with one.
-        _ = state.withLock { $0.leaving.add(consumer) }
+        _ = state.withLock { state in
+            state.leaving.add(consumer) { $0.callbacksReturned.current == nil }
+        }
     }
 
     /// - Parameter own: The task that waits for this, if it handles messages: its callback does not return by then, and the

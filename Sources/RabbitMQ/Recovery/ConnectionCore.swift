@@ -14,8 +14,8 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
         var lost: Link?
         /// Open ones, and those that are opened anew, in the order of opening.
         var channels: [ChannelCore] = []
-        /// Consumers that have ended, while callbacks of them may run.
-        var leaving = CallingConsumers()
+        /// Consumers that have ended, while callbacks of them may run. Whoever runs these keeps them alive.
+        var leaving = WeakConsumers()
         var waiters: [OneShot<Void>] = []
         var lastError: AMQPError?
         /// Ends the wait for the next try.

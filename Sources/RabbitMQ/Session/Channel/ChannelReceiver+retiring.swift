@@ -14,29 +14,19 @@ struct Retirement {
 
 /// Consumers that have ended while their channel lives, whose messages may be left behind one that is being handled.
 struct LeavingConsumers {
-    private struct Entry {
-        weak var consumer: Consumer?
-    }
+    private var consumers = WeakConsumers()
 
-    private var entries: [Entry] = []
-    /// When to look for those that have nothing left, so that each costs the same however many there are.
-    private var nextSweep = 64
-
-    var count: Int { entries.count }
+    var count: Int { consumers.count }
 
     /// Notes one. It gets no more, so that one that has nothing left now is not needed.
     mutating func add(_ consumer: Consumer) {
         guard consumer.buffer.hasUnseen else { return }
-        if entries.count >= nextSweep {
-            entries.removeAll { $0.consumer?.buffer.hasUnseen != true }
-            nextSweep = max(64, 2 * entries.count)
-        }
-        entries.append(Entry(consumer: consumer))
+        consumers.add(consumer) { $0.buffer.hasUnseen }
     }
 
     mutating func removeAll() -> [Consumer] {
-        defer { self = LeavingConsumers() }
-        return entries.compactMap(\.consumer)
+        defer { consumers = WeakConsumers() }
+        return consumers.all
     }
 }
 
