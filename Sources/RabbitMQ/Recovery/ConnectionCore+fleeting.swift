@@ -61,13 +61,19 @@ extension ConnectionCore {
         }
         guard !missed.isEmpty else { return }
         var report = RecoveryReport()
-        for part in Self.steps(DeclaredTopology(exchanges: missed), configuration.recovery) {
-            try await replay(part, on: link, &report, false)
-        }
-        // Not all there are: each channel that misses it comes here.
+        try await replayPart(DeclaredTopology(exchanges: missed), on: link, &report)
+    }
+
+    /// Declares some of it again, with the bindings that it has part in: not with all there are, for each channel that misses
+    /// something comes here.
+    func replayPart(_ declared: DeclaredTopology, on link: Link, _ report: inout RecoveryReport) async throws {
+        try await redeclare(declared, on: link, &report, false)
+        // By their names as they are now.
         let bindings = Self.bindingSteps(topology.everything.bindings, configuration.recovery)
         let lost = bindings.filter { step in
-            missed.contains { step.entity.binding?.concerns(exchange: $0.name) == true }
+            guard let binding = step.entity.binding else { return false }
+            return declared.exchanges.contains { binding.concerns(exchange: $0.name) }
+                || declared.queues.contains { binding.destination == .queue($0.name) }
         }
         try await replay(lost, on: link, &report, false)
         try await replayMissed(bindings, on: link, &report, false)

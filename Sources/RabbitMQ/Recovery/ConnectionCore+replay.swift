@@ -55,6 +55,20 @@ extension ConnectionCore {
         _ report: inout RecoveryReport,
         waitsForEnd: Bool = false
     ) async throws {
+        try await redeclare(declared, on: link, &report, waitsForEnd)
+        // By their names as they are now.
+        let bindings = Self.bindingSteps(topology.everything.bindings, configuration.recovery)
+        try await replay(bindings, on: link, &report, waitsForEnd)
+        try await replayMissed(bindings, on: link, &report, waitsForEnd)
+    }
+
+    /// Declares exchanges and queues again, and binds nothing.
+    func redeclare(
+        _ declared: DeclaredTopology,
+        on link: Link,
+        _ report: inout RecoveryReport,
+        _ waitsForEnd: Bool
+    ) async throws {
         for part in Self.steps(declared, configuration.recovery) {
             try await replay(part, on: link, &report, waitsForEnd)
         }
@@ -74,10 +88,6 @@ extension ConnectionCore {
                 try await replay(part, on: link, &report, waitsForEnd)
             }
         }
-        // By their names as they are now.
-        let bindings = Self.bindingSteps(topology.everything.bindings, configuration.recovery)
-        try await replay(bindings, on: link, &report, waitsForEnd)
-        try await replayMissed(bindings, on: link, &report, waitsForEnd)
     }
 
     /// Sends all steps, and hears the answers. After one that is refused the others go on, on another channel.
@@ -131,7 +141,7 @@ extension ConnectionCore {
         for identity in topology.everything.queues where names.contains(identity.name) {
             if try await hasQueue(identity.name) { continue }
             var report = RecoveryReport()
-            try await replay(DeclaredTopology(queues: [identity]), on: link, &report)
+            try await replayPart(DeclaredTopology(queues: [identity]), on: link, &report)
         }
     }
 

@@ -115,6 +115,25 @@ struct FleetingExchangeTests {
         }
     }
 
+    @Test func `only its own bindings are made again with a queue that went with its last consumer`() async throws {
+        try await ScriptedClient.run { client in
+            let queue = try await client.channel.declareQueue("fleeting", autoDelete: true)
+            let other = try await client.channel.declareQueue("q")
+            try await queue.bind(to: client.channel.topicExchange, routingKey: "its")
+            try await other.bind(to: client.channel.topicExchange, routingKey: "other")
+            let session = try client.broker.session
+            session.refuse(.init(.queueDeclare, "fleeting", code: 404, Self.noQueue))
+            let core = client.connection.core
+            try await core.declareAgain(core.topology.everything.queues, on: core.link)
+            // The third declaration asks whether it is there.
+            #expect(
+                declarations(on: session) == [
+                    .queueDeclare, .queueDeclare, .queueBind, .queueBind, .queueDeclare, .queueDeclare, .queueBind,
+                ]
+            )
+        }
+    }
+
     @Test(arguments: [1, 2]) func `a queue that is missed by its consumer is declared again`(count: Int) async throws {
         let script = ScriptedClient.script { $0.refusals = [.init(.basicConsume, "fleeting", code: 404, Self.noQueue)] }
         try await ScriptedClient.run([ScriptedBroker.Script(), script]) { client in
