@@ -85,7 +85,8 @@ public final class Channel: Sendable {
     /// ```
     ///
     /// A channel that is open stays as it is: this does nothing, and where the channel is opened anew after a lost connection
-    /// it waits for that. One that the application has closed stays closed: others may rely on it.
+    /// it waits for that. Of several tasks that call it one opens the channel for all; if that one is cancelled, it is opened for
+    /// the others all the same. One that the application has closed stays closed: others may rely on it.
     ///
     /// - Throws: ``AMQPError/Code/channelClosed`` if ``close()`` was called; the reason, if the connection has ended;
     ///   ``AMQPError/Code/tooManyChannels``; ``AMQPError/Code/timedOut``; other ``AMQPError``s; `CancellationError`.
