@@ -36,6 +36,7 @@ extension Partitions {
             throw AMQPError(.invalidArgument, "prefetchCount is 0, where all of a partition would be on its way")
         }
         let tries = try PartitionTries(attempts: attempts, delay: delay)
+        let outer = HandlingTask.current
         try await withThrowingTaskGroup(of: Void.self) { group in
             for partition in 0..<count {
                 group.addTask {
@@ -48,7 +49,7 @@ extension Partitions {
                         // Its last use would cancel the consumer.
                         defer { withExtendedLifetime(deliveries) {} }
                         let consumer = deliveries.consumer
-                        try await consumer.forEachMessage(limit: 1) { message in
+                        try await consumer.forEachMessage(limit: 1, within: outer) { message in
                             await tries.settle(message, of: consumer, policy) { message in
                                 try await handler(message, partition)
                             }

@@ -37,12 +37,15 @@ extension Consumer {
     /// The first that throws is that end: the others are cancelled.
     ///
     /// A message is taken only when its call can begin. With a limit of 1 they run one after the other.
+    ///
+    /// - Parameter outer: In whose handler all this is. The children of a task, for which it waits, have to be told.
     func forEachMessage(
         limit: Int,
+        within outer: HandlingTask? = HandlingTask.current,
         _ body: @escaping @Sendable (IncomingMessage) async throws -> Void
     ) async throws {
         guard limit > 1 else {
-            let handling = HandlingTask(self)
+            let handling = HandlingTask(self, within: outer)
             return try await HandlingTask.$innermost.withValue(handling) {
                 let cursor = DeliveryCursor(self)
                 while let message = try await cursor.next() {
@@ -52,8 +55,6 @@ extension Consumer {
             }
         }
         let cursor = SharedCursor(self)
-        // Its children are other tasks, for which it waits.
-        let outer = HandlingTask.current
         try await withThrowingTaskGroup(of: Void.self) { group in
             var running = 0
             var end: (any Error)?

@@ -15,8 +15,8 @@ final class HandlingTask: Sendable {
     /// The one that waits until this one has come to its end.
     private let outer: HandlingTask?
 
-    /// - Parameter outer: In whose handler it runs; if it is a child of that task, it is not known here.
-    init(_ consumer: Consumer, within outer: HandlingTask? = HandlingTask.current) {
+    /// - Parameter outer: In whose handler it runs.
+    init(_ consumer: Consumer, within outer: HandlingTask?) {
         self.consumer = ObjectIdentifier(consumer)
         self.outer = outer
     }
