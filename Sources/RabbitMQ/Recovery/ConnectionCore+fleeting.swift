@@ -65,7 +65,7 @@ extension ConnectionCore {
     }
 
     /// Declares some of it again, with the bindings that it has part in: not with all there are, for each channel that misses
-    /// something comes here.
+    /// something comes here, and each queue that is waited for.
     func replayPart(_ declared: DeclaredTopology, on link: Link, _ report: inout RecoveryReport) async throws {
         try await redeclare(declared, on: link, &report, false)
         // By their names as they are now.
@@ -74,6 +74,7 @@ extension ConnectionCore {
             guard let binding = step.entity.binding else { return false }
             return declared.exchanges.contains { binding.concerns(exchange: $0.name) }
                 || declared.queues.contains { binding.destination == .queue($0.name) }
+                || declared.bindings.contains(binding)
         }
         try await replay(lost, on: link, &report, false)
         try await replayMissed(bindings, on: link, &report, false)

@@ -199,9 +199,10 @@ extension ConnectionCore {
                 var report = RecoveryReport()
                 let again = DeclaredTopology(
                     exchanges: declared.exchanges.filter { left.contains(.exchange($0)) },
-                    queues: declared.queues.filter { left.contains(.queue($0.queue)) }
+                    queues: declared.queues.filter { left.contains(.queue($0.queue)) },
+                    bindings: declared.bindings.filter { left.contains(.binding($0)) }
                 )
-                guard (try? await replay(again, on: link, &report)) != nil else { return }
+                guard (try? await replayPart(again, on: link, &report)) != nil else { return }
                 left = Set(report.refused.filter(\.error.isRetryable).map(\.entity))
             }
         }

@@ -69,4 +69,24 @@ struct ReplayTests {
             #expect(client.broker.sessions.count == 2)
         }
     }
+
+    @Test func `only its own bindings are made again with a queue that was waited for`() async throws {
+        let locked = "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'late' in vhost '/'"
+        // More often than what is declared at once is tried.
+        let script = ScriptedClient.script {
+            $0.refusals = (0..<8).map { _ in .init(.queueDeclare, "late", code: 405, locked) }
+        }
+        try await ScriptedClient.run([ScriptedBroker.Script(), script]) { client in
+            let late = try await client.channel.declareQueue("late", exclusive: true)
+            let other = try await client.channel.declareQueue("other")
+            for queue in [late, other] { try await queue.bind(to: client.channel.topicExchange, routingKey: "k") }
+            try client.broker.session.cut()
+            try await client.waitForSession(2)
+            let session = try client.broker.session
+            try await eventually("it is bound") { session.methods.filter { $0 == .queueBind }.count >= 3 }
+            // What is sent behind that is there by now, too.
+            try await client.channel.setQos(prefetchCount: 1)
+            #expect(session.methods.filter { $0 == .queueBind }.count == 3)
+        }
+    }
 }
