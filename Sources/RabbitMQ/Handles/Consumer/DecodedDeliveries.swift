@@ -100,12 +100,15 @@ extension UndecodablePolicy {
     func apply(to message: IncomingMessage, _ error: AMQPError) async throws {
         switch kind {
         case .fail:
-            try? message.settle(.requeue)
+            // With its channel it has gone back by itself.
+            if !message.isStale { try? message.settle(.requeue) }
             throw error
         case .deadLetterOrFail:
             let policy = message.source.hasDeadLetterExchange ? UndecodablePolicy.deadLetter : .fail
             try await policy.apply(to: message, error)
         case .settle(let disposition):
+            // It comes again, and is told of then.
+            if message.isStale { return }
             message.source.session.link.logger.warning(
                 "a message does not decode",
                 metadata: [
@@ -114,7 +117,7 @@ extension UndecodablePolicy {
                     LogKey.disposition: "\(disposition)", LogKey.error: "\(error)",
                 ]
             )
-            // One without acknowledgement, or of a channel that is gone, can't be settled.
+            // One without acknowledgement can't be settled.
             try? message.settle(disposition)
         case .handle(let body):
             try await message.process(onFailure: .requeue) { message in try await body(message, error) }
