@@ -59,6 +59,8 @@ struct LostConnectionRows {
             await channel.close()
             await other.close()
             await connection.close()
+            // It is said last: no connection waits for a log.
+            try await eventually("its end is logged") { !log.entries(containing: "connection ended").isEmpty }
             #expect(log.entries(containing: "connection ended").count == 1)
         }
     }
