@@ -23,6 +23,9 @@ protocol ChannelInbox: AnyObject {
     var delivered: Int { get }
     /// How many consumers got something in the current batch.
     var recipients: Int { get }
+    /// How many deliveries come at least before the broker waits for settlements; not more than the limit of one consumer
+    /// says.
+    var credit: Int { get }
     /// The consumers for which messages wait.
     var slowConsumers: [SlowConsumer] { get }
     /// How many messages were published whose outcome the broker has not told.

@@ -5,6 +5,8 @@ struct Inboxes {
     private var formerNumbers: Set<UInt16> = []
     /// Channels that got something in the current batch.
     private(set) var touched: [UInt16] = []
+    /// Channels that got something in the last batch in which any did.
+    private var lastTouched: [UInt16] = []
 
     var all: [any ChannelInbox] { inboxes.compactMap { $0 } }
 
@@ -54,5 +56,16 @@ struct Inboxes {
     }
 
     /// The batch is at its end.
-    mutating func endBatch() { touched.removeAll(keepingCapacity: true) }
+    mutating func endBatch() {
+        guard !touched.isEmpty else { return }
+        swap(&touched, &lastTouched)
+        touched.removeAll(keepingCapacity: true)
+    }
+
+    /// How many deliveries come at least before the broker waits for settlements, on any channel of the last batch.
+    var credit: Int {
+        var least = Int.max
+        for number in lastTouched { least = min(least, self[number]?.credit ?? 0) }
+        return least
+    }
 }

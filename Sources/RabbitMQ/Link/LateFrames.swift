@@ -8,6 +8,7 @@ final class LateFrames: ChannelInbox {
     }
     var delivered: Int { 0 }
     var recipients: Int { 0 }
+    var credit: Int { 0 }
     var slowConsumers: [SlowConsumer] { [] }
     var unconfirmed: Int { 0 }
     var settlementWriter: (any SettlementWriter)? { nil }

@@ -57,6 +57,7 @@ actor Link {
     @exclusivity(unchecked) var inboxes = Inboxes()
     @exclusivity(unchecked) var reading = ReadState()
     @exclusivity(unchecked) var frames = FrameReader()
+    @exclusivity(unchecked) var pace = ReadPace()
     /// A constant, whose use is not counted up and down with every method.
     let methods = MethodDecoder()
     var phase = Phase.idle

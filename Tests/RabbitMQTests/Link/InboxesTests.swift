@@ -9,6 +9,7 @@ struct InboxesTests {
         var isInBatch = false
         var delivered: Int { 0 }
         var recipients: Int { 2 }
+        var credit = 7
         var slowConsumers: [SlowConsumer] { [] }
         var unconfirmed: Int { 0 }
         var settlementWriter: (any SettlementWriter)? { nil }
@@ -54,6 +55,25 @@ struct InboxesTests {
         #expect(inboxes.recipients == 2)
         inboxes.endBatch()
         #expect(inboxes.touched.isEmpty && inboxes.recipients == 0)
+    }
+
+    @Test mutating func `what may still come is what the last batch's channels say, the least of it`() {
+        inboxes.add(first, 1)
+        inboxes.add(second, 2)
+        second.credit = 3
+        #expect(inboxes.credit == .max)
+        inboxes.touch(first, 1)
+        inboxes.endBatch()
+        #expect(inboxes.credit == 7)
+        first.isInBatch = false
+        inboxes.touch(first, 1)
+        inboxes.touch(second, 2)
+        inboxes.endBatch()
+        // One in which nothing came.
+        inboxes.endBatch()
+        #expect(inboxes.credit == 3)
+        inboxes.release(1)
+        #expect(inboxes.credit == 0)
     }
 
     @Test mutating func `the end takes all of them`() {

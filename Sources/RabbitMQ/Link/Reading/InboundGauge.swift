@@ -76,7 +76,8 @@ final class InboundGauge: Sendable {
         if bytesToDecide <= highWater / 2 || goesOn { onChange() }
     }
 
-    private var isAwaited: Bool { calls.load(ordering: .sequentiallyConsistent) > 0 }
+    /// Whether somebody waits for the broker.
+    var isAwaited: Bool { calls.load(ordering: .sequentiallyConsistent) > 0 }
 
     /// Whether too much waits to go on reading for those who wait for the broker.
     private var isBeyondMargin: Bool {

@@ -8,6 +8,7 @@ extension Link {
     /// Reads what there is, and has the queue told when there is more.
     func readable(on thread: ReadingThread = .queue) {
         let work = reading.takeWork()
+        var count = 0
         guard let socket else { return }
         do throws(AMQPError) {
             switch work {
@@ -15,7 +16,9 @@ extension Link {
             case .handle:
                 try handleFrames(on: thread)
                 endBatch()
-            case .read: noteRead(try read(from: socket, on: thread))
+            case .read:
+                count = try read(from: socket, on: thread)
+                noteRead(count)
             }
         } catch {
             endBatch()
@@ -24,6 +27,7 @@ extension Link {
         }
         noteSpareMemory()
         updateReading()
+        putOffReading(after: count)
         arm()
     }
 
@@ -47,7 +51,7 @@ extension Link {
                 let now = MonotonicTime.now
                 reading.heard(at: now)
                 received?.now = now
-                outbox.noteReceived(count)
+                pace.note(published: outbox.noteReceived(count), at: now)
                 frames.received.received(count)
                 try handleFrames(on: thread)
                 (batch, sum) = (batch + count, sum + count)

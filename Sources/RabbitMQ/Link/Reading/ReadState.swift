@@ -4,6 +4,8 @@ struct ReadState {
     private(set) var isScheduled = false
     /// Whether nothing is read for now, because too much waits for slow consumers.
     private(set) var isPaused = false
+    /// Whether the next read waits for a moment, after which a timer brings it.
+    private(set) var isPutOff = false
     /// Whether the peer was seen to have hung up while reading was paused: there is no pause any more then.
     private(set) var hasHungUp = false
     /// Whether frames were received that nobody has handled.
@@ -70,6 +72,18 @@ struct ReadState {
         return pauses ? .paused : .resumed
     }
 
+    /// Has the next read wait for whoever brings it, unless there is something to read or to handle in any case.
+    ///
+    /// - Returns: Whether it waits from now on: then ``readOn()`` is to be called, or nothing is read any more.
+    mutating func putOff() -> Bool {
+        guard stage == .goesOn, !isPutOff, !isPaused, !isScheduled, !holdsFrames else { return false }
+        isPutOff = true
+        return true
+    }
+
+    /// The read waits no longer.
+    mutating func readOn() { isPutOff = false }
+
     /// The queue will end the link: nothing is read until then, and another end has this reason.
     mutating func end(soon error: AMQPError) {
         isScheduled = true
@@ -84,7 +98,7 @@ struct ReadState {
     var isOver: Bool { stage == .over }
 
     /// What the socket is to tell.
-    var wanted: SocketPoller.Events { isPaused ? .hungUp : isScheduled ? [] : .readable }
+    var wanted: SocketPoller.Events { isPaused ? .hungUp : isScheduled || isPutOff ? [] : .readable }
 
     /// Whether so little happens, after a read that brought so many bytes, that what comes next is best read where it is
     /// noticed.

@@ -5,7 +5,7 @@ enum ReadingThread {
     /// On the poller's thread, which holds the queue meanwhile: that spares a lone message the time to wake another thread.
     /// All connections share that thread, so only what surely takes little time is done there, and what can't call the
     /// application's code, such as a log that is slow; but for the executor of whoever waits for a message, which is told to go
-    /// on. The rest is left to the queue.
+    /// on. The rest is left to the queue. So it is with the timer's thread, which reads when a read was put off.
     case poller
     /// There as well, behind a basic.get-ok on this channel, whose message comes next.
     case pollerGetting(channel: UInt16)

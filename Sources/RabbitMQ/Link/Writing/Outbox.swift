@@ -230,10 +230,13 @@ final class Outbox: Sendable {
     }
 
     /// Notes that something was received: so many bytes.
-    func noteReceived(_ count: Int) {
+    ///
+    /// - Returns: How many messages were published so far.
+    func noteReceived(_ count: Int) -> Int {
         state.withLock { state in
             state.traffic.bytesReceived &+= count
             state.flush.noteReceived()
+            return state.traffic.published
         }
     }
 

@@ -185,6 +185,8 @@ final class ChannelReceiver: ChannelInbox {
 
     var recipients: Int { consumers.lanes.recipients }
 
+    var credit: Int { session.state.withLock { $0.credit } }
+
     var slowConsumers: [SlowConsumer] {
         consumers.all.compactMap { consumer in
             let bytes = consumer.buffer.waitingBytes

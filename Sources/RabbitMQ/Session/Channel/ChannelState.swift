@@ -65,6 +65,9 @@ struct ChannelState: Sendable {
         for tag in tags { settlements.delivered(tag) }
     }
 
+    /// How many deliveries come at least before the broker waits for settlements. It has not been told of all of them.
+    var credit: Int { prefetch.credit(after: settlements.unsettledCount + settlements.unwrittenCount) }
+
     /// Whether deliveries may come: for a consumer of which the broker may know, or for a call on its way.
     var mayBeDeliveredTo: Bool { phase.isOpen && (!consumerTags.isEmpty || calls.mayBringDeliveries) }
 

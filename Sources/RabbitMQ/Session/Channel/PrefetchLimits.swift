@@ -7,9 +7,15 @@ struct PrefetchLimits: Sendable {
     /// Whether the limit for all was lifted last: RabbitMQ 4.3, which knows none, takes that for the limit of each.
     private(set) var isSharedLifted = false
 
+    /// The lower one of the limits, or the highest there is.
+    private var least: Int { Int(min(each == 0 ? .max : each, shared == 0 ? .max : shared)) }
+
+    /// How many deliveries come at least while so many of the channel are not settled.
+    func credit(after unsettled: Int) -> Int { each == 0 && shared == 0 ? .max : max(0, least - unsettled) }
+
     /// How many acknowledgements may wait for each other: few enough for the broker to go on delivering meanwhile.
     var mostUnwritten: Int {
-        let limit = Int(min(each == 0 ? .max : each, shared == 0 ? .max : shared))
+        let limit = least
         // Of few, half: with an eighth each would be sent by itself.
         return max(1, min(256, max(limit / 8, min(8, limit / 2))))
     }

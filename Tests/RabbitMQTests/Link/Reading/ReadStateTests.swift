@@ -58,6 +58,34 @@ struct ReadStateTests {
         #expect(reading.wanted == [])
     }
 
+    @Test mutating func `while a read is put off nothing is asked for, and whatever else reads may do so`() {
+        #expect(reading.putOff() == true)
+        #expect(reading.putOff() == false)
+        #expect(reading.isPutOff && reading.wanted == [])
+        #expect(reading.takeWork() == .read)
+        #expect(reading.wanted == [])
+        #expect(reading.pause(if: true) == .paused)
+        #expect(reading.wanted == .hungUp)
+        reading.readOn()
+        #expect(reading.takeWork() == .nothing)
+        #expect(reading.pause(if: false) == .resumed)
+        #expect(!reading.isPutOff && reading.wanted == .readable)
+    }
+
+    @Test mutating func `what is to be read or handled, or ends, is not put off`() {
+        reading.schedule()
+        #expect(reading.putOff() == false)
+        _ = reading.takeWork()
+        reading.holdsFrames = true
+        #expect(reading.putOff() == false)
+        reading.holdsFrames = false
+        _ = reading.pause(if: true)
+        #expect(reading.putOff() == false)
+        _ = reading.pause(if: false)
+        reading.endNow()
+        #expect(reading.putOff() == false)
+    }
+
     @Test mutating func `after the end there is nothing to do`() {
         reading.holdsFrames = true
         reading.endNow()

@@ -14,4 +14,12 @@ struct PrefetchLimitsTests {
         limits.set(0, global: true)
         #expect((limits.each, limits.shared) == (5, 0) && limits.isSharedLifted)
     }
+
+    @Test mutating func `so many come at least as the lower limit leaves, without one any number`() {
+        #expect(limits.credit(after: 1000) == .max)
+        limits.set(7, global: true)
+        #expect(limits.credit(after: 0) == 7 && limits.credit(after: 5) == 2 && limits.credit(after: 9) == 0)
+        limits.set(5, global: false)
+        #expect(limits.credit(after: 1) == 4)
+    }
 }
