@@ -77,6 +77,8 @@ actor Link {
     /// set on the queue. If it were always true, one busy connection would hold up all others, which share that thread; if
     /// never, a lone message would cost a change of threads (ping-pong 86.9 -> 96.8 us, `rmq perf ping-pong`).
     nonisolated let isQuiet = Atomic(false)
+    /// Whether a read is put off for more to come: see ``putOffReading(after:)``. Set on the queue.
+    nonisolated let readsSoon = Atomic(false)
     var pause = PauseReport()
 
     var writing = WriteState()

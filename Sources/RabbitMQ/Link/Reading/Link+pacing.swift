@@ -20,6 +20,7 @@ extension Link {
             inboxes.credit >= wait.messages,
             reading.putOff()
         else { return }
+        if !readsSoon.load(ordering: .relaxed) { readsSoon.store(true, ordering: .relaxed) }
         let due = start + wait.time
         _ = DeadlineTimer.shared.add(at: due, period: wait.time) {
             let isLate = MonotonicTime.now > due + Self.mostDelay
@@ -33,5 +34,14 @@ extension Link {
         readable(on: thread)
         // What pauses by now, and so reads nothing, waits for a peer that hangs up.
         arm()
+        if !reading.isPutOff { endPacing(on: thread) }
+    }
+
+    /// What comes next may take its time: the broker is told what is acknowledged, which consumers that wait have left to this.
+    private func endPacing(on thread: ReadingThread) {
+        // Before the look at what waits: whoever acknowledges behind that look sees it, and tells the broker itself.
+        readsSoon.store(false, ordering: .relaxed)
+        guard case .open = phase, outbox.takeSettling() else { return }
+        flush(on: thread.isPoller ? .other : .queue)
     }
 }

@@ -25,6 +25,9 @@ extension Outbox {
     /// Has acknowledgements written now that wait for others.
     func settleNow() { scheduleFlush(state.withLock { $0.flush.hurrySettlements() }) }
 
+    /// The same, for the link that is at work: whether there are any, and it is to flush.
+    func takeSettling() -> Bool { state.withLock { $0.flush.hurrySettlements() } != .nobody }
+
     private func setSettlingTimer(at time: UInt64) {
         // Not weakly, which would have each use of the outbox counted the slow way from then on.
         _ = DeadlineTimer.shared.add(at: time) { self.settleDue() }

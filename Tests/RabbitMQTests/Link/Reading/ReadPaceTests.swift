@@ -76,4 +76,26 @@ struct ReadPaceTests {
             withExtendedLifetime(iterator) {}
         }
     }
+
+    @Test func `what is acknowledged while messages come fast is all told, without another message`() async throws {
+        try await ScriptedPeer.withChannel { peer, _, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let deliveries = try await peer.consume(queue)
+            let consumer = deliveries.consumer.tag
+            let count: UInt64 = 3000
+            let sending = Task {
+                for tag in stride(from: 1, through: count, by: 3) {
+                    let tags = tag..<tag + 3
+                    try await peer.send(tags.flatMap { PeerFrame.delivery([1], tag: $0, consumer: consumer) })
+                }
+            }
+            let consuming = Task {
+                for try await message in deliveries { try message.ack() }
+            }
+            let settlements = try await peer.settlements(of: 1...count)
+            #expect(settlements.acknowledged.count == Int(count))
+            try await sending.value
+            consuming.cancel()
+        }
+    }
 }
