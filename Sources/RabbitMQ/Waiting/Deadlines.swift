@@ -13,12 +13,28 @@ struct Deadlines {
         let id: UInt64
     }
 
-    private var entries: [UInt64: Entry] = [:]
-    private var nextID: UInt64 = 0
+    /// Where an entry lies, or another one next. Not a dictionary: nearly each deadline is added and removed in vain, with every
+    /// confirm that is awaited, under the one lock of the process, and to hash its number took longer than all the rest.
+    private struct Slot {
+        /// The number of the entry: the slot's index, and above it how often the slot was used, so that no number comes twice.
+        var id: UInt64
+        var entry: Entry?
+    }
+
+    private var slots: ContiguousArray<Slot> = []
+    /// The indices of those without an entry.
+    private var free: [Int] = []
     /// A heap: none is later than those at twice its index, plus 1 and plus 2.
     private var places: [Place] = []
 
-    var isEmpty: Bool { entries.isEmpty }
+    /// The part of a number that is a slot's index.
+    private static let indexMask: UInt64 = 0xffff_ffff
+    /// What tells a slot's next number from the one before.
+    private static let nextUse: UInt64 = 0x1_0000_0000
+
+    private var count: Int { slots.count - free.count }
+
+    var isEmpty: Bool { count == 0 }
 
     /// How many places are kept, those of removed entries among them.
     var placeCount: Int { places.count }
@@ -31,20 +47,20 @@ struct Deadlines {
         period: UInt64 = 0,
         expire: @escaping @Sendable () -> Void
     ) -> (id: UInt64, isEarliest: Bool) {
-        nextID += 1
-        entries[nextID] = Entry(time: time, period: period, expire: expire)
-        places.append(Place(time: time, id: nextID))
+        let id = put(Entry(time: time, period: period, expire: expire))
+        places.append(Place(time: time, id: id))
         siftUp()
-        return (nextID, places[0].id == nextID)
+        return (id, places[0].id == id)
     }
 
     /// Removes one. Mostly they are removed long before their time.
     ///
     /// - Returns: It, if it was there: what it holds is the caller's to free.
     mutating func remove(_ id: UInt64) -> Entry? {
-        guard let entry = entries.removeValue(forKey: id) else { return nil }
-        if places.count > 2 * entries.count + 64 {
-            places.removeAll { entries[$0.id] == nil }
+        guard let entry = take(id) else { return nil }
+        if places.count > 2 * count + 64 {
+            let slots = slots
+            places.removeAll { !Self.holds(slots, $0.id) }
             // An ordered array is a heap.
             places.sort { $0.time < $1.time }
         }
@@ -57,16 +73,43 @@ struct Deadlines {
     mutating func takeDue(now: UInt64) -> (due: [Entry], next: UInt64?) {
         var due: [Entry] = []
         while let first = places.first {
-            guard let entry = entries[first.id] else {
+            guard Self.holds(slots, first.id) else {
                 removeFirst()
                 continue
             }
-            guard entry.time <= now else { break }
-            entries[first.id] = nil
+            guard first.time <= now else { break }
             removeFirst()
-            due.append(entry)
+            if let entry = take(first.id) { due.append(entry) }
         }
         return (due, places.first?.time)
+    }
+
+    // MARK: The slots
+
+    /// Whether an entry was not taken.
+    private static func holds(_ slots: ContiguousArray<Slot>, _ id: UInt64) -> Bool {
+        let index = Int(id & indexMask)
+        return index < slots.count && slots[index].id == id
+    }
+
+    /// - Returns: The entry's number.
+    private mutating func put(_ entry: Entry) -> UInt64 {
+        guard let index = free.popLast() else {
+            let id = UInt64(slots.count)
+            slots.append(Slot(id: id, entry: entry))
+            return id
+        }
+        slots[index].entry = entry
+        return slots[index].id
+    }
+
+    private mutating func take(_ id: UInt64) -> Entry? {
+        guard Self.holds(slots, id) else { return nil }
+        let index = Int(id & Self.indexMask)
+        let entry = slots[index].entry
+        slots[index] = Slot(id: id &+ Self.nextUse, entry: nil)
+        free.append(index)
+        return entry
     }
 
     // MARK: The heap

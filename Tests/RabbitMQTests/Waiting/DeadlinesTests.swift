@@ -32,6 +32,23 @@ struct DeadlinesTests {
         #expect(deadlines.takeDue(now: 900_000).next == 1_000_000)
     }
 
+    @Test func `no number comes twice, so that who removes what is gone removes nobody else's`() {
+        var deadlines = Deadlines()
+        var ids: [UInt64] = []
+        for time in 0..<100 as Range<UInt64> {
+            ids.append(deadlines.add(at: time) {}.id)
+            ids.append(deadlines.add(at: time) {}.id)
+            #expect(deadlines.remove(ids[ids.count - 2])?.time == time)
+            #expect(deadlines.takeDue(now: time).due.count == 1)
+        }
+        #expect(Set(ids).count == 200)
+        let last = deadlines.add(at: 1000) {}.id
+        for id in ids { #expect(deadlines.remove(id) == nil) }
+        #expect(!deadlines.isEmpty)
+        #expect(deadlines.takeDue(now: 999).next == 1000)
+        #expect(deadlines.remove(last)?.time == 1000)
+    }
+
     @Test func `at random, everything that is due expires, in order and in time`() {
         var random = SplitMix(seed: 4)
         var deadlines = Deadlines()
