@@ -140,15 +140,29 @@ extension OutboundBuffer {
     ) throws(AMQPError) {
         let start = mark
         do throws(AMQPError) {
-            pool.recycle()
-            let publish = amqp_basic_publish_t(
-                ticket: 0,
-                exchange: try pool.text(exchange, "exchange name"),
-                routing_key: try pool.text(routingKey, "routing key"),
-                mandatory: mandatory ? 1 : 0,
-                immediate: 0
-            )
-            try encodeMethod(AMQP_BASIC_PUBLISH_METHOD, publish, channel: channel, room: 3 + 2 * 256)
+            var isKept = false
+            if message.extras != nil {
+                let count = template.writeMethod(
+                    to: room(for: PublishTemplate.methodCapacity),
+                    exchange: exchange,
+                    routingKey: routingKey,
+                    mandatory: mandatory,
+                    channel: channel
+                )
+                advance(count)
+                isKept = count > 0
+            }
+            if !isKept {
+                pool.recycle()
+                let publish = amqp_basic_publish_t(
+                    ticket: 0,
+                    exchange: try pool.text(exchange, "exchange name"),
+                    routing_key: try pool.text(routingKey, "routing key"),
+                    mandatory: mandatory ? 1 : 0,
+                    immediate: 0
+                )
+                try encodeMethod(AMQP_BASIC_PUBLISH_METHOD, publish, channel: channel, room: 3 + 2 * 256)
+            }
             let methodEnd = mark
             try appendHeader(of: message, channel: channel, frameMax: frameMax)
             let size = mark.0 - start.0

@@ -21,6 +21,29 @@ final class PublishTemplate {
     /// Those of the last message, if they are not the kept ones: only what comes twice is worth being kept.
     private var lastExtras: MessageExtras?
 
+    /// The method's frame of a message whose rarer properties were new, as those are of all messages that have numbers, times or
+    /// traces of their own. Apart from the rest, which is kept for others.
+    private final class MethodFrame {
+        let block = UnsafeMutableRawPointer.allocate(byteCount: PublishTemplate.methodCapacity, alignment: 16)
+        var size = 0
+        var exchange = ""
+        var routingKey = ""
+        var mandatory = false
+
+        deinit { block.deallocate() }
+
+        @inline(__always)
+        func fits(_ exchange: String, _ routingKey: String, _ mandatory: Bool) -> Bool {
+            size > 0 && mandatory == self.mandatory && PublishTemplate.isSame(routingKey, self.routingKey)
+                && PublishTemplate.isSame(exchange, self.exchange)
+        }
+    }
+
+    /// How many bytes ``writeMethod(to:exchange:routingKey:mandatory:channel:)`` writes at most: two names of 255 bytes, and
+    /// what is around them.
+    static let methodCapacity = 544
+    private var methodFrame: MethodFrame?
+
     /// How many bytes it writes at most: both frames without the rarer properties, two names of 255 bytes and a content type
     /// of 255 in their envelopes; or what the rarer ones took.
     private(set) var capacity = 1024
@@ -75,6 +98,41 @@ final class PublishTemplate {
         return size
     }
 
+    /// Writes the method's frame alone to `target`, which has room for ``methodCapacity`` bytes, if it is like that of the last
+    /// message whose rarer properties were new.
+    ///
+    /// - Returns: How many bytes, 0 if it is not.
+    func writeMethod(
+        to target: UnsafeMutableRawPointer,
+        exchange: String,
+        routingKey: String,
+        mandatory: Bool,
+        channel: UInt16
+    ) -> Int {
+        guard let methodFrame, methodFrame.fits(exchange, routingKey, mandatory) else { return 0 }
+        target.copyMemory(from: methodFrame.block, byteCount: methodFrame.size)
+        target.storeBytes(of: channel.bigEndian, toByteOffset: 1, as: UInt16.self)
+        return methodFrame.size
+    }
+
+    private func keepMethod(
+        _ frame: UnsafeRawPointer,
+        size: Int,
+        exchange: String,
+        routingKey: String,
+        mandatory: Bool
+    ) {
+        if let methodFrame, methodFrame.fits(exchange, routingKey, mandatory) { return }
+        guard size <= Self.methodCapacity, exchange.isASCII, routingKey.isASCII else { return }
+        let kept = methodFrame ?? MethodFrame()
+        kept.block.copyMemory(from: frame, byteCount: size)
+        kept.size = size
+        kept.exchange = exchange
+        kept.routingKey = routingKey
+        kept.mandatory = mandatory
+        methodFrame = kept
+    }
+
     private func noteExtras(_ extras: MessageExtras?) -> Bool {
         guard let extras, extras !== lastExtras else {
             lastExtras = nil
@@ -94,7 +152,11 @@ final class PublishTemplate {
         routingKey: String,
         mandatory: Bool
     ) {
-        guard noteExtras(message.extras), size <= Self.mostKept, exchange.isASCII, routingKey.isASCII,
+        guard noteExtras(message.extras) else {
+            keepMethod(frames, size: methodSize, exchange: exchange, routingKey: routingKey, mandatory: mandatory)
+            return
+        }
+        guard size <= Self.mostKept, exchange.isASCII, routingKey.isASCII,
             message.contentType?.isASCII ?? true
         else { return }
         if size > capacity {

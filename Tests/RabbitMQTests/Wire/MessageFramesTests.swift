@@ -123,6 +123,45 @@ struct MessageFramesTests {
         #expect(header.bodySize == 3)
     }
 
+    @Test func `a message with an ID of its own goes where it is to, wherever the last like it went`() throws {
+        let places: [(exchange: String, routingKey: String, mandatory: Bool, channel: UInt16)] = [
+            ("e", "k", false, 1), ("e", "k", false, 1), ("e", "k", false, 2), ("e", "k", true, 1), ("e", "k", true, 1),
+            ("e", "l", true, 1), ("f", "l", true, 1), ("", "k\u{212A}", false, 3), ("", "k\u{212A}", false, 3),
+            ("", "kK", false, 3), ("e", String(repeating: "k", count: 255), false, 1),
+            ("e", String(repeating: "k", count: 255), false, 7), ("e", "k", false, 0x0102),
+        ]
+        func message(_ number: Int) -> Message {
+            var message = bare([UInt8(number)])
+            message.messageID = "\(number)"
+            return message
+        }
+        for (number, place) in places.enumerated() {
+            let (exchange, key, mandatory, channel) = place
+            let buffer = OutboundBuffer()
+            try buffer.appendPublish(
+                message(number),
+                exchange: exchange,
+                routingKey: key,
+                mandatory: mandatory,
+                channel: channel,
+                frameMax: 4096,
+                pool: pool,
+                template: PublishTemplate()
+            )
+            let expected = try drained(buffer)
+            let used = try encode(
+                message(number),
+                exchange: exchange,
+                routingKey: key,
+                mandatory: mandatory,
+                channel: channel
+            )
+            #expect(try drained(used) == expected, "\(place)")
+            // One without rarer properties between them.
+            _ = try encode(bare([1]), exchange: exchange, routingKey: key)
+        }
+    }
+
     @Test func `the frames of text, JSON and values are used again for other bodies`() throws {
         let target = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 16)
         defer { target.deallocate() }
