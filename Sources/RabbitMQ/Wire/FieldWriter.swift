@@ -5,13 +5,14 @@ internal import CRabbitMQ
 /// rabbitmq-c wants a tree of its own structures with a copy of each text, which it walks then: that was most of what it took
 /// to publish a message whose table was made for it. Methods, which are rare, are still encoded so (``Pool``).
 ///
-/// Whoever publishes has checked the message (``Message/validate()``). A long key or a deep table is not written even so: a
-/// length that is cut to 8 bits before a key that is not would plant another header.
+/// What brokers can't take is not written: a length that is cut to 8 bits before a key that is not would plant another header,
+/// and for other things RabbitMQ closes the connection. What is wrong says ``Message/validate()``, which most messages need
+/// not be put through: the same is looked at here.
 struct FieldWriter {
     /// Why what was written is of no use.
     enum Failure {
         case noRoom
-        /// A text is too long for a short string, or a table too deep.
+        /// A text is too long for a short string, or a table too deep, or a value is none that can be sent.
         case refused
     }
 
@@ -105,7 +106,13 @@ struct FieldWriter {
         guard level <= TableCheck.maxDepth else { return fail(.refused) }
         guard let place = take(4) else { return }
         let start = count
+        let textKey = Message.streamFilterKey
+        let textKeySize = textKey.utf8.count
         for (key, value) in table {
+            // Compared by length first, which is there anyway.
+            if level == 1, key.utf8.count == textKeySize, key == textKey, value.stringValue == nil {
+                return fail(.refused)
+            }
             put(short: key)
             put(value, level: level)
             guard failure == nil else { return }
@@ -138,8 +145,12 @@ struct FieldWriter {
         case .uint32(let number): put(UInt8(ascii: "i"), number)
         case .int64(let number): put(UInt8(ascii: "l"), number)
         case .uint64(let number): put(UInt8(ascii: "L"), number)
-        case .float(let number): put(UInt8(ascii: "f"), number.bitPattern)
-        case .double(let number): put(UInt8(ascii: "d"), number.bitPattern)
+        case .float(let number):
+            guard number.isFinite else { return fail(.refused) }
+            put(UInt8(ascii: "f"), number.bitPattern)
+        case .double(let number):
+            guard number.isFinite else { return fail(.refused) }
+            put(UInt8(ascii: "d"), number.bitPattern)
         case .decimal(let scale, let unscaled):
             put(UInt8(ascii: "D"), scale)
             put(unscaled)

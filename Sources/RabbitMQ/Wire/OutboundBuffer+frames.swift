@@ -194,6 +194,7 @@ extension OutboundBuffer {
         }
         let size = properties.count
         guard properties.failure == nil, size + 12 + FrameScanner.overhead <= frameMax else {
+            try message.validate()
             throw Self.refusal(of: properties.failure, frameMax)
         }
         Self.open(frame, type: Self.headerFrame, channel: channel, size: UInt32(size) + 12)

@@ -91,6 +91,17 @@ struct FieldWriterTests {
         }
     }
 
+    @Test func `danger: what has RabbitMQ close the connection is not written`() {
+        for value in [.double(.nan), .double(-.infinity), .float(.infinity)] as [FieldValue] {
+            for headers in [["n": value], ["t": .table(["n": value])], ["a": .array([1, value])]] as [FieldTable] {
+                #expect(written(bare(headers)) == nil)
+            }
+        }
+        #expect(written(bare(["x-stream-filter-value": 7])) == nil)
+        #expect(written(bare(["x-stream-filter-value": "eu"])) != nil)
+        #expect(written(bare(["t": .table(["x-stream-filter-value": 7])])) != nil)
+    }
+
     @Test(arguments: [true, false])
     func `danger: 32 levels are written, and no more`(inArrays: Bool) {
         func deep(_ levels: Int) -> Message {

@@ -95,7 +95,7 @@ final class PublishingPort: @unchecked Sendable {
         routingKey: String,
         mandatory: Bool
     ) throws(AMQPError) -> PublishReceipt? {
-        try message.validate()
+        try message.validateTexts()
         try ShortString.validate(exchange, name: "exchange name")
         try ShortString.validate(routingKey, name: "routing key")
         guard message.body.count <= maxMessageSize else { throw tooLarge(message.body.count) }
@@ -120,7 +120,9 @@ final class PublishingPort: @unchecked Sendable {
             }
             return true
         }
-        return isAppended ? receipt : nil
+        if isAppended { return receipt }
+        try message.validateHeaders()
+        return nil
     }
 
     private func tooLarge(_ size: Int) -> AMQPError {
