@@ -13,8 +13,27 @@ final class PendingConfirm: Sendable {
         case detailed
     }
 
+    /// Mostly one task waits, for which no array is made.
+    private struct Waiters: Sendable {
+        private var first: OneShot<Void>?
+        private var others: [OneShot<Void>] = []
+
+        mutating func add(_ waiter: OneShot<Void>) {
+            if first == nil { first = waiter } else { others.append(waiter) }
+        }
+
+        mutating func remove(_ waiter: OneShot<Void>) {
+            if first === waiter { first = nil } else { others.removeAll { $0 === waiter } }
+        }
+
+        func tell(_ body: (OneShot<Void>) -> Void) {
+            if let first { body(first) }
+            for waiter in others { body(waiter) }
+        }
+    }
+
     private struct Details {
-        var waiters: [OneShot<Void>] = []
+        var waiters = Waiters()
         /// Who waits only for that there is an outcome.
         var watchers: [OneShot<Void>] = []
         var isConfirmed = false
@@ -73,21 +92,23 @@ final class PendingConfirm: Sendable {
     }
 
     private func resolve(_ error: AMQPError?) {
-        let (waiters, watchers) = withDetails { details -> ([OneShot<Void>], [OneShot<Void>]) in
-            guard !details.isConfirmed, details.failure == nil else { return ([], []) }
+        let (waiters, watchers) = withDetails { details -> (Waiters, [OneShot<Void>]) in
+            guard !details.isConfirmed, details.failure == nil else { return (Waiters(), []) }
             details.isConfirmed = error == nil
             details.failure = error
-            defer { (details.waiters, details.watchers) = ([], []) }
+            defer { (details.waiters, details.watchers) = (Waiters(), []) }
             return (details.waiters, details.watchers)
         }
         for watcher in watchers { watcher.succeed(()) }
         guard let error else {
-            for waiter in waiters { waiter.succeed(()) }
+            waiters.tell { $0.succeed(()) }
             return
         }
         // Who has stopped waiting has not seen it.
         var isSeen = false
-        for waiter in waiters where waiter.fail(error) { isSeen = true }
+        waiters.tell { waiter in
+            if waiter.fail(error) { isSeen = true }
+        }
         if isSeen { withDetails { $0.isSeen = true } }
     }
 
@@ -126,7 +147,7 @@ final class PendingConfirm: Sendable {
         let waiter = OneShot<Void>()
         let isPending = withDetails { details in
             guard !details.isConfirmed, details.failure == nil else { return false }
-            details.waiters.append(waiter)
+            details.waiters.add(waiter)
             return true
         }
         guard isPending else {
@@ -141,7 +162,7 @@ final class PendingConfirm: Sendable {
                 try await waiter.value()
             }
         } catch {
-            withDetails { details in details.waiters.removeAll { $0 === waiter } }
+            withDetails { $0.waiters.remove(waiter) }
             throw error
         }
     }

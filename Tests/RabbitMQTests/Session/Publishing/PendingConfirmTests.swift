@@ -69,6 +69,20 @@ struct PendingConfirmTests {
         }
     }
 
+    @Test("all who wait for one message are told, but for who has given up")
+    func severalWaiters() async throws {
+        try await withConfirms { peer, channel in
+            let receipt = try await publish(on: channel, peer)
+            let waiting = (0..<4).map { _ in Task { try await receipt.confirmed() } }
+            for index in [0, 2] {
+                waiting[index].cancel()
+                await #expect(throws: CancellationError.self) { try await waiting[index].value }
+            }
+            try await peer.sendAck(1)
+            for index in [1, 3] { try await waiting[index].value }
+        }
+    }
+
     @Test("waiting for all takes no longer than its one timeout, however many there are")
     func oneDeadline() async throws {
         try await withConfirms { peer, channel in
