@@ -22,8 +22,8 @@ final class SocketPoller: Sendable {
         static let hungUp = Events(rawValue: 4)
     }
 
-    /// Is told what a socket is ready for, and whether it is the only one just now.
-    typealias Handler = @Sendable (_ events: Events, _ isAlone: Bool) -> Void
+    /// Is told what a socket is ready for, and whether the thread has time to do a little itself.
+    typealias Handler = @Sendable (_ events: Events, _ hasTime: Bool) -> Void
 
     private struct State {
         var epoll: CInt?
@@ -95,17 +95,20 @@ final class SocketPoller: Sendable {
         var events = [UInt32](repeating: 0, count: most)
         var ids = [UInt64](repeating: 0, count: most)
         var ready: [(Handler, Events)] = []
+        var load = PollerLoad()
         while true {
+            let start = MonotonicTime.now
             let count = Int(shim_epoll_wait(epoll, &events, &ids))
             guard count >= 0 || errno == EINTR else { return giveUp() }
             guard count > 0 else { continue }
+            let hasTime = load.waited(from: start, to: MonotonicTime.now)
             state.withLock { state in
                 for index in 0..<count {
                     guard let handler = state.handlers[ids[index]] else { continue }
                     ready.append((handler, Events(epoll: events[index])))
                 }
             }
-            for (handler, events) in ready { handler(events, ready.count == 1) }
+            for (handler, events) in ready { handler(events, hasTime || ready.count == 1) }
             ready.removeAll(keepingCapacity: true)
         }
     }

@@ -5,8 +5,8 @@ extension Link {
     /// Has the link told from now on.
     func watch(_ socket: Socket) throws(AMQPError) {
         reading.heard(at: MonotonicTime.now)
-        watch = try SocketPoller.shared.watch(socket.descriptor) { [self] events, isAlone in
-            if isAlone, events == .readable, isQuiet.load(ordering: .relaxed) {
+        watch = try SocketPoller.shared.watch(socket.descriptor) { [self] events, hasTime in
+            if hasTime, events == .readable, isQuiet.load(ordering: .relaxed) {
                 let isDone = executor.runIfIdle { assumeIsolated { $0.ready(events, on: .poller) } }
                 if isDone { return }
             }
