@@ -8,10 +8,24 @@ extension Link {
     }
 
     private func scheduleBeat(_ schedule: HeartbeatSchedule, at time: UInt64) {
-        heartbeatTimer = DeadlineTimer.shared.add(at: time) { self.onQueue { $0.beat(schedule) } }
+        heartbeatTimer = DeadlineTimer.shared.add(at: time) {
+            var isDone = false
+            _ = self.executor.runIfIdle { isDone = self.assumeIsolated { $0.beatAside(schedule) } }
+            if !isDone { self.onQueue { $0.beat(schedule, on: .queue) } }
+        }
     }
 
-    private func beat(_ schedule: HeartbeatSchedule) {
+    /// On the timer's thread, as long as all is well: a thousand connections that are at rest would wake a thousand queues in
+    /// each half interval, each on a thread of its own.
+    ///
+    /// - Returns: Whether that was it. A peer that is silent is the queue's, which tells the application's log.
+    private func beatAside(_ schedule: HeartbeatSchedule) -> Bool {
+        guard case .open = phase, heartbeatTimer != nil, !reading.isPaused, !isSilent(schedule) else { return false }
+        beat(schedule, on: .other)
+        return true
+    }
+
+    private func beat(_ schedule: HeartbeatSchedule, on thread: WritingThread) {
         // What came while the queue was busy counts, though it was not read yet.
         if isSilent(schedule) { readable() }
         // That may have ended the link, which removes the timer.
@@ -27,7 +41,10 @@ extension Link {
         }
         let now = MonotonicTime.now
         if schedule.isDue(now: now, lastSent: writing.lastSent), writing.isFlightEmpty {
-            try? outbox.append(from: sender) { buffer in buffer.appendHeartbeat() }
+            let flusher = try? outbox.put(from: sender) { buffer in buffer.appendHeartbeat() }
+            if flusher ?? .nobody != .nobody { flush(on: thread) }
+            // So may that.
+            guard heartbeatTimer != nil else { return }
         }
         let next = schedule.nextLook(
             now: now,

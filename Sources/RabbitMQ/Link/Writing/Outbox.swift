@@ -150,12 +150,21 @@ final class Outbox: Sendable {
     ///
     /// - Parameter sender: The number of the link whose it is: see ``attach()``.
     func append(from sender: UInt32, _ encode: (OutboundBuffer) throws(AMQPError) -> Void) throws(AMQPError) {
-        let flusher = try state.withLock { state throws(AMQPError) in
+        scheduleFlush(try put(from: sender, encode))
+    }
+
+    /// The same, for the link that is at work.
+    ///
+    /// - Returns: Who is to flush it; if anybody, the link does.
+    func put(
+        from sender: UInt32,
+        _ encode: (OutboundBuffer) throws(AMQPError) -> Void
+    ) throws(AMQPError) -> FlushSchedule.Flusher {
+        try state.withLock { state throws(AMQPError) in
             if let refusal = state.refusal(to: sender) { throw refusal }
             try encode(state.buffer)
             return state.requestFlush(isUrgent: true)
         }
-        scheduleFlush(flusher)
     }
 
     /// How many answers may wait that the peer has made us give: 50 MB of channel.flow-ok, 80 MB of what is given back. A
