@@ -5,15 +5,15 @@ extension ChannelSession {
     /// Acknowledges a delivery with the next flush, merged with others.
     ///
     /// - Parameter source: Where it came from: whether somebody waits there for the next, which the broker may keep back until
-    ///   then.
+    ///   then; not while others are being handled that may go along.
     @inline(__always)
     func acknowledge(_ tag: UInt64, multiple: Bool, from source: DeliverySource? = nil) throws(AMQPError) {
-        let (isFirst, isEnough, isAwaited) = try state.withLock { state throws(AMQPError) in
+        let (isFirst, isEnough, isInCompany, isAwaited) = try state.withLock { state throws(AMQPError) in
             if let reason = state.settlingRefusal { throw Self.stale(reason) }
             let isFirst = !state.settlements.hasUnwritten
             try Self.check(state.settlements.acknowledge(tag, multiple: multiple), tag)
             let isEnough = state.settlements.unwrittenCount >= state.prefetch.mostUnwritten
-            return (isFirst, isEnough, state.rest.isAwaited)
+            return (isFirst, isEnough, state.isInCompany, state.rest.isAwaited)
         }
         // Not before it is sure to be written: who waits for that closes the connection.
         defer { if isAwaited { tellOfRest() } }
@@ -27,7 +27,8 @@ extension ChannelSession {
                 return outbox.settleNow()
             }
         }
-        if isEnough || source.map({ $0.awaiting.load(ordering: .relaxed) > 0 }) == true { outbox.settleNow() }
+        let isUrgent = !isInCompany && source.map { $0.awaiting.load(ordering: .relaxed) > 0 } == true
+        if isEnough || isUrgent { outbox.settleNow() }
     }
 
     /// Has the broker told what is acknowledged, before somebody waits for what it may send then.

@@ -88,6 +88,13 @@ struct ChannelState: Sendable {
         if !transaction.isCommitting { settlements.takeAcknowledgements(write) }
     }
 
+    /// Whether an acknowledgement may wait for others, though somebody waits for deliveries: some are being handled, whose
+    /// acknowledgements can go along, and the broker has leave to deliver more meanwhile.
+    var isInCompany: Bool {
+        let unsettled = settlements.unsettledCount
+        return unsettled > 0 && prefetch.leavesRoom(beside: unsettled + settlements.unwrittenCount)
+    }
+
     // MARK: Transactions
 
     /// Takes the turn to end a transaction.

@@ -26,4 +26,10 @@ struct PrefetchLimits: Sendable {
         isSharedLifted = global && count == 0
         if !global { each = count }
     }
+
+    /// Whether the broker goes on delivering while so many are not settled, and as many acknowledgements wait as may.
+    func leavesRoom(beside count: Int) -> Bool {
+        let most = count + mostUnwritten
+        return (each == 0 || most <= Int(each)) && (shared == 0 || most <= Int(shared))
+    }
 }

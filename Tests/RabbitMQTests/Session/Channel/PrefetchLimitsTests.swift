@@ -6,6 +6,17 @@ import Testing
 struct PrefetchLimitsTests {
     private var limits = PrefetchLimits()
 
+    @Test mutating func `acknowledgements wait while the broker may deliver more than they are`() {
+        #expect(limits.leavesRoom(beside: 100_000))
+        limits.set(1000, global: false)
+        #expect(limits.mostUnwritten == 125)
+        #expect(limits.leavesRoom(beside: 875) && !limits.leavesRoom(beside: 876))
+        limits.set(10, global: false)
+        #expect(limits.leavesRoom(beside: 5) && !limits.leavesRoom(beside: 6))
+        limits.set(1, global: true)
+        #expect(!limits.leavesRoom(beside: 1))
+    }
+
     @Test mutating func `a limit for each lifts the one for all`() {
         limits.set(7, global: true)
         #expect((limits.each, limits.shared) == (0, 7) && !limits.isSharedLifted)

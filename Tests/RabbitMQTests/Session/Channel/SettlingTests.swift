@@ -115,6 +115,35 @@ struct SettlingTests {
         }
     }
 
+    @Test(arguments: [0, 4] as [UInt16])
+    func `while one waits for more, what others acknowledge is told, the last too`(limit: UInt16) async throws {
+        try await ScriptedPeer.withChannel { peer, _, channel in
+            async let limited: Void = channel.setQos(prefetchCount: limit)
+            try await peer.expect(.basicQos)
+            try await peer.send(.basicQosOk)
+            try await limited
+            let queue = try await peer.declareQueue(on: channel)
+            let deliveries = try await peer.consume(queue)
+            let tag = deliveries.consumer.tag
+            try await peer.send((1...4).flatMap { PeerFrame.delivery([1], tag: $0, consumer: tag) })
+            let taken = Mutex<[IncomingMessage]>([])
+            let waiting = Task {
+                for try await message in deliveries { taken.withLock { $0.append(message) } }
+            }
+            let source = deliveries.consumer.source
+            try await eventually("all are taken, and more waited for") {
+                taken.withLock { $0.count } == 4 && source.awaiting.load(ordering: .relaxed) > 0
+            }
+            for message in taken.withLock({ $0 }) {
+                try message.ack()
+                // Others are left, for which it may wait, but not for long.
+                if message.deliveryTag == 2 { _ = try await peer.settlements(of: 1...2) }
+            }
+            _ = try await peer.settlements(of: 3...4)
+            waiting.cancel()
+        }
+    }
+
     @Test func `a second settlement is an error and sends nothing`() async throws {
         try await withMessages(2) { peer, channel, messages in
             try messages[1].ack(multiple: true)
