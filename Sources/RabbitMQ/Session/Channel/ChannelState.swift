@@ -33,8 +33,10 @@ struct ChannelState: Sendable {
         if let refusal { throw refusal }
         if calls.keepCancel(call) { return }
         switch call.method {
-        case .basicConsume(let consume): try consumerTags.add(consume.consumerTag)
-        case .basicCancel(let tag, _): consumerTags.remove(tag)
+        case .basicConsume(let consume):
+            try consumerTags.add(consume.consumerTag)
+            if !consume.noAck { prefetch.consumerBegan() }
+        case .basicCancel(let tag, _): forgetConsumer(tag)
         case .basicQos(_, let count, let global): prefetch.set(count, global: global)
         case .basicRecover: settlements.forgetUnsettled()
         case .txSelect: settlements.isTransactional = true
@@ -80,8 +82,11 @@ struct ChannelState: Sendable {
     /// Takes the cancel that has waited for this consumer to begin, if there is one, to be sent and registered now.
     mutating func takeCancel(tag: String) -> PendingCall? { calls.takeCancel(tag: tag) }
 
-    /// The broker has cancelled a consumer.
-    mutating func forgetConsumer(_ tag: String) { consumerTags.remove(tag) }
+    /// A consumer is cancelled.
+    mutating func forgetConsumer(_ tag: String) {
+        consumerTags.remove(tag)
+        if consumerTags.isEmpty { prefetch.consumersAreGone() }
+    }
 
     /// Gives the acknowledgements to write: none before a commit is answered.
     mutating func takeAcknowledgements(_ write: (_ tag: UInt64, _ multiple: Bool) -> Void) {

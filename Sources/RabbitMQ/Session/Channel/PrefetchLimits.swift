@@ -6,12 +6,16 @@ struct PrefetchLimits: Sendable {
     private(set) var shared: UInt16 = 0
     /// Whether the limit for all was lifted last: RabbitMQ 4.3, which knows none, takes that for the limit of each.
     private(set) var isSharedLifted = false
+    /// The lowest limit for each under which a consumer has begun: it keeps that, whatever is set later.
+    private var lowestBegun = Int.max
 
     /// The lower one of the limits, or the highest there is.
     private var least: Int { Int(min(each == 0 ? .max : each, shared == 0 ? .max : shared)) }
 
     /// How many deliveries come at least while so many of the channel are not settled.
-    func credit(after unsettled: Int) -> Int { each == 0 && shared == 0 ? .max : max(0, least - unsettled) }
+    func credit(after unsettled: Int) -> Int {
+        each == 0 && shared == 0 && lowestBegun == .max ? .max : max(0, min(least, lowestBegun) - unsettled)
+    }
 
     /// How many acknowledgements may wait for each other: few enough for the broker to go on delivering meanwhile.
     var mostUnwritten: Int {
@@ -30,6 +34,14 @@ struct PrefetchLimits: Sendable {
     /// Whether the broker goes on delivering while so many are not settled, and as many acknowledgements wait as may.
     func leavesRoom(beside count: Int) -> Bool {
         let most = count + mostUnwritten
-        return (each == 0 || most <= Int(each)) && (shared == 0 || most <= Int(shared))
+        return (each == 0 || most <= Int(each)) && (shared == 0 || most <= Int(shared)) && most <= lowestBegun
     }
+
+    /// A consumer begins that acknowledges.
+    mutating func consumerBegan() {
+        if each > 0 { lowestBegun = min(lowestBegun, Int(each)) }
+    }
+
+    /// No consumer is left.
+    mutating func consumersAreGone() { lowestBegun = .max }
 }

@@ -34,6 +34,19 @@ struct ChannelStateTests {
         #expect(state.takeCall(answeredBy: .basicConsumeOk(consumerTag: "a"))?.method != nil)
     }
 
+    @Test func `acknowledgements don't wait where a consumer has begun under a lower limit than the last`() throws {
+        var state = ChannelState()
+        try state.register(call(.basicQos(prefetchSize: 0, prefetchCount: 1, global: false)))
+        try state.register(call(.basicConsume(ClientMethod.Consume(queue: "q", consumerTag: "a"))))
+        try state.register(call(.basicQos(prefetchSize: 0, prefetchCount: 1000, global: false)))
+        try state.register(call(.basicConsume(ClientMethod.Consume(queue: "q", consumerTag: "b"))))
+        state.delivered([1, 2, 3] as [UInt64])
+        #expect(!state.isInCompany && state.credit == 0)
+        state.forgetConsumer("a")
+        state.forgetConsumer("b")
+        #expect(state.isInCompany && state.credit == 997)
+    }
+
     @Test func `closing from our side ends the calls, and takes no more`() throws {
         var state = ChannelState()
         try state.register(call(.txSelect))

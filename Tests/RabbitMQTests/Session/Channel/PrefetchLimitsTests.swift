@@ -17,6 +17,18 @@ struct PrefetchLimitsTests {
         #expect(!limits.leavesRoom(beside: 1))
     }
 
+    @Test mutating func `a consumer keeps the limit that it began with, whatever is set later`() {
+        limits.set(2, global: false)
+        limits.consumerBegan()
+        for count in [1000, 0] as [UInt16] {
+            limits.set(count, global: false)
+            limits.consumerBegan()
+            #expect(!limits.leavesRoom(beside: 1) && limits.credit(after: 1) == 1)
+        }
+        limits.consumersAreGone()
+        #expect(limits.leavesRoom(beside: 100_000) && limits.credit(after: 1) == .max)
+    }
+
     @Test mutating func `a limit for each lifts the one for all`() {
         limits.set(7, global: true)
         #expect((limits.each, limits.shared) == (0, 7) && !limits.isSharedLifted)
