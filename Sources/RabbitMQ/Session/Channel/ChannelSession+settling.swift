@@ -38,6 +38,11 @@ extension ChannelSession {
         outbox.settleNow()
     }
 
+    /// Whether what is acknowledged may be left to the next read, though somebody waits for more: that comes in a
+    /// moment, and the broker has leave for more than it brings. The first alone does not do: another channel may be the
+    /// fast one, and the broker would wait for this one's acknowledgements for all of their time.
+    var leavesToNextRead: Bool { state.withLock { $0.leavesRoom } && link.readsSoon.load(ordering: .relaxed) }
+
     /// Writes what is acknowledged, also by those who have not told the outbox yet.
     func writeAcknowledgements() {
         do throws(AMQPError) {

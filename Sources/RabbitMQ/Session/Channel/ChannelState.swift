@@ -95,10 +95,10 @@ struct ChannelState: Sendable {
 
     /// Whether an acknowledgement may wait for others, though somebody waits for deliveries: some are being handled, whose
     /// acknowledgements can go along, and the broker has leave to deliver more meanwhile.
-    var isInCompany: Bool {
-        let unsettled = settlements.unsettledCount
-        return unsettled > 0 && prefetch.leavesRoom(beside: unsettled + settlements.unwrittenCount)
-    }
+    var isInCompany: Bool { settlements.unsettledCount > 0 && leavesRoom }
+
+    /// Whether the broker has leave to deliver more while as many acknowledgements wait as may.
+    var leavesRoom: Bool { prefetch.leavesRoom(beside: settlements.unsettledCount + settlements.unwrittenCount) }
 
     // MARK: Transactions
 

@@ -100,9 +100,9 @@ final class DeliveryCursor {
         guard !consumer.noAck else { return nil }
         let source = consumer.source
         source.awaiting.add(1, ordering: .relaxed)
-        // While messages come fast, the next are read in a moment, and the broker has leave for more than those: what is
-        // acknowledged by then is told together, or what has gathered when they come slower.
-        if !source.session.link.readsSoon.load(ordering: .relaxed) { source.session.settleNow() }
+        // While messages come fast, what is acknowledged by the next read is told together, or what has gathered when
+        // they come slower.
+        if !source.session.leavesToNextRead { source.session.settleNow() }
         return source
     }
 

@@ -1,3 +1,4 @@
+import Synchronization
 import TestSupport
 import Testing
 
@@ -96,6 +97,31 @@ struct ReadPaceTests {
             #expect(settlements.acknowledged.count == Int(count))
             try await sending.value
             consuming.cancel()
+        }
+    }
+
+    @Test func `what the broker may wait for is not left to the next read`() async throws {
+        try await ScriptedPeer.withChannel { peer, _, channel in
+            async let limited: Void = channel.setQos(prefetchCount: 10)
+            try await peer.expect(.basicQos)
+            try await peer.send(.basicQosOk)
+            try await limited
+            let queue = try await peer.declareQueue(on: channel)
+            let deliveries = try await peer.consume(queue)
+            let session = deliveries.consumer.source.session
+            #expect(!session.leavesToNextRead)
+            // As a fast channel beside it would have it.
+            session.link.readsSoon.store(true, ordering: .relaxed)
+            #expect(session.leavesToNextRead)
+            let tag = deliveries.consumer.tag
+            try await peer.send((1...6).flatMap { PeerFrame.delivery([1], tag: $0, consumer: tag) })
+            var iterator = deliveries.makeAsyncIterator()
+            var messages: [IncomingMessage] = []
+            while messages.count < 6 { messages.append(try #require(try await iterator.next())) }
+            // Five acknowledgements may wait, and the broker has leave for four messages more.
+            session.link.readsSoon.store(true, ordering: .relaxed)
+            #expect(!session.leavesToNextRead)
+            withExtendedLifetime(iterator) {}
         }
     }
 }
