@@ -8,24 +8,22 @@ extension ChannelSession {
     ///   then; not while others are being handled that may go along.
     @inline(__always)
     func acknowledge(_ tag: UInt64, multiple: Bool, from source: DeliverySource? = nil) throws(AMQPError) {
-        let (isFirst, isEnough, isInCompany, isAwaited) = try state.withLock { state throws(AMQPError) in
+        let (isFirst, wasEnough, wasInCompany, isAwaited) = try state.withLock { state throws(AMQPError) in
             if let reason = state.settlingRefusal { throw Self.stale(reason) }
             let isFirst = !state.settlements.hasUnwritten
             try Self.check(state.settlements.acknowledge(tag, multiple: multiple), tag)
-            let isEnough = state.settlements.unwrittenCount >= state.prefetch.mostUnwritten
-            return (isFirst, isEnough, state.isInCompany, state.rest.isAwaited)
+            return (isFirst, state.isEnough, state.isInCompany, state.rest.isAwaited)
         }
         // Not before it is sure to be written: who waits for that closes the connection.
         defer { if isAwaited { tellOfRest() } }
+        var (isEnough, isInCompany) = (wasEnough, wasInCompany)
         if isFirst {
             if let refused = outbox.settleSoon(self, from: link.sender) {
                 if let error = discardAcknowledgements(refused) { throw error }
                 return
             }
-            // Who has come behind it meanwhile found nothing to hurry.
-            if !isEnough, state.withLock({ $0.settlements.unwrittenCount >= $0.prefetch.mostUnwritten }) {
-                return outbox.settleNow()
-            }
+            // Who has come behind it meanwhile found nothing to hurry, though it may have been enough, or the last.
+            if !isEnough { (isEnough, isInCompany) = state.withLock { ($0.isEnough, $0.isInCompany) } }
         }
         let isUrgent = !isInCompany && source.map { $0.awaiting.load(ordering: .relaxed) > 0 } == true
         if isEnough || isUrgent { outbox.settleNow() }

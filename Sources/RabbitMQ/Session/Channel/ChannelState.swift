@@ -93,6 +93,9 @@ struct ChannelState: Sendable {
         if !transaction.isCommitting { settlements.takeAcknowledgements(write) }
     }
 
+    /// Whether so many acknowledgements wait that the broker is to be told.
+    var isEnough: Bool { settlements.unwrittenCount >= prefetch.mostUnwritten }
+
     /// Whether an acknowledgement may wait for others, though somebody waits for deliveries: some are being handled, whose
     /// acknowledgements can go along, and the broker has leave to deliver more meanwhile.
     var isInCompany: Bool { settlements.unsettledCount > 0 && leavesRoom }

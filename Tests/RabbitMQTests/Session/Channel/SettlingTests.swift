@@ -144,6 +144,30 @@ struct SettlingTests {
         }
     }
 
+    @Test func `of two acknowledgements at a time none is forgotten while one waits for more`() async throws {
+        try await ScriptedPeer.withChannel { peer, _, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let deliveries = try await peer.consume(queue)
+            let (tag, source) = (deliveries.consumer.tag, deliveries.consumer.source)
+            // No timer tells of them, so that what is forgotten stays so.
+            channel.connection.link.outbox.state.withLock { $0.hasSettlingTimer = true }
+            let taken = Mutex<[IncomingMessage]>([])
+            let waiting = Task {
+                for try await message in deliveries { taken.withLock { $0.append(message) } }
+            }
+            for first in stride(from: 1 as UInt64, to: 200, by: 2) {
+                try await peer.send((first...first + 1).flatMap { PeerFrame.delivery([1], tag: $0, consumer: tag) })
+                try await eventually("both are taken, and more waited for") {
+                    taken.withLock { $0.count } == Int(first) + 1 && source.awaiting.load(ordering: .relaxed) > 0
+                }
+                let pair = Array(taken.withLock { $0 }.suffix(2))
+                DispatchQueue.concurrentPerform(iterations: 2) { index in try? pair[index].ack() }
+                _ = try await peer.settlements(of: first...first + 1)
+            }
+            waiting.cancel()
+        }
+    }
+
     @Test func `a second settlement is an error and sends nothing`() async throws {
         try await withMessages(2) { peer, channel, messages in
             try messages[1].ack(multiple: true)
