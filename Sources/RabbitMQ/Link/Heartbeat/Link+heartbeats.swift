@@ -11,7 +11,7 @@ extension Link {
         heartbeatTimer = DeadlineTimer.shared.add(at: time) {
             var isDone = false
             _ = self.executor.runIfIdle { isDone = self.assumeIsolated { $0.beatAside(schedule) } }
-            if !isDone { self.onQueue { $0.beat(schedule, on: .queue) } }
+            if !isDone { self.onQueue { $0.beat(schedule) } }
         }
     }
 
@@ -21,11 +21,12 @@ extension Link {
     /// - Returns: Whether that was it. A peer that is silent is the queue's, which tells the application's log.
     private func beatAside(_ schedule: HeartbeatSchedule) -> Bool {
         guard case .open = phase, heartbeatTimer != nil, !reading.isPaused, !isSilent(schedule) else { return false }
-        beat(schedule, on: .other)
+        // It looks no more: a peer that is silent from just now on is found with the next look, which is due by then.
+        beatNow(schedule, on: .other)
         return true
     }
 
-    private func beat(_ schedule: HeartbeatSchedule, on thread: WritingThread) {
+    private func beat(_ schedule: HeartbeatSchedule) {
         // What came while the queue was busy counts, though it was not read yet.
         if isSilent(schedule) { readable() }
         // That may have ended the link, which removes the timer.
@@ -39,6 +40,11 @@ extension Link {
             )
             return
         }
+        beatNow(schedule, on: .queue)
+    }
+
+    /// Sends a heartbeat if one is due, and sets the timer for the next look.
+    private func beatNow(_ schedule: HeartbeatSchedule, on thread: WritingThread) {
         let now = MonotonicTime.now
         if schedule.isDue(now: now, lastSent: writing.lastSent), writing.isFlightEmpty {
             let flusher = try? outbox.put(from: sender) { buffer in buffer.appendHeartbeat() }
