@@ -36,7 +36,7 @@ extension Message.JSON: Codable {
     /// Encodes the value.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
-        switch self {
+        switch self.whole {
         case .null: try container.encodeNil()
         case .bool(let value): try container.encode(value)
         case .int(let value): try container.encode(value)
@@ -46,6 +46,13 @@ extension Message.JSON: Codable {
         case .array(let value): try container.encode(value)
         case .object(let value): try container.encode(value)
         }
+    }
+
+    /// As an integer, if it is a number that is one and has more digits than a `Double` is written with: read again, it would
+    /// be another.
+    private var whole: Message.JSON {
+        guard case .number(let value) = self, value.magnitude >= 0x1p53 else { return self }
+        return Int64(exactly: value).map(Message.JSON.int) ?? UInt64(exactly: value).map(Message.JSON.uint) ?? self
     }
 
     private struct Key: CodingKey {

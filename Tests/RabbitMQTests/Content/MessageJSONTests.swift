@@ -147,6 +147,16 @@ import Testing
         #expect(json[-1] == nil)
     }
 
+    // Found by the fuzzer: 1.8184467444674406e+17 was read again as an integer, and as another one.
+    @Test(arguments: [
+        181_844_674_446_744_073.095572, -181_844_674_446_744_073.0, 0x1p53, 0x1p63, 0x1p64, 1e300, -0.0, 0.1, 1e-7,
+    ])
+    func `a number comes back as what it was`(number: Double) throws {
+        let value = Message.JSON.number(number)
+        #expect(try Message(json: value).json() == value)
+        #expect(try Message(json: value).decode(Double.self) == number)
+    }
+
     @Test func `numbers are equal by value`() {
         #expect(Message.JSON.int(1) == .number(1.0))
         #expect(Message.JSON.int(1) == .uint(1))
