@@ -131,21 +131,35 @@ struct PageExamples {
         }
     }
 
-    /// The overview's example, which is compiled and not run: it needs a broker on the usual port.
-    private static func overview() async throws {
-        let connection = try await Connection.connect(host: "localhost")
-        let channel = try await connection.openChannel()
-        let queue = try await channel.declareQueue("greetings")
-        let exchange = try await channel.declareExchange("")
+    func greet(_ configuration: ConnectionConfiguration, queue name: String) async throws {
+        try await Connection.withConnection(configuration) { connection in
+            let channel = try await connection.openChannel()
+            try await channel.selectConfirms()
+            try await channel.setQos(prefetchCount: 100)
+            let queue = try await channel.declareQueue(name)
 
-        try await exchange.publish(Message("hello, world"), routingKey: "greetings")
+            // To the queue that the key names. Returns when the broker has the message, on disk.
+            let greeting = try Message("hello, world", deliveryMode: .persistent)
+            try await channel.defaultExchange.publishConfirmed(greeting, routingKey: name)
 
-        for try await message in try await queue.consume() {
-            print(try message.text())
-            try message.ack()
-            break
+            for try await message in try await queue.consume() {
+                print(try message.text())
+                try message.ack()
+                break
+            }
         }
-        await connection.close()
+    }
+
+    @Test("the overview's example publishes a message, and takes it off the queue")
+    func overview() async throws {
+        let name = TestBroker.uniqueName("greetings")
+        try await greet(TestBroker.configuration, queue: name)
+        try await TestBroker.withChannel { _, channel in
+            // What was not acknowledged would be back: its connection is closed.
+            let queue = try await channel.declareQueue(name)
+            #expect(queue.messageCount == 0)
+            try await queue.delete(ifUnused: false, ifEmpty: false)
+        }
     }
 
     /// Has the broker close the connection of this name, and no other, with 320. One that logs in has no properties yet.
