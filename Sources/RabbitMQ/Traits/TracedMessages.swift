@@ -9,7 +9,8 @@ extension ConnectionConfiguration {
     ///   ``RetryPolicy`` has tried again, or parked, keeps the context of who published it first.
     /// - A handler's call runs within a span of kind `consumer`, such as `process orders`, whose parent is the one that the
     ///   message's headers tell of: callbacks, ``IncomingMessage/process(onFailure:_:)`` and all that is made of it, handlers
-    ///   with a ``RetryPolicy``, and those of RPC servers. A reply's span belongs to its handler's.
+    ///   with a ``RetryPolicy`` or of ``Partitions``, each attempt, and those of RPC servers. A reply's span belongs to its
+    ///   handler's.
     /// - For messages that are handled otherwise, such as batches, there are ``IncomingMessage/serviceContext`` and
     ///   ``withProcessSpan(of:queue:isolation:_:)``.
     ///
