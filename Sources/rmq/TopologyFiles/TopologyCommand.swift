@@ -20,6 +20,11 @@ struct TopologyCommand: AsyncParsableCommand {
                   arguments: {x-queue-type: quorum, x-delivery-limit: 5}
               bindings:
                 - {source: orders, queue: orders.eu, routingKey: 'eu.#'}
+
+            An exchange may have name, type, durable, autoDelete, internal and arguments; a queue name, durable, \
+            exclusive, autoDelete and arguments; a binding source, queue or exchange, routingKey and arguments. Any \
+            other key is an error, but for those beside the three lists that begin with 'x-', where one keeps what the \
+            lists refer to.
             """,
         subcommands: [Plan.self, Apply.self, Export.self]
     )

@@ -17,7 +17,7 @@ enum TopologyFile {
     }
 
     static func read(_ path: String) throws -> Topology {
-        let topology = try decode(Topology.self, from: text(path), path)
+        let topology = try decode(text(path), path)
         do {
             try topology.validate()
         } catch {
@@ -27,13 +27,14 @@ enum TopologyFile {
     }
 
     /// By way of JSON: a text in quotation marks stays one, though it may look like a number.
-    static func decode<T: Decodable>(_ type: T.Type, from text: String, _ path: String) throws -> T {
+    private static func decode(_ text: String, _ path: String) throws -> Topology {
         do {
             let object = try Yams.load(yaml: text) ?? [String: Any]()
             guard JSONSerialization.isValidJSONObject(object) else {
                 throw ToolError("\(path) holds what JSON has not, such as a date: put it into quotation marks.")
             }
-            return try JSONDecoder().decode(type, from: JSONSerialization.data(withJSONObject: object))
+            try TopologyKeys.check(object, of: path)
+            return try JSONDecoder().decode(Topology.self, from: JSONSerialization.data(withJSONObject: object))
         } catch let error as YamlError {
             throw ToolError("\(path): \(error)")
         } catch let error as DecodingError {

@@ -143,6 +143,30 @@ struct EntitiesToolTests {
         }
     }
 
+    @Test("a key of a topology's file that nobody reads is an error, and nothing is made")
+    func unknownKeys() async throws {
+        try await Scratch.use { scratch, _, channel in
+            let (queue, exchange) = (scratch.queue(), scratch.exchange())
+            // As RabbitMQ's definitions call it: the queue would be bound by an empty key.
+            let yaml = """
+                x-common: &common {x-queue-type: quorum}
+                exchanges: [{name: \(exchange), type: topic}]
+                queues: [{name: \(queue), arguments: *common}]
+                bindings: [{source: \(exchange), queue: \(queue), routing_key: 'eu.#'}]
+                """
+            let refused = try await rmq("topology", "apply", "-", input: yaml, status: 1)
+            #expect(refused.error.contains(".bindings[0] has 'routing_key'; it may have source, "), "\(refused)")
+            let mended = yaml.replacing("routing_key", with: "routingKey")
+            try await rmq("topology", "plan", "-", input: mended, status: 2)
+            try await rmq("topology", "apply", "-", input: mended)
+            try await channel.declareQueue(queue, arguments: QueueArguments(type: .quorum))
+            let definitions = #"{"rabbit_version": "4.1.0", "queues": [{"name": "q", "vhost": "/"}]}"#
+            let others = try await rmq("topology", "plan", "-", input: definitions, status: 1)
+            #expect(others.error.contains("- has 'rabbit_version'; it may have exchanges, "), "\(others)")
+            #expect(others.error.contains("rmq topology export --definitions"), "\(others)")
+        }
+    }
+
     @Test("topology export reads the definitions of rabbitmqctl", .needsRabbitmqctl)
     func definitions() async throws {
         try await Scratch.use { scratch, _, channel in
