@@ -10,7 +10,8 @@ struct Replay: AsyncParsableCommand {
         Each message goes to the queue it died in, as its x-death header says, and to no other; with --back-to exchange \
         to the exchange it was published to, by its old routing key, and so to all queues that are bound there; with \
         --exchange to that one. It goes without the record of its deaths, as if published anew, and without its CC \
-        where it goes to one queue.
+        where it goes to one queue. A message that a RetryPolicy of this library has parked says in its x-parked \
+        headers where it failed: it goes there as it is, and its attempts begin anew.
 
         What is ready at the beginning is looked at once: what dies again meanwhile waits for the next time. A message \
         leaves the dead-letter queue when the broker has confirmed that it is in the other: whenever this is killed, \
@@ -19,6 +20,7 @@ struct Replay: AsyncParsableCommand {
         delivery limit. Messages are taken by a consumer, except from a queue that would be deleted with it.
         """,
         examples: "rmq replay orders.dead --dry-run",
+        "rmq replay orders.parked",
         "rmq replay orders.dead --reason rejected --older-than 10m --limit 100 --rate 20",
         "rmq replay orders.dead --exchange orders --header tenant=acme"
     )
@@ -63,9 +65,15 @@ struct Replay: AsyncParsableCommand {
             // It may have died here too, and come back.
             let deaths = message.message.deaths.filter { $0.queue != queue }
             let death = origin == .last ? deaths.first : deaths.last
+            // A message that was parked has been published to where it is, and the broker knows of no death.
+            let parked = death == nil ? message.message.parked : nil
             if let exchange {
-                let key = routingKey ?? death?.routingKeys.first ?? message.routingKey
+                let key = routingKey ?? death?.routingKeys.first ?? parked?.routingKey ?? message.routingKey
                 return Route(exchange: exchange, routingKey: key)
+            }
+            if let parked {
+                guard backTo == .exchange else { return .queue(parked.queue) }
+                return Route(exchange: parked.exchange, routingKey: parked.routingKey)
             }
             guard let death else { throw Route.Missing(description: "no x-death header says where it came from") }
             guard backTo == .exchange else { return .queue(death.queue) }

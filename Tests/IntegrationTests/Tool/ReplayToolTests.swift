@@ -96,6 +96,31 @@ struct ReplayToolTests {
         }
     }
 
+    @Test("sends what a RetryPolicy has parked back to the queue in which it failed, as it is")
+    func parked() async throws {
+        try await Scratch.use { scratch, _, channel in
+            let queue = try await channel.declareQueue(scratch.queue())
+            let parking = try await channel.declareQueue(scratch.queue("parked"))
+            let headers: FieldTable = [
+                "x-parked-attempts": 5, "x-parked-queue": .string(queue.name), "x-parked-exchange": "",
+                "x-parked-routing-key": .string(queue.name),
+            ]
+            try await parking.publish(Message("order", headers: headers))
+            try await eventually("it is parked") { try await parking.readyCount() == 1 }
+            let outcome = try await replay(parking)
+            #expect(outcome.status == 0 && outcome.output.contains("1 to the queue \(queue.name)"), "\(outcome)")
+            let back = try await queue.next()
+            #expect(back.message.parked?.queue == queue.name)
+            #expect(try await parking.readyCount() == 0)
+            // By the key it had, not by that of the parking queue.
+            try await parking.publish(Message("order", headers: headers))
+            try await eventually("it is parked again") { try await parking.readyCount() == 1 }
+            let published = try await replay(parking, "--back-to", "exchange")
+            #expect(published.status == 0 && published.output.contains("replayed 1\n"), "\(published)")
+            #expect(try await queue.next().message.parked?.attempts == 5)
+        }
+    }
+
     @Test("leaves what can't go back, and says why")
     func missing() async throws {
         try await Scratch.use { scratch, _, channel in
