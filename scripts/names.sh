@@ -290,7 +290,8 @@ exit
 # A reader's own files and folders, and headers of C:
 # Sources/Ordering Sources/orders/App.swift Sources/orders/main.swift Tests/OrderingTests amqp.h
 # Other clients and frameworks, from which the pages say how to come, and with which they say how to work:
-# AMQPConnection.connect(use:from:) AMQPConnectionError AmqpRejectAndDontRequeueException BlockedListener ByteBufferView
+# AMQP.BasicProperties AMQPConnection.connect(use:from:) AMQPConnectionError AmqpRejectAndDontRequeueException BlockedListener
+# BuiltinExchangeType.TOPIC ByteBufferView CancelCallback DeliverCallback setAutomaticRecoveryEnabled(false)
 # ConfirmListener Connection.open() ConnectionFactory RecoveryListener DeliveryError Jackson2JsonMessageConverter
 # NotifyBlocked NotifyClose NotifyPublish NotifyReturn RabbitTemplate ReturnListener RpcClient RpcServer
 # ShutdownListener TopologyRecoveryFilter convertSendAndReceive conversationId createChannel destinationAddress
