@@ -13,12 +13,16 @@ struct Perf: AsyncParsableCommand {
         The measured part of publishing ends only when the broker has taken everything. With end-to-end, producers and \
         consumers run together, with confirms (--window) and acknowledgements (--prefetch); a latency is from the call \
         that publishes a message to its delivery, and what is behind when the time is over has one second more.
+
+        --compare takes runs as alike that have the same mode, size and options, but for how long they were; of what \
+        scripts/bench.sh wrote, also client, broker and row of the table.
         """,
         examples: "rmq perf publish-confirm --messages 100000 --size 1000",
         "rmq perf consume-ack --connections 2 --consumers 8",
         "rmq perf rpc --messages 10000 --tasks 100 --json",
         "rmq perf end-to-end --queue-type quorum --producers 4 --consumers 4 --ramp 0-5000:30s,5000:1m",
-        "rmq perf --compare before.json after.json"
+        "rmq perf --compare before.json after.json",
+        "rmq perf --compare classic.json quorum.json --across queue-type"
     )
 
     enum Mode: String, CaseIterable, ExpressibleByArgument {
@@ -45,16 +49,25 @@ struct Perf: AsyncParsableCommand {
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
-            "Measure nothing, but compare two files of what --json prints; of several runs in a file, the medians.",
+            "Measure nothing, but compare two files of what --json prints; of several runs alike, the medians.",
             valueName: "file"
         ),
         completion: .file()
     )
     var compare: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "With --compare: compare also runs that differ in this option, such as queue-type; repeatable.",
+            valueName: "option"
+        )
+    )
+    var across: [String] = []
+
     @OptionGroup var options: PerfOptions
 
     func validate() throws {
+        guard across.isEmpty || !compare.isEmpty else { throw ValidationError("--across needs --compare.") }
         if compare.isEmpty { return try options.validate(for: wantedMode()) }
         guard compare.count == 2 else { throw ValidationError("--compare takes two files.") }
         guard mode == nil else { throw ValidationError("With --compare nothing is measured: give no mode.") }
@@ -70,7 +83,7 @@ struct Perf: AsyncParsableCommand {
 
     func run() async throws {
         if compare.isEmpty { return try await run(wantedMode()) }
-        try PerfComparison(compare[0], compare[1]).say(asJSON: options.json)
+        try PerfComparison(compare[0], compare[1], across: Set(across)).say(asJSON: options.json)
     }
 
     private func run(_ mode: Mode) async throws {

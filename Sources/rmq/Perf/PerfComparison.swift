@@ -14,13 +14,31 @@ struct PerfComparison {
 
         let mode: String
         let size: Int?
+        let options: [String: PerfSetting]?
+        // Of the benchmark's runs only.
+        let client: String?
+        let target: String?
+        let scenario: String?
         let rate: Double?
         let cpuUsPerMessage: Double?
         let peakRssMb: Double?
         let latencyUs: Latency?
 
-        /// What is comparable.
-        var kind: String { mode + (size.map { ", \($0) bytes" } ?? "") }
+        /// What is comparable, but for the options that are passed over.
+        func kind(across names: Set<String>) -> String {
+            var parts = [mode] + (size.map { ["\($0) bytes"] } ?? [])
+            for (name, value) in (options ?? [:]).sorted(by: { $0.key < $1.key }) {
+                if Self.extents.contains(name) || names.contains(name) || value == .flag(false) { continue }
+                parts.append(value == .flag(true) ? name : "\(name) \(value)")
+            }
+            let run = parts.joined(separator: ", ")
+            // A benchmark has many clients and brokers in a file; by itself, one may be compared with another.
+            guard let target, let scenario else { return run }
+            return "\(client ?? "-") in \(target), \(scenario): \(run)"
+        }
+
+        /// Options that don't make another run, but a longer one, and the size, which stands beside them.
+        private static let extents: Set<String> = ["messages", "seconds", "size", "warmup"]
 
         /// By the names that they have in JSON.
         var figures: [(String, Double?)] {
@@ -29,6 +47,30 @@ struct PerfComparison {
                 ("latency_us.p50", latencyUs?.p50), ("latency_us.p99", latencyUs?.p99),
                 ("latency_us.p999", latencyUs?.p999), ("latency_us.max", latencyUs?.max),
             ]
+        }
+    }
+
+    /// A line of a file.
+    private enum Line: Decodable {
+        case run(Run)
+        /// A run of the benchmark without a result.
+        case failure
+        /// What the benchmark ran on.
+        case machine
+
+        private enum CodingKeys: String, CodingKey {
+            case failed, machine
+        }
+
+        init(from decoder: any Decoder) throws {
+            let fields = try decoder.container(keyedBy: CodingKeys.self)
+            if fields.contains(.machine) {
+                self = .machine
+            } else if fields.contains(.failed) {
+                self = .failure
+            } else {
+                self = .run(try Run(from: decoder))
+            }
         }
     }
 
@@ -53,12 +95,14 @@ struct PerfComparison {
 
     /// Reads both.
     ///
+    /// - Parameter names: Options in which runs that are compared may differ.
     /// - Throws: `ToolError` if one holds anything else, or if nothing in it is of a kind with the other's.
-    init(_ before: String, _ after: String) throws {
-        let (first, second) = (try Self.read(before), try Self.read(after))
+    init(_ before: String, _ after: String, across names: Set<String>) throws {
+        let first = Self.byKind(try Self.read(before), across: names)
+        let second = Self.byKind(try Self.read(after), across: names)
         var rows: [Row] = []
-        for kind in Self.kinds(first) {
-            let (old, new) = (first.filter { $0.kind == kind }, second.filter { $0.kind == kind })
+        for (kind, old) in first {
+            guard let new = second.first(where: { $0.kind == kind })?.runs else { continue }
             let (oldFigures, newFigures) = (Self.medians(old), Self.medians(new))
             for (name, before) in oldFigures {
                 guard let before, let after = newFigures.first(where: { $0.0 == name })?.1 else { continue }
@@ -67,7 +111,18 @@ struct PerfComparison {
             }
         }
         guard !rows.isEmpty else {
-            throw ToolError("\(before) and \(after) have no run of the same mode and size.")
+            func list(_ kinds: [(kind: String, runs: [Run])]) -> String {
+                let some = kinds.prefix(3).map(\.kind).joined(separator: "; ") + (kinds.count > 3 ? "; ..." : "")
+                return Terminal.harmless(some.isEmpty ? "no runs" : some)
+            }
+            throw ToolError(
+                """
+                \(before) and \(after) have no run of the same mode, size and options.
+                \(before): \(list(first))
+                \(after): \(list(second))
+                """,
+                cure: "--across OPTION has runs compared that differ in that option."
+            )
         }
         self.rows = rows
     }
@@ -89,15 +144,20 @@ struct PerfComparison {
         }
     }
 
-    /// An object a line; lines with nothing in them are passed over.
+    /// An object a line; lines with nothing in them are passed over, and what the benchmark writes beside its results.
     private static func read(_ path: String) throws -> [Run] {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         var runs: [Run] = []
+        var failures = 0
         for (index, line) in try TopologyFile.text(path).split(whereSeparator: \.isNewline).enumerated() {
             if line.allSatisfy(\.isWhitespace) { continue }
             do {
-                runs.append(try decoder.decode(Run.self, from: Data(line.utf8)))
+                switch try decoder.decode(Line.self, from: Data(line.utf8)) {
+                case .run(let run): runs.append(run)
+                case .failure: failures += 1
+                case .machine: break
+                }
             } catch {
                 throw ToolError(
                     "\(path): run \(index + 1) is no result of a measurement.",
@@ -105,14 +165,25 @@ struct PerfComparison {
                 )
             }
         }
+        // Their time is in no median, which may look the better for it.
+        if failures > 0 { Terminal.complain("\(path): \(failures) of \(failures + runs.count) runs failed.") }
         return runs
     }
 
     /// In the order in which they come first.
-    private static func kinds(_ runs: [Run]) -> [String] {
-        var kinds: [String] = []
-        for run in runs where !kinds.contains(run.kind) { kinds.append(run.kind) }
-        return kinds
+    private static func byKind(_ runs: [Run], across names: Set<String>) -> [(kind: String, runs: [Run])] {
+        var places: [String: Int] = [:]
+        var groups: [(kind: String, runs: [Run])] = []
+        for run in runs {
+            let kind = run.kind(across: names)
+            if let place = places[kind] {
+                groups[place].runs.append(run)
+            } else {
+                places[kind] = groups.count
+                groups.append((kind, [run]))
+            }
+        }
+        return groups
     }
 
     private static func medians(_ runs: [Run]) -> [(String, Double?)] {

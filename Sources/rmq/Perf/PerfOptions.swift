@@ -46,10 +46,10 @@ struct PerfOptions: ParsableArguments {
     var consumers = 1
 
     @Option(help: "The most unconfirmed messages on a channel.")
-    var window = 1000
+    var window = PerfOptions.usualWindow
 
     @Option(help: "The prefetch of each channel when acknowledging; 0 for no limit.")
-    var prefetch: UInt16 = 1000
+    var prefetch: UInt16 = PerfOptions.usualPrefetch
 
     @Option(help: "Messages before the measured part.")
     var warmup = 10_000
@@ -100,6 +100,9 @@ struct PerfOptions: ParsableArguments {
 
     /// How many there are if nothing is said.
     static let usualMessages = 1_000_000
+
+    static let usualWindow = 1000
+    static let usualPrefetch: UInt16 = 1000
 
     /// When a measured part that begins now is over; nil if only messages end it.
     var deadline: ContinuousClock.Instant? { seconds.map { ContinuousClock.now + .seconds($0) } }

@@ -31,6 +31,8 @@ struct PerfReport: Encodable {
     let mode: String
     let messages: Int
     let size: Int
+    /// What else makes the run, by which it is compared.
+    let options: [String: PerfSetting]
     let seconds: Double
     let rate: Double
     let cpuSeconds: Double
@@ -50,6 +52,7 @@ struct PerfReport: Encodable {
         let count = result.messages ?? options.messages
         messages = count
         size = result.size ?? options.size
+        self.options = options.settings
         seconds = result.usage.seconds
         rate = Double(count) / result.usage.seconds
         cpuSeconds = result.usage.cpuSeconds - (result.work?.cpuSeconds ?? 0) * Double(count)

@@ -102,6 +102,8 @@ struct PerfToolTests {
                 "--persistent"
             ).outcome()
             #expect(outcome.status == 0 && outcome.output.contains("\"messages\":100,"), "\(outcome)")
+            let options = #""options":{"persistent":true,"queue-type":"\#(type)""#
+            #expect(outcome.output.contains(options), "\(outcome)")
             #expect(try await !exists(name))
         }
     }

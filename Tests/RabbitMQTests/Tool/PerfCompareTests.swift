@@ -27,9 +27,13 @@ struct PerfCompareTests {
         return try await ToolProcess.run(["perf", "--compare", old.path, new.path] + arguments)
     }
 
-    private static func run(_ mode: String, rate: Double, p50: Double? = nil) -> String {
+    private static func rows(_ outcome: ToolProcess.Outcome) throws -> [Row] {
+        try outcome.output.split(separator: "\n").map { try JSONDecoder().decode(Row.self, from: Data($0.utf8)) }
+    }
+
+    private static func run(_ mode: String, rate: Double, p50: Double? = nil, options: String = "") -> String {
         let latency = p50.map { #","latency_us":{"max":9.5,"p50":\#($0),"p99":9,"p999":9}"# } ?? ""
-        return #"{"cpu_us_per_message":0,"mode":"\#(mode)","rate":\#(rate),"size":100\#(latency)}"# + "\n"
+        return #"{"cpu_us_per_message":0,"mode":"\#(mode)","rate":\#(rate),"size":100\#(latency)\#(options)}"# + "\n"
     }
 
     @Test("medians of the runs of the same kind, with their ratio")
@@ -38,14 +42,51 @@ struct PerfCompareTests {
         let after = Self.run("publish", rate: 1500) + Self.run("publish", rate: 2500) + Self.run("get", rate: 1)
         let outcome = try await compare(before, after, "--json")
         #expect(outcome.status == 0 && outcome.error.isEmpty, "\(outcome)")
-        let rows = try outcome.output.split(separator: "\n").map {
-            try JSONDecoder().decode(Row.self, from: Data($0.utf8))
-        }
+        let rows = try Self.rows(outcome)
         #expect(rows.map(\.figure) == ["rate", "cpu_us_per_message"], "\(outcome)")
         let rate = try #require(rows.first)
         #expect(rate.run == "publish, 100 bytes" && rate.before == 1000 && rate.after == 2000 && rate.ratio == 2)
         // Nothing can be said of how many times nothing it is.
         #expect(rows.last?.ratio == nil)
+    }
+
+    @Test("runs with other options are of another kind, unless it is said that they may be compared")
+    func options() async throws {
+        func run(_ rate: Double, _ options: String) -> String {
+            Self.run("confirm", rate: rate, options: #","options":{\#(options)}"#)
+        }
+        let before = run(100, "") + run(700, #""tasks":10"#)
+        let after = run(800, #""queue-type":"quorum","tasks":10"#) + run(600, #""tasks":10,"persistent":true"#)
+        let none = try await compare(before, after)
+        #expect(none.status == 1 && none.error.contains("no run of the same mode, size and options"), "\(none)")
+        #expect(none.error.contains("confirm, 100 bytes, queue-type quorum, tasks 10"), "\(none)")
+        let some = try await compare(before, after, "--json", "--across", "queue-type")
+        let rows = try Self.rows(some).filter { $0.figure == "rate" }
+        #expect(rows.map(\.run) == ["confirm, 100 bytes, tasks 10"], "\(some)")
+        #expect(rows.first?.before == 700 && rows.first?.after == 800, "\(some)")
+        // How long a run was makes no other; one of a time without options had none.
+        let long = try await compare(
+            Self.run("confirm", rate: 1),
+            run(2, #""messages":9,"seconds":0.5,"warmup":2"#),
+            "--json"
+        )
+        #expect(try Self.rows(long).first?.run == "confirm, 100 bytes", "\(long)")
+    }
+
+    @Test("of the benchmark's file, runs of the same client, broker and row; what failed is said")
+    func benchmark() async throws {
+        func line(_ client: String, _ target: String, _ rate: Double) -> String {
+            let place = #","client":"\#(client)","target":"\#(target)","scenario":"confirm, 10 tasks","round":0"#
+            return Self.run("confirm", rate: rate, options: place + #","options":{"tasks":10}"#)
+        }
+        let failure = #"{"client":"pika","target":"tcp","scenario":"get","mode":"get","failed":"it left"}"# + "\n"
+        let before = #"{"machine":{"cores":2,"kernel":"6.1"}}"# + "\n" + line("rmq", "null", 10) + failure
+        let after = line("rabbitmq-c", "null", 20) + line("rmq", "tcp", 30) + line("rmq", "null", 40)
+        let outcome = try await compare(before, after, "--json")
+        #expect(outcome.status == 0 && outcome.error.contains("before.json: 1 of 2 runs failed"), "\(outcome)")
+        let rows = try Self.rows(outcome).filter { $0.figure == "rate" }
+        #expect(rows.map(\.run) == ["rmq in null, confirm, 10 tasks: confirm, 100 bytes, tasks 10"], "\(outcome)")
+        #expect(rows.first?.before == 10 && rows.first?.after == 40, "\(outcome)")
     }
 
     @Test("for people, a table for each kind")

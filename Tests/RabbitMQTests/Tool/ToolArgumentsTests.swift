@@ -66,6 +66,7 @@ struct ToolArgumentsTests {
         Case("publish", "--host", "localhost/orders", says: "invalid"),
         Case("publish", "--host", "localhost:99999", says: "invalid"),
         Case("publish", "--queue-type", "jms", says: "invalid"),
+        Case("publish", "--across", "tasks", says: "--across needs --compare"),
         Case("consume-ack", "--queue-type", "stream", says: "consume-ack can't be measured with a stream"),
         Case("handle", "--queue-type", "stream", says: "handle can't be measured with a stream"),
         Case("rpc", "--queue-type", "stream", says: "rpc can't be measured with a stream"),

@@ -3,6 +3,8 @@ internal import ArgumentParser
 
 /// How many messages a second, which changes with time: `0-1000:30s,1000:2m,1000-0:30s`.
 struct Ramp: ExpressibleByArgument {
+    /// As it is given.
+    let text: String
     private let parts: [Part]
 
     fileprivate struct Part {
@@ -15,7 +17,10 @@ struct Ramp: ExpressibleByArgument {
     }
 
     /// The same rate for ever.
-    init(rate: Double) { parts = [Part(from: rate, to: rate, seconds: .infinity)] }
+    init(rate: Double) {
+        text = "\(rate)"
+        parts = [Part(from: rate, to: rate, seconds: .infinity)]
+    }
 
     init?(argument: String) {
         var parts: [Part] = []
@@ -24,6 +29,7 @@ struct Ramp: ExpressibleByArgument {
             parts.append(part)
         }
         self.parts = parts
+        text = argument
         guard time(of: 0) != nil else { return nil }
     }
 

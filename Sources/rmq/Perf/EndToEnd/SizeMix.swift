@@ -3,6 +3,8 @@ internal import ArgumentParser
 
 /// Sizes of bodies, some of them more frequent than others: `100`, `100-2k`, `200:9,64k:1`.
 struct SizeMix: ExpressibleByArgument {
+    /// As it is given.
+    let text: String
     private let parts: [Part]
     private let totalWeight: Double
 
@@ -14,6 +16,7 @@ struct SizeMix: ExpressibleByArgument {
 
     /// One size only.
     init(_ size: Int) {
+        text = "\(size)"
         parts = [Part(sizes: size...size, weight: 1)]
         totalWeight = 1
     }
@@ -25,6 +28,7 @@ struct SizeMix: ExpressibleByArgument {
             parts.append(part)
         }
         self.parts = parts
+        text = argument
         totalWeight = parts.reduce(0) { $0 + $1.weight }
     }
 
