@@ -235,6 +235,7 @@ struct BrokerCheck {
     private func versions(_ examination: inout Examination) {
         let properties = connection.serverProperties
         func text(_ name: String) -> String? { properties[name]?.stringValue }
+        examination.versions["broker"] = text("version")
         let version = text("version") ?? "of no version"
         let found = [
             "\(text("product") ?? "a broker") \(version)", text("platform"),

@@ -12,6 +12,10 @@ struct DoctorCommand: AsyncParsableCommand {
         permissions to configure, write and read, publishes a message to nobody, and compares clocks. What is asked \
         for is harmless: names that nothing has, and two queues of this connection alone. Nothing is left behind.
 
+        It says as well which librabbitmq and which OpenSSL it has loaded, with those of their advisories that can be \
+        reached through this library: OpenSSL's were judged up to \(Advisory.judgedUntil). Of the broker it says the \
+        version, and whether its series is an old one; https://www.rabbitmq.com/security has its advisories.
+
         The exit status is 1 if a step failed; warnings don't count.
         """,
         examples: "rmq doctor",
@@ -59,6 +63,7 @@ struct DoctorCommand: AsyncParsableCommand {
         limit: Duration
     ) async -> Examination {
         var examination = Examination(broker: "\(configuration.host):\(configuration.port)")
+        await LibraryCheck.run(&examination)
         let network = NetworkCheck(host: configuration.host, port: configuration.port, limit: limit)
         guard await network.run(&examination) else { return examination }
         guard let connection = await ConnectCheck(configuration: configuration).run(&examination) else {

@@ -14,18 +14,22 @@ struct Finding: Encodable {
     let found: String
     var cause: String?
     var cure: String?
+    /// Of the libraries, those that matter: their numbers.
+    var advisories: [String]?
 }
 
 /// All that an examination found.
 struct Examination: Encodable {
     let broker: String
     var steps: [Finding] = []
+    /// Of the C libraries, and of the broker once it is reached.
+    var versions: [String: String] = [:]
 
     /// The first step that failed.
     var failed: String? { steps.first { $0.status == .failed }?.step }
 
     private enum CodingKeys: String, CodingKey {
-        case broker, ok, failed, steps
+        case broker, ok, failed, steps, versions
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -34,6 +38,7 @@ struct Examination: Encodable {
         try fields.encode(failed == nil, forKey: .ok)
         try fields.encode(failed, forKey: .failed)
         try fields.encode(steps, forKey: .steps)
+        try fields.encode(versions, forKey: .versions)
     }
 
     mutating func add(_ step: String, took duration: Duration? = nil, _ found: String) {
@@ -46,11 +51,20 @@ struct Examination: Encodable {
         took duration: Duration? = nil,
         _ found: String,
         cause: String? = nil,
-        cure: String? = nil
+        cure: String? = nil,
+        advisories: [String]? = nil
     ) {
         let milliseconds = duration.map { ($0 / .microseconds(1)).rounded() / 1000 }
         steps.append(
-            Finding(step: step, status: status, milliseconds: milliseconds, found: found, cause: cause, cure: cure)
+            Finding(
+                step: step,
+                status: status,
+                milliseconds: milliseconds,
+                found: found,
+                cause: cause,
+                cure: cure,
+                advisories: advisories
+            )
         )
     }
 }

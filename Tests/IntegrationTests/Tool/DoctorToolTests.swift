@@ -55,6 +55,7 @@ struct DoctorToolTests {
         var ok: Bool
         var failed: String?
         var steps: [Step]
+        var versions: [String: String]
     }
 
     private func examine(_ uri: String, _ arguments: [String] = []) async throws -> Examination {
@@ -213,12 +214,15 @@ struct DoctorToolTests {
             let steps = result.steps.map(\.step)
             #expect(
                 steps == [
-                    "name lookup", "TCP", "TLS", "AMQP", "login", "virtual host", "agreed", "channel",
+                    "libraries", "name lookup", "TCP", "TLS", "AMQP", "login", "virtual host", "agreed", "channel",
                     "configure permission", "write permission", "read permission", "confirm round trip", "alarms",
                     "clock",
                     "versions",
                 ]
             )
+            #expect(result.versions["librabbitmq"] == LinkedLibraries.librabbitmq, "\(result)")
+            #expect(result.versions["openssl"] == LinkedLibraries.openSSL, "\(result)")
+            #expect(result.versions["broker"]?.isEmpty == false, "\(result)")
             let timed = result.steps.filter { $0.milliseconds != nil }.map(\.step)
             #expect(Set(timed).isSuperset(of: ["name lookup", "TCP", "login", "channel", "confirm round trip"]))
             #expect(uri.hasPrefix("amqp:") || timed.contains("TLS"), "\(result)")
