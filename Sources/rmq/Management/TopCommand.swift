@@ -3,18 +3,23 @@ internal import ArgumentParser
 internal import Foundation
 internal import RabbitMQ
 
-/// Shows which queues are busy, again and again.
+/// Shows which queues and connections are busy, again and again.
 struct TopCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         name: "top",
-        "Shows the busiest queues of a virtual host, again and again.",
+        "Shows the busiest queues of a virtual host, and its busiest connections, again and again.",
         """
         What comes in, goes out and is acknowledged in a second, as the management API says, which counts every few \
         seconds; what is ready, what is unacknowledged, consumers. Alarms are shown if the user may know of them. It \
         ends by q, Ctrl-C or --count. Where the output is no terminal, one table comes after the other.
+
+        With --connections a second table shows what connections publish and get, with the name that the client gave, \
+        the user, and the state if it is not running: 'blocked' or 'flow' are publishers that the broker holds back. \
+        A user with the tag management, and no more, sees their own connections only.
         """,
         examples: "rmq top --management http://localhost:15672",
         "rmq top --profile production --interval 5s --queues 40",
+        "rmq top --queues 8 --connections 8",
         "rmq top --count 1 --json | jq '.queues[0]'"
     )
 
@@ -27,6 +32,9 @@ struct TopCommand: AsyncParsableCommand {
     @Option(help: "The most queues to show.")
     var queues = 20
 
+    @Option(help: "The most connections to show below the queues; none unless this is given.")
+    var connections: Int?
+
     @Flag(help: "Each time one JSON object on one line.")
     var json = false
 
@@ -36,6 +44,9 @@ struct TopCommand: AsyncParsableCommand {
     func validate() throws {
         if let count, count < 1 { throw ValidationError("--count is \(count); it must be at least 1.") }
         guard queues > 0 else { throw ValidationError("--queues is \(queues); it must be at least 1.") }
+        if let connections, connections < 1 {
+            throw ValidationError("--connections is \(connections); it must be at least 1.")
+        }
         guard interval.duration >= .milliseconds(100) else { throw ValidationError("--interval is below 100ms.") }
     }
 
@@ -44,6 +55,8 @@ struct TopCommand: AsyncParsableCommand {
         let vhost: String
         let all: TopLine
         let queues: [TopLine]
+        /// Nil if they are not asked for.
+        let connections: [TopConnection]?
         let alarms: [String]
     }
 
@@ -81,8 +94,8 @@ struct TopCommand: AsyncParsableCommand {
         _ stop: Stop,
         hasKeys: Bool
     ) async -> Result<Board, any Error>? {
-        let queues = queues
-        let work = Task { try await Self.look(at: vhost, api, queues: queues) }
+        let (queues, connections) = (queues, connections)
+        let work = Task { try await Self.look(at: vhost, api, queues: queues, connections: connections) }
         let watch = Task<Bool, Never> {
             while !Task.isCancelled {
                 if stop.isRequested || (hasKeys && Keyboard.saysQuit) {
@@ -98,22 +111,35 @@ struct TopCommand: AsyncParsableCommand {
         return await watch.value ? nil : result
     }
 
-    private static func look(at vhost: String, _ api: ManagementAPI, queues: Int) async throws -> Board {
+    private static func look(
+        at vhost: String,
+        _ api: ManagementAPI,
+        queues: Int,
+        connections: Int?
+    ) async throws -> Board {
         let found: [TopQueue] = try await api.rows(in: vhost)
         let lines = found.map { TopLine($0) }.sorted(by: TopLine.isBefore)
+        var busiest: [TopConnection]?
+        if let connections {
+            let listed: [ListedConnection] = try await api.rows(in: vhost)
+            let channels: [TopChannel] = try await api.rows(in: vhost)
+            busiest = Array(TopConnection.lines(listed, channels).prefix(connections))
+        }
         // Not every user may know of the nodes.
         let nodes: [TopNode] = (try? await api.rows(in: vhost)) ?? []
         return Board(
             vhost: vhost,
             all: TopLine(allOf: lines),
             queues: Array(lines.prefix(queues)),
+            connections: busiest,
             alarms: nodes.flatMap(\.alarms)
         )
     }
 
     private func show(_ board: Board, isScreen: Bool) throws {
         if json { return try Terminal.say(Terminal.json(board)) }
-        let lines = [TopLine.head, board.all.text] + board.queues.map(\.text)
+        var lines = [TopLine.head, board.all.text] + board.queues.map(\.text)
+        if let connections = board.connections { lines += ["", TopConnection.head] + connections.map(\.text) }
         let text = Terminal.harmless(lines.joined(separator: "\n"))
         let alarms = board.alarms.map { Terminal.coloured(Terminal.harmless("ALARM: \($0)"), .red) + "\n" }.joined()
         // From the upper left corner of an empty screen, in one piece: so it does not flicker.

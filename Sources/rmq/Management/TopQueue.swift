@@ -62,9 +62,9 @@ struct TopLine: Encodable {
     }
 
     /// What can be summed up, whatever was sent.
-    private static func sane(_ count: Int?) -> Int { max(0, min(count ?? 0, 1 << 40)) }
+    static func sane(_ count: Int?) -> Int { max(0, min(count ?? 0, 1 << 40)) }
 
-    private static func sane(_ rate: Double?) -> Double { max(0, min(rate ?? 0, 1e12)) }
+    static func sane(_ rate: Double?) -> Double { max(0, min(rate ?? 0, 1e12)) }
 
     init(allOf lines: [TopLine]) {
         queue = "all \(lines.count)"
@@ -92,12 +92,12 @@ struct TopLine: Encodable {
         return Self.row(rates + [ready, unacknowledged, consumers].map { "\($0)" }, queue)
     }
 
-    private static func row(_ numbers: [String], _ name: String) -> String {
+    static func row(_ numbers: [String], _ name: String) -> String {
         numbers.map { String(repeating: " ", count: max(0, 10 - $0.count)) + $0 }.joined() + "  " + name
     }
 
     /// With one digit behind the point.
-    private static func text(of rate: Double) -> String {
+    static func text(of rate: Double) -> String {
         let tenths = Int(min(rate, 1e15) * 10 + 0.5)
         return "\(tenths / 10).\(tenths % 10)"
     }

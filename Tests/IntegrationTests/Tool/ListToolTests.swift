@@ -154,6 +154,17 @@ struct ListToolTests {
                 // What counts and connects is told every five seconds.
                 try await eventually("the connection") { try await list("connection").contains("the tests' own") }
                 try await eventually("the count") { try await list("queue").hasPrefix("0\t0\t0\tquorum") }
+                // What is to be settled is known of the channel, and shown of its connection.
+                try await queue.publish(Message("taken"))
+                try await eventually("the message") { try await queue.get() != nil }
+                try await eventually("the connection's row") {
+                    let outcome = try await ToolProcess.run([
+                        "top", "--count", "1", "--json", "--connections", "5", "--uri", uri, "--management",
+                        "http://127.0.0.1:\(port)",
+                    ])
+                    return outcome.output.contains(#""name":"the tests' own","published_rate":"#)
+                        && outcome.output.contains(#""unacknowledged":1,"user":"guest""#)
+                }
             }
         }
     }
