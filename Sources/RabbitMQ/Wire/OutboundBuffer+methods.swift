@@ -247,6 +247,7 @@ private struct Encoding {
         frame.append(UInt8(truncatingIfNeeded: reason.count))
         frame += reason
         frame.append(UInt8(AMQP_FRAME_END))
+        let log = buffer.log
         buffer.noteSecret()
         frame.withUnsafeMutableBytes { bytes in
             guard let base = bytes.baseAddress else { return }
@@ -254,5 +255,6 @@ private struct Encoding {
             explicit_bzero(base, bytes.count)
         }
         buffer.advance(frame.count)
+        log?.note(10 << 16 | 70, channel, bytes: frame.count)
     }
 }

@@ -58,6 +58,16 @@ struct RecordingTests {
         #expect(entries.map(\.bytes) == [size / 2, size / 2])
     }
 
+    @Test func `have a new secret among them, but not what it is`() throws {
+        let (buffer, log) = (OutboundBuffer(), FrameLog(limit: 10))
+        buffer.log = log
+        let renewal = ClientMethod.connectionUpdateSecret(secret: Array("s3cret".utf8), reason: "renewed")
+        try buffer.append(renewal, channel: 0, frameMax: 4096, pool: Pool())
+        let entries = log.entries(isSent: true, at: 1)
+        #expect(entries.map(\.method) == ["connection.update-secret"])
+        #expect(entries.map(\.bytes) == [buffer.byteCount])
+    }
+
     @Test func `do not hold what was never written`() async throws {
         let record: (inout ConnectionConfiguration) -> Void = { $0.recordedFrames = 20 }
         try await ScriptedPeer.withChannel(sendBuffer: 4096, configure: record) { peer, connection, channel in
