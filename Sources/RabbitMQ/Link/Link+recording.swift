@@ -7,6 +7,7 @@ extension Link {
         let now = MonotonicTime.now
         let unwritten = flight.unwrittenCount
         let written = outbox.state.withLock { state in
+            state.buffer.noteRun()
             // Another link's, if that uses the outbox by now.
             let waiting = state.sender == sender ? state.buffer.byteCount : 0
             return sent.entries(isSent: true, at: now, unwritten: unwritten + waiting)

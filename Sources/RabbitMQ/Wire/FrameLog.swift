@@ -16,6 +16,8 @@ final class FrameLog: @unchecked Sendable {
     }
 
     static let heartbeat: UInt32 = 0
+    /// basic.publish.
+    static let publish: UInt32 = 60 << 16 | 40
     private static let content: UInt32 = 1
 
     private struct Parts {

@@ -17,6 +17,7 @@ extension OutboundBuffer {
     private static let spliceThreshold = 32 * 1024
 
     func appendHeartbeat() {
+        noteRun()
         let frame = room(for: FrameScanner.overhead)
         Self.open(frame, type: Self.heartbeatFrame, channel: 0, size: 0)
         frame.storeBytes(of: Self.end, toByteOffset: 7, as: UInt8.self)
@@ -29,6 +30,7 @@ extension OutboundBuffer {
     /// - Parameter room: The most bytes its fields may take.
     @inline(__always)
     func appendMethod<Fields>(_ number: UInt32, _ fields: Fields, channel: UInt16, room space: Int) throws(AMQPError) {
+        noteRun()
         let before = byteCount
         try encodeMethod(number, fields, channel: channel, room: space)
         log?.note(number, channel, bytes: byteCount - before)
@@ -113,7 +115,7 @@ extension OutboundBuffer {
             )
         }
         appendBody(message.body, channel: channel, frameMax: frameMax)
-        log?.note(UInt32(AMQP_BASIC_PUBLISH_METHOD), channel, bytes: byteCount - before)
+        noteMessage(channel, from: before)
     }
 
     /// Fetches memory that will be written a few messages later. The link's queue read it last, to write it out, so that it is

@@ -247,6 +247,7 @@ private struct Encoding {
         frame.append(UInt8(truncatingIfNeeded: reason.count))
         frame += reason
         frame.append(UInt8(AMQP_FRAME_END))
+        // Before: what was appended so far is noted now.
         let log = buffer.log
         buffer.noteSecret()
         frame.withUnsafeMutableBytes { bytes in

@@ -68,6 +68,43 @@ struct RecordingTests {
         #expect(entries.map(\.bytes) == [buffer.byteCount])
     }
 
+    @Test func `have messages in a row as one, up to where something else is appended`() throws {
+        let (buffer, pool, template) = (OutboundBuffer(), Pool(), PublishTemplate())
+        buffer.log = FrameLog(limit: 10)
+        func publish(_ channel: UInt16, _ message: Message = Message(body: [1]), times: Int = 1) throws {
+            for _ in 0..<times {
+                try buffer.appendPublish(
+                    message,
+                    exchange: "",
+                    routingKey: "q",
+                    mandatory: false,
+                    channel: channel,
+                    frameMax: 4096,
+                    pool: pool,
+                    template: template
+                )
+            }
+        }
+        try publish(1, times: 3)
+        let size = buffer.byteCount / 3
+        try publish(2, times: 2)
+        let large = Message(body: [1], headers: ["key": .string(String(repeating: "x", count: 5000))])
+        #expect(throws: AMQPError.self) { try publish(2, large) }
+        try buffer.appendAck(channel: 2, deliveryTag: 1, multiple: false)
+        let ack = buffer.byteCount - 5 * size
+        try publish(2)
+        buffer.appendHeartbeat()
+        try publish(2, times: 2)
+        for _ in 1...2 {
+            let entries = try #require(buffer.log).entries(isSent: true, at: 1)
+            let messages = "basic.publish"
+            #expect(entries.map(\.method) == [messages, messages, "basic.ack", messages, "heartbeat", messages])
+            #expect(entries.map(\.channel) == [1, 2, 2, 2, 0, 2])
+            #expect(entries.map(\.count) == [3, 2, 1, 1, 1, 2])
+            #expect(entries.map(\.bytes) == [3 * size, 2 * size, ack, size, 8, 2 * size])
+        }
+    }
+
     @Test func `do not hold what was never written`() async throws {
         let record: (inout ConnectionConfiguration) -> Void = { $0.recordedFrames = 20 }
         try await ScriptedPeer.withChannel(sendBuffer: 4096, configure: record) { peer, connection, channel in
