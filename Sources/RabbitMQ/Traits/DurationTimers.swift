@@ -26,49 +26,57 @@ private final class DurationTimers: DurationMeter {
     private struct Key: Hashable {
         let isProcess: Bool
         let destination: String
-        let error: String?
+        var error: String?
     }
 
     private let factory: any MetricsFactory
-    private let timers = Mutex<[Key: Timer]>([:])
+    private let recorders = Mutex<[Key: DurationRecorder]>([:])
 
     /// Back ends keep each for ever: names that are made up as the program runs share one.
     private static let most = 500
 
     init(_ factory: any MetricsFactory) { self.factory = factory }
 
-    func published(to exchange: String, took nanoseconds: UInt64, _ error: (any Error)?) {
+    func publishing(to exchange: String) -> DurationRecorder {
         let destination = exchange.isEmpty ? MessagingName.defaultExchange : exchange
-        record(Key(isProcess: false, destination: destination, error: error.map(MessagingName.errorType)), nanoseconds)
+        return recorder(Key(isProcess: false, destination: destination))
     }
 
-    func processed(_ delivery: ObservedDelivery, took nanoseconds: UInt64, _ error: (any Error)?) {
-        let error = error.map(MessagingName.errorType)
-        record(Key(isProcess: true, destination: delivery.queue, error: error), nanoseconds)
-    }
+    func processing(of queue: String) -> DurationRecorder { recorder(Key(isProcess: true, destination: queue)) }
 
-    private func record(_ key: Key, _ nanoseconds: UInt64) {
-        timer(key).recordNanoseconds(Int64(clamping: nanoseconds))
-    }
-
-    private func timer(_ wanted: Key) -> Timer {
-        let (known, key) = timers.withLock { timers -> (Timer?, Key) in
+    private func recorder(_ wanted: Key) -> DurationRecorder {
+        let (known, key) = recorders.withLock { recorders -> (DurationRecorder?, Key) in
             let key =
-                timers.count < Self.most || timers[wanted] != nil
+                recorders.count < Self.most || recorders[wanted] != nil
                 ? wanted : Key(isProcess: wanted.isProcess, destination: "_OTHER", error: wanted.error)
-            return (timers[key], key)
+            return (recorders[key], key)
         }
         if let known { return known }
         // Without the lock, for the back end makes its part of it. Of two that are made at once it makes one: it goes by names.
         let made = make(key)
-        return timers.withLock { timers in
-            if let timer = timers[key] { return timer }
-            timers[key] = made
+        return recorders.withLock { recorders in
+            if let recorder = recorders[key] { return recorder }
+            recorders[key] = made
             return made
         }
     }
 
-    private func make(_ key: Key) -> Timer {
+    /// Makes what takes one kind of things: by a timer of its own those that go well, by that of their error the others.
+    private func make(_ key: Key) -> DurationRecorder {
+        let timer = makeTimer(key)
+        // Weakly, since it is kept here.
+        return DurationRecorder { [weak self] nanoseconds, error in
+            if let error, key.error == nil {
+                var failed = key
+                failed.error = MessagingName.errorType(error)
+                self?.recorder(failed).took(nanoseconds, nil)
+            } else {
+                timer.recordNanoseconds(Int64(clamping: nanoseconds))
+            }
+        }
+    }
+
+    private func makeTimer(_ key: Key) -> Timer {
         var dimensions = [
             MetricName.system, ("messaging.operation.name", key.isProcess ? "process" : "publish"),
             ("messaging.destination.name", key.destination),

@@ -67,10 +67,10 @@ extension Exchange {
         mandatory: Bool? = nil,
         timeout: Duration? = nil
     ) async throws {
-        guard let meter = channel.connection.core.configuration.meter else {
+        guard let durationRecorder else {
             return try await publish(message, routingKey: routingKey, mandatory: mandatory).confirmed(timeout: timeout)
         }
-        try await meter.timing(publishTo: name) {
+        try await durationRecorder.timing {
             try await publish(message, routingKey: routingKey, mandatory: mandatory).confirmed(timeout: timeout)
         }
     }

@@ -29,6 +29,7 @@ public final class Exchange: Sendable {
     /// Whether messages come back that reach no queue, if nothing else is said.
     let isMandatoryByDefault: Bool
     private let isDeleted = Atomic<Bool>(false)
+    private let durations = AtomicLazyReference<DurationRecorder>()
 
     init(channel: Channel, name: String, type: ExchangeType, durable: Bool, autoDelete: Bool, `internal`: Bool) {
         self.channel = channel
@@ -54,6 +55,13 @@ public final class Exchange: Sendable {
         try await channel.request(.exchangeDelete(name: name, ifUnused: ifUnused, noWait: noWait), noWait: noWait)
         isDeleted.store(true, ordering: .relaxed)
         channel.connection.topology.removeExchange(name)
+    }
+
+    /// What takes how long publishes take whose confirms are waited for; mostly nothing.
+    var durationRecorder: DurationRecorder? {
+        guard let meter = channel.connection.core.configuration.meter else { return nil }
+        if let known = durations.load() { return known }
+        return durations.storeIfNil(meter.publishing(to: name))
     }
 
     @inline(__always)

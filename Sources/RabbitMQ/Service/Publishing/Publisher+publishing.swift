@@ -24,16 +24,25 @@ extension Publisher {
         timeout: Duration? = nil
     ) async throws {
         let timeout = timeout ?? CallTimeout.current ?? options.timeout
-        guard let meter else {
+        guard let recorder = durationRecorder(exchange) else {
             return try await publish(message, exchange, routingKey, mandatory, within: timeout, after: nil)
         }
-        try await meter.timing(publishTo: exchange) {
+        try await recorder.timing {
             try await publish(message, exchange, routingKey, mandatory, within: timeout, after: nil)
         }
     }
 
-    /// Who takes how long publishes took; mostly nobody.
-    private var meter: (any DurationMeter)? { channel.core.connection.configuration.meter }
+    /// What takes how long publishes to an exchange take; mostly nothing.
+    private func durationRecorder(_ exchange: String) -> DurationRecorder? {
+        guard let meter = channel.core.connection.configuration.meter else { return nil }
+        // Most publish to one exchange, for which nothing is looked up again.
+        if let first = firstDurations.load() {
+            return first.exchange == exchange ? first.recorder : meter.publishing(to: exchange)
+        }
+        let durations = ExchangeDurations(exchange, meter)
+        _ = firstDurations.storeIfNil(durations)
+        return durations.recorder
+    }
 
     /// - Parameter last: What has become of it before, when it was published already.
     private func publish(
@@ -102,7 +111,7 @@ extension Publisher {
     ) async -> [Result<Void, any Error>] {
         let (start, timeout) = (MonotonicTime.now, timeout ?? CallTimeout.current ?? options.timeout)
         // Each message by itself; without anybody who takes it, nobody looks at the clock.
-        let meter = meter
+        let recorder = durationRecorder(exchange)
         var receipts: [(message: Message, begin: UInt64, receipt: Result<PublishReceipt, any Error>)] = []
         var failure: (any Error)?
         for message in messages {
@@ -110,7 +119,7 @@ extension Publisher {
                 receipts.append((message, start, .failure(failure)))
                 continue
             }
-            let begin = meter == nil ? start : MonotonicTime.now
+            let begin = recorder == nil ? start : MonotonicTime.now
             do {
                 if isClosing.load(ordering: .relaxed) { throw Self.closed }
                 if let receipt = try publishAtOnce(message, exchange, routingKey, mandatory) {
@@ -128,7 +137,7 @@ extension Publisher {
             } catch {
                 failure = error
                 // Those behind it are not published, and take no time.
-                meter?.published(to: exchange, took: MonotonicTime.now &- begin, error)
+                recorder?.took(since: begin, error)
                 receipts.append((message, begin, .failure(error)))
             }
         }
@@ -146,10 +155,10 @@ extension Publisher {
                     let left = timeout.left(since: start)
                     try await publish(message, exchange, routingKey, mandatory, within: left, after: error)
                 }
-                meter?.published(to: exchange, took: MonotonicTime.now &- begin, nil)
+                recorder?.took(since: begin, nil)
                 outcomes.append(.success(()))
             } catch {
-                meter?.published(to: exchange, took: MonotonicTime.now &- begin, error)
+                recorder?.took(since: begin, error)
                 outcomes.append(.failure(error))
             }
         }

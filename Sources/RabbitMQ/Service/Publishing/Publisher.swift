@@ -64,6 +64,8 @@ public final class Publisher: Sendable {
     /// with each message, without it.
     let isClosing = Atomic<Bool>(false)
     let state = Mutex(State())
+    /// Of the exchange that was published to first.
+    let firstDurations = AtomicLazyReference<ExchangeDurations>()
 
     init(connection: Connection, options: Options) async throws {
         guard options.maxUnconfirmed > 0, (0...1000).contains(options.nackedAgain), options.timeout > .zero else {

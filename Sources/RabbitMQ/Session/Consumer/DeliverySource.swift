@@ -32,6 +32,14 @@ final class DeliverySource: Sendable {
     let messagesLeft: Int?
     /// How far the consumer has come, if the queue is or may be a stream.
     let progress: StreamProgress?
+    private let durations = AtomicLazyReference<DurationRecorder>()
+
+    /// What takes how long handlers of its messages take; mostly nothing. Looked up by the first of them.
+    var durationRecorder: DurationRecorder? {
+        if let known = durations.load() { return known }
+        guard let meter = session.link.configuration.meter else { return nil }
+        return durations.storeIfNil(meter.processing(of: queue))
+    }
 
     /// Whether the queue is a stream, which keeps its messages: it knows acknowledgements only. nil if that isn't known and
     /// matters.

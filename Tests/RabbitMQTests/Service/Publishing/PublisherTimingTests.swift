@@ -7,12 +7,33 @@ import Testing
 struct PublisherTimingTests {
     private final class Meter: DurationMeter {
         let told = Collected<String>()
+        /// The exchanges for which it was asked.
+        let asked = Collected<String>()
 
-        func published(to exchange: String, took nanoseconds: UInt64, _ error: (any Error)?) {
-            told.add("\(exchange) \((error as? AMQPError)?.code.description ?? "")")
+        func publishing(to exchange: String) -> DurationRecorder {
+            asked.add(exchange)
+            return DurationRecorder { [told] _, error in
+                told.add("\(exchange) \((error as? AMQPError)?.code.description ?? "")")
+            }
         }
 
-        func processed(_ delivery: ObservedDelivery, took nanoseconds: UInt64, _ error: (any Error)?) {}
+        func processing(of queue: String) -> DurationRecorder { DurationRecorder { _, _ in } }
+    }
+
+    @Test func `what takes it is looked up once for an exchange, and for a publisher's first one`() async throws {
+        let meter = Meter()
+        try await ScriptedClient.run([], { $0.meter = meter }) { client in
+            try await client.channel.selectConfirms()
+            let exchange = try client.channel.exchange("a")
+            for _ in 1...3 { try await exchange.publishConfirmed(Message(body: [1]), routingKey: "q") }
+            #expect(meter.asked.all == ["a"])
+            let publisher = try await client.connection.openPublisher()
+            for name in ["b", "b", "c", "b"] {
+                try await publisher.publish(Message(body: [1]), to: name, routingKey: "q")
+            }
+            #expect(meter.asked.all == ["a", "b", "c"])
+            #expect(meter.told.all == ["a ", "a ", "a ", "b ", "b ", "c ", "b "])
+        }
     }
 
     @Test func `is told of each message that it waits for, and of none that was not handed over`() async throws {
