@@ -72,10 +72,12 @@ extension Consumer {
         _ body: (IncomingMessage) async throws -> Void
     ) async {
         do {
-            try await message.process(onFailure: policy, body)
+            try await message.observed(body)
         } catch {
-            report(error, of: message)
+            message.settleAfter(error, policy)
+            return report(error, of: message)
         }
+        do { try message.acknowledgeUnlessSettled() } catch { report(error, of: message) }
     }
 
     /// Logs why a message was not processed.

@@ -28,7 +28,7 @@ extension IncomingMessage {
     ) async throws -> Result {
         let result: Result
         do {
-            result = try await observed(body)
+            result = try await observedOnce(body)
         } catch {
             settleAfter(error, policy)
             throw error

@@ -39,6 +39,12 @@ final class HandlingTask: Sendable {
     @inline(__always)
     private static func id(of session: ChannelSession) -> UInt { UInt(bitPattern: ObjectIdentifier(session)) }
 
+    /// Whether this is the message that it handles.
+    func handles(_ message: IncomingMessage) -> Bool {
+        tag.load(ordering: .relaxed) == message.deliveryTag
+            && session.load(ordering: .relaxed) == Self.id(of: message.source.session)
+    }
+
     /// Whether it handles messages of this consumer, or is called by what does.
     func handles(for consumer: Consumer) -> Bool {
         self.consumer == ObjectIdentifier(consumer) || outer?.handles(for: consumer) == true

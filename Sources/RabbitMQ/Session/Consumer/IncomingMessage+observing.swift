@@ -1,29 +1,29 @@
 /// Handlers run so that those who watch see it, if anybody does.
 extension IncomingMessage {
-    /// Runs what handles the message.
+    /// Runs what handles the message, within ``Consumer/forEachMessage(limit:within:_:)``: the ``HandlingTask`` knows that
+    /// it is being handled, so that nothing has to be set for each message.
     @inline(__always)
     func observed<Result>(_ handle: (IncomingMessage) async throws -> Result) async throws -> Result {
-        let link = source.session.link
-        guard link.isObserved else { return try await handle(self) }
-        return try await observed(by: link.configuration.tracing, source.durationRecorder, handle)
+        guard source.session.link.isObserved else { return try await handle(self) }
+        return try await shown(handle)
     }
 
-    private func observed<Result>(
-        by tracing: (any MessageTracing)?,
-        _ recorder: DurationRecorder?,
-        _ handle: (IncomingMessage) async throws -> Result
-    ) async throws -> Result {
+    /// The same for whoever has the message, perhaps within what handles it: that counts once, not twice.
+    @inline(__always)
+    func observedOnce<Result>(_ handle: (IncomingMessage) async throws -> Result) async throws -> Result {
+        guard source.session.link.isObserved else { return try await handle(self) }
+        return try await shownOnce(handle)
+    }
+
+    private func shownOnce<Result>(_ handle: (IncomingMessage) async throws -> Result) async throws -> Result {
+        if HandlingTask.innermost?.handles(self) == true { return try await handle(self) }
         let mark = Observation.Mark(session: ObjectIdentifier(source.session), deliveryTag: deliveryTag)
-        // Who processes a message within its callback handles it once, not twice.
         if Observation.current == mark { return try await handle(self) }
-        return try await Observation.$current.withValue(mark) { try await shown(to: tracing, recorder, handle) }
+        return try await Observation.$current.withValue(mark) { try await shown(handle) }
     }
 
-    private func shown<Result>(
-        to tracing: (any MessageTracing)?,
-        _ recorder: DurationRecorder?,
-        _ handle: (IncomingMessage) async throws -> Result
-    ) async throws -> Result {
+    private func shown<Result>(_ handle: (IncomingMessage) async throws -> Result) async throws -> Result {
+        let (tracing, recorder) = (source.session.link.configuration.tracing, source.durationRecorder)
         let start = recorder == nil ? 0 : MonotonicTime.now
         do {
             let result =
@@ -52,7 +52,7 @@ extension IncomingMessage {
     }
 }
 
-/// What is being handled in this task, seen by those who watch.
+/// What is being handled in this task, seen by those who watch, where that is not a ``HandlingTask``'s.
 private enum Observation {
     struct Mark: Sendable, Equatable {
         let session: ObjectIdentifier

@@ -58,6 +58,63 @@ struct ObservedHandlersTests {
         }
     }
 
+    /// How a message is handled that is processed once more while that goes on.
+    enum Way: CaseIterable { case sequence, processed, retried, inChildTask }
+
+    @Test(arguments: Way.allCases) func `a message that is processed within its handler counts once`(
+        way: Way
+    ) async throws {
+        let meter = Meter()
+        let again: @Sendable (IncomingMessage) async throws -> Void = { message in
+            try await message.process { _ in await Task.yield() }
+        }
+        try await ScriptedClient.run([], { $0.meter = meter }) { client in
+            let queue = try await client.channel.declareQueue("q")
+            let processing = Task {
+                switch way {
+                case .sequence:
+                    for try await message in try await queue.consume() { try await message.process(again) }
+                case .processed: try await queue.consume().process(maxConcurrency: 2, again)
+                case .retried: try await queue.process(retrying: RetryPolicy(attempts: 1), again)
+                case .inChildTask:
+                    try await queue.consume().process(maxConcurrency: 1) { message in
+                        async let processed: Void = again(message)
+                        try await processed
+                    }
+                }
+            }
+            let session = try client.broker.session
+            try await client.waitForConsumers(1)
+            let consumer = try #require(session.consumers.first)
+            for tag in 1...3 as ClosedRange<UInt64> {
+                try await session.deliver("x", tag: tag, consumer: consumer.tag, channel: consumer.channel)
+                try await eventually("it is handled") { meter.all.count >= Int(tag) }
+            }
+            processing.cancel()
+            _ = try? await processing.value
+            #expect(meter.all == [false, false, false])
+        }
+    }
+
+    @Test func `a message that goes on to another task counts there too`() async throws {
+        let meter = Meter()
+        try await ScriptedClient.run([], { $0.meter = meter }) { client in
+            let (messages, sink) = AsyncStream<IncomingMessage>.makeStream()
+            let worker = Task {
+                for await message in messages { try await message.process { _ in await Task.yield() } }
+            }
+            let queue = try await client.channel.declareQueue("q")
+            let consumer = try await queue.consume { sink.yield($0) }
+            let session = try client.broker.session
+            for tag in 1...2 as ClosedRange<UInt64> { try await session.deliver("x", tag: tag, consumer: consumer.tag) }
+            try await eventually("both are processed") { meter.all.count >= 4 }
+            sink.finish()
+            try await worker.value
+            try await consumer.cancel()
+            #expect(meter.all.count == 4)
+        }
+    }
+
     @Test(arguments: [false, true]) func `a handler with a policy for retries counts once, with its error`(
         isCalledBack: Bool
     ) async throws {
