@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -125,6 +126,31 @@ class Costs(unittest.TestCase):
         for name, off, on, _, _ in costs.ROWS:
             self.assertIn(off[0], costs.COUNTS, name)
             self.assertEqual(on[:len(off)], off, name)
+
+    def compared(self, goal, *figures):
+        row, options = ("row", ["publish"], ["publish"], False, goal), argparse.Namespace(rounds=3, bare="", watched="")
+        with unittest.mock.patch.object(costs, "measure", side_effect=figures) as measure, \
+                contextlib.redirect_stdout(io.StringIO()) as said:
+            is_kept = costs.compare(row, options, "amqp://", False)
+        self.assertEqual(measure.call_count, 6)
+        return is_kept, said.getvalue()
+
+    def test_each_round_is_compared_by_itself(self):
+        # The second round begins with what is on, and the last one ran when all was slow.
+        is_kept, said = self.compared(5, 1, 1.01, 1.03, 1, 10, 11)
+        self.assertTrue(is_kept)
+        self.assertIn("   +3.0 %    +2.0 to  +6.5  at most 5 %\n", said)
+        is_kept, said = self.compared(2, 1, 1.01, 1.03, 1, 10, 11)
+        self.assertFalse(is_kept)
+        self.assertIn("at most 2 %: above", said)
+
+    def test_without_a_goal_nothing_is_above_it(self):
+        is_kept, said = self.compared(None, 1, 2, 2, 1, 1, 2)
+        self.assertTrue(is_kept)
+        self.assertTrue(said.endswith("+100.0 %  +100.0 to +100.0\n"), said)
+
+    def test_one_round_has_no_spread(self):
+        self.assertEqual(costs.quartiles([3]), (3, 3))
 
 
 class Verdicts(unittest.TestCase):
