@@ -20,10 +20,11 @@ import Testing
         #expect(rows == Scenario.all.map(\.row))
     }
 
-    @Test func `the page about testing a handler shows the test that runs`() throws {
-        let source = root.appending(path: "Tests/RabbitMQTestingTests/HandlerExampleTests.swift")
+    @Test(arguments: [("TestingAHandler", "HandlerExampleTests"), ("TestingServices", "ServiceExampleTests")])
+    func `the pages about testing show tests that run`(name: String, file: String) throws {
+        let source = root.appending(path: "Tests/RabbitMQTestingTests/\(file).swift")
         let code = try String(contentsOf: source, encoding: .utf8)
-        let shown = try page("TestingAHandler").components(separatedBy: "```swift\n").dropFirst()
+        let shown = try page(name).components(separatedBy: "```swift\n").dropFirst()
             .map { $0.components(separatedBy: "```")[0] }
         // A part of a manifest begins with a dot.
         let tests = shown.filter { !$0.hasPrefix(".") }
