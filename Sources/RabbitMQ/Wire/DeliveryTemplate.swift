@@ -65,7 +65,9 @@ struct DeliveryTemplate: ~Copyable {
             self.properties.keep(properties)
         else { return }
         (exchangeName, routingKey) = (delivery.exchangeName, delivery.routingKey)
-        message = delivery.message
-        message?.body = []
+        // Emptied before it is kept: in a noncopyable value, Swift 6.3 leaks what an assignment through an optional replaces.
+        var message = delivery.message
+        message.body = []
+        self.message = message
     }
 }

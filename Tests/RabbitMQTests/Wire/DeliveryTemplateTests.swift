@@ -76,6 +76,20 @@ struct DeliveryTemplateTests {
         }
     }
 
+    @Test(arguments: [[[0x10, 0, 1], [0x10, 0, 1]], [[0x10, 0, 1], [0x10, 0, 2]]] as [[[UInt8]]])
+    func `danger: nobody keeps a body whose message is gone`(properties: [[UInt8]]) throws {
+        let decoder = DeliveryDecoder()
+        for number in 0..<4 {
+            let sample = Sample(properties: properties[number % 2], body: [UInt8](repeating: 7, count: 200))
+            var body = try decode(sample, decoder).message.body
+            // If somebody else held it, a change would copy it.
+            let before = body.withUnsafeBufferPointer { $0.baseAddress }
+            body[0] = 8
+            let after = body.withUnsafeBufferPointer { $0.baseAddress }
+            #expect(before == after)
+        }
+    }
+
     @Test func `what is malformed is an error, also behind what is like it but for that`() throws {
         let decoder = DeliveryDecoder()
         try check(Sample(), decoder)
