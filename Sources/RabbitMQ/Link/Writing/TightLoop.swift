@@ -5,8 +5,8 @@ struct TightLoop {
     /// by a broker that is slower: what computes between two messages takes longer.
     static let longestMessage: UInt64 = 2000
 
-    /// How long a message takes a loop that becomes known.
-    static let shortMessage: UInt64 = 500
+    /// How long a message takes a loop that becomes known, also if it waits for room among unconfirmed messages.
+    static let shortMessage: UInt64 = 1000
 
     /// How long it must have gone on. What publishes a few thousand messages and goes on computing has done so by then.
     static let proof: UInt64 = 400_000
