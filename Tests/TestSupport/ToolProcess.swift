@@ -65,6 +65,9 @@ public final class ToolProcess: @unchecked Sendable {
         try await ToolProcess(arguments, environment: environment, input: input).outcome()
     }
 
+    /// One that a test has given up would go on for ever.
+    deinit { if process.isRunning { kill() } }
+
     /// Ends it as a machine does whose power fails.
     public func kill() { Glibc.kill(process.processIdentifier, SIGKILL) }
 
@@ -74,9 +77,17 @@ public final class ToolProcess: @unchecked Sendable {
     /// Sends SIGTERM.
     public func terminate() { process.terminate() }
 
-    /// Waits for the end, off the threads that tests run on.
+    /// Waits for the end, off the threads that tests run on. If nobody waits for that any more, it is the process's end.
     @concurrent
     public func outcome() async -> Outcome {
+        await withTaskCancellationHandler {
+            await untilEnd()
+        } onCancel: {
+            if process.isRunning { kill() }
+        }
+    }
+
+    private func untilEnd() async -> Outcome {
         // Both at a time: the tool would wait for a reader of the other one.
         async let written = Self.readAll(output)
         async let complained = Self.readAll(error)
