@@ -23,11 +23,7 @@ struct Ramp: ExpressibleByArgument {
     }
 
     init?(argument: String) {
-        var parts: [Part] = []
-        for text in argument.split(separator: ",", omittingEmptySubsequences: false) {
-            guard let part = Part(text) else { return nil }
-            parts.append(part)
-        }
+        guard let parts = [Part](partsOf: argument, Part.init) else { return nil }
         self.parts = parts
         text = argument
         guard time(of: 0) != nil else { return nil }
@@ -52,6 +48,17 @@ struct Ramp: ExpressibleByArgument {
             begin += part.seconds
         }
         return nil
+    }
+}
+
+extension Array {
+    /// The parts of an argument, with commas between them; nil if one is not understood.
+    init?(partsOf argument: String, _ read: (Substring) -> Element?) {
+        self = []
+        for text in argument.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let part = read(text) else { return nil }
+            append(part)
+        }
     }
 }
 

@@ -22,11 +22,7 @@ struct SizeMix: ExpressibleByArgument {
     }
 
     init?(argument: String) {
-        var parts: [Part] = []
-        for text in argument.split(separator: ",", omittingEmptySubsequences: false) {
-            guard let part = Part(text) else { return nil }
-            parts.append(part)
-        }
+        guard let parts = [Part](partsOf: argument, Part.init) else { return nil }
         self.parts = parts
         text = argument
         totalWeight = parts.reduce(0) { $0 + $1.weight }
