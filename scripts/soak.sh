@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
     cat <<'USAGE'
-usage: scripts/soak.sh [--minutes M] [--seed S] [--rate N] [--pause S] [--tls]
+usage: scripts/soak.sh [--minutes M] [--seed S] [--rate N] [--pause S] [--tls] [--sanitize address]
        scripts/soak.sh --sessions N [--seed S] [--sanitize address]
        scripts/soak.sh --models N [--seed S]
        scripts/soak.sh --faults
@@ -23,6 +23,7 @@ than at the beginning, and memory grows by less than 0.1 MB a minute. That is ju
   --rate N       messages a second in each of the three lanes (default 100)
   --pause S      seconds between faults (default 10)
   --tls          over TLS
+  --sanitize address   under the address sanitizer, which also tells at the end what was leaked (exit 1)
 
   --sessions N   Tests/SessionFuzzer: N sessions of a broker that breaks the protocol. No broker is needed
   --sanitize address   under the address sanitizer
@@ -59,15 +60,16 @@ while (($#)); do
     esac
     shift
 done
-[[ -z $sanitizer || $sanitizer == address && $mode == sessions ]] || die "--sanitize address goes with --sessions."
+[[ -z $sanitizer || $sanitizer == address && ($mode == sessions || $mode == traffic) ]] ||
+    die "--sanitize address goes with --sessions and --minutes."
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=(-c release --traits Tool)
+if [[ $sanitizer ]]; then build+=(--sanitize address --scratch-path .build-address-release -Xswiftc -DSANITIZE_ADDRESS); fi
 
 case $mode in
 sessions)
     if [[ $sanitizer ]]; then
-        build+=(--sanitize address --scratch-path .build-address-release -Xswiftc -DSANITIZE_ADDRESS)
         export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}
     fi
     swift build "${build[@]}" --product SessionFuzzer >&2
@@ -95,6 +97,8 @@ callers)
     ;;
 esac
 
+# Whatever is left unreachable at the end is a failure.
+if [[ $sanitizer ]]; then export ASAN_OPTIONS=detect_leaks=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}; fi
 swift build "${build[@]}" --product SoakProbe >&2
 if ! scripts/broker.sh status >/dev/null 2>&1; then
     trap 'scripts/broker.sh stop >&2' EXIT
