@@ -17,6 +17,7 @@ Checks, and lists on its output what is wrong (exit 1 if anything is):
   - every @unchecked Sendable in Sources has a comment, on its line or the line before, that says why it holds
   - log lines take the keys of their metadata from Errors/LogKey.swift (scripts/log-keys.sh)
   - no path of somebody's home in Sources, Tests and scripts
+  - in a file with noncopyable values nothing is assigned through an optional: Swift 6.3 leaks what that replaces
   - the scripts parse
   - the benchmark's rows, peers and verdicts are what its own tests say (scripts/bench/test_bench.py), if there is python3
 USAGE
@@ -89,6 +90,11 @@ report "@unchecked Sendable without a comment that says why it holds:" "$(
         { code = $0; sub(/\/\/.*/, "", code) }
         code ~ /@unchecked[ \t]+Sendable/ && $0 !~ /\/\// && before !~ /^[ \t]*(\/\/|\*|\/\*)|\*\/[ \t]*$/ { print FILENAME ":" FNR ": " $0 }
         { before = $0 }'
+)"
+
+report "in a noncopyable value, what an assignment through an optional replaces is leaked (Traps.md):" "$(
+    files .swift Sources | xargs -0 -r grep -lZE '~Copyable' |
+        xargs -0 -r grep -nHE '[]A-Za-z0-9_)][?!](\.[A-Za-z0-9_]+|\[[^]]*\])+ *[-+*/&|^]?=[^=]' || true
 )"
 
 if ! keys=$(scripts/log-keys.sh); then

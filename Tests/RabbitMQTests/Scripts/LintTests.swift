@@ -42,6 +42,10 @@ struct LintTests {
         Planted("import CRabbitMQ", "1:import CRabbitMQ", in: "Tests/LowTests/Planted.swift"),
         Planted("internal import Foundation", "1: Foundation is imported even where"),
         Planted("final class Planted: @unchecked Sendable {}", "1: final class Planted: @unchecked Sendable {}"),
+        Planted(
+            "struct Planted: ~Copyable {\n    var low: Low?\n    mutating func plant() { low?.seed = 1 }\n}",
+            "3:    mutating func plant()"
+        ),
         Planted("let metadata = [\"queue\": \"\\(1)\"]", "1: let metadata = [\"queue\""),
         // In two parts: lint looks at this file too.
         Planted("let home = \"/\("home")/me\"", "1:let home = "),
