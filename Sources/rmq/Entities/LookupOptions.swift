@@ -32,7 +32,7 @@ struct LookupOptions: ParsableArguments {
             for name in names {
                 let row = try await Row.look(for: name, on: channel.connection)
                 isComplete = isComplete && row.isThere
-                try Terminal.say(json ? Terminal.json(row) : Terminal.harmless(row.line))
+                try Terminal.say(json ? Terminal.json(row) : Terminal.harmlessRow(row.line))
             }
             Terminal.complain("as the broker says by AMQP")
             if !isComplete { throw ExitCode.failure }

@@ -62,6 +62,11 @@ enum Terminal {
         return String(result)
     }
 
+    /// The same on one line: a name is its maker's to choose, and must not look like another row of a table.
+    static func harmlessRow(_ text: String) -> String {
+        harmless(text).split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\\n")
+    }
+
     /// A value as one line of JSON.
     static func json(_ value: some Encodable, isPretty: Bool = false) throws -> String {
         let encoder = JSONEncoder()

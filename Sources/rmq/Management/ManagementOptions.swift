@@ -51,7 +51,7 @@ struct ManagementOptions: ParsableArguments {
         let rows: [Row] = try await Interruption.cancelling { try await api.rows(in: vhost) }
         Terminal.complain("as the management API at \(api) says")
         for row in rows.sorted(by: { $0.name < $1.name }) {
-            try Terminal.say(json ? row.json() : Terminal.harmless(row.line))
+            try Terminal.say(json ? row.json() : Terminal.harmlessRow(row.line))
         }
     }
 }

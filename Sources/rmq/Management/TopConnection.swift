@@ -84,8 +84,7 @@ struct TopConnection: Encodable {
         let rates = [publishedRate, deliveredRate, acknowledgedRate].map { TopLine.text(of: $0) }
         let unusual = state == "running" ? nil : state
         let words: [String?] = [connection, name.map { "\"\($0)\"" }, user, unusual]
-        // A name is its client's to choose: it must not look like another row.
-        let title = String(words.compactMap(\.self).joined(separator: ", ").map { $0.isNewline ? " " : $0 })
+        let title = words.compactMap(\.self).joined(separator: ", ")
         return TopLine.row(rates + [channels, unacknowledged, consumers].map { "\($0)" }, title)
     }
 }

@@ -93,7 +93,8 @@ struct TopLine: Encodable {
     }
 
     static func row(_ numbers: [String], _ name: String) -> String {
-        numbers.map { String(repeating: " ", count: max(0, 10 - $0.count)) + $0 }.joined() + "  " + name
+        let columns = numbers.map { String(repeating: " ", count: max(0, 10 - $0.count)) + $0 }.joined()
+        return columns + "  " + Terminal.harmlessRow(name)
     }
 
     /// With one digit behind the point.
