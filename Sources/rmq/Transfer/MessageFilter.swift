@@ -22,7 +22,7 @@ struct MessageFilter: ParsableArguments {
     )
     var reason: String?
 
-    @Option(help: ArgumentHelp("Only those that died in this queue.", valueName: "queue"))
+    @Option(help: ArgumentHelp("Only those that died in this queue, or were parked from it.", valueName: "queue"))
     var diedIn: String?
 
     @Option(help: ArgumentHelp("Only those with this routing key.", valueName: "key"))
@@ -30,13 +30,18 @@ struct MessageFilter: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Only those that died, or else were published, at least so long ago: 90s, 5m, 2h, 7d.",
+            "Only those that died, were parked, or else were published, at least so long ago: 90s, 5m, 2h, 7d.",
             valueName: "time"
         )
     )
     var olderThan: Span?
 
-    @Option(help: ArgumentHelp("Only those that died, or else were published, at most so long ago.", valueName: "time"))
+    @Option(
+        help: ArgumentHelp(
+            "Only those that died, were parked, or else were published, at most so long ago.",
+            valueName: "time"
+        )
+    )
     var youngerThan: Span?
 
     func validate() throws {
@@ -52,12 +57,14 @@ struct MessageFilter: ParsableArguments {
 
     func matches(_ message: Message, routingKey: String, now: Date = Date()) -> Bool {
         let death = message.deaths.first
+        // Of what a RetryPolicy has parked the broker knows no death: its own headers say where it failed, and when.
+        let parked = death == nil ? message.parked : nil
         if let key, routingKey != key { return false }
         if let reason, death?.reason.rawValue != reason { return false }
-        if let diedIn, death?.queue != diedIn { return false }
+        if let diedIn, death?.queue != diedIn, parked?.queue != diedIn { return false }
         if olderThan != nil || youngerThan != nil {
             // Of what tells no time nobody knows the age.
-            guard let time = death?.time ?? message.timestamp else { return false }
+            guard let time = death?.time ?? parked?.lastFailure ?? message.timestamp else { return false }
             let age = now.timeIntervalSince(time)
             if let olderThan, age < olderThan.duration / .seconds(1) { return false }
             if let youngerThan, age > youngerThan.duration / .seconds(1) { return false }

@@ -121,6 +121,28 @@ struct ReplayToolTests {
         }
     }
 
+    @Test("knows of what is parked in which queue it failed, and when")
+    func parkedLongAgo() async throws {
+        try await Scratch.use { scratch, _, channel in
+            let queue = try await channel.declareQueue(scratch.queue())
+            let parking = try await channel.declareQueue(scratch.queue("parked"))
+            let headers: FieldTable = [
+                "x-parked-attempts": 5, "x-parked-queue": .string(queue.name),
+                "x-parked-last-failure": .timestamp(1_000_000_000),
+            ]
+            try await parking.publish(Message("order", headers: headers))
+            for others in [["--younger-than", "1h"], ["--died-in", parking.name]] {
+                try await eventually("it is there") { try await parking.readyCount() == 1 }
+                let none = try await ToolProcess.run(["replay", parking.name] + others)
+                #expect(none.output.contains("1 looked at, 0 matched"), "\(none)")
+            }
+            try await eventually("it is there again") { try await parking.readyCount() == 1 }
+            let outcome = try await replay(parking, "--older-than", "1h", "--died-in", queue.name)
+            #expect(outcome.status == 0 && outcome.output.contains("replayed 1\n"), "\(outcome)")
+            #expect(try await queue.next().message.parked?.queue == queue.name)
+        }
+    }
+
     @Test("leaves what can't go back, and says why")
     func missing() async throws {
         try await Scratch.use { scratch, _, channel in
