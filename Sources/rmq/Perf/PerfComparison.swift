@@ -26,7 +26,8 @@ struct PerfComparison {
 
         /// What is comparable, but for the options that are passed over.
         func kind(across names: Set<String>) -> String {
-            var parts = [mode] + (size.map { ["\($0) bytes"] } ?? [])
+            var parts = [mode]
+            if let size, !names.contains("size") { parts.append("\(size) bytes") }
             for (name, value) in (options ?? [:]).sorted(by: { $0.key < $1.key }) {
                 if Self.extents.contains(name) || names.contains(name) || value == .flag(false) { continue }
                 parts.append(value == .flag(true) ? name : "\(name) \(value)")

@@ -64,6 +64,10 @@ struct PerfCompareTests {
         let rows = try Self.rows(some).filter { $0.figure == "rate" }
         #expect(rows.map(\.run) == ["confirm, 100 bytes, tasks 10"], "\(some)")
         #expect(rows.first?.before == 700 && rows.first?.after == 800, "\(some)")
+        // The size of bodies is one of them, though it stands by itself.
+        let small = #"{"mode":"confirm","rate":1,"size":10}"# + "\n"
+        let sizes = try await compare(small, Self.run("confirm", rate: 2), "--json", "--across", "size")
+        #expect(try Self.rows(sizes).map(\.run) == ["confirm"], "\(sizes)")
         // How long a run was makes no other; one of a time without options had none.
         let long = try await compare(
             Self.run("confirm", rate: 1),
