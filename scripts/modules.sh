@@ -6,9 +6,9 @@ usage() {
     cat <<'USAGE'
 usage: scripts/modules.sh
 
-Builds the library's modules with all traits, in the build folder that scripts/test.sh --traits has: after that it takes a
-second, else some minutes. Prints on its output, a line each, what swiftc needs to find them, and reports on standard error.
-scripts/docs.sh and scripts/snippets.sh call it.
+Builds the library's modules with all traits, and TestSupport, which the page for contributors uses, in the build folder
+that scripts/test.sh --traits has: after that it takes a second, else some minutes. Prints on its output, a line each, what
+swiftc needs to find them, and reports on standard error. scripts/docs.sh and scripts/snippets.sh call it.
 USAGE
 }
 
@@ -23,9 +23,8 @@ esac
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 traits=Tool,ConfigurationSupport,DistributedTracingSupport,MetricsSupport,ServiceLifecycleSupport,TextEncodings
 build=.build-traits
-for target in Sources/*/; do
+for target in Sources/RabbitMQ*/ Tests/TestSupport/; do
     target=$(basename "$target")
-    [[ $target == RabbitMQ* ]] || continue
     # With test.sh's flags, without which all would be built anew.
     swift build --target "$target" --traits "$traits" --scratch-path "$build" -Xswiftc -warnings-as-errors >&2
 done
