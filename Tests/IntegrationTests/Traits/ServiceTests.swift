@@ -103,6 +103,7 @@ struct ServiceTests {
             configuration.endpoints = [.init(host: "127.0.0.1", port: proxy.port)]
             configuration.tls?.verification = .withoutName
             configuration.callTimeout = .seconds(600)
+            configuration.recovery = RecoveryPolicy()
             let connection = try await Connection.connect(configuration)
             let (opened, lost) = (Gate(), Gate())
             let prepare: @Sendable (Channel) async throws -> Queue = { channel in
