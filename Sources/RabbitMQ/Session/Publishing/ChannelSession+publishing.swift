@@ -17,25 +17,40 @@ struct Publish: Sendable {
 }
 
 extension ChannelSession {
-    var hasRoom: Bool { state.withLock { $0.confirms?.hasRoom ?? true } }
+    /// Which place among the unconfirmed a message gets.
+    enum Place {
+        /// One that is free, if there is one and nobody waits.
+        case ifFree
+        /// One that was kept for it.
+        case reserved
+        /// One beyond the limit if need be: the channel began to confirm while it waited for something else.
+        case beyondLimit
+    }
 
     /// Gives a message its number. By itself: inlined, its copy of the message is made for every message, confirmed or not
     /// (`rmq perf publish` takes 7 % more).
+    ///
+    /// - Returns: nil if it has to wait for a place.
     @inline(never)
     func number(
         _ message: borrowing Message,
         _ exchange: String,
         _ routingKey: String,
         mandatory: Bool,
-        hasPlace: Bool
+        place: Place
     ) -> PendingConfirm? {
         let kept: ConfirmLedger.Kept? =
             mandatory || publishesAgain
             ? .init(exchange: exchange, routingKey: routingKey, message: copy message, isMandatory: mandatory) : nil
-        return state.withLock {
-            $0.confirms?.publish(message, to: exchange, on: self, hasPlace: hasPlace, kept: kept)
+        return state.withLock { state in
+            guard place != .ifFree || state.confirms?.hasRoom == true else { return nil }
+            let hasPlace = place == .reserved
+            return state.confirms?.publish(message, to: exchange, on: self, hasPlace: hasPlace, kept: kept)
         }
     }
+
+    /// Takes back the number that was given last, under the same lock of the outbox: the message is not sent.
+    func takeNumberBack() { state.withLock { $0.confirms?.takeBack() } }
 
     /// Publishes a message that was checked, waiting for what is to be waited for: room, the broker's flow, the answer to
     /// a commit, a place among the unconfirmed; for all of them together no longer than the configuration's `publishTimeout`.
@@ -114,7 +129,8 @@ extension ChannelSession {
             channel: number
         )
         guard mode.contains(.confirming) else { return PublishReceipt(confirm: nil) }
-        let confirm = number(publish.message, exchange, routingKey, mandatory: mandatory, hasPlace: hasPlace)
+        let place: Place = hasPlace ? .reserved : .beyondLimit
+        let confirm = number(publish.message, exchange, routingKey, mandatory: mandatory, place: place)
         return PublishReceipt(confirm: confirm)
     }
 

@@ -4,25 +4,6 @@ internal import DequeModule
 ///
 /// A value. Numbers as the broker counts: from 1, one for each basic.publish since confirm.select.
 struct ConfirmLedger: Sendable {
-    /// What a returned message is recognized by: basic.return carries no number. Returns come in the order of the
-    /// publishes, before the confirms of the same messages; see ``markReturned(_:)``. And what is published again, if that
-    /// is asked for. An object, as most entries have none; and no ``Publish``, which is made only for a message that has to
-    /// wait, and may hold a session.
-    final class Kept: Sendable {
-        let exchange: String
-        let routingKey: String
-        let message: Message
-        /// Whether it comes back if it reaches no queue.
-        let isMandatory: Bool
-
-        init(exchange: String, routingKey: String, message: Message, isMandatory: Bool = true) {
-            self.exchange = exchange
-            self.routingKey = routingKey
-            self.message = message
-            self.isMandatory = isMandatory
-        }
-    }
-
     private struct Entry: Sendable {
         /// nil once it is settled.
         var confirm: PendingConfirm?
@@ -156,6 +137,13 @@ struct ConfirmLedger: Sendable {
         let confirm = PendingConfirm(run: run(to: exchange, on: session), size: message.body.count)
         entries.append(Entry(confirm: confirm, kept: kept))
         return confirm
+    }
+
+    /// Takes back the number that was given last.
+    mutating func takeBack() {
+        guard let entry = entries.popLast() else { return }
+        if entry.confirm != nil { unconfirmed -= 1 }
+        named[base + UInt64(entries.count)] = nil
     }
 
     @inline(__always)

@@ -102,21 +102,29 @@ final class PublishingPort: @unchecked Sendable {
         var receipt = PublishReceipt(confirm: nil)
         let isAppended = try outbox.publish(lastMeeting: lastMeeting) { outbox throws(AMQPError) -> Bool in
             let mode = mode.load(ordering: .relaxed)
-            let session = mode == .confirming ? session : nil
-            guard mode == .plain || session?.hasRoom == true else { return false }
+            guard mode == .plain || mode == .confirming else { return false }
             // Looking costs a quarter of a publish: once for what is written together is enough.
             if outbox.isEmpty, Task.isCancelled { return false }
-            try outbox.append(
-                message,
-                exchange: exchange,
-                routingKey: routingKey,
-                mandatory: mandatory,
-                channel: number
-            )
-            if let session {
-                receipt = PublishReceipt(
-                    confirm: session.number(message, exchange, routingKey, mandatory: mandatory, hasPlace: false)
+            var numbered: ChannelSession?
+            if mode == .confirming {
+                // Before it is appended: to look for room and to number it behind that would take the lock twice.
+                guard let session,
+                    let confirm = session.number(message, exchange, routingKey, mandatory: mandatory, place: .ifFree)
+                else { return false }
+                numbered = session
+                receipt = PublishReceipt(confirm: confirm)
+            }
+            do throws(AMQPError) {
+                try outbox.append(
+                    message,
+                    exchange: exchange,
+                    routingKey: routingKey,
+                    mandatory: mandatory,
+                    channel: number
                 )
+            } catch {
+                numbered?.takeNumberBack()
+                throw error
             }
             return true
         }

@@ -1,0 +1,42 @@
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("The number of a message that can't be encoded", .timeLimit(.minutes(1)))
+struct NumbersTakenBackTests {
+    /// With frames of 4,096 bytes.
+    private static func port(unconfirmed limit: Int) -> (ChannelSession, PublishingPort) {
+        let session = ChannelSession(link: Link(configuration: ConnectionConfiguration()), number: 1)
+        session.outbox.frameMax = 4096
+        session.state.withLock { state in
+            state.confirms = ConfirmLedger(limit: limit)
+            session.showMode(state)
+        }
+        let port = PublishingPort(outbox: session.outbox, maxMessageSize: 1 << 20)
+        port.open(session)
+        return (session, port)
+    }
+
+    @Test func `is the next one's`() throws {
+        let (session, port) = Self.port(unconfirmed: 2)
+        let small = Message(body: [1])
+        let large = Message(body: [1], headers: ["x": .string(String(repeating: "x", count: 5000))])
+        let first = try #require(try port.publishAtOnce(small, exchange: "", routingKey: "q", mandatory: true))
+        for _ in 0..<3 {
+            #expect(throws: AMQPError.self) {
+                try port.publishAtOnce(large, exchange: "", routingKey: "q", mandatory: true)
+            }
+        }
+        let second = try #require(try port.publishAtOnce(small, exchange: "", routingKey: "q", mandatory: false))
+        let third = try port.publishAtOnce(small, exchange: "", routingKey: "q", mandatory: false)
+        #expect(third == nil, "there are two places")
+        session.settlePublished(2, multiple: false, error: nil)
+        #expect(first.outcome == nil)
+        guard case .success? = second.outcome else {
+            Issue.record("the second message's number is not 2")
+            return
+        }
+    }
+}
