@@ -3,7 +3,8 @@
 ///
 /// <doc:Recovery> has the whole of it.
 public struct RecoveryPolicy: Sendable {
-    /// What publishing and calls do while there is no connection.
+    /// What publishing and calls do while there is no connection. A channel that is opened anew by itself while there is
+    /// one is waited for either way.
     public struct WhileDown: Sendable, Hashable {
         private enum Value { case wait, fail }
 

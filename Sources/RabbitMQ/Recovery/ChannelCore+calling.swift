@@ -18,6 +18,8 @@ extension ChannelCore {
             case .wait(let signal): waiter = signal
             }
             do {
+                // Looked at behind the place in the line: from then on a loss ends the wait.
+                try requireConnection()
                 try await withDeadline(after: duration.left(since: start)) {
                     waiter.fail(expired())
                 } _: {
@@ -36,18 +38,28 @@ extension ChannelCore {
     }
 
     private func place() throws(AMQPError) -> Place {
-        let whileDown = connection.configuration.recovery.whileDown
-        return try state.withLock { state throws(AMQPError) in
+        try state.withLock { state throws(AMQPError) in
             switch state.phase {
             case .ready: return .session(state.session)
             case .ended(let reason): throw reason.overAnotherCall
             case .waiting:
-                guard whileDown == .wait else { throw .noConnection(after: state.sessionEnd) }
                 let waiter = OneShot<Void>()
                 state.waiters.append(waiter)
                 return .wait(waiter)
             }
         }
+    }
+
+    /// Throws where nobody is to wait for a connection, and there is none. A channel that is opened anew by itself is
+    /// waited for: its connection was not lost, and whoever heard so would connect again.
+    private func requireConnection() throws(AMQPError) {
+        guard connection.configuration.recovery.whileDown == .fail, !connection.isOpen else { return }
+        throw .noConnection(after: state.withLock { $0.sessionEnd })
+    }
+
+    /// The connection is lost, for which those who wait for the channel are not to wait.
+    func failWaiters(after reason: AMQPError) {
+        for waiter in state.withLock({ $0.takeWaiters() }) { waiter.fail(AMQPError.noConnection(after: reason)) }
     }
 
     /// The session that takes calls, which is waited for as long as a call may take.

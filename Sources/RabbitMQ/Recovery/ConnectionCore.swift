@@ -105,6 +105,9 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
         guard sees else { return }
         logger.warning("the connection was lost, and is made again", metadata: [LogKey.reason: "\(reason)"])
         events.send(.lost(reason))
+        if configuration.recovery.whileDown == .fail {
+            for channel in state.withLock({ $0.channels }) { channel.failWaiters(after: reason) }
+        }
         let task = CallTimeout.withNone { Task { await self.recover() } }
         let isClosed = state.withLock { state in
             if case .closed = state.recovery.phase { return true }
