@@ -44,14 +44,17 @@ extension Publisher {
         return durations.recorder
     }
 
-    /// - Parameter last: What has become of it before, when it was published already.
+    /// - Parameters:
+    ///   - last: What has become of it before, when it was published already.
+    ///   - pausesFirst: Whether to wait before it is published again then.
     private func publish(
         _ message: Message,
         _ exchange: String,
         _ routingKey: String,
         _ mandatory: Bool,
         within timeout: Duration,
-        after last: AMQPError?
+        after last: AMQPError?,
+        pausesFirst: Bool = true
     ) async throws {
         let ticket: ActivePublishers.Ticket
         do { ticket = try enter() } catch { throw last ?? error }
@@ -61,6 +64,11 @@ extension Publisher {
         var unknown = last?.code == .outcomeUnknown ? last : nil
         var refusal = last?.code == .nacked ? last : nil
         var left = timeout
+        if last != nil {
+            let pause = schedule.next(.random(in: 0.5...1))
+            if pausesFirst { try await DeadlineTimer.shared.sleep(for: min(left, pause)) }
+            left = timeout.left(since: start)
+        }
         while true {
             let receipt: PublishReceipt
             do {
@@ -143,7 +151,9 @@ extension Publisher {
         }
         var outcomes: [Result<Void, any Error>] = []
         outcomes.reserveCapacity(receipts.count)
-        for (message, begin, result) in receipts {
+        // Up to where the failures are known since before the last pause.
+        var rested = 0
+        for (index, (message, begin, result)) in receipts.enumerated() {
             guard case .success(let receipt) = result else {
                 outcomes.append(result.map { _ in })
                 continue
@@ -152,8 +162,18 @@ extension Publisher {
                 do {
                     try await receipt.confirmed(timeout: timeout.left(since: start))
                 } catch let error as AMQPError where takesAgain(error, 0) && timeout.left(since: start) > .zero {
-                    let left = timeout.left(since: start)
-                    try await publish(message, exchange, routingKey, mandatory, within: left, after: error)
+                    let pauses = index >= rested
+                    // One pause does for all that are answered by now: with its own each, a thousand took a minute.
+                    if pauses { rested = receipts[index...].firstIndex { $0.receipt.isUnanswered } ?? receipts.count }
+                    try await publish(
+                        message,
+                        exchange,
+                        routingKey,
+                        mandatory,
+                        within: timeout.left(since: start),
+                        after: error,
+                        pausesFirst: pauses
+                    )
                 }
                 recorder?.took(since: begin, nil)
                 outcomes.append(.success(()))
@@ -267,5 +287,12 @@ extension Publisher {
         policy.firstDelay = .milliseconds(50)
         policy.maxDelay = .seconds(2)
         return RecoverySchedule(policy)
+    }
+}
+
+extension Result<PublishReceipt, any Error> {
+    /// Whether it was handed over, and the broker has not said what became of it.
+    fileprivate var isUnanswered: Bool {
+        if case .success(let receipt) = self { receipt.outcome == nil } else { false }
     }
 }
