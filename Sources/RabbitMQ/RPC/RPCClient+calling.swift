@@ -85,7 +85,9 @@ extension RPCClient {
         var answer = try await core.session.link.waitForPeer(atMost: timeout) {
             reply.fail(Self.timedOut(timeout))
         } _: {
-            try await publish(message, routingKey: routingKey ?? self.routingKey, timeout: timeout, id, reply)
+            try await publish(message, routingKey: routingKey ?? self.routingKey, timeout: timeout, id)
+            // Only now it has to do with what ends: before, whoever fails it would say that a server may have run it.
+            pending.sent(id)
             return try await reply.value()
         }
         if let error = RPCFailure(reply: answer) { throw error }
@@ -93,25 +95,24 @@ extension RPCClient {
         return answer
     }
 
+    /// - Throws: Only when nothing was sent.
     private func publish(
         _ message: Message,
         routingKey: String,
         timeout: Duration,
-        _ id: UInt64,
-        _ reply: OneShot<Message>
+        _ id: UInt64
     ) async throws {
         let core = core
         let sent = try core.port.publishAtOnce(message, exchange: exchange, routingKey: routingKey, mandatory: true)
         guard sent == nil else { return }
-        // The connection takes no more at present. The deadline counts while we wait, too. What a lost connection has failed by
-        // now must not be sent on the next one, where nobody waits for its reply.
-        guard pending.waits(id) else { return }
+        // The connection takes no more at present. The deadline counts while we wait, too.
+        try pending.requireReplies()
         let publish = Publish(
             message: message,
             exchange: exchange,
             routingKey: routingKey,
             mandatory: true,
-            willSend: { [pending] in pending.sends(id, reply) }
+            willSend: { [pending] in pending.sends(id) }
         )
         // What ends it is the call's own time: no other, which may be shorter, has a say.
         let most = timeout.clampedToCentury + .seconds(1)

@@ -60,7 +60,8 @@ struct RPCTests {
     func end() async throws {
         let pending = PendingReplies()
         let reply = OneShot<Message>()
-        _ = try pending.add(reply)
+        let id = try pending.add(reply)
+        pending.sent(id)
         pending.end(AMQPError(.connectionLost, "gone"))
         pending.end(AMQPError(.channelClosed, "closed"))
         await #expect { try await reply.value() } throws: { ($0 as? AMQPError)?.code == .connectionLost }

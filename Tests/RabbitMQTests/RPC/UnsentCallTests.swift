@@ -60,28 +60,48 @@ struct UnsentCallTests {
         }
     }
 
-    @Test func `has the reason for an end that comes first`() async throws {
+    @Test func `is not interrupted by what ends before it is sent`() async throws {
         let pending = PendingReplies()
+        let lost = AMQPError(.outcomeUnknown, "lost")
         let (early, late) = (OneShot<Message>(), OneShot<Message>())
         let (first, second) = (try pending.add(early), try pending.add(late))
-        #expect(pending.waits(first) && pending.waits(second))
-        pending.fail(AMQPError(.outcomeUnknown, "lost"))
+        pending.fail(lost)
         #expect(pending.count == 2 && !early.isSettled && !late.isSettled)
-        pending.sends(first, early)
-        pending.fail(AMQPError(.outcomeUnknown, "lost"))
+        // Both wait, and one of them is sent on the next session. That ends before anybody can say so.
+        try pending.requireReplies()
+        pending.sends(first)
+        pending.fail(lost)
+        #expect(!early.isSettled)
+        pending.sent(first)
         #expect(pending.count == 1 && early.isSettled)
+        // What was about to be sent, and was not, is sent on a later one.
+        pending.sends(second)
+        pending.fail(lost)
+        pending.sends(second)
+        pending.sent(second)
+        #expect(pending.count == 1 && !late.isSettled)
+        pending.fail(lost)
+        await #expect { try await late.value() } throws: { ($0 as? AMQPError)?.code == .outcomeUnknown }
+        #expect(pending.count == 0)
+    }
+
+    @Test func `has the reason for an end that comes first`() async throws {
+        let pending = PendingReplies()
+        let (sent, unsent, removed) = (OneShot<Message>(), OneShot<Message>(), OneShot<Message>())
+        let (first, second, third) = (try pending.add(sent), try pending.add(unsent), try pending.add(removed))
         pending.end(AMQPError(.channelClosed, "closed"))
-        pending.sends(second, late)
-        await #expect { try await late.value() } throws: { ($0 as? AMQPError)?.code == .channelClosed }
-        #expect(pending.count == 0)
-        // One that has failed before it could wait is not sent.
-        let other = PendingReplies()
-        let failed = try other.add(OneShot<Message>())
-        other.fail(AMQPError(.outcomeUnknown, "lost"))
-        #expect(!other.waits(failed) && other.count == 0)
+        #expect(!sent.isSettled && !unsent.isSettled)
+        #expect { try pending.requireReplies() } throws: { ($0 as? AMQPError)?.code == .channelClosed }
+        // Where it is sent all the same, its reply can't come.
+        pending.sends(first)
+        pending.sent(first)
+        await #expect { try await sent.value() } throws: { ($0 as? AMQPError)?.code == .channelClosed }
+        pending.sent(second)
+        #expect(unsent.isSettled)
         // One that is given up is not waited for when it is sent.
-        pending.remove(second)
-        pending.sends(second, late)
-        #expect(pending.count == 0)
+        pending.remove(third)
+        pending.sends(third)
+        pending.sent(third)
+        #expect(pending.count == 0 && !removed.isSettled)
     }
 }
