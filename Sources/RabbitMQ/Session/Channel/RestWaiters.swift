@@ -22,6 +22,9 @@ struct RestWaiters: Sendable {
         return waiter
     }
 
+    /// Somebody waits no longer. Else a channel that comes to no rest kept all who ever gave up.
+    mutating func leave(_ waiter: OneShot<Void>) { waiters.removeAll { $0.waiter === waiter } }
+
     /// Takes out those whose kind is at rest.
     mutating func take(_ isAtRest: (Kind) -> Bool) -> [OneShot<Void>] {
         let taken = waiters.filter { isAtRest($0.kind) }.map(\.waiter)
@@ -64,6 +67,9 @@ extension ChannelSession {
             try await waiter.value()
         } catch is AMQPError {
             // Its end.
+        } catch {
+            state.withLock { $0.rest.leave(waiter) }
+            throw error
         }
     }
 

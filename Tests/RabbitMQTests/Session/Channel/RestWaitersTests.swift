@@ -1,8 +1,10 @@
+import Synchronization
+import TestSupport
 import Testing
 
 @testable import RabbitMQ
 
-@Suite("who waits until a channel is at rest")
+@Suite("who waits until a channel is at rest", .timeLimit(.minutes(1)))
 struct RestWaitersTests {
     @Test func `is told of the kind that is at rest, once, and in order`() {
         var waiters = RestWaiters()
@@ -27,5 +29,29 @@ struct RestWaitersTests {
         let early = waiters.take { kind in if case .confirmed(let last) = kind { last < 9 } else { true } }
         #expect(early.isEmpty)
         #expect(waiters.isAwaited)
+    }
+
+    @Test func `forgets who waits no longer, and nobody else`() {
+        var waiters = RestWaiters()
+        let first = waiters.join(.confirmed(upTo: 1))
+        let second = waiters.join(.confirmed(upTo: 1))
+        waiters.leave(first)
+        let left = waiters.takeAll()
+        #expect(left.count == 1 && left.first === second)
+    }
+
+    @Test func `leaves nothing behind where it is cancelled`() async throws {
+        try await ScriptedClient.run([ScriptedClient.script { $0.confirms = false }]) { client in
+            let channel = client.channel
+            try await channel.selectConfirms()
+            try await channel.defaultExchange.publish(Message(body: [1]), routingKey: "q")
+            let session = channel.core.session
+            let waiting = Task { try await session.waitForConfirms() }
+            try await eventually("it waits") { session.state.withLock { $0.rest.isAwaited } }
+            waiting.cancel()
+            await #expect(throws: CancellationError.self) { try await waiting.value }
+            #expect(!session.state.withLock { $0.rest.isAwaited })
+            try await client.broker.session.confirmAll()
+        }
     }
 }
