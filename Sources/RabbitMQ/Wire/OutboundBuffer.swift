@@ -229,6 +229,8 @@ final class OutboundBuffer: @unchecked Sendable {
     func clear() {
         wipeSecret()
         filled = 0
+        // What the log has not been told of is gone: its beginning would lie behind the end.
+        run.count = 0
         written = 0
         writtenSplices = 0
         writtenBytes = 0

@@ -105,6 +105,29 @@ struct RecordingTests {
         }
     }
 
+    @Test func `do not hold messages that a buffer forgot before anybody looked`() throws {
+        let (buffer, pool, template) = (OutboundBuffer(), Pool(), PublishTemplate())
+        buffer.log = FrameLog(limit: 10)
+        func publish() throws {
+            try buffer.appendPublish(
+                Message(body: [1]),
+                exchange: "",
+                routingKey: "q",
+                mandatory: false,
+                channel: 1,
+                frameMax: 4096,
+                pool: pool,
+                template: template
+            )
+        }
+        for _ in 1...3 { try publish() }
+        let size = buffer.byteCount / 3
+        buffer.clear()
+        try publish()
+        let entries = try #require(buffer.log).entries(isSent: true, at: 1)
+        #expect(entries.map(\.count) == [1] && entries.map(\.bytes) == [size])
+    }
+
     @Test func `do not hold what was never written`() async throws {
         let record: (inout ConnectionConfiguration) -> Void = { $0.recordedFrames = 20 }
         try await ScriptedPeer.withChannel(sendBuffer: 4096, configure: record) { peer, connection, channel in
