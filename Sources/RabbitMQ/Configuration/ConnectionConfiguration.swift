@@ -125,8 +125,9 @@ public struct ConnectionConfiguration: Sendable {
     var spareMemoryTime: Duration = .seconds(30)
 
     /// How many entries of what was sent, and of what was received, are remembered, to be looked at when the connection has ended:
-    /// ``AMQPError/recording``, ``Connection/recording``. Those of one method in a row on one channel are one entry. 0, which is
-    /// the default, for none; at most 100,000.
+    /// ``AMQPError/recording``, ``Connection/recording``. Those of one method in a row on one channel are one entry. A quarter
+    /// of them is for what comes more seldom than messages and their settlements, which would wash it away. 0, which is the
+    /// default, for none; at most 100,000.
     public var recordedFrames = 0
 
     /// A name for the connection that RabbitMQ shows in its management tools and logs; none by default.

@@ -181,4 +181,41 @@ struct RecordingTests {
         #expect(entries.map(\.channel) == [8, 9, 10])
         #expect(entries.map(\.age) == [.nanoseconds(2), .nanoseconds(1), .zero])
     }
+
+    @Test func `messages of several channels by turns don't wash away what comes more seldom`() {
+        let log = FrameLog(limit: 8)
+        let (opening, closing, publish) = (UInt32(20 << 16 | 10), UInt32(20 << 16 | 40), FrameLog.publish)
+        func flood(_ count: Int) {
+            for number in 0..<count { log.note(publish, UInt16(number % 2 + 1), bytes: 10) }
+        }
+        log.note(opening, 1, bytes: 1)
+        log.stamp(at: 1)
+        flood(100)
+        log.note(closing, 1, bytes: 2)
+        flood(100)
+        let entries = log.entries(isSent: true, at: 2)
+        #expect(entries.count == 8)
+        #expect(entries.prefix(2).map(\.method) == ["channel.open", "channel.close"])
+        #expect(entries.dropFirst(2).allSatisfy { $0.method == "basic.publish" })
+        let ages: [Duration] = [.nanoseconds(1), .zero, .zero, .zero, .zero, .zero, .zero, .zero]
+        #expect(entries.map(\.age) == ages)
+        // Of what was never written the last goes first.
+        log.takeBack(55)
+        #expect(log.entries(isSent: true, at: 3).map(\.bytes) == [1, 2, 5])
+        flood(100)
+        // Nothing is lost when an entry begins, whatever has to go for it, and is taken back.
+        for number: UInt16 in 3...5 {
+            log.note(opening, number, bytes: 3)
+            for _ in 1...6 {
+                let before = log.entries(isSent: true, at: 4)
+                let mark = log.mark
+                log.note(closing, 9, bytes: 4)
+                log.rewind(to: mark)
+                #expect(log.entries(isSent: true, at: 4) == before)
+                flood(3)
+            }
+        }
+        let seldom = log.entries(isSent: true, at: 5).filter { $0.method != "basic.publish" }
+        #expect(seldom.map(\.channel) == [4, 5])
+    }
 }
