@@ -71,11 +71,18 @@ extension Consumer {
         _ policy: FailurePolicy,
         _ body: (IncomingMessage) async throws -> Void
     ) async {
-        do {
-            try await message.observed(body)
-        } catch {
-            message.settleAfter(error, policy)
-            return report(error, of: message)
+        var failure: (any Error)?
+        do { try await message.observed(body) } catch { failure = error }
+        settle(message, after: failure, policy)
+    }
+
+    /// Settles a message by how its handling ended, and logs if it was not processed.
+    ///
+    /// - Parameter failure: What its handler threw; nil if it returned.
+    func settle(_ message: IncomingMessage, after failure: (any Error)?, _ policy: FailurePolicy) {
+        if let failure {
+            message.settleAfter(failure, policy)
+            return report(failure, of: message)
         }
         do { try message.acknowledgeUnlessSettled() } catch { report(error, of: message) }
     }

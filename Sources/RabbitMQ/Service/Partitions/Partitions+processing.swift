@@ -85,17 +85,9 @@ struct PartitionTries: Sendable {
         _ onFailure: FailurePolicy,
         _ handler: (IncomingMessage) async throws -> Void
     ) async {
-        do {
-            try await handle(message, of: consumer, handler)
-        } catch {
-            message.settleAfter(error, onFailure)
-            return consumer.report(error, of: message)
-        }
-        do {
-            try message.acknowledgeUnlessSettled()
-        } catch {
-            consumer.report(error, of: message)
-        }
+        var failure: (any Error)?
+        do { try await handle(message, of: consumer, handler) } catch { failure = error }
+        consumer.settle(message, after: failure, onFailure)
     }
 
     private func handle(
