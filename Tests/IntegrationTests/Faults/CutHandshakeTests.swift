@@ -27,6 +27,9 @@ struct CutHandshakeTests {
     /// Beyond what both handshakes take, both ways, with certificates of some 600 bytes.
     private static let end = 5000
 
+    /// What a whole session takes at the least, and more: up to here each one is cut.
+    private static let least = 2500
+
     /// How an end in the middle may be told. That the certificate is a bad one it never is.
     private static let codes: [AMQPError.Code] = [
         .connectionLost, .connectionClosed, .connectionFailed, .timedOut, .tlsFailed, .outcomeUnknown, .blockedTooLong,
@@ -47,7 +50,9 @@ struct CutHandshakeTests {
 
     @Test(arguments: Case.all)
     func `ends each await in time, and loses nothing that was confirmed`(_ test: Case) async throws {
-        try await FaultBattery.run(Self.places(test.ending)) { place in
+        let places = Self.places(test.ending)
+        let missed = Collected<Int>()
+        try await FaultBattery.run(places) { place in
             let frozen = FaultProxy.Direction.allCases[place % 3]
             let plan = FaultProxy.Plan(bytes: place, test.ending, frozen: frozen)
             try await FaultProxy.run(then: plan, to: TestBroker.tlsPort) { proxy in
@@ -59,11 +64,20 @@ struct CutHandshakeTests {
                     #expect(Self.codes.contains(error.code), "\(what)")
                     #expect((error.underlying as? TLSFailure)?.step != .serverVerification, "\(what)")
                 }
+                if place <= Self.least {
+                    do {
+                        try await eventually("it is cut", within: .seconds(5)) { proxy.passed >= place }
+                    } catch is ConditionTimeout {
+                        missed.add(place)
+                    }
+                }
                 proxy.stop()
                 let lost = try await session.lost(outcome)
                 #expect(lost.isEmpty, "\(what)")
             }
         }
+        // On a busy machine a deadline may pass before that.
+        #expect(missed.count <= max(1, places.count / 20), "\(test.testDescription), never cut: \(missed.all)")
     }
 
     @Test(arguments: versions)
@@ -76,6 +90,7 @@ struct CutHandshakeTests {
                 let session = try FaultSession(through: proxy, sizes: [20, 200], tls: Self.tls(version)).recovering
                 let outcome = await session.run()
                 #expect(outcome.isComplete, "\(version) \(ending) after \(place) bytes: \(outcome)")
+                #expect(place > Self.least || proxy.accepted > 1, "\(version) never cut after \(place) bytes")
                 let lost = try await session.lost(outcome)
                 #expect(lost.isEmpty, "\(version) \(ending) after \(place) bytes")
             }
