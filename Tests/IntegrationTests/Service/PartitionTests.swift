@@ -70,6 +70,52 @@ struct PartitionTests {
         }
     }
 
+    /// Whether the broker has the plugin: asked on a connection of its own, which an older broker closes over it.
+    private func hashesByItself() async throws -> Bool {
+        let name = TestBroker.uniqueName("exchange")
+        do {
+            try await TestBroker.withChannel { _, channel in
+                try await channel.declareExchange(name, type: .consistentHash).delete(ifUnused: false)
+            }
+            return true
+        } catch let error as AMQPError where error.code == .connectionClosed || error.code == .preconditionFailed {
+            return false
+        }
+    }
+
+    @Test func `where the broker hashes, the messages of a key are in one partition too, and in order`() async throws {
+        guard try await hashesByItself() else { return }
+        let partitions = Partitions(TestBroker.uniqueName("partitions"), count: 4)
+        #expect(partitions.hashing == .byBroker)
+        try await use(partitions) { connection in
+            let seen = Mutex<[String: [Int]]>([:])
+            let places = Mutex<[String: Set<Int>]>([:])
+            let publisher = try await partitions.openPublisher(on: [connection])
+            let work = Task {
+                try await partitions.process(on: connection) { message, partition in
+                    let parts = try message.text().split(separator: " ")
+                    let (key, number) = (String(parts[0]), Int(parts[1]) ?? -1)
+                    places.withLock { _ = $0[key, default: []].insert(partition) }
+                    seen.withLock { $0[key, default: []].append(number) }
+                }
+            }
+            defer { work.cancel() }
+            for number in 0..<10 {
+                for key in 0..<20 { _ = try await publisher.send(Message("key\(key) \(number)"), key: "key\(key)") }
+            }
+            let isDrained = await publisher.close()
+            #expect(isDrained)
+            try await eventually("all came") { seen.withLock { $0.values.reduce(0) { $0 + $1.count } } == 200 }
+            work.cancel()
+            await #expect(throws: CancellationError.self) { try await work.value }
+            for (key, numbers) in seen.withLock({ $0 }) { #expect(numbers == Array(0..<10), "\(key)") }
+            let found = places.withLock { $0 }
+            #expect(found.count == 20 && found.values.allSatisfy { $0.count == 1 })
+            // All of 20 keys in one of four partitions is no hashing.
+            #expect(Set(found.values.flatMap { $0 }).count > 1)
+        }
+    }
+
     @Test func `when the queue of one is deleted, all end together, with that as the reason`() async throws {
         let partitions = Partitions(
             TestBroker.uniqueName("partitions"),
