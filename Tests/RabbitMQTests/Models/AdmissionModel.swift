@@ -1,3 +1,4 @@
+import Synchronization
 import TestSupport
 
 @testable import RabbitMQ
@@ -13,21 +14,19 @@ struct AdmissionModel: CheckedModel {
         case block(Bool)
     }
 
-    private let low: Int
-    private let high: Int
+    private let outbox: Outbox
     /// What a message takes beside its body.
     private static let head = 60
-    private var held = HeldBackPublishers()
+    /// Who waits, in the order in which they came.
     private var waiting: [(signal: OneShot<Void>, size: Int)] = []
     /// Who was let through and has not appended yet.
     private var admitted: [Int] = []
-    private var pending = 0
     private var isBlocked = false
     private var largest = 0
 
     init(_ random: inout SplitMix) {
-        high = random.pick([1, 10, 1000])
-        low = high / 2
+        let high = random.pick([1, 10, 1000])
+        outbox = Outbox(limits: Outbox.Limits(highWater: high, lowWater: high / 2)) { _ in }
     }
 
     static func step(_ random: inout SplitMix) -> Step {
@@ -41,74 +40,90 @@ struct AdmissionModel: CheckedModel {
         }
     }
 
-    private var committed: Int { pending + held.promised }
-
     mutating func apply(_ step: Step) -> String? {
+        do {
+            if let wrong = try take(step) { return wrong }
+        } catch {
+            return "\(error)"
+        }
+        return noteAdmitted() ?? invariants()
+    }
+
+    private mutating func take(_ step: Step) throws -> String? {
         switch step {
         case .publish(let size):
             largest = max(largest, size)
-            if committed >= high || isBlocked || !held.isEmpty {
-                waiting.append((held.hold(size), size))
-            } else {
-                pending += size + Self.head
-            }
+            // Who has given up may stand in the line yet.
+            let (committed, isLine) = outbox.state.withLock { ($0.committed, !$0.heldBack.isEmpty) }
+            let mustWait = committed >= outbox.limits.highWater || isBlocked || isLine
+            let signal = try publish(size, isAdmitted: false)
+            guard (signal != nil) == mustWait else { return "one waits for nothing, or does not wait" }
+            if let signal { waiting.append((signal, size)) }
         case .append(let index):
             guard !admitted.isEmpty else { break }
             let size = admitted.remove(at: index % admitted.count)
-            held.redeem(size)
-            pending += size + Self.head
+            let signal = try publish(size, isAdmitted: true)
+            guard signal == nil else { return "one was let through, and waits again" }
         case .dropAppend(let index):
             guard !admitted.isEmpty else { break }
-            held.redeem(admitted.remove(at: index % admitted.count))
-            if let wrong = admit() { return wrong }
-        case .write(let count):
-            pending -= min(pending, count)
-            if !held.isEmpty, committed <= low, let wrong = admit() { return wrong }
+            let size = admitted.remove(at: index % admitted.count)
+            _ = try outbox.publish(size: size, isAdmitted: true) { _ in }
+        case .write(let count): write(count)
         case .giveUp(let index):
             guard !waiting.isEmpty else { break }
             let one = waiting.remove(at: index % waiting.count)
             guard one.signal.fail(CancellationError()) else { return "one who waits was let through" }
-            held.withdraw()
+            outbox.withdraw()
         case .block(let blocks):
             isBlocked = blocks
-            if let wrong = admit() { return wrong }
+            outbox.setBlocked(blocks ? "low on memory" : nil)
         }
-        return invariants()
-    }
-
-    private mutating func admit() -> String? {
-        var given = 0
-        repeat {
-            held.redeem(given)
-            given = 0
-            guard !isBlocked, committed <= low else { return nil }
-            for publisher in held.admit(pending: pending, upTo: high) {
-                guard publisher.signal.succeed(()) else {
-                    given += publisher.wish
-                    continue
-                }
-                guard let first = waiting.first, first.signal === publisher.signal, first.size == publisher.wish else {
-                    return "let through out of turn"
-                }
-                waiting.removeFirst()
-                admitted.append(publisher.wish)
-            }
-        } while given > 0
         return nil
     }
 
+    private func publish(_ size: Int, isAdmitted: Bool) throws -> OneShot<Void>? {
+        let count = size + Self.head
+        return try outbox.publish(size: size, isAdmitted: isAdmitted) { state in
+            state.buffer.room(for: count).initializeMemory(as: UInt8.self, repeating: 0, count: count)
+            state.buffer.advance(count)
+        }
+    }
+
+    /// The socket takes so many bytes, as the link's queue says.
+    private func write(_ count: Int) {
+        let taken = outbox.state.withLock { state -> Int in
+            let filled = state.buffer.byteCount
+            state.inFlight += filled
+            state.taken += filled
+            state.buffer.clear()
+            return min(count, state.inFlight)
+        }
+        outbox.wrote(taken)
+    }
+
+    private mutating func noteAdmitted() -> String? {
+        while let first = waiting.first, first.signal.isSettled {
+            admitted.append(first.size)
+            waiting.removeFirst()
+        }
+        return waiting.contains { $0.signal.isSettled } ? "let through out of turn" : nil
+    }
+
     private func invariants() -> String? {
-        guard held.promised == admitted.reduce(0, +) else { return "\(held.promised) promised to \(admitted)" }
-        guard waiting.isEmpty == (held.isEmpty || waiting.isEmpty) else { return "one who waits is not in the line" }
-        guard held.promised < high + largest else { return "\(held.promised) promised, and \(high) is the most" }
+        let (promised, pending, isInLine) = outbox.state.withLock {
+            ($0.heldBack.promised, $0.pending, !$0.heldBack.isEmpty)
+        }
+        guard promised == admitted.reduce(0, +) else { return "\(promised) promised to \(admitted)" }
+        guard waiting.isEmpty || isInLine else { return "one who waits is not in the line" }
+        let high = outbox.limits.highWater
+        guard promised < high + largest else { return "\(promised) promised, and \(high) is the most" }
         // Nothing on its way would let them through.
         if !waiting.isEmpty, !isBlocked, pending == 0, admitted.isEmpty { return "somebody waits for ever" }
         return nil
     }
 
     mutating func finish() -> String? {
-        isBlocked = false
-        if let wrong = admit() { return wrong }
+        if let wrong = apply(.block(false)) { return wrong }
         for _ in 0..<10_000 where !waiting.isEmpty || !admitted.isEmpty {
             if let wrong = apply(admitted.isEmpty ? .write(100_000) : .append(0)) { return wrong }
         }
