@@ -202,7 +202,13 @@ extension ConnectionCore {
                     queues: declared.queues.filter { left.contains(.queue($0.queue)) },
                     bindings: declared.bindings.filter { left.contains(.binding($0)) }
                 )
-                guard (try? await replayPart(again, on: link, &report)) != nil else { return }
+                do {
+                    try await replayPart(again, on: link, &report)
+                } catch {
+                    // Unless the link has ended, it was an answer that did not come, or no channel was free: that passes, and
+                    // what is not declared by this task no other declares.
+                    continue
+                }
                 left = Set(report.refused.filter(\.error.isRetryable).map(\.entity))
             }
         }

@@ -23,6 +23,23 @@ struct ReplayTests {
         }
     }
 
+    @Test func `what is refused for a while is declared at last, also if a try is not answered`() async throws {
+        let locked = "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'q' in vhost '/'"
+        let script = ScriptedClient.script {
+            // So often it is tried before the connection is there again.
+            $0.refusals = (0..<6).map { _ in .init(.queueDeclare, "q", code: 405, locked) }
+            $0.refusals.append(.init(.queueDeclare, "q", code: 0))
+        }
+        try await ScriptedClient.run([ScriptedBroker.Script(), script], { $0.callTimeout = .seconds(1) }) { client in
+            try await client.channel.declareQueue("q", exclusive: true)
+            try client.broker.session.cut()
+            try await client.waitForSession(2)
+            let session = try client.broker.session
+            try await eventually("it is declared") { session.methods.filter { $0 == .queueDeclare }.count == 8 }
+            #expect(client.broker.sessions.count == 2)
+        }
+    }
+
     @Test func `all channels that the broker allows come back, with what was declared`() async throws {
         try await ScriptedBroker.run(
             (0..<2).map { _ in ScriptedClient.script { $0.tune.channelMax = 2 } }
