@@ -91,6 +91,9 @@ final class ChannelCore: ChannelHost, Sendable {
 
     var closed: Broadcast<AMQPError> { state.withLock { $0.closed } }
 
+    /// Whether it has ended for good, unless somebody opens it again.
+    var hasEnded: Bool { state.withLock { if case .ended = $0.phase { true } else { false } } }
+
     /// Why it is closed; nil while it is open, or is opened anew.
     var closeReason: AMQPError? {
         let (reason, session) = state.withLock { state -> (AMQPError?, ChannelSession?) in

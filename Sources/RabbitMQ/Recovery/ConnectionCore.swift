@@ -129,7 +129,11 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
 
     // MARK: Channels
 
-    func add(_ channel: ChannelCore) { state.withLock { $0.channels.append(channel) } }
+    /// Not one that has ended before it came here: it was forgotten by then, and would be kept as long as the connection.
+    func add(_ channel: ChannelCore) {
+        state.withLock { $0.channels.append(channel) }
+        if channel.hasEnded { forget(channel) }
+    }
 
     func forget(_ channel: ChannelCore) { state.withLock { state in state.channels.removeAll { $0 === channel } } }
 

@@ -1,3 +1,4 @@
+import Synchronization
 import TestSupport
 import Testing
 
@@ -18,6 +19,16 @@ struct ChannelClosingTests {
             try await peer.roundTrip(on: second)
             _ = try await peer.openChannel(on: connection, 1)
             #expect(connection.closeReason == nil)
+        }
+    }
+
+    @Test func `one that has ended before its connection knows it is not kept`() async throws {
+        try await ScriptedClient.run { client in
+            let (core, connection) = (client.channel.core, client.connection.core)
+            await client.channel.close()
+            #expect(core.hasEnded)
+            connection.add(core)
+            #expect(connection.state.withLock { $0.channels.isEmpty })
         }
     }
 
