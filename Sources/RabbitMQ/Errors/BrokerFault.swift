@@ -67,9 +67,17 @@ extension BrokerFault {
     }
 
     private static func preconditionFault(_ text: Substring) -> BrokerFault? {
-        if text.hasPrefix("delivery acknowledgement on channel ") || isLimitReached(text) { return .passing }
+        if text.hasPrefix("delivery acknowledgement on channel ") || isLimitReached(text) || isReplicaDown(text) {
+            return .passing
+        }
         // Channel and broker are not of one mind about what is unsettled; all of it is delivered again.
         return text.hasPrefix("unknown delivery tag ") ? .curedByReopening : nil
+    }
+
+    /// The stream exists; its replica on the node starts after the node does, or is on another one.
+    private static func isReplicaDown(_ text: Substring) -> Bool {
+        text.hasPrefix("stream queue '")
+            && (text.hasSuffix(" does not have a running replica on the local node") || text.hasSuffix("..."))
     }
 
     private static func notAllowedFault(_ text: Substring) -> BrokerFault? {

@@ -85,6 +85,20 @@ import Testing
             406, "PRECONDITION_FAILED - cannot declare exchange 'e' in vhost '/': exchange limit of 9 is reached", true,
             true
         ),
+        (
+            406,
+            "PRECONDITION_FAILED - stream queue 's' in vhost '/' does not have a running replica on the local node",
+            true, true
+        ),
+        (
+            406, "PRECONDITION_FAILED - consumer prefetch count is not set for stream queue 's' in vhost '/'", false,
+            false
+        ),
+        (
+            406,
+            "PRECONDITION_FAILED - inequivalent arg 'x' for queue 'does not have a running replica on the local node'",
+            false, false
+        ),
         (406, "PRECONDITION_FAILED - unknown delivery tag 7", false, true),
         (406, "PRECONDITION_FAILED - queue 'q' in vhost '/' in use", false, false),
         (406, "PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'q' in vhost '/'", false, false),
@@ -145,6 +159,8 @@ import Testing
             (404, "NOT_FOUND - home node 'rabbit@b' of durable queue '", true),
             (404, "NOT_FOUND - failed to perform operation on queue '", true),
             (404, "NOT_FOUND - no queue '", false),
+            (406, "PRECONDITION_FAILED - stream queue '", true),
+            (406, "PRECONDITION_FAILED - inequivalent arg 'durable' for queue '", false),
             (530, "NOT_ALLOWED - connection refused for user '", true),
             (530, "NOT_ALLOWED - access to vhost '", false),
         ] as [(UInt16, String, Bool)]
