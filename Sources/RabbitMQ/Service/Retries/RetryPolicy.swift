@@ -152,7 +152,9 @@ extension RetryPolicy {
 
     /// How long a message waits after its `number`-th failure, from 1, in whole milliseconds; without jitter.
     func milliseconds(afterFailure number: Int) -> Int64 {
-        let (first, most) = (max(1, delay.wholeMilliseconds), max(1, maxDelay.wholeMilliseconds))
+        // Who plans the queues of a policy that is refused later gets sums, not a trap.
+        let longest = min(maxDelay, Self.longestDelay)
+        let (first, most) = (max(1, delay.wholeMilliseconds), max(1, longest.wholeMilliseconds))
         // Factors may be so large that no number holds the product.
         let grown = Double(first) * growth(max(0, number - 1))
         return grown < Double(most) ? max(1, Int64(grown.rounded())) : most

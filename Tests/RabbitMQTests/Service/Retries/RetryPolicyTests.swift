@@ -32,6 +32,15 @@ struct RetryPolicyTests {
         #expect(throws: AMQPError.self) { try policy.validate() }
     }
 
+    @Test func `a policy that is out of range has queues all the same`() {
+        let endless = RetryPolicy(attempts: 100, factor: 20, maxDelay: .seconds(Int64.max))
+        #expect(endless.topology(for: Topology.Queue("orders")).queues.count == endless.levels.count + 1)
+        #expect(endless.levels.last == 864_000_000)
+        let slow = RetryPolicy(attempts: .max, delay: .seconds(Int64.max), factor: 1e300, maxDelay: .seconds(Int64.max))
+        #expect(slow.levels == [864_000_000])
+        #expect(RetryPolicy(attempts: 3, delay: .seconds(-1), factor: .nan, maxDelay: .seconds(-1)).levels == [1])
+    }
+
     @Test func `a ring is made of queues that can be declared, named after the queue and the delay`() throws {
         let policy = RetryPolicy(attempts: 3, delay: .seconds(2))
         let classic = policy.topology(for: Topology.Queue("orders"))
