@@ -7,6 +7,9 @@ public import Foundation
 // Short strings hold at most 255 bytes; publishing refuses a message with a longer one.
 extension Message {
     /// Headers, by which a headers exchange routes and which applications may define.
+    ///
+    /// Of headers that come nested deeper than 32 levels, what is deeper is left out: there is no value in its place
+    /// (``FieldValue/void``). A message that is published as it came has all of them.
     public var headers: FieldTable? {
         get { extras?.headers }
         set { updateExtras { $0.headers = newValue } }

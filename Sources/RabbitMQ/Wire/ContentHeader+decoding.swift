@@ -43,8 +43,8 @@ struct HeaderDecoder {
         fileprivate let plain: UnsafePointer<amqp_basic_properties_t>
         /// The headers as they lie in the content header, a well formed table; nil if there are none.
         fileprivate let table: UnsafeRawBufferPointer?
-        /// Whether these can be sent on as they are.
-        fileprivate var isSendable = true
+        /// What there is to say of these.
+        fileprivate var verdict = NestingCheck.Verdict()
     }
 
     /// The properties in a header, valid as long as it is, and until the next are decoded.
@@ -60,8 +60,8 @@ struct HeaderDecoder {
         guard UInt32(flags) & Self.headers != 0 else {
             return Properties(plain: try decode(encoded), table: nil)
         }
-        let (plain, table, isSendable) = try withoutHeaders(encoded, flags)
-        return Properties(plain: try decode(plain), table: table, isSendable: isSendable)
+        let (plain, table, verdict) = try withoutHeaders(encoded, flags)
+        return Properties(plain: try decode(plain), table: table, verdict: verdict)
     }
 
     private func decode(
@@ -81,14 +81,13 @@ struct HeaderDecoder {
     private func withoutHeaders(
         _ properties: UnsafeRawBufferPointer,
         _ flags: UInt16
-    ) throws(AMQPError) -> (UnsafeRawBufferPointer, table: UnsafeRawBufferPointer, isSendable: Bool) {
+    ) throws(AMQPError) -> (UnsafeRawBufferPointer, table: UnsafeRawBufferPointer, verdict: NestingCheck.Verdict) {
         var start = 2
         for flag in Self.beforeHeaders where UInt32(flags) & flag != 0 {
             guard start < properties.count else { throw Self.malformed }
             start += 1 + Int(properties[start])
         }
-        let verdict = NestingCheck.verdict(properties, tableAt: start)
-        guard verdict != .malformed else { throw Self.malformed }
+        guard let verdict = NestingCheck.verdict(properties, tableAt: start) else { throw Self.malformed }
         let end = start + 4 + Int(properties.bigEndian(UInt32.self, at: start))
         let count = properties.count - (end - start)
         guard let base = properties.baseAddress, let copy = pool.allocate(UInt8.self, count: count) else {
@@ -101,7 +100,7 @@ struct HeaderDecoder {
         return (
             UnsafeRawBufferPointer(start: plain, count: count),
             table: UnsafeRawBufferPointer(rebasing: properties[start..<end]),
-            isSendable: verdict == .sendable
+            verdict: verdict
         )
     }
 
@@ -166,7 +165,11 @@ struct HeaderDecoder {
         )
         guard let table = decoded.table else { return MessageExtras.box(values) }
         let bytes = [UInt8](copying: table)
-        let headers = EncodedHeaders(bytes, isSendable: decoded.isSendable) { FieldTable(encoded: $0) }
+        let (isSendable, isTooDeep) = (decoded.verdict.isSendable, decoded.verdict.isTooDeep)
+        let headers = EncodedHeaders(bytes, isSendable: isSendable) { bytes in
+            // To refuse them would end the connection, and with each delivery of the message the next one.
+            FieldTable(encoded: isTooDeep ? NestingCut.cut(bytes) : bytes)
+        }
         return MessageExtras(values, encoded: headers)
     }
 }

@@ -1,27 +1,27 @@
 /// Looks at the nesting of an encoded field table before rabbitmq-c does.
 ///
 /// `amqp_decode_table` recurses without limit before 0.14, so that 26,000 levels overflow a 2 MB stack. This walk does
-/// not recurse, and refuses a table that is deeper than ``maxDepth`` or whose lengths don't fit in each other.
+/// not recurse, finds lengths that don't fit in each other, and says whether a table is deeper than ``maxDepth``.
 enum NestingCheck {
     /// The table itself is the first level.
     static let maxDepth = 32
 
-    enum Verdict {
-        /// It is not well formed, or too deep.
-        case malformed
-        /// It has what brokers don't take in the headers of a message (``TableCheck``).
-        case unsendable
-        case sendable
+    /// What there is to say of a table that is well formed.
+    struct Verdict: Equatable {
+        /// Whether brokers take all of it in the headers of a message (``TableCheck``).
+        var isSendable = true
+        /// Whether it is deeper than ``maxDepth``, and must not be decoded as it is (``NestingCut``).
+        var isTooDeep = false
     }
 
     /// Whether the table at `start` of `bytes` is well formed and not too deep.
     static func accepts(_ bytes: UnsafeRawBufferPointer, tableAt start: Int) -> Bool {
-        verdict(bytes, tableAt: start) != .malformed
+        verdict(bytes, tableAt: start)?.isTooDeep == false
     }
 
-    /// What there is to say of the table at `start` of `bytes`.
-    static func verdict(_ bytes: UnsafeRawBufferPointer, tableAt start: Int) -> Verdict {
-        guard let end = blockEnd(bytes, at: start, limit: bytes.count) else { return .malformed }
+    /// What there is to say of the table at `start` of `bytes`; nil if it is not well formed.
+    static func verdict(_ bytes: UnsafeRawBufferPointer, tableAt start: Int) -> Verdict? {
+        guard let end = blockEnd(bytes, at: start, limit: bytes.count) else { return nil }
         return walk(bytes, from: start + 4, to: end)
     }
 
@@ -30,8 +30,8 @@ enum NestingCheck {
         var isTable: Bool
     }
 
-    private static func walk(_ bytes: UnsafeRawBufferPointer, from start: Int, to end: Int) -> Verdict {
-        var verdict = Verdict.sendable
+    private static func walk(_ bytes: UnsafeRawBufferPointer, from start: Int, to end: Int) -> Verdict? {
+        var verdict = Verdict()
         var level = Level(end: end, isTable: true)
         // Those around it: nothing is allocated for headers that don't nest.
         var outer: [Level] = []
@@ -44,26 +44,25 @@ enum NestingCheck {
             }
             let entry = offset
             if level.isTable { offset += 1 + Int(bytes[offset]) }
-            guard offset < level.end else { return .malformed }
+            guard offset < level.end else { return nil }
             let kind = bytes[offset]
             if level.isTable, outer.isEmpty, kind != UInt8(ascii: "S"), isTextKey(bytes[entry..<offset]) {
-                verdict = .unsendable
+                verdict.isSendable = false
             }
             offset += 1
             switch kind {
             case UInt8(ascii: "F"), UInt8(ascii: "A"):
-                guard outer.count + 1 < maxDepth, let end = blockEnd(bytes, at: offset, limit: level.end) else {
-                    return .malformed
-                }
+                guard let end = blockEnd(bytes, at: offset, limit: level.end) else { return nil }
                 outer.append(level)
+                if outer.count == maxDepth { verdict.isTooDeep = true }
                 level = Level(end: end, isTable: kind == UInt8(ascii: "F"))
                 offset += 4
             case UInt8(ascii: "S"), UInt8(ascii: "x"):
-                guard let end = blockEnd(bytes, at: offset, limit: level.end) else { return .malformed }
+                guard let end = blockEnd(bytes, at: offset, limit: level.end) else { return nil }
                 offset = end
             default:
-                guard let size = fixedSize(kind), offset + size <= level.end else { return .malformed }
-                if !isFinite(kind, bytes, at: offset) { verdict = .unsendable }
+                guard let size = fixedSize(kind), offset + size <= level.end else { return nil }
+                if !isFinite(kind, bytes, at: offset) { verdict.isSendable = false }
                 offset += size
             }
         }
@@ -92,7 +91,7 @@ enum NestingCheck {
     }
 
     /// The size of a value of a kind that has one size.
-    private static func fixedSize(_ kind: UInt8) -> Int? {
+    static func fixedSize(_ kind: UInt8) -> Int? {
         switch kind {
         case UInt8(ascii: "V"): 0
         case UInt8(ascii: "t"), UInt8(ascii: "b"), UInt8(ascii: "B"): 1

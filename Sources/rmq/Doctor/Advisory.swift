@@ -85,7 +85,7 @@ struct Advisory {
         amqp_handle_input|no|frames are found and checked in Swift (FrameScanner); the function is never called
         librabbitmq|CVE-2023-35789|-|0.14.0|the tools take a password on the command line|no|the tools are not used
         librabbitmq|(no number, #764 and 0.14)|-|0.14.0|tables and arrays that nest deeply overflow the \
-        stack|no|NestingCheck refuses more than 32 levels before a table is decoded
+        stack|no|NestingCheck lets no more than 32 levels be decoded
         librabbitmq|GHSA-9mmv-r8g3-qp46 CVE-2026-44235|-|0.16.0|undersized frames are read beyond their end in \
         amqp_handle_input|no|the function is never called; payloads too short for a method or a header are refused \
         before they are decoded

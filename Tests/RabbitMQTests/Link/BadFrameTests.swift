@@ -103,18 +103,29 @@ struct BadFrameTests {
         #expect(later.code == .protocolViolation)
     }
 
-    @Test func `danger: 26,000 levels in a message's headers`() async throws {
+    @Test func `danger: 26,000 levels in a message's headers, which end nothing and are cut`() async throws {
         var table = PeerWriter()
         table.block(deepEntries(levels: 26_000, inArrays: true))
         let properties = [0x20, 0] + table.bytes
         try await ScriptedPeer.withChannel { peer, connection, channel in
             let queue = try await peer.declareQueue(on: channel)
-            let deliveries = try await peer.consume(queue)
+            let deliveries = try await peer.consume(queue, noAck: true)
             let deliver = PeerFrame.delivery([1], tag: 1, consumer: deliveries.consumer.tag)[0]
             try await peer.send([
                 deliver, .header(channel: 1, bodySize: 1, properties: properties), .body(channel: 1, [1]),
             ])
-            try await expectViolation(peer, connection, deliveries)
+            var iterator = deliveries.makeAsyncIterator()
+            let message = try await iterator.next()
+            #expect(message?.body == [1])
+            var (value, levels) = (message?.headers?["k"], 1)
+            while let inner = value?.arrayValue?.first {
+                value = inner
+                levels += 1
+            }
+            #expect(value == FieldValue.void && levels == NestingCheck.maxDepth)
+            try await peer.roundTrip(on: channel)
+            #expect(connection.isOpen)
+            withExtendedLifetime((deliveries, iterator)) {}
         }
     }
 

@@ -111,6 +111,16 @@ struct EncodedHeadersTests {
         #expect { try message.validate() } throws: { AMQPError.Code.invalidMessage ~= $0 }
     }
 
+    @Test(arguments: [true, false])
+    func `that nest too deep are cut when they are read, and sent on as they came`(inArrays: Bool) throws {
+        let entries = deepEntries(levels: 200, inArrays: inArrays)
+        let message = try received(headers: entries)
+        let shallow = try received(headers: deepEntries(levels: 31, inArrays: inArrays))
+        #expect(message.headers?.isEmpty == false && message.headers == shallow.headers)
+        try message.validate()
+        #expect(try payload(of: message).suffix(entries.count) == entries[...])
+    }
+
     @Test func `with large numbers, or the text that streams filter by, are sent on`() throws {
         let headers: FieldTable = [
             "f": .float(.greatestFiniteMagnitude), "d": .double(-.greatestFiniteMagnitude),

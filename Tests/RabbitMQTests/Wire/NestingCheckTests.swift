@@ -22,6 +22,18 @@ struct NestingCheckTests {
         #expect(!accepts(deepEntries(levels: 1999, inArrays: inArrays)))
     }
 
+    @Test(arguments: [true, false])
+    func `what is too deep is told from what is malformed`(inArrays: Bool) {
+        func verdict(_ levels: Int) -> NestingCheck.Verdict? {
+            var writer = PeerWriter()
+            writer.block(deepEntries(levels: levels, inArrays: inArrays))
+            return writer.bytes.withUnsafeBytes { NestingCheck.verdict($0, tableAt: 0) }
+        }
+        #expect(verdict(31) == NestingCheck.Verdict())
+        #expect(verdict(32) == NestingCheck.Verdict(isTooDeep: true))
+        #expect(verdict(1999) == NestingCheck.Verdict(isTooDeep: true))
+    }
+
     @Test func `every kind of value passes, wherever the table stands`() {
         let values: [(Character, [UInt8])] = [
             ("V", []), ("t", [1]), ("b", [1]), ("B", [1]), ("s", [1, 2]), ("u", [1, 2]), ("I", [1, 2, 3, 4]),
