@@ -63,6 +63,10 @@ struct Transfer {
                     } catch let missing as Route.Missing {
                         report.stays(because: missing.description)
                         left.append(message)
+                    } catch let error as AMQPError where error.code == .invalidMessage {
+                        // It came in a way in which it can't be sent. Those behind it are not to wait for it for ever.
+                        report.stays(because: error.message)
+                        left.append(message)
                     }
                 }
             } catch {

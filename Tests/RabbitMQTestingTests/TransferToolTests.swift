@@ -1,0 +1,24 @@
+import RabbitMQ
+import RabbitMQTesting
+import TestSupport
+import Testing
+
+@Suite("rmq with a broker in the test's process", .needsTool, .timeLimit(.minutes(1)))
+struct TransferToolTests {
+    @Test func `a message that can't be sent stays, and those behind it are moved`() async throws {
+        try await InProcessBroker.run { broker in
+            try broker.declareQueue("from")
+            try broker.declareQueue("to")
+            broker.publish(try Message("1"), routingKey: "from")
+            // A broker that knows no streams takes it, and the library does not send it.
+            broker.publish(try Message("2", headers: ["x-stream-filter-value": 7]), routingKey: "from")
+            broker.publish(try Message("3"), routingKey: "from")
+            let outcome = try await ToolProcess.run(["move", "from", "to"], environment: ["RABBITMQ_URI": broker.uri])
+            #expect(outcome.status == 1, "\(outcome)")
+            #expect(outcome.output.contains("moved 2\n"), "\(outcome)")
+            #expect(outcome.output.contains("\n1 stay: "), "\(outcome)")
+            #expect(broker.messages(in: "to").map(\.message.words) == ["1", "3"])
+            #expect(broker.messages(in: "from").map(\.message.words) == ["2"])
+        }
+    }
+}
