@@ -5,6 +5,21 @@ import Testing
 
 @Suite("rmq with a broker in the test's process", .needsTool, .timeLimit(.minutes(1)))
 struct TransferToolTests {
+    @Test func `numbers for which JSON has no words are written all the same`() async throws {
+        try await InProcessBroker.run { broker in
+            try broker.declareQueue("q")
+            let headers: FieldTable = ["d": .double(.nan), "f": .float(-.infinity), "in": ["d": .double(.infinity)]]
+            broker.publish(Message(body: [], headers: headers), routingKey: "q")
+            let outcome = try await ToolProcess.run(
+                ["get", "q", "--json"],
+                environment: ["RABBITMQ_URI": broker.uri]
+            )
+            #expect(outcome.status == 0, "\(outcome)")
+            #expect(outcome.output.contains(#""d":{"$double":"nan"}"#), "\(outcome)")
+            #expect(outcome.output.contains(#""in":{"d":{"$double":"inf"}}"#), "\(outcome)")
+        }
+    }
+
     @Test func `a message that can't be sent stays, and those behind it are moved`() async throws {
         try await InProcessBroker.run { broker in
             try broker.declareQueue("from")

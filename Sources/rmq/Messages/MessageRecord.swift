@@ -103,6 +103,12 @@ struct MessageRecord: Codable {
     func line() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // JSON has no words for these. A header may hold one: it must not be what ends a command, whenever it is run.
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "inf",
+            negativeInfinity: "-inf",
+            nan: "nan"
+        )
         return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
 }
