@@ -74,7 +74,7 @@ public final class ConnectionMetrics: Sendable {
 
     /// Reports again and again, until the connection has ended for good or the task is cancelled, and once more then.
     ///
-    /// - Parameter interval: The time between.
+    /// - Parameter interval: The time between, at least 10 ms: less counts as that.
     public func report(every interval: Duration) async {
         defer { report() }
         while connection.isOpen {
@@ -87,12 +87,16 @@ public final class ConnectionMetrics: Sendable {
         }
     }
 
+    /// With less, or none, reporting would take all of a processor.
+    private static let shortestInterval = Duration.milliseconds(10)
+
     /// Whoever waits for the last report had else to wait for the whole of the interval that runs.
     ///
     /// - Throws: `CancellationError`.
     private func waitForEnd(atMost interval: Duration) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await Task.sleep(for: interval) }
+            // The library's own timer: it takes one that has no end, too.
+            group.addTask { try await DeadlineTimer.shared.sleep(for: max(interval, Self.shortestInterval)) }
             group.addTask { [connection] in _ = try await connection.closed }
             defer { group.cancelAll() }
             _ = try await group.next()

@@ -81,6 +81,21 @@ struct MetricsTests {
         await connection.close()
     }
 
+    @Test(arguments: [Duration.zero, .seconds(-1), .seconds(Int64.max)])
+    func `an interval that is none, or has no end, is borne`(interval: Duration) async throws {
+        let factory = TestMetrics()
+        let connection = try await Connection.connect(try TestBroker.configuration)
+        let start = ContinuousClock.now
+        let reporting = Task { await ConnectionMetrics(connection, factory: factory).report(every: interval) }
+        try await eventually("it has reported") {
+            (try? factory.expectMeter("rabbitmq.client.connection.up", dimensions).lastValue) == 1
+        }
+        let count = try factory.expectMeter("rabbitmq.client.connection.up", dimensions).values.count
+        #expect(Double(count - 1) <= (ContinuousClock.now - start) / .milliseconds(10))
+        await connection.close()
+        try await within(.seconds(20), "its end") { await reporting.value }
+    }
+
     @Test func `handlers and confirmed publishes are timed, those that fail by themselves`() async throws {
         struct Failure: Error {}
         let factory = TestMetrics()
