@@ -8,14 +8,22 @@ enum URICure {
         return "%" + (digits.utf8.count < 2 ? "0" + digits : digits)
     }
 
+    /// What nobody sees by its name; nil for any other byte.
+    static func whiteSpace(_ byte: UInt8) -> String? {
+        switch byte {
+        case 0x20: "a space"
+        case 0x09: "a tab"
+        case 0x0A: "a line feed"
+        case 0x0D: "a carriage return"
+        default: nil
+        }
+    }
+
     /// How a sign is written that separates, or that nobody sees; nil for any other, which may be all of a password.
     static func encoding(of byte: UInt8) -> String? {
+        if let name = whiteSpace(byte) { return "\(name) is written \(escape(byte))" }
         let name: String
         switch byte {
-        case 0x20: name = "a space"
-        case 0x09: name = "a tab"
-        case 0x0A: name = "a line feed"
-        case 0x0D: name = "a carriage return"
         case UInt8(ascii: "/"), UInt8(ascii: "?"), UInt8(ascii: "#"), UInt8(ascii: "@"), UInt8(ascii: ":"),
             UInt8(ascii: "["), UInt8(ascii: "]"):
             name = "a '\(Unicode.Scalar(byte))'"

@@ -132,8 +132,11 @@ struct URIReader {
         for index in range {
             guard case "0"..."9" = bytes[index] else {
                 let isAddress = range.contains { bytes[$0] == ":" }
+                // One at the end comes from a file, mostly.
+                let hidden = URICure.whiteSpace(bytes[index]).map { "there is \($0) in it" }
                 let cure =
-                    isAddress ? "an IPv6 address must stand in brackets, as in [::1]" : "it stands behind the ':'"
+                    isAddress
+                    ? "an IPv6 address must stand in brackets, as in [::1]" : hidden ?? "it stands behind the ':'"
                 throw Self.invalid("the port is not a number; \(cure)", at: index)
             }
             port = min(port * 10 + Int(bytes[index] - 0x30), 100_000)

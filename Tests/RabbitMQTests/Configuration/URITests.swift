@@ -208,6 +208,7 @@ struct URITests {
         ("amqp://a,b", "`endpoints`"), ("amqp://a;b", "`endpoints`"), ("amqp://u:p@a,u:p@b", "`endpoints`"),
         ("amqp://a,amqp://b", "`endpoints`"), ("amqp://[::1],[::2]:7", "`endpoints`"),
         ("amqp://::1", "as in [::1]"), ("amqp://2001:db8::7:5672/", "as in [::1]"), ("amqp://h:abc", "behind the ':'"),
+        ("amqp://h:5672\n", "there is a line feed in it"), ("amqp://h: 5672", "there is a space in it"),
         ("amqp://h?nonsense=1", "the option nonsense is not known; known are heartbeat, "),
         ("amqp://u:p@h?heartBeat=1", "the option heartBeat is not known"),
         ("amqp://h?connection_name=a@b&x=1", "the option x is not known"),
