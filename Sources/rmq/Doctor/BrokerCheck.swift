@@ -217,13 +217,14 @@ struct BrokerCheck {
             guard let time = message?.message.deaths.first?.time?.timeIntervalSince1970 else {
                 return examination.add("clock", .skipped, "the broker did not tell its time")
             }
-            // It tells whole seconds.
-            let difference = time < before ? time - before : time > after ? time - after : 0
-            guard abs(difference) > 2 else { return examination.add("clock", "as the broker's, to a second or two") }
+            let difference = ClockDifference(broker: time, between: before, and: after)
+            guard let found = difference.text else {
+                return examination.add("clock", "as the broker's, to a second or two")
+            }
             examination.add(
                 "clock",
                 .warning,
-                "the broker's is \(Int(abs(difference).rounded())) s \(difference > 0 ? "ahead" : "behind")",
+                "the broker's is \(found)",
                 cause: "one of the two clocks is wrong",
                 cure: "Have both machines set by NTP: timedatectl."
             )
