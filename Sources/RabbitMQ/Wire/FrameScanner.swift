@@ -26,8 +26,13 @@ struct FrameScanner {
     private static let headerSize = 7
     private static let endOctet: UInt8 = 0xCE
 
-    /// The size of the largest frame that is accepted, in bytes, envelope included.
+    /// The size of the largest frame that is accepted, in bytes, envelope included, but for those with content headers.
     var frameMax: Int
+
+    /// The size of the largest frame with a content header that is accepted. RabbitMQ cuts bodies to what was agreed on,
+    /// and never headers: a publisher's frames may be larger, and a message's record of its deaths makes its headers
+    /// longer. To refuse one would end the connection with each delivery of the message.
+    static let largestHeader = 1 << 20
 
     /// Finds the frame that begins at `offset`.
     @inline(__always)
@@ -48,7 +53,7 @@ struct FrameScanner {
         }
         let channel = bytes.bigEndian(UInt16.self, at: offset + 1)
         let size = Int(bytes.bigEndian(UInt32.self, at: offset + 3))
-        guard size + Self.overhead <= frameMax else {
+        guard size + Self.overhead <= frameMax || kind == .header && size + Self.overhead <= Self.largestHeader else {
             return .malformed("a frame of \(size + Self.overhead) bytes, where \(frameMax) are the most agreed on")
         }
         guard available >= size + Self.overhead else { return .incomplete }

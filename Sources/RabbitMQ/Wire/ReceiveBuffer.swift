@@ -27,6 +27,8 @@ struct ReceiveBuffer {
     private static let firstCapacity = 16 * 1024
     /// Room for a frame of 128 KiB that begins behind a part of a read.
     private static let capacity = 192 * 1024
+    /// More than this is not consumed only while a content header comes that is larger than frames are to be.
+    private static let mostUsual = 144 * 1024
     /// What is read at once: so many messages stay in the processor's cache until they are consumed.
     static let mostRead = 64 * 1024
 
@@ -42,6 +44,7 @@ struct ReceiveBuffer {
     mutating func room() -> UnsafeMutableRawBufferPointer {
         let isShared = !isKnownUniquelyReferenced(&chunk)
         if start == end, !isShared {
+            if chunk.capacity > Self.capacity { chunk = freeChunk() }
             start = 0
             end = 0
         }
@@ -52,8 +55,8 @@ struct ReceiveBuffer {
     /// Moves what was not consumed to the beginning: of this chunk, or of a new one if somebody holds this one.
     private mutating func makeRoom(isShared: Bool) {
         let count = end - start
-        if isShared || count > chunk.capacity / 2 {
-            let next = freeChunk()
+        if isShared || count > chunk.capacity / 2 || chunk.capacity > Self.capacity {
+            let next = count > Self.mostUsual ? ReceiveChunk(capacity: 2 * count) : freeChunk()
             next.base.copyMemory(from: chunk.base + start, byteCount: count)
             if chunk.capacity == Self.capacity { handedOut.append(chunk) }
             chunk = next

@@ -54,6 +54,17 @@ struct FrameScannerTests {
         #expect(isMalformed(scan([3, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF])))
     }
 
+    @Test func `a content header may be larger than agreed on, which RabbitMQ doesn't cut, up to a limit`() {
+        let header = PeerFrame(type: 2, channel: 1, payload: [UInt8](repeating: 0, count: 5000))
+        #expect(scan(Array(header.bytes.dropLast())) == .incomplete)
+        let whole = FrameScanner.Frame(kind: .header, channel: 1, payload: 7..<5007)
+        #expect(scan(header.bytes) == .frame(whole, next: 5008))
+        #expect(scan([2, 0, 1, 0, 0x0F, 0xFF, 0xF8]) == .incomplete)
+        #expect(isMalformed(scan([2, 0, 1, 0, 0x0F, 0xFF, 0xF9])))
+        #expect(isMalformed(scan([2, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF])))
+        for type in [1, 3, 8] as [UInt8] { #expect(isMalformed(scan([type, 0, 1, 0, 0, 0x13, 0x88]))) }
+    }
+
     @Test func `a wrong end octet is refused`() {
         var bytes = frame
         bytes[bytes.count - 1] = 0xCD

@@ -129,6 +129,26 @@ struct ReceiveBufferTests {
         #expect(ObjectIdentifier(buffer.chunk) == chunk)
     }
 
+    @Test(arguments: [false, true])
+    mutating func `a frame that is larger than usual has room, and its memory goes with it`(holds: Bool) {
+        var number = 0
+        var held: [ReceiveChunk] = []
+        while number < FrameScanner.largestHeader {
+            receive(50_000, after: &number)
+            if holds { held.append(buffer.chunk) }
+            let room = buffer.room().count
+            #expect(room >= 4096)
+        }
+        let bytes = buffer.bytes
+        #expect(isCounting(bytes, from: 0))
+        #expect(bytes.count == number && buffer.chunk.capacity <= 3 * FrameScanner.largestHeader)
+        buffer.consume(number)
+        held = []
+        let room = buffer.room().count
+        #expect(room == ReceiveBuffer.mostRead)
+        #expect(buffer.chunk.capacity < FrameScanner.largestHeader / 4)
+    }
+
     @Test mutating func `no more than four chunks are kept for use again, and none after a quiet time`() {
         struct Reference { weak var chunk: ReceiveChunk? }
         turnOver()
