@@ -39,42 +39,50 @@ struct Transfer {
         var places = Places(connection: destination)
         var live = LiveCount(isWanted: isShown)
         defer { live.clear() }
-        let count = try await scan.run(on: source, stop: stop) { messages, reached in
-            live.show("\(reached.lookedAt) of \(reached.ready) looked at, \(reached.matched) matched")
-            var left: [IncomingMessage] = []
-            var outgoing: [Outgoing] = []
-            do {
-                for message in messages {
-                    try await pace.wait(unless: stop)
-                    if stop.isRequested {
-                        report.unreached += 1
-                        left.append(message)
-                        continue
-                    }
-                    do {
-                        let route = try route(message)
-                        try await places.check(route)
-                        if isDry {
-                            report.add(message, to: route)
+        let count: QueueScan.Count
+        do {
+            count = try await scan.run(on: source, stop: stop) { messages, reached in
+                report.take(reached)
+                live.show("\(reached.lookedAt) of \(reached.ready) looked at, \(reached.matched) matched")
+                var left: [IncomingMessage] = []
+                var outgoing: [Outgoing] = []
+                do {
+                    for message in messages {
+                        try await pace.wait(unless: stop)
+                        if stop.isRequested {
+                            report.unreached += 1
                             left.append(message)
-                        } else {
-                            outgoing.append(try await publish(message, to: route, on: channel))
+                            continue
                         }
-                    } catch let missing as Route.Missing {
-                        report.stays(because: missing.description)
-                        left.append(message)
-                    } catch let error as AMQPError where error.code == .invalidMessage {
-                        // It came in a way in which it can't be sent. Those behind it are not to wait for it for ever.
-                        report.stays(because: error.message)
-                        left.append(message)
+                        do {
+                            let route = try route(message)
+                            try await places.check(route)
+                            if isDry {
+                                report.add(message, to: route)
+                                left.append(message)
+                            } else {
+                                outgoing.append(try await publish(message, to: route, on: channel))
+                            }
+                        } catch let missing as Route.Missing {
+                            report.stays(because: missing.description)
+                            left.append(message)
+                        } catch let error as AMQPError where error.code == .invalidMessage {
+                            // It came in a way in which it can't be sent. Those behind it are not to wait for it for ever.
+                            report.stays(because: error.message)
+                            left.append(message)
+                        }
                     }
+                } catch {
+                    // What the broker has, it has: those need not be sent again.
+                    _ = try? await settle(outgoing, &report)
+                    throw TransferFailure(report: report, error: error)
                 }
-            } catch {
-                // What the broker has, it has: those need not be sent again.
-                _ = try? await settle(outgoing, &report)
-                throw TransferFailure(report: report, error: error)
+                return left + (try await settle(outgoing, &report))
             }
-            return left + (try await settle(outgoing, &report))
+        } catch {
+            // What went before is told.
+            guard report.sent > 0, !(error is TransferFailure) else { throw error }
+            throw TransferFailure(report: report, error: error)
         }
         report.take(count)
         return report

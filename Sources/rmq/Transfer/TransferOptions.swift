@@ -72,7 +72,7 @@ struct TransferOptions: ParsableArguments {
                 }
             } catch let failure as TransferFailure {
                 try say(failure.report)
-                Terminal.complain("What was under way may be in both places, and nothing is lost.")
+                if !dryRun { Terminal.complain("What was under way may be in both places, and nothing is lost.") }
                 throw failure.error
             }
             try say(report)

@@ -8,7 +8,7 @@ struct TransferReport: Encodable {
         var exchange: String
         var routingKey: String
         var messages = 0
-        /// How many died of what; empty where none did.
+        /// How many died of what, or were parked; empty where none did, or was.
         var reasons: [String: Int] = [:]
     }
 
@@ -41,24 +41,40 @@ struct TransferReport: Encodable {
     /// Whether everything that was there was seen, and sent if it matched.
     var isComplete: Bool { stayed.isEmpty && missed == 0 }
 
+    /// There may be as many routing keys, and so reasons to stay, as messages: further ones count together.
+    private static let most = 1000
+    private static let others = "(others)"
+
     mutating func add(_ message: IncomingMessage, to route: Route) {
         sent += 1
-        let known = destinations.firstIndex { $0.exchange == route.exchange && $0.routingKey == route.routingKey }
-        if known == nil {
-            // There may be as many routing keys as messages.
-            let isCrowded = destinations.count >= 1000
-            destinations.append(
-                Destination(exchange: route.exchange, routingKey: isCrowded ? "(others)" : route.routingKey)
-            )
-        }
-        let index = known ?? destinations.count - 1
+        let index = place(of: route)
         destinations[index].messages += 1
-        if let reason = message.message.deaths.first?.reason.rawValue {
-            destinations[index].reasons[reason, default: 0] += 1
-        }
+        if let reason = Self.reason(of: message.message) { destinations[index].reasons[reason, default: 0] += 1 }
+    }
+
+    /// Of what died, and of what a RetryPolicy has parked: of that the broker knows no death.
+    private static func reason(of message: Message) -> String? {
+        message.deaths.first?.reason.rawValue ?? (message.parked == nil ? nil : "parked")
+    }
+
+    /// Where a destination stands.
+    private mutating func place(of route: Route) -> Int {
+        if let known = index(of: route.exchange, route.routingKey) { return known }
+        let isCrowded = destinations.count >= Self.most
+        if isCrowded, let known = index(of: route.exchange, Self.others) { return known }
+        destinations.append(
+            Destination(exchange: route.exchange, routingKey: isCrowded ? Self.others : route.routingKey)
+        )
+        return destinations.count - 1
+    }
+
+    private func index(of exchange: String, _ key: String) -> Int? {
+        destinations.firstIndex { $0.exchange == exchange && $0.routingKey == key }
     }
 
     mutating func stays(because reason: String) {
+        var reason = reason
+        if stayed.count >= Self.most, !stayed.contains(where: { $0.reason == reason }) { reason = Self.others }
         if let index = stayed.firstIndex(where: { $0.reason == reason }) {
             stayed[index].messages += 1
         } else {
@@ -90,7 +106,8 @@ struct TransferReport: Encodable {
         for stay in stayed { lines.append("\(stay.messages) stay: \(stay.reason)") }
         if unreached > 0 { lines.append("\(unreached) stay: stopped before") }
         if missed > 0 { lines.append("\(missed) were not seen: another consumer has taken them, or they have expired") }
-        return Terminal.harmless(lines.joined(separator: "\n"))
+        // Names come from the headers of messages, which anybody writes: none is to look like another line.
+        return lines.map { Terminal.harmlessRow($0) }.joined(separator: "\n")
     }
 }
 

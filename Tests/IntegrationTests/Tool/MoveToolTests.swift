@@ -1,3 +1,4 @@
+import Foundation
 import RabbitMQ
 import TestSupport
 import Testing
@@ -88,6 +89,40 @@ struct MoveToolTests {
             #expect(try await other.drain() == all)
             try await eventually("all of it") { try await queue.readyCount() == 150 }
             #expect(try await queue.drain().inOrder(of: type) == all.inOrder(of: type))
+        }
+    }
+
+    private struct Report: Decodable {
+        struct Destination: Decodable {
+            var routingKey: String
+            var messages: Int
+
+            private enum CodingKeys: String, CodingKey {
+                case messages
+                case routingKey = "routing_key"
+            }
+        }
+
+        var sent: Int
+        var destinations: [Destination]
+    }
+
+    @Test("as many routing keys as messages: those beyond a thousand count together")
+    func manyKeys() async throws {
+        try await Scratch.use { scratch, _, channel in
+            let queue = try await channel.declareQueue(scratch.queue())
+            let source = try await channel.declareExchange(scratch.exchange(), type: .fanout)
+            try await queue.bind(to: source, routingKey: "")
+            for number in 0..<1005 { try await source.publish(Message("x"), routingKey: "key.\(number)") }
+            try await eventually("the messages") { try await queue.readyCount() == 1005 }
+            let outcome = try await ToolProcess.run(
+                ["copy", queue.name, "--exchange", source.name, "--dry-run", "--json"]
+            )
+            #expect(outcome.status == 0, "\(outcome.error)")
+            let report = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
+            #expect(report.sent == 1005 && report.destinations.count == 1001)
+            let others = report.destinations.filter { $0.routingKey == "(others)" }
+            #expect(others.count == 1 && others.first?.messages == 5)
         }
     }
 
