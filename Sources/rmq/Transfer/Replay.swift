@@ -11,7 +11,8 @@ struct Replay: AsyncParsableCommand {
         to the exchange it was published to, by its old routing key, and so to all queues that are bound there; with \
         --exchange to that one. It goes without the record of its deaths, as if published anew, and without its CC \
         where it goes to one queue. A message that a RetryPolicy of this library has parked says in its x-parked \
-        headers where it failed: it goes there as it is, and its attempts begin anew.
+        headers where it failed: it goes there as it is, and its attempts begin anew. To an exchange it goes as it was \
+        before it was parked, without those headers.
 
         What is ready at the beginning is looked at once: what dies again meanwhile waits for the next time. A message \
         leaves the dead-letter queue when the broker has confirmed that it is in the other: whenever this is killed, \
@@ -61,24 +62,38 @@ struct Replay: AsyncParsableCommand {
 
     func run() async throws {
         let (queue, backTo, origin, exchange, routingKey) = (queue, backTo, origin, exchange, routingKey)
-        try await options.run(.replay, from: queue, keepsDeaths: keepDeaths) { message in
+        func lastDeath(of message: Message) -> Death? {
             // It may have died here too, and come back.
-            let deaths = message.message.deaths.filter { $0.queue != queue }
-            let death = origin == .last ? deaths.first : deaths.last
-            // A message that was parked has been published to where it is, and the broker knows of no death.
-            let parked = death == nil ? message.message.parked : nil
-            if let exchange {
-                let key = routingKey ?? death?.routingKeys.first ?? parked?.routingKey ?? message.routingKey
-                return Route(exchange: exchange, routingKey: key)
-            }
-            if let parked {
-                guard backTo == .exchange else { return .queue(parked.queue) }
-                return Route(exchange: parked.exchange, routingKey: parked.routingKey)
-            }
-            guard let death else { throw Route.Missing(description: "no x-death header says where it came from") }
-            guard backTo == .exchange else { return .queue(death.queue) }
-            return Route(exchange: death.exchange, routingKey: death.routingKeys.first ?? message.routingKey)
+            let deaths = message.deaths.filter { $0.queue != queue }
+            return origin == .last ? deaths.first : deaths.last
         }
+        // A message that was parked has been published to where it is, and the broker knows of no death.
+        func parking(of message: Message) -> ParkedMessage? { lastDeath(of: message) == nil ? message.parked : nil }
+
+        try await options.run(
+            .replay,
+            from: queue,
+            keepsDeaths: keepDeaths,
+            content: { message, route in
+                // Only where it failed is it known what was put aside when it was parked: its CC, expiration and user.
+                guard let parked = parking(of: message), route != .queue(parked.queue) else { return message }
+                return parked.original
+            },
+            route: { message in
+                let (death, parked) = (lastDeath(of: message.message), parking(of: message.message))
+                if let exchange {
+                    let key = routingKey ?? death?.routingKeys.first ?? parked?.routingKey ?? message.routingKey
+                    return Route(exchange: exchange, routingKey: key)
+                }
+                if let parked {
+                    guard backTo == .exchange else { return .queue(parked.queue) }
+                    return Route(exchange: parked.exchange, routingKey: parked.routingKey)
+                }
+                guard let death else { throw Route.Missing(description: "no x-death header says where it came from") }
+                guard backTo == .exchange else { return .queue(death.queue) }
+                return Route(exchange: death.exchange, routingKey: death.routingKeys.first ?? message.routingKey)
+            }
+        )
     }
 }
 #endif

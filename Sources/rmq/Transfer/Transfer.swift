@@ -18,6 +18,8 @@ struct Transfer {
     let isShown: Bool
     /// Where a message goes; throws `Route.Missing` if it can't be told.
     let route: (IncomingMessage) throws -> Route
+    /// What of a message goes there.
+    let content: (Message, Route) -> Message
 
     /// A message that waits to be confirmed.
     private struct Outgoing {
@@ -90,7 +92,7 @@ struct Transfer {
 
     private func publish(_ message: IncomingMessage, to route: Route, on channel: Channel) async throws -> Outgoing {
         let receipt = try await channel.exchange(route.exchange).publish(
-            forwarding.message(message.message, to: route),
+            forwarding.message(content(message.message, route), to: route),
             routingKey: route.routingKey,
             mandatory: true
         )

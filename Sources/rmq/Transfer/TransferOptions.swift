@@ -31,13 +31,16 @@ struct TransferOptions: ParsableArguments {
 
     /// Runs a transfer, and says what came of it.
     ///
-    /// - Parameter destination: Where messages go; where they come from if nil.
+    /// - Parameters:
+    ///   - destination: Where messages go; where they come from if nil.
+    ///   - content: What of a message goes along a route, if it is not as it is.
     func run(
         _ kind: Transfer.Kind,
         from queue: String,
         to destination: ConnectionConfiguration? = nil,
         keepsDeaths: Bool = true,
         prepare: @escaping (Connection) async throws -> Void = { _ in },
+        content: @escaping (Message, Route) -> Message = { message, _ in message },
         route: @escaping (IncomingMessage) throws -> Route
     ) async throws {
         let transfer = Transfer(
@@ -54,7 +57,8 @@ struct TransferOptions: ParsableArguments {
             isDry: dryRun,
             rate: rate,
             isShown: !json,
-            route: route
+            route: route,
+            content: content
         )
         let configuration = try connection.configuration(name: "rmq \(kind.rawValue)")
         try await Interruption.stopping { stop in

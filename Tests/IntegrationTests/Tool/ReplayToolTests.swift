@@ -122,6 +122,29 @@ struct ReplayToolTests {
         }
     }
 
+    @Test("sends what is parked to an exchange as it was before")
+    func parkedElsewhere() async throws {
+        try await Scratch.use { scratch, _, channel in
+            let other = try await channel.declareQueue(scratch.queue())
+            let exchange = try await channel.declareExchange(scratch.exchange(), type: .fanout)
+            try await other.bind(to: exchange, routingKey: "")
+            let parking = try await channel.declareQueue(scratch.queue("parked"))
+            let headers: FieldTable = [
+                "own": 1, "x-parked-attempts": 5, "x-parked-queue": .string(scratch.queue("failed")),
+                "x-parked-exchange": "", "x-parked-routing-key": "order.new",
+                "x-parked-kept": ["expiration": "600000"],
+            ]
+            try await parking.publish(Message("order", headers: headers))
+            try await eventually("it is parked") { try await parking.readyCount() == 1 }
+            let outcome = try await replay(parking, "--exchange", exchange.name)
+            #expect(outcome.status == 0, "\(outcome)")
+            let message = try await other.next()
+            // Nobody there knows that it was parked, nor puts back what was put aside then.
+            #expect(message.headers == ["own": 1] && message.expiration == "600000", "\(message.message)")
+            #expect(message.routingKey == "order.new")
+        }
+    }
+
     @Test("knows of what is parked in which queue it failed, and when")
     func parkedLongAgo() async throws {
         try await Scratch.use { scratch, _, channel in
