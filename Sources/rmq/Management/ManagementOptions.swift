@@ -10,8 +10,8 @@ struct ManagementOptions: ParsableArguments {
             "The management API, which knows what there is: http://localhost:15672, or https://.",
             discussion: """
                 By default what the profile says ('management = ...'), or the variable RABBITMQ_MANAGEMENT_URI. User and \
-                password are the broker's, unless it names others: http://USER:PASSWORD@HOST:PORT; those of --uri go to \
-                the variable's address only if that is on the same host. https takes the program curl.
+                password are the broker's, unless it names others: http://USER:PASSWORD@HOST:PORT; to the variable's \
+                address the broker's go only if that is on the same host. https takes the program curl.
                 """,
             valueName: "url"
         )
@@ -38,8 +38,8 @@ struct ManagementOptions: ParsableArguments {
             variable,
             source: "RABBITMQ_MANAGEMENT_URI",
             of: place,
-            // It was set for another broker, perhaps.
-            isSaidApart: connection.uri != nil,
+            // It was set for another broker, perhaps: also than that of RABBITMQ_URI, or of the profile 'default'.
+            isSaidApart: true,
             ca: connection.ca
         )
     }

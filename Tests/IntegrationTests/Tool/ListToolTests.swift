@@ -113,6 +113,14 @@ struct ListToolTests {
             #expect(refused.hasExited && refused.status == 64, "\(refused)")
             #expect(refused.error.contains("names another host than --uri"), "\(refused)")
             #expect(!refused.error.contains("secret-word"), "\(refused)")
+            // Both variables may have been set by somebody else.
+            let both = try await ToolProcess.run(
+                ["queue", "list"],
+                environment: ["RABBITMQ_URI": other, "RABBITMQ_MANAGEMENT_URI": "http://\(place)"]
+            )
+            #expect(both.hasExited && both.status == 64, "\(both)")
+            #expect(both.error.contains("names another host than RABBITMQ_URI"), "\(both)")
+            #expect(!both.error.contains("secret-word"), "\(both)")
             // One that names its own, one that is said for this broker, and the same host by another name.
             let named = try await list(other, "http://other:word@\(place)")
             #expect(named.status == 0, "\(named)")
