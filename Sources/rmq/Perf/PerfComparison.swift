@@ -1,4 +1,5 @@
 #if Tool
+internal import ArgumentParser
 internal import Foundation
 
 /// Measurements of two files, side by side.
@@ -97,14 +98,17 @@ struct PerfComparison {
     /// Reads both.
     ///
     /// - Parameter names: Options in which runs that are compared may differ.
-    /// - Throws: `ToolError` if one holds anything else, or if nothing in it is of a kind with the other's.
+    /// - Throws: `ToolError` if one holds anything else, or if nothing in it is of a kind with the other's;
+    ///   `ValidationError` for an option that there is not.
     init(_ before: String, _ after: String, across names: Set<String>) throws {
-        let first = Self.byKind(try Self.read(before), across: names)
-        let second = Self.byKind(try Self.read(after), across: names)
+        let (old, new) = (try Self.read(before), try Self.read(after))
+        try Self.check(names, in: old + new)
+        let first = Self.byKind(old, across: names)
+        let second = Self.byKind(new, across: names)
         var rows: [Row] = []
-        for (kind, old) in first {
-            guard let new = second.first(where: { $0.kind == kind })?.runs else { continue }
-            let (oldFigures, newFigures) = (Self.medians(old), Self.medians(new))
+        for (kind, runs) in first {
+            guard let others = second.first(where: { $0.kind == kind })?.runs else { continue }
+            let (oldFigures, newFigures) = (Self.medians(runs), Self.medians(others))
             for (name, before) in oldFigures {
                 guard let before, let after = newFigures.first(where: { $0.0 == name })?.1 else { continue }
                 let ratio = before == 0 ? nil : after / before
@@ -126,6 +130,18 @@ struct PerfComparison {
             )
         }
         self.rows = rows
+    }
+
+    /// Refuses an option that no run has or could have: passed over, a misspelt one would seem to have compared more.
+    private static func check(_ names: Set<String>, in runs: [Run]) throws {
+        // Other clients of the benchmark may have options of their own.
+        let known = runs.reduce(into: PerfOptions.settingNames) { $0.formUnion(($1.options ?? [:]).keys) }
+        guard let wrong = names.subtracting(known).min() else { return }
+        throw ValidationError(
+            Terminal.harmlessRow(
+                "--across \(wrong): there is no such option; it is one of \(known.sorted().joined(separator: ", "))."
+            )
+        )
     }
 
     func say(asJSON: Bool) throws {

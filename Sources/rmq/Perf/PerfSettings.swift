@@ -38,6 +38,13 @@ enum PerfSetting: Codable, Equatable, CustomStringConvertible {
 }
 
 extension PerfOptions {
+    /// The names that ``settings`` may have, and those beside them.
+    static let settingNames: Set<String> = [
+        "channels", "connections", "consumers", "exchange", "headers", "host", "messages", "metrics", "one-at-a-time",
+        "persistent", "prefetch", "producers", "queue-type", "ramp", "rate", "read-headers", "recorder", "routing-key",
+        "seconds", "size", "sizes", "tasks", "tls", "traces", "use-existing", "warmup", "window", "work",
+    ]
+
     /// What makes a run another one than what the mode and the size of bodies say: the options that differ from their
     /// defaults, by their names on the command line, and `tls`. How long is measured is none of them, nor at which
     /// broker, nor what its queue is called.

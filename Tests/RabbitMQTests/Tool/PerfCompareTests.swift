@@ -77,6 +77,18 @@ struct PerfCompareTests {
         #expect(try Self.rows(long).first?.run == "confirm, 100 bytes", "\(long)")
     }
 
+    @Test("an option that there is not is refused, with those that there are")
+    func misspelt() async throws {
+        let runs = Self.run("confirm", rate: 1, options: #","options":{"their-own":1,"queue-type":"quorum"}"#)
+        let wrong = try await compare(runs, runs, "--across", "queue-type", "--across", "que-type")
+        #expect(wrong.status == 64 && wrong.output.isEmpty, "\(wrong)")
+        #expect(wrong.error.contains("--across que-type: there is no such option"), "\(wrong)")
+        #expect(wrong.error.contains("queue-type") && wrong.error.contains("their-own"), "\(wrong)")
+        // Of another client, and what makes no other run.
+        let known = try await compare(runs, runs, "--across", "their-own", "--across", "messages", "--across", "tasks")
+        #expect(known.status == 0, "\(known)")
+    }
+
     @Test("of the benchmark's file, runs of the same client, broker and row; what failed is said")
     func benchmark() async throws {
         func line(_ client: String, _ target: String, _ rate: Double) -> String {
