@@ -71,6 +71,10 @@ struct Perf: AsyncParsableCommand {
         if compare.isEmpty { return try options.validate(for: wantedMode()) }
         guard compare.count == 2 else { throw ValidationError("--compare takes two files.") }
         guard mode == nil else { throw ValidationError("With --compare nothing is measured: give no mode.") }
+        // `tls` is what the URI says, also that of a variable.
+        if let name = options.settings.keys.filter({ $0 != "tls" }).min() {
+            throw ValidationError("With --compare nothing is measured: give no --\(name).")
+        }
     }
 
     private func wantedMode() throws -> Mode {

@@ -78,7 +78,8 @@ extension PerfOptions {
     }
 
     /// Refuses options that a mode passes over: one would take its figures for something that they are not. Those that
-    /// the benchmark gives each client in each mode, such as --size and --window, are let through.
+    /// the benchmark gives each client in each mode, which are --messages, --seconds, --size, --warmup and --queue, are
+    /// let through, and --window and --prefetch as they are by default.
     private func validateMeaning(in mode: Perf.Mode) throws {
         func refuse(_ name: String, if isGiven: Bool, butIn modes: [Perf.Mode]) throws {
             guard isGiven, !modes.contains(mode) else { return }
@@ -90,6 +91,7 @@ extension PerfOptions {
         let publishing: [Perf.Mode] = [.publish, .publishConfirm]
         let consuming: [Perf.Mode] = [.consume, .consumeAck, .handle]
         let calling: [Perf.Mode] = [.confirm, .rpc, .declare, .handle]
+        let usingQueues = Perf.Mode.allCases.filter { $0 != .connect }
         try refuse("rate", if: rate != nil, butIn: publishing + [.endToEnd])
         try refuse("one-at-a-time", if: oneAtATime, butIn: [.publishConfirm])
         try refuse("tasks", if: tasks != 1, butIn: oneAtATime ? calling + [.publishConfirm] : calling)
@@ -101,6 +103,10 @@ extension PerfOptions {
         try refuse("consumers", if: consumers != 1, butIn: consuming + [.endToEnd])
         let others: [Perf.Mode] = [.pingPong, .confirm, .get, .codable, .endToEnd, .delay]
         try refuse("persistent", if: persistent, butIn: publishing + consuming + others)
+        try refuse("window", if: window != Self.usualWindow, butIn: [.publishConfirm, .confirm, .endToEnd])
+        try refuse("prefetch", if: prefetch != Self.usualPrefetch, butIn: [.consumeAck, .handle, .endToEnd])
+        try refuse("queue-type", if: place.queueType != .classic, butIn: usingQueues)
+        try refuse("use-existing", if: place.useExisting, butIn: usingQueues)
         try refuse("producers", if: load.producers != 1, butIn: [.endToEnd])
         try refuse("ramp", if: load.ramp != nil, butIn: [.endToEnd])
         try refuse("sizes", if: load.sizes != nil, butIn: [.endToEnd])
@@ -115,6 +121,9 @@ extension PerfOptions {
 
     private func validateLoad() throws {
         guard rate == nil || load.ramp == nil else { throw ValidationError("--rate and --ramp exclude each other.") }
+        guard size == Self.usualSize || load.sizes == nil else {
+            throw ValidationError("--size and --sizes exclude each other.")
+        }
         guard place.queueType != .stream || prefetch > 0 else {
             throw ValidationError("--prefetch is 0; a stream is consumed with one.")
         }

@@ -31,7 +31,7 @@ struct PerfOptions: ParsableArguments {
     var hangAfter = Span.seconds(60)
 
     @Option(help: "The size of a body in bytes; with codable, that of its value counts.")
-    var size = 100
+    var size = PerfOptions.usualSize
 
     @Flag(help: "Publish persistent messages.")
     var persistent = false
@@ -45,13 +45,13 @@ struct PerfOptions: ParsableArguments {
     @Option(help: "Consuming and end-to-end: consumers, spread over the channels.")
     var consumers = 1
 
-    @Option(help: "The most unconfirmed messages on a channel.")
+    @Option(help: "With publish-confirm, confirm and end-to-end: the most unconfirmed messages on a channel.")
     var window = PerfOptions.usualWindow
 
-    @Option(help: "The prefetch of each channel when acknowledging; 0 for no limit.")
+    @Option(help: "With consume-ack, handle and end-to-end: the prefetch of each channel; 0 for no limit.")
     var prefetch: UInt16 = PerfOptions.usualPrefetch
 
-    @Option(help: "Messages before the measured part.")
+    @Option(help: "Messages before the measured part; with ping-pong, rpc and end-to-end 1000 at the most.")
     var warmup = 10_000
 
     @Option(
@@ -101,6 +101,7 @@ struct PerfOptions: ParsableArguments {
     /// How many there are if nothing is said.
     static let usualMessages = 1_000_000
 
+    static let usualSize = 100
     static let usualWindow = 1000
     static let usualPrefetch: UInt16 = 1000
 
