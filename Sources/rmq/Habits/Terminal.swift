@@ -47,6 +47,12 @@ enum Terminal {
         }
     }
 
+    /// Whether somebody may still read the standard output: a pipe says when its last reader has gone.
+    static var hasReader: Bool {
+        var wish = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
+        return poll(&wish, 1, 0) < 1 || wish.revents & Int16(POLLERR) == 0
+    }
+
     /// Text that does nothing to a terminal: control characters are escaped, but for line feeds and tabs; so is what turns
     /// the direction of writing round, by which a name would look like another.
     static func harmless(_ text: String) -> String {

@@ -111,7 +111,7 @@ struct Perf: AsyncParsableCommand {
         }
         progress.finish()
         let report = PerfReport(mode: mode.rawValue, options: options, result: result, base: base)
-        print(options.json ? try report.json() : report.table())
+        try Terminal.say(options.json ? report.json() : report.table())
         if let chart = options.load.chart { try report.draw(to: chart) }
     }
 

@@ -79,6 +79,28 @@ struct EndToEndToolTests {
         #expect(slow.endToEnd.published == 0 && slow.seconds >= 0.4 && slow.seconds < 30, "\(slow)")
     }
 
+    @Test("a run ends that nobody waits for any more", arguments: ["end-to-end", "publish"])
+    func unread(mode: String) async throws {
+        do {
+            // Nothing tells the tool that the reader of its output has ended.
+            _ = try await Subprocess.limited(
+                "exec > >(true)",
+                "rmq",
+                "perf",
+                mode,
+                "--uri",
+                try TestBroker.variable("RABBITMQ_URI"),
+                "--rate",
+                "20",
+                "--seconds",
+                "1000"
+            )
+            Issue.record("nothing was wrong with it")
+        } catch let failure as Subprocess.Failed {
+            #expect(failure.description.contains(" 141: "), "\(failure)")
+        }
+    }
+
     @Test("for people, there is a table")
     func table() async throws {
         let outcome = try await perf(["--messages", "20"], json: false)
