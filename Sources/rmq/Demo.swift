@@ -48,12 +48,12 @@ struct Demo: AsyncParsableCommand {
         try await Connection.withConnection(configuration) { connection in
             let server = connection.serverProperties
             let broker = "\(server["product"]?.stringValue ?? "?") \(server["version"]?.stringValue ?? "?")"
-            if !json { print("connected to \(broker)") }
+            if !json { try Terminal.say(Terminal.harmless("connected to \(broker)")) }
             try await connection.withChannel { channel in
                 try await Self.exchangeMessages(messages, connection, channel, json: json)
             }
         }
-        if !json { print("closed") }
+        if !json { try Terminal.say("closed") }
     }
 
     private static func exchangeMessages(
@@ -70,7 +70,9 @@ struct Demo: AsyncParsableCommand {
         )
         let queue = try await channel.declareQueue(durable: false, exclusive: true, autoDelete: true)
         try await queue.bind(to: exchange, routingKey: "demo.#")
-        if !json { print("declared the exchange \(exchange.name) and the queue \(queue.name)") }
+        if !json {
+            try Terminal.say("declared the exchange \(exchange.name) and the queue \(queue.name)")
+        }
 
         let start = ContinuousClock.now
         async let received = Self.consume(count, on: connection, from: queue.name, isShown: !json)
@@ -102,11 +104,11 @@ struct Demo: AsyncParsableCommand {
 
     private static func show(_ outcome: Outcome, json: Bool) throws {
         if json { return try Terminal.say(Terminal.json(outcome)) }
-        print(
+        try Terminal.say(
             "published \(outcome.published), consumed and acknowledged \(outcome.consumed), "
                 + "missing \(outcome.missing), in order: \(outcome.inOrder)"
         )
-        print("\(Int(outcome.rate)) messages a second in \(String(format: "%.2f", outcome.seconds)) s")
+        try Terminal.say("\(Int(outcome.rate)) messages a second in \(String(format: "%.2f", outcome.seconds)) s")
     }
 
     private static func consume(
@@ -126,7 +128,9 @@ struct Demo: AsyncParsableCommand {
                 passive: true
             )
             for try await message in try await queue.consume() {
-                if isShown, numbers.count < 4 { print("  \(message.routingKey): \(try message.message.text())") }
+                if isShown, numbers.count < 4 {
+                    try Terminal.say("  \(message.routingKey): \(try message.message.text())")
+                }
                 numbers.append(message.messageID.flatMap { Int($0) } ?? -1)
                 try message.ack()
                 if numbers.count == count { break }
