@@ -47,7 +47,7 @@ struct CountCommand: AsyncParsableCommand {
             } else if rows.count == 1 {
                 try Terminal.say("\(row.messages)")
             } else {
-                try Terminal.say(Terminal.harmless("\(row.messages)\t\(row.consumers)\t\(row.queue)"))
+                try Terminal.say(Terminal.harmlessRow("\(row.messages)\t\(row.consumers)\t\(row.queue)"))
             }
         }
     }

@@ -45,7 +45,7 @@ struct EntityOptions: ParsableArguments {
 
         func log(event: LogEvent) {
             guard event.message.description != "connection ended" else { return }
-            Terminal.complain("warning: \(Terminal.harmless(event.message.description))")
+            Terminal.complain("warning: \(event.message.description)")
         }
     }
 }

@@ -25,8 +25,8 @@ enum Terminal {
     /// Writes a line to the standard output.
     static func say(_ line: String) throws { try write(Array("\(line)\n".utf8)) }
 
-    /// Writes a line to the standard error.
-    static func complain(_ line: String) { try? write(Array("\(line)\n".utf8), to: STDERR_FILENO) }
+    /// Writes a line to the standard error. What it quotes, of brokers, servers and files, does nothing to a terminal.
+    static func complain(_ line: String) { try? write(Array("\(harmless(line))\n".utf8), to: STDERR_FILENO) }
 
     static func write(_ bytes: [UInt8], to descriptor: Int32) throws {
         var rest = bytes[...]

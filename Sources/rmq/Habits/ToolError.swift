@@ -31,6 +31,9 @@ enum Complaint {
             Terminal.complain("Error: \(error)")
             if let cure = Cure.of(error) { Terminal.complain(cure) }
             RMQ.exit(withError: isOverArguments(error) ? ExitCode.validationFailure : ExitCode.failure)
+        case is ToolError, is PerfError:
+            Terminal.complain("Error: \(error)")
+            RMQ.exit(withError: ExitCode.failure)
         case is BrokenOutput:
             // Whoever reads has had enough, as `head` does.
             RMQ.exit(withError: ExitCode(141))

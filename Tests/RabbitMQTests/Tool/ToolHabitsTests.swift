@@ -74,6 +74,13 @@ struct ToolHabitsTests {
         }
     }
 
+    @Test("what an error quotes does nothing to a terminal")
+    func harmlessErrors() async throws {
+        let outcome = try await ToolProcess.run(["topology", "export", "/nonexistent/\u{1B}[2J"])
+        #expect(outcome.hasExited && outcome.status == 1, "\(outcome)")
+        #expect(outcome.error == "Error: /nonexistent/\\u{1B}[2J can't be read.\n", "\(outcome)")
+    }
+
     @Test("shells get completions", arguments: ["bash", "zsh", "fish"])
     func completions(shell: String) async throws {
         let outcome = try await ToolProcess.run(["--generate-completion-script", shell])
