@@ -168,8 +168,10 @@ struct PublishCommand: AsyncParsableCommand {
                 // Half of them: so that the others go on meanwhile.
                 if waiting.count >= max(1, window / 2) || rate.map({ $0 < 1000 }) == true {
                     let few = rate.map { $0 < 1000 } == true ? waiting.count : waiting.count / 2 + 1
-                    try await settle(waiting.prefix(few), &report)
+                    let due = waiting.prefix(few)
+                    // Before: where that fails, those are counted, and not to be counted once more below.
                     waiting.removeFirst(few)
+                    try await settle(due, &report)
                 }
             }
         } catch {

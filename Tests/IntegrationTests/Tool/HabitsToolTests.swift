@@ -34,6 +34,15 @@ struct HabitsToolTests {
         #expect(input.status == 1 && input.error.contains("Line 2 can't be published"), "\(input)")
     }
 
+    @Test("publish counts each message once, also where the channel is lost")
+    func countedOnce() async throws {
+        let name = TestBroker.uniqueName("nowhere")
+        // Each is waited for before the next.
+        let outcome = try await ToolProcess.run(["publish", "--exchange", name, "x", "--rate", "100", "--json"])
+        #expect(outcome.hasExited && outcome.status == 1, "\(outcome)")
+        #expect(outcome.output.contains(#""published":1,"#) && outcome.output.contains(#""unknown":1}"#), "\(outcome)")
+    }
+
     @Test("publish --no-confirm counts what comes back, and notices what the broker refuses")
     func unconfirmed() async throws {
         let name = TestBroker.uniqueName("nowhere")
