@@ -54,7 +54,7 @@ struct ConsumeCommand: AsyncParsableCommand {
     @Option(help: "Where to begin in a stream: first, last, next, an offset, or how long ago: 2h, 7D.")
     var offset: String?
 
-    @Option(help: "Write each body to a file in this folder, named by its number.")
+    @Option(help: "Write each body to a file in this folder, named by its number; behind those that are there.")
     var directory: String?
 
     @OptionGroup(title: "Output") var output: MessageOutput
@@ -67,6 +67,9 @@ struct ConsumeCommand: AsyncParsableCommand {
             offset.wholeMatch(of: #/[0-9]{1,9}[YMDhms]/#) == nil
         {
             throw ValidationError("--offset is \(offset); it is first, last, next, an offset, or how long ago: 2h, 7D.")
+        }
+        guard directory == nil || output.isBodies else {
+            throw ValidationError("--directory takes bodies alone: none of --json, --format and --details.")
         }
         switch settlement {
         case .ack: break
@@ -110,17 +113,15 @@ struct ConsumeCommand: AsyncParsableCommand {
     private func consume(on connection: Connection, _ stop: Stop) async throws -> Int {
         let channel = try await connection.openChannel()
         try await channel.setQos(prefetchCount: mostOnTheirWay)
-        if let directory {
-            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        }
+        var number = try directory.map { try Self.lastNumber(in: $0) } ?? 0
         var writer = try output.writer()
         var last: IncomingMessage?
         let loop = DeliveryLoop(count: count, idle: idle?.duration, stop: stop)
         let deliveries = try await channel.queue(queue).consume(options)
         let taken = try await loop.run(deliveries) { message in
             if let directory {
-                try save(message, in: directory, number: writer.count + 1)
-                _ = try writer.bytes(message)
+                number += 1
+                try save(message, in: directory, number: number)
             } else {
                 try writer.write(message)
             }
@@ -166,6 +167,20 @@ struct ConsumeCommand: AsyncParsableCommand {
             // It went with its last consumer.
         } catch  where stop.isRequested {
             Terminal.complain("Not all acknowledgements may have reached the broker: what they were for comes again.")
+        }
+    }
+
+    /// Makes the folder where there is none.
+    ///
+    /// - Returns: The highest number that a file there has. To begin with 1 again would write over messages that are
+    ///   nowhere else any more.
+    private static func lastNumber(in directory: String) throws -> Int {
+        do {
+            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+            let names = try FileManager.default.contentsOfDirectory(atPath: directory)
+            return names.filter { $0.utf8.count <= 18 }.compactMap { UInt64($0).map { Int($0) } }.max() ?? 0
+        } catch {
+            throw ToolError("--directory: nothing can be written in \(directory): \(error.localizedDescription)")
         }
     }
 

@@ -16,6 +16,9 @@ struct MessageOutput: ParsableArguments {
     @Flag(help: "Bodies alone, a line each.")
     var bodies = false
 
+    /// Whether bodies alone are written.
+    var isBodies: Bool { !json && format == nil && !details }
+
     func validate() throws {
         guard [json, format != nil, details, bodies].count(where: { $0 }) < 2 else {
             throw ValidationError("--json, --format, --details and --bodies exclude each other.")

@@ -182,9 +182,15 @@ struct MessagesToolTests {
             #expect(back.output == "1=3;2=4;", "\(back)")
             let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
             defer { try? FileManager.default.removeItem(atPath: folder) }
-            let files = try await consume("--count", "2", "--directory", folder)
-            #expect(files.status == 0 && files.output.isEmpty, "\(files)")
+            // The second goes on where the first has ended.
+            for _ in 0..<2 {
+                let files = try await consume("--count", "1", "--directory", folder)
+                #expect(files.status == 0 && files.output.isEmpty, "\(files)")
+            }
+            #expect(try String(contentsOfFile: "\(folder)/00000001", encoding: .utf8) == "3")
             #expect(try String(contentsOfFile: "\(folder)/00000002", encoding: .utf8) == "4")
+            let noFolder = try await consume("--count", "1", "--directory", "\(folder)/00000001")
+            #expect(noFolder.status == 1 && noFolder.error.contains("nothing can be written in"), "\(noFolder)")
             let rest = try await consume("--idle", "300ms", "--prefetch", "4")
             #expect(rest.output == (5..<20).map { "\($0)\n" }.joined(), "\(rest)")
             let none = try await consume("--idle", "100ms")

@@ -148,6 +148,7 @@ struct ToolHabitsTests {
             ["publish", "--lines", "--ndjson", "--queue", "q"], ["publish", "x", "--queue", "q", "-H", "novalue"],
             ["publish", "x", "--queue", "q", "-H", "a:=nonsense"], ["publish", "x", "--queue", "q", "--rate", "0"],
             ["consume", "q", "--no-ack", "--count", "1"], ["consume", "q", "--requeue"],
+            ["consume", "q", "--json", "--directory", "d"],
             ["consume", "q", "--idle", "soon"], ["consume", "q", "--offset", "7d"],
             ["tail", ""], ["move", "a", "a"], ["move", "a"], ["move", "a", "b", "--exchange", "e"],
             ["move", "a", "b", "--to-ca", "ca.pem"],
