@@ -16,6 +16,8 @@ advisory, the mistake counts as mended. The list, in Sources/rmq/Doctor/Advisory
 clients, PEM files and AMQP decoders touch: of librabbitmq up to 0.18.0 (September 2026), of OpenSSL up to April 2026.
 Later ones of OpenSSL (3.5.7 and 3.5.8, or 3.6.3, mended them) were not judged: see
 https://openssl-library.org/news/vulnerabilities/ and https://github.com/alanxz/rabbitmq-c/security/advisories.
+
+The broker's own are none of a client's; 'rmq doctor' names them too (Sources/rmq/Doctor/BrokerAdvisory.swift).
 USAGE
 }
 

@@ -237,21 +237,42 @@ struct BrokerCheck {
         let properties = connection.serverProperties
         func text(_ name: String) -> String? { properties[name]?.stringValue }
         examination.versions["broker"] = text("version")
-        let version = text("version") ?? "of no version"
-        let found = [
-            "\(text("product") ?? "a broker") \(version)", text("platform"),
-            text("cluster_name").map { "cluster \($0)" },
-        ]
+        let (product, version) = (text("product") ?? "a broker", text("version") ?? "of no version")
+        let found = ["\(product) \(version)", text("platform"), text("cluster_name").map { "cluster \($0)" }]
         let line = Terminal.harmless(found.compactMap(\.self).joined(separator: ", "))
-        guard let major = version.split(separator: ".").first.flatMap({ Int($0) }), major < 4 else {
+        // Other brokers have versions, and mistakes, of their own.
+        guard product.contains("RabbitMQ"), LibraryVersion(broker: version) != nil else {
             return examination.add("versions", line)
         }
+        if BrokerAdvisory.isOutOfSupport(version: version) {
+            examination.add(
+                "versions",
+                .warning,
+                line,
+                cause: "an older series, for which only those with a licence get corrections",
+                cure: "https://www.rabbitmq.com/release-information says which are supported."
+            )
+        } else {
+            examination.add("versions", line)
+        }
+        advisories(of: version, &examination)
+    }
+
+    private func advisories(of version: String, _ examination: inout Examination) {
+        let matter = BrokerAdvisory.mattering(version: version)
+        let names = matter.flatMap(\.names)
+        guard !names.isEmpty else {
+            return examination.add("advisories", "none of this version, up to \(BrokerAdvisory.judgedUntil)")
+        }
         examination.add(
-            "versions",
+            "advisories",
             .warning,
-            line,
-            cause: "an older series, which may get no corrections any more",
-            cure: "https://www.rabbitmq.com/release-information says which are supported."
+            "the broker's version has \(names.joined(separator: ", "))",
+            cause: matter.map { "\($0.names.joined(separator: " ")): \($0.what)" }.joined(separator: "; "),
+            cure:
+                "Update the broker, unless these are of plugins that are off. A distribution may have mended them in "
+                + "the same version: its changelog tells. https://www.rabbitmq.com/security has later ones.",
+            advisories: names
         )
     }
 }

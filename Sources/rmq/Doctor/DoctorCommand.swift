@@ -14,7 +14,8 @@ struct DoctorCommand: AsyncParsableCommand {
 
         It says as well which librabbitmq and which OpenSSL it has loaded, with those of their advisories that can be \
         reached through this library: OpenSSL's were judged up to \(Advisory.judgedUntil). Of the broker it says the \
-        version, and whether its series is an old one; https://www.rabbitmq.com/security has its advisories.
+        version, whether the community still gets corrections for its series, and which of RabbitMQ's own advisories, \
+        up to \(BrokerAdvisory.judgedUntil), that version has; https://www.rabbitmq.com/security has later ones.
 
         The exit status is 1 if a step failed; warnings don't count.
         """,

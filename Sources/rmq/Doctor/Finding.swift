@@ -14,7 +14,7 @@ struct Finding: Encodable {
     let found: String
     var cause: String?
     var cure: String?
-    /// Of the libraries, those that matter: their numbers.
+    /// Of the libraries and the broker, those that matter: their numbers.
     var advisories: [String]?
 }
 

@@ -216,8 +216,7 @@ struct DoctorToolTests {
                 steps == [
                     "libraries", "name lookup", "TCP", "TLS", "AMQP", "login", "virtual host", "agreed", "channel",
                     "configure permission", "write permission", "read permission", "confirm round trip", "alarms",
-                    "clock",
-                    "versions",
+                    "clock", "versions", "advisories",
                 ]
             )
             #expect(result.versions["librabbitmq"] == LinkedLibraries.librabbitmq, "\(result)")

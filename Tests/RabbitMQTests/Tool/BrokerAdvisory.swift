@@ -1,0 +1,1 @@
+../../../Sources/rmq/Doctor/BrokerAdvisory.swift
