@@ -54,6 +54,11 @@ struct QueueCommand: AsyncParsableCommand {
         @OptionGroup var others: ArgumentOptions
         @OptionGroup var options: EntityOptions
 
+        func validate() throws {
+            // The broker would make one up, and keep a queue that nobody is told of.
+            guard !name.isEmpty else { throw ValidationError("The queue's name is empty.") }
+        }
+
         func run() async throws {
             let arguments = QueueArguments(
                 type: type.map { QueueType(rawValue: $0) },

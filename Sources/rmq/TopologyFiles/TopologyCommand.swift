@@ -148,6 +148,9 @@ struct TopologyCommand: AsyncParsableCommand {
             guard (file == nil) != (definitions == nil) else {
                 throw ValidationError("Of what? Give a file, or --definitions.")
             }
+            guard definitions != nil || of == "/" else {
+                throw ValidationError("--of is for --definitions: a topology is of no virtual host.")
+            }
         }
 
         func run() async throws {

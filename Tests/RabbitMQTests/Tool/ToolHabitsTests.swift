@@ -157,7 +157,7 @@ struct ToolHabitsTests {
             ["replay", "q", "--rate", "nan"], ["perf", "publish", "--rate", "1", "--hang-after", "1s"],
             ["serve", "q"], ["serve", "q", "--timeout", "0", "--", "cat"],
             ["request", "q", "x", "--timeout", "0"], ["binding", "declare", "e"],
-            ["topology", "export"],
+            ["topology", "export"], ["topology", "export", "topology.yaml", "--of", "shop"], ["queue", "declare", ""],
             ["doctor", "--timeout", "1ms"], ["queue", "declare", "q", "-a", "x"], ["nonsense"],
         ]
     )

@@ -38,6 +38,9 @@ struct LoadOptions: ParsableArguments {
             throw ValidationError("--chart: the name ends with .svg or .html.")
         }
         // Not to be found out after an hour.
+        guard (try? FileManager.default.contentsOfDirectory(atPath: chart)) == nil else {
+            throw ValidationError("--chart: \(chart) is a folder.")
+        }
         let folder = URL(filePath: chart).deletingLastPathComponent().path
         guard FileManager.default.isWritableFile(atPath: folder) else {
             throw ValidationError("--chart: nothing can be written in \(folder).")
