@@ -16,13 +16,14 @@ struct TimedCalls {
         _ body: @escaping @Sendable () async throws -> Void
     ) async throws -> Histogram<UInt64> {
         var latencies = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
-        let progress = progress
+        let (progress, tasks) = (progress, options.tasks)
         try await withThrowingTaskGroup(of: [UInt64].self) { group in
-            for index in 0..<options.tasks {
-                let share = PerfOptions.share(of: count, index: index, count: options.tasks)
+            for index in 0..<tasks {
+                let share = PerfOptions.share(of: count, index: index, count: tasks)
                 group.addTask {
                     var times: [UInt64] = []
-                    times.reserveCapacity(min(share, 1_000_000))
+                    // Each has its own: with many tasks, and no number of messages, all together would be too much.
+                    times.reserveCapacity(min(share, max(1000, 1_000_000 / tasks)))
                     for _ in 0..<share {
                         let start = ContinuousClock.now
                         if let deadline, start >= deadline { break }
