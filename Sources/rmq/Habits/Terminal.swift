@@ -68,7 +68,14 @@ enum Terminal {
         return String(result)
     }
 
-    /// The same on one line: a name is its maker's to choose, and must not look like another row of a table.
+    private static let isScreen = isatty(STDOUT_FILENO) == 1
+
+    /// What others have written, as it goes to the standard output: as it is, but to a terminal it does nothing.
+    static func shown(_ bytes: [UInt8]) -> [UInt8] {
+        isScreen ? Array(harmless(String(decoding: bytes, as: UTF8.self)).utf8) : bytes
+    }
+
+    /// Harmless text on one line: a name is its maker's to choose, and must not look like another row of a table.
     static func harmlessRow(_ text: String) -> String {
         harmless(text).split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\\n")
     }

@@ -55,10 +55,10 @@ struct MessageFormat {
         try parts.flatMap { part -> [UInt8] in
             switch part {
             case .text(let bytes): bytes
-            case .header(let name): Array((message.headers?[name]?.text ?? "").utf8)
-            case .letter("b"): message.body
-            case .letter("j"): Array(try MessageRecord(message).line().utf8)
-            case .letter(let letter): Array(Self.text(letter, message, number).utf8)
+            case .header(let name): Terminal.shown(Array((message.headers?[name]?.text ?? "").utf8))
+            case .letter("b"): Terminal.shown(message.body)
+            case .letter("j"): Terminal.shown(Array(try MessageRecord(message).line().utf8))
+            case .letter(let letter): Terminal.shown(Array(Self.text(letter, message, number).utf8))
             }
         }
     }

@@ -13,7 +13,7 @@ struct MessageOutput: ParsableArguments {
     @Flag(help: "With properties, headers and deaths, for people.")
     var details = false
 
-    @Flag(help: "Bodies alone, a line each.")
+    @Flag(help: "Bodies alone, a line each; what would control a terminal is shown there, and not done.")
     var bodies = false
 
     /// Whether bodies alone are written.
@@ -54,8 +54,8 @@ struct MessageOutput: ParsableArguments {
         mutating func bytes(_ message: IncomingMessage) throws -> [UInt8] {
             count += 1
             return switch manner {
-            case .bodies: message.body + [UInt8(ascii: "\n")]
-            case .json: Array("\(try MessageRecord(message).line())\n".utf8)
+            case .bodies: Terminal.shown(message.body) + [UInt8(ascii: "\n")]
+            case .json: Terminal.shown(Array("\(try MessageRecord(message).line())\n".utf8))
             case .details: Array("\(MessageDetails(message: message, number: count).text)\n".utf8)
             case .format(let format): try format.bytes(message, number: count)
             }

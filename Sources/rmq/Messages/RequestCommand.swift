@@ -66,7 +66,8 @@ struct RequestCommand: AsyncParsableCommand {
                 }
             }
         }
-        try Terminal.write(json ? Array("\(MessageRecord(reply).line())\n".utf8) : reply.body + [UInt8(ascii: "\n")])
+        let bytes = try json ? Array(MessageRecord(reply).line().utf8) : reply.body
+        try Terminal.write(Terminal.shown(bytes) + [UInt8(ascii: "\n")])
     }
 }
 #endif

@@ -16,6 +16,22 @@ struct HabitsToolTests {
         }
     }
 
+    @Test("a message does nothing to a terminal, and is written as it is elsewhere")
+    func screen() async throws {
+        // A terminal of its own.
+        let terminal = #"exec script -qec "$(printf '%q ' "$0" "$@")" /dev/null"#
+        let body = "a\u{1B}[2Jb"
+        try await Scratch.use { scratch, _, channel in
+            let queue = try await channel.declareQueue(scratch.queue())
+            for _ in 0..<2 { try await queue.publish(Message(body)) }
+            try await eventually("the messages") { try await queue.readyCount() == 2 }
+            let shown = try await Subprocess.limited(terminal, "rmq", "get", queue.name)
+            #expect(shown.contains(#"a\u{1B}[2Jb"#) && !shown.contains(body), "\(shown)")
+            let piped = try await ToolProcess.run(["get", queue.name])
+            #expect(piped.output == body + "\n", "\(piped)")
+        }
+    }
+
     @Test("what the library refuses of the arguments ends with 64, what the broker refuses with 1")
     func refusals() async throws {
         let long = String(repeating: "x", count: 300)
