@@ -48,6 +48,9 @@ struct MessageFilter: ParsableArguments {
         if let header = headers.first(where: { $0.hasPrefix("=") || $0.isEmpty }) {
             throw ValidationError("--header \(header): it begins with the header's name.")
         }
+        if let olderThan, let youngerThan, olderThan.duration > youngerThan.duration {
+            throw ValidationError("Nothing is older than \(olderThan) and younger than \(youngerThan).")
+        }
     }
 
     /// Whether all messages match.

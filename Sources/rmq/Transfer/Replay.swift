@@ -58,6 +58,9 @@ struct Replay: AsyncParsableCommand {
         guard routingKey == nil || exchange != nil else {
             throw ValidationError("--routing-key is for an --exchange; each message has its own otherwise.")
         }
+        guard exchange == nil || backTo == .queue else {
+            throw ValidationError("--back-to exchange and --exchange both say where to: give one of them.")
+        }
     }
 
     func run() async throws {

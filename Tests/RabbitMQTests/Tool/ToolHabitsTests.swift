@@ -154,6 +154,8 @@ struct ToolHabitsTests {
             ["move", "a", "b", "--to-ca", "ca.pem"],
             ["copy", "a", "b", "--limit", "0"],
             ["replay", "q", "--routing-key", "k"], ["replay", "q", "--back-to", "nowhere"],
+            ["replay", "q", "--back-to", "exchange", "--exchange", "e"],
+            ["peek", "q", "--older-than", "2h", "--younger-than", "1h"],
             ["replay", "q", "--rate", "nan"], ["perf", "publish", "--rate", "1", "--hang-after", "1s"],
             ["serve", "q"], ["serve", "q", "--timeout", "0", "--", "cat"],
             ["request", "q", "x", "--timeout", "0"], ["binding", "declare", "e"],
