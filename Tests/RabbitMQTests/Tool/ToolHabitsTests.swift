@@ -115,6 +115,14 @@ struct ToolHabitsTests {
         }
     }
 
+    @Test("a profile file may have lines as other systems write them")
+    func foreignProfile() async throws {
+        try await Self.withProfiles("[other]\r\nuri = http://x\r\n\r\n[mine]\r\nuri = \(Self.nowhere)\r\n") { path in
+            let outcome = try await Self.count("--profile", "mine", environment: ["RMQ_PROFILES": path])
+            #expect(outcome.status == 1 && outcome.error.contains("127.0.0.1, port 1"), "\(outcome)")
+        }
+    }
+
     @Test("a profile file that others may read is not used")
     func permissions() async throws {
         for mode in [0o644, 0o640, 0o604] {
