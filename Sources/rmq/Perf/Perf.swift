@@ -111,8 +111,10 @@ struct Perf: AsyncParsableCommand {
         }
         progress.finish()
         let report = PerfReport(mode: mode.rawValue, options: options, result: result, base: base)
-        try Terminal.say(options.json ? report.json() : report.table())
+        // The chart is made also where the output can't be written.
+        let written = Result { try Terminal.say(options.json ? report.json() : report.table()) }
         if let chart = options.load.chart { try report.draw(to: chart) }
+        try written.get()
     }
 
     private static func measure(

@@ -48,6 +48,11 @@ extension PerfOptions {
             throw ValidationError("--size is \(size); with delay it must be at least \(DelayMode.leastSize).")
         }
         if mode == .endToEnd { try validateLoad() }
+        guard mode != .idle || hangAfter.duration >= .seconds(2) else {
+            throw ValidationError(
+                "--hang-after is \(hangAfter); idle gives a sign of life each second, so 2s are the least."
+            )
+        }
         if place.useExisting {
             guard let queue = place.queue else { throw ValidationError("--use-existing needs a --queue that exists.") }
             guard mode != .endToEnd || (place.leaveMessages && place.eatMessages) else {

@@ -89,6 +89,7 @@ struct ToolArgumentsTests {
         Case("publish", "--producers", "2", says: "--producers is for end-to-end"),
         Case("publish", "--ramp", "1:1m", says: "--ramp is for end-to-end"),
         Case("consume", "--sizes", "1-9", says: "--sizes is for end-to-end"),
+        Case("idle", "--hang-after", "1s", says: "2s are the least"),
         Case("publish", "--tasks", "2", says: "--tasks is for confirm, rpc, declare and handle"),
         Case("rpc", "--work", "5", says: "--work is for publish"),
         Case("rpc", "--headers", "100", says: "--headers is for publish"),
