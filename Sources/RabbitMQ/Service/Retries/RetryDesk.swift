@@ -122,11 +122,24 @@ final class RetryDesk: Sendable {
             isStopping.set()
         }
         switch outcome {
-        case .confirmed: try? delivery.ack()
-        case .abandoned: delivery.giveBack()
+        case .confirmed:
+            try? delivery.ack()
+            // The connection over which it came was lost meanwhile.
+            if delivery.comesAgain { warnOfTwo(queue) }
+        case .abandoned(let mayBeThereTwice):
+            if mayBeThereTwice { warnOfTwo(queue) }
+            delivery.giveBack()
         case .refused(let error): return error
         }
         return nil
+    }
+
+    /// Whoever finds a message done or parked twice has to find out why.
+    private func warnOfTwo(_ queue: String) {
+        logger.warning(
+            "a message goes back to its queue, though the broker may have it in the next one, and may be there twice",
+            metadata: [LogKey.queue: "\(plan.ring.queue.printable())", LogKey.entity: "\(queue.printable())"]
+        )
     }
 
     /// Parks a message that can't be sent with what is noted on it, because it does not fit into a frame then for example.

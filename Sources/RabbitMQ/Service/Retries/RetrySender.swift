@@ -7,8 +7,8 @@ final class RetrySender: Sendable {
         /// The broker has it.
         case confirmed
         /// It was not published, or nobody knows whether it was, and there is no sense in trying on: its delivery is with the
-        /// broker again, or has to go there.
-        case abandoned
+        /// broker again, or has to go there. Then it may be there twice, which nobody has said yet.
+        case abandoned(mayBeThereTwice: Bool)
         /// It can't be published as it is.
         case refused(AMQPError)
     }
@@ -57,14 +57,17 @@ final class RetrySender: Sendable {
                 // One that the broker has not spoken of yet is waited for on: to publish it again would double it.
                 if error.code != .timedOut { receipt = nil }
                 if error.isOfMessage { return .refused(error) }
-                if isStopping() || delivery.isStale { return .abandoned }
+                if isStopping() || delivery.isStale {
+                    return .abandoned(mayBeThereTwice: receipt != nil || error.leavesACopy)
+                }
                 if receipt != nil { continue }
-                guard await mend(error, queue, &schedule) else { return .abandoned }
+                // What that says of a second copy is in the log.
+                guard await mend(error, queue, &schedule) else { return .abandoned(mayBeThereTwice: false) }
             } catch {
-                return .abandoned
+                return .abandoned(mayBeThereTwice: receipt != nil)
             }
         }
-        return .abandoned
+        return .abandoned(mayBeThereTwice: receipt != nil)
     }
 
     /// Publishes a message, but not behind its delivery: on the connection over which that came, and while it can be settled.
