@@ -43,4 +43,28 @@ import Testing
             }
         }
     }
+
+    @Test func `what is to be tried again at once goes with its queue, and who processes it hears of that`()
+        async throws
+    {
+        let log = CapturedLog()
+        try await InProcessBroker.run { broker in
+            var configuration = broker.configuration
+            configuration.logger = log.logger
+            try await Connection.withConnection(configuration) { connection in
+                let queue = try await connection.openChannel().declareQueue("q")
+                broker.publish(Message(body: [1]), routingKey: "q")
+                let processing = Task {
+                    try await queue.process(retrying: RetryPolicy(attempts: 5)) { _ in
+                        broker.deleteQueue("q")
+                        throw RetryDecision.retry(after: .zero)
+                    }
+                }
+                defer { processing.cancel() }
+                let end = try await within(.seconds(20), "its end") { await processing.result }
+                #expect { try end.get() } throws: { ($0 as? AMQPError)?.code == .consumerCancelled }
+                #expect(log.entries(containing: "its queue is gone").count == 1)
+            }
+        }
+    }
 }

@@ -61,6 +61,15 @@ final class RetrySender: Sendable {
                     return .abandoned(mayBeThereTwice: receipt != nil || error.leavesACopy)
                 }
                 if receipt != nil { continue }
+                if error.code == .undeliverable, queue == delivery.source.queue {
+                    // Deleted, and the delivery with it, or on a node that is down, which has both. To try on would keep
+                    // whoever processes it from hearing that the consumer has ended, for as long as nobody declares it.
+                    connection.core.logger.warning(
+                        "a message was to be tried again at once, but its queue is gone",
+                        metadata: [LogKey.queue: "\(queue.printable())", LogKey.deliveryTag: "\(delivery.deliveryTag)"]
+                    )
+                    return .abandoned(mayBeThereTwice: false)
+                }
                 // What that says of a second copy is in the log.
                 guard await mend(error, queue, &schedule) else { return .abandoned(mayBeThereTwice: false) }
             } catch {
