@@ -128,12 +128,14 @@ private struct MessageTracer: MessageTracing {
     }
 }
 
-/// Notes the kind of an error, which the span's end notes whole.
+/// Notes the kind of an error, which the span's end notes whole, and that the span has failed: without a status it counts as
+/// one that went well, whatever errors are noted on it.
 private func noting<Result>(_ span: any Span, _ body: () async throws -> Result) async throws -> Result {
     do {
         return try await body()
     } catch {
         span.attributes["error.type"] = MessagingName.errorType(error)
+        span.setStatus(SpanStatus(code: .error, message: String(describing: error).printable()))
         throw error
     }
 }
