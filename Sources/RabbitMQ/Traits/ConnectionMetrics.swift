@@ -38,7 +38,8 @@ public final class ConnectionMetrics: Sendable {
         let factory = factory ?? MetricsSystem.factory
         let dimensions = [MetricName.system] + dimensions
         counters = MetricName.counters.map {
-            (Counter(label: $0.name, dimensions: dimensions, factory: factory), $0.value)
+            let all = dimensions + MetricName.operation(of: $0.name)
+            return (Counter(label: $0.name, dimensions: all, factory: factory), $0.value)
         }
         times = MetricName.times.map {
             (FloatingPointCounter(label: $0.name, dimensions: dimensions, factory: factory), $0.value)

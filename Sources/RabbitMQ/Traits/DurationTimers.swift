@@ -78,9 +78,10 @@ private final class DurationTimers: DurationMeter {
 
     private func makeTimer(_ key: Key) -> Timer {
         var dimensions = [
-            MetricName.system, ("messaging.operation.name", key.isProcess ? "process" : "publish"),
+            MetricName.system, (MetricName.operationName, key.isProcess ? "process" : "publish"),
             ("messaging.destination.name", key.destination),
         ]
+        if !key.isProcess { dimensions.append(("messaging.operation.type", "send")) }
         if let error = key.error { dimensions.append(("error.type", error)) }
         return Timer(
             label: key.isProcess ? MetricName.processDuration : MetricName.operationDuration,

@@ -30,6 +30,17 @@ enum MetricName {
         ("rabbitmq.client.connection.recoveries", { $0.recoveries }),
     ]
 
+    static let operationName = "messaging.operation.name"
+
+    /// What the conventions require of their own counters beside the system: which operation it is that they count.
+    static func operation(of counter: String) -> [(String, String)] {
+        switch counter {
+        case sent: [(operationName, "publish")]
+        case consumed: [(operationName, "consume")]
+        default: []
+        }
+    }
+
     /// Those that only rise, in seconds.
     static let times: [(name: String, value: @Sendable (ConnectionStatistics) -> Duration)] = [
         ("rabbitmq.client.time_down", { $0.timeDown }),

@@ -10,6 +10,11 @@ import Testing
 struct MetricsTests {
     private let dimensions = [("messaging.system", "rabbitmq")]
 
+    /// Those of a metric that the conventions have.
+    private func named(_ operation: String) -> [(String, String)] {
+        dimensions + [("messaging.operation.name", operation)]
+    }
+
     @Test func `a report tells what has changed since the one before`() async throws {
         try await TestBroker.withChannel { connection, channel in
             let factory = TestMetrics()
@@ -18,13 +23,14 @@ struct MetricsTests {
             let queue = try await channel.declareQueue(exclusive: true)
             for _ in 0..<3 { try await queue.publishConfirmed(Message("x")) }
             metrics.report()
-            let sent = try factory.expectCounter("messaging.client.sent.messages", dimensions)
+            let sent = try factory.expectCounter("messaging.client.sent.messages", named("publish"))
             #expect(sent.values == [3])
             for _ in 0..<2 { try await queue.publishConfirmed(Message("x")) }
             _ = try #require(try await queue.get())
             metrics.report()
             #expect(sent.values == [3, 2])
-            #expect(try factory.expectCounter("messaging.client.consumed.messages", dimensions).values == [1])
+            let consumed = try factory.expectCounter("messaging.client.consumed.messages", named("consume"))
+            #expect(consumed.values == [1])
             #expect(try factory.expectCounter("rabbitmq.client.confirmed.messages", dimensions).totalValue == 5)
             #expect(try factory.expectMeter("rabbitmq.client.unsettled.messages", dimensions).lastValue == 1)
             #expect(try factory.expectMeter("rabbitmq.client.connection.up", dimensions).lastValue == 1)
@@ -43,7 +49,7 @@ struct MetricsTests {
                 for _ in 0..<1000 { _ = try? await exchange.publish(Message("x"), routingKey: "nobody") }
             }
             metrics.report()
-            let sent = try factory.expectCounter("messaging.client.sent.messages", dimensions)
+            let sent = try factory.expectCounter("messaging.client.sent.messages", named("publish"))
             #expect(sent.totalValue == 1000)
         }
     }
@@ -106,8 +112,8 @@ struct MetricsTests {
             try await channel.selectConfirms()
             let queue = try await channel.declareQueue(exclusive: true)
             for _ in 0..<3 { try await queue.publishConfirmed(Message("x")) }
-            var published = dimensions
-            published += [("messaging.operation.name", "publish"), ("messaging.destination.name", "amq.default")]
+            var published = named("publish")
+            published += [("messaging.operation.type", "send"), ("messaging.destination.name", "amq.default")]
             #expect(try factory.expectTimer("messaging.client.operation.duration", published).values.count == 3)
             for _ in 0..<2 {
                 let message = try #require(try await queue.get())
@@ -117,8 +123,7 @@ struct MetricsTests {
             await #expect(throws: Failure.self) {
                 try await last.process(onFailure: .acknowledge) { _ in throw Failure() }
             }
-            var processed = dimensions
-            processed += [("messaging.operation.name", "process"), ("messaging.destination.name", queue.name)]
+            let processed = named("process") + [("messaging.destination.name", queue.name)]
             #expect(try factory.expectTimer("messaging.process.duration", processed).values.count == 2)
             let timers = factory.timers(label: "messaging.process.duration")
             let failed = try #require(timers.first { $0.dimensions.contains { $0.0 == "error.type" } })
