@@ -6,7 +6,8 @@ extension ConnectionConfiguration {
     /// Has swift-metrics told how long things take, as they happen, in timers:
     ///
     /// - `messaging.process.duration`: a handler's call, for callbacks, ``IncomingMessage/process(onFailure:_:)`` and all that
-    ///   is made of it, handlers with a ``RetryPolicy``, and those of RPC servers; by `messaging.destination.name`, the queue.
+    ///   is made of it, handlers with a ``RetryPolicy``, and those of RPC servers; by `messaging.destination.name`, the queue,
+    ///   which is amq.gen for all those whose names the broker has made up.
     /// - `messaging.client.operation.duration`: ``Exchange/publishConfirmed(_:routingKey:mandatory:timeout:)`` and
     ///   ``Publisher/publish(_:to:routingKey:mandatory:timeout:)``, until the broker has confirmed, all waits and repetitions
     ///   included; of ``Publisher/publish(contentsOf:to:routingKey:mandatory:timeout:)`` each message that was handed over,
@@ -42,7 +43,9 @@ private final class DurationTimers: DurationMeter {
         return recorder(Key(isProcess: false, destination: destination))
     }
 
-    func processing(of queue: String) -> DurationRecorder { recorder(Key(isProcess: true, destination: queue)) }
+    func processing(of queue: String) -> DurationRecorder {
+        recorder(Key(isProcess: true, destination: MessagingName.ofFew(queue: queue)))
+    }
 
     private func recorder(_ wanted: Key) -> DurationRecorder {
         let (known, key) = recorders.withLock { recorders -> (DurationRecorder?, Key) in

@@ -13,6 +13,10 @@ enum MessagingName {
         return parts.isEmpty ? defaultExchange : parts.joined(separator: ":")
     }
 
+    /// What spans and timers are called after: few names, where the broker makes up another one with each declaration, and so
+    /// with each recovery.
+    static func ofFew(queue: String) -> String { EntityName.isServerNamed(queue) ? "amq.gen" : queue }
+
     /// What distinguishes errors: the code of one of the library's, the type of any other.
     static func errorType(_ error: any Error) -> String {
         (error as? AMQPError).map { $0.code.description } ?? String(reflecting: type(of: error))

@@ -43,12 +43,13 @@ public func withProcessSpan<Result>(
     isolation: isolated (any Actor)? = #isolation,
     _ body: () async throws -> Result
 ) async throws -> Result {
-    try await withSpan("process \(queue)", ofKind: .consumer) { span in
+    try await withSpan("process \(MessagingName.ofFew(queue: queue))", ofKind: .consumer) { span in
         for message in messages { span.addLink(SpanLink(context: message.serviceContext, attributes: [:])) }
         span.attributes["messaging.system"] = "rabbitmq"
         span.attributes["messaging.operation.name"] = "process"
         span.attributes["messaging.operation.type"] = "process"
         span.attributes["messaging.destination.name"] = queue
+        if EntityName.isServerNamed(queue) { span.attributes["messaging.destination.anonymous"] = true }
         span.attributes["messaging.batch.message_count"] = messages.count
         return try await noting(span, body)
     }
@@ -99,7 +100,8 @@ private struct MessageTracer: MessageTracing {
             into: &context,
             using: HeaderCarrier()
         )
-        return try await withSpan("process \(delivery.queue)", context: context, ofKind: .consumer) { span in
+        let name = "process \(MessagingName.ofFew(queue: delivery.queue))"
+        return try await withSpan(name, context: context, ofKind: .consumer) { span in
             span.attributes["messaging.system"] = "rabbitmq"
             span.attributes["messaging.operation.name"] = "process"
             span.attributes["messaging.operation.type"] = "process"
@@ -108,6 +110,7 @@ private struct MessageTracer: MessageTracing {
                 routingKey: delivery.routingKey,
                 queue: delivery.queue
             )
+            if EntityName.isServerNamed(delivery.queue) { span.attributes["messaging.destination.anonymous"] = true }
             span.attributes["messaging.rabbitmq.message.delivery_tag"] = Int64(clamping: delivery.deliveryTag)
             Self.describe(delivery.message, delivery.routingKey, on: span)
             return try await noting(span, handle)

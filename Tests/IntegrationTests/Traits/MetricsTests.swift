@@ -110,7 +110,7 @@ struct MetricsTests {
         try await Connection.withConnection(configuration) { connection in
             let channel = try await connection.openChannel()
             try await channel.selectConfirms()
-            let queue = try await channel.declareQueue(exclusive: true)
+            let queue = try await channel.declareQueue(TestBroker.uniqueName("timed"), durable: false, exclusive: true)
             for _ in 0..<3 { try await queue.publishConfirmed(Message("x")) }
             var published = named("publish")
             published += [("messaging.operation.type", "send"), ("messaging.destination.name", "amq.default")]
@@ -130,6 +130,25 @@ struct MetricsTests {
             #expect(failed.values.count == 1)
             #expect(failed.dimensions.last?.1.hasSuffix("Failure") == true)
         }
+    }
+
+    @Test func `queues whose names the broker has made up share a timer`() async throws {
+        let factory = TestMetrics()
+        var configuration = try TestBroker.configuration
+        configuration.measureDurations(factory)
+        try await Connection.withConnection(configuration) { connection in
+            let channel = try await connection.openChannel()
+            try await channel.selectConfirms()
+            for _ in 0..<3 {
+                let queue = try await channel.declareQueue(exclusive: true)
+                try await queue.publishConfirmed(Message("x"))
+                let message = try #require(try await queue.get())
+                try await message.process { _ in }
+            }
+        }
+        #expect(factory.timers(label: "messaging.process.duration").count == 1)
+        let processed = named("process") + [("messaging.destination.name", "amq.gen")]
+        #expect(try factory.expectTimer("messaging.process.duration", processed).values.count == 3)
     }
 }
 
