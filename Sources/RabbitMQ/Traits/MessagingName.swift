@@ -6,10 +6,9 @@ enum MessagingName {
     /// What the default exchange is called, which has no name.
     static let defaultExchange = "amq.default"
 
-    /// A destination: of exchange, routing key and queue those that are there, and each once.
+    /// A destination: of exchange, routing key and queue those that are there, and the queue only if the key is another.
     static func destination(exchange: String, routingKey: String, queue: String = "") -> String {
-        var parts: [String] = []
-        for part in [exchange, routingKey, queue] where !part.isEmpty && parts.last != part { parts.append(part) }
+        let parts = [exchange, routingKey, queue == routingKey ? "" : queue].filter { !$0.isEmpty }
         return parts.isEmpty ? defaultExchange : parts.joined(separator: ":")
     }
 
