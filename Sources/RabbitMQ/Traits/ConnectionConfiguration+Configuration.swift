@@ -32,7 +32,13 @@ private struct ReaderSettings: SettingSource {
         if let text = reader.string(forKey: name, isSecret: isSecret) { return text.isEmpty ? nil : text }
         // Files have numbers where nobody thinks of text.
         if let number = reader.int(forKey: name, isSecret: isSecret) { return "\(number)" }
-        if let number = reader.double(forKey: name, isSecret: isSecret) { return "\(number)" }
+        if let number = reader.double(forKey: name, isSecret: isSecret) {
+            // A password such as 1e5, or of more digits than a number can have, would be another one now.
+            guard !isSecret else {
+                throw invalid(key, "is a number where it was read from, and not as written: quote it")
+            }
+            return "\(number)"
+        }
         return try absent(key, "is not text", isSecret: isSecret)
     }
 

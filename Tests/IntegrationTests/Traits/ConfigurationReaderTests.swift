@@ -69,6 +69,13 @@ struct ConfigurationReaderTests {
         }
     }
 
+    @Test func `a password that a file has as a number is taken only if its digits are certain`() throws {
+        #expect(throws: Never.self) { try read(["rabbitmq.username": "me", "rabbitmq.password": 12345]) }
+        let error = try #require(throws: AMQPError.self) { try read(["rabbitmq.password": 1e5]) }
+        #expect(error.message.hasPrefix("password "), "\(error.message)")
+        #expect(!error.message.contains("100000"), "\(error.message)")
+    }
+
     @Test(arguments: [
         ("rabbitmq.callTimeout", "soon", "callTimeout"), ("rabbitmq.recovery.enabled", "maybe", "recovery.enabled"),
         ("rabbitmq.uri", "amqp://me:s3cret?@host", "uri"),
