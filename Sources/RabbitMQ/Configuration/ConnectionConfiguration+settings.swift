@@ -53,7 +53,12 @@ extension ConnectionConfiguration {
             credentials = .plain(username: username ?? old, password: password ?? secret)
         }
         if let other = try settings.choice("mechanism", ["plain": nil, "external": Credentials.external]) {
-            if let other { credentials = other }
+            if let other {
+                credentials = other
+            } else if case .external = credentials.kind {
+                // The URI's: this wins over it, with the user that there is by default.
+                credentials = .plain(username: "guest", password: "guest")
+            }
         }
     }
 

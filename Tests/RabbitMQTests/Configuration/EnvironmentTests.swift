@@ -28,6 +28,14 @@ struct EnvironmentTests {
         #expect(identity.description == "ClientIdentity(certificate: PEM(file: /me.pem), key: PEM(file: /me.key))")
     }
 
+    @Test(arguments: [("plain", "PLAIN"), ("external", "EXTERNAL"), ("", "EXTERNAL")])
+    func `the mechanism wins over the URI's`(mechanism: String, taken: String) throws {
+        let configuration = try ConnectionConfiguration(environment: [
+            "RABBITMQ_URI": "amqps://h?auth_mechanism=external", "RABBITMQ_MECHANISM": mechanism,
+        ])
+        #expect(configuration.credentials.mechanism == taken)
+    }
+
     @Test(arguments: [",", " ", " , ,"]) func `a list in which nothing stands is as one that is not set`(
         text: String
     ) throws {
