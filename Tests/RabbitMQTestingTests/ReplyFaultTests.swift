@@ -68,4 +68,28 @@ import Testing
             #expect(replies(broker) == [[goes ? 1 : 2]])
         }
     }
+
+    @Test func `a request that was run and goes back, since the server stops while the broker is blocked, is told of`()
+        async throws
+    {
+        let log = CapturedLog()
+        try await InProcessBroker.run { broker in
+            var configuration = broker.configuration
+            configuration.logger = log.logger
+            try broker.declareQueue("replies")
+            try await Connection.withConnection(configuration) { connection in
+                let queue = try await connection.openChannel().declareQueue("q")
+                let server = try await queue.serveMessages { $0.message }
+                broker.block()
+                try await eventually("it is blocked") { connection.blockedReason != nil }
+                broker.publish(Message(body: [0], replyTo: "replies"), routingKey: "q")
+                try await eventually("its reply waits") { connection.statistics.heldBackPublishers == 1 }
+                await server.stop(within: .milliseconds(50))
+                try await eventually("it has gone back") { broker.queue("q")?.ready == 1 }
+                #expect(replies(broker).isEmpty)
+                #expect(log.entries(containing: "to be run again").map(\.level) == [.warning])
+                broker.unblock()
+            }
+        }
+    }
 }

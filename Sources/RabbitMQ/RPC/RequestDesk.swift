@@ -49,9 +49,16 @@ struct RequestDesk: Sendable {
             // It would be the same the next time.
             logger.error("a request can't be answered", metadata: [LogKey.error: "\(error)"])
             drop(request)
+        } catch is CancellationError {
+            // Whoever sees its effects twice has nothing else to go by.
+            logger.warning(
+                "a request was run, but its reply not sent before the server stopped: it goes back, to be run again",
+                metadata: [LogKey.deliveryTag: "\(request.deliveryTag)"]
+            )
+            request.giveBack()
         } catch {
             logger.log(
-                level: error.tellsOfAnEnd || error is CancellationError ? .debug : .error,
+                level: error.tellsOfAnEnd ? .debug : .error,
                 "a reply could not be sent",
                 metadata: [LogKey.error: "\(String(describing: error).printable())"]
             )
