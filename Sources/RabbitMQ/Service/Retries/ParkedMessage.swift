@@ -6,17 +6,20 @@ public import Foundation
 
 /// What a message that a ``RetryPolicy`` has parked tells about itself.
 ///
-/// To have it processed after all, once what was wrong is mended, publish its ``original`` again:
+/// To have it processed after all, once what was wrong is mended, publish it to its queue as it is, whose handler sees the
+/// ``original``:
 ///
 /// ```swift
 /// while let message = try await parking.get() {
 ///     guard let parked = message.parked else { continue }
-///     try await exchange.publishConfirmed(parked.original, routingKey: parked.queue)
+///     try await exchange.publishConfirmed(message.message, routingKey: parked.queue)
 ///     try message.ack()
 /// }
 /// ```
 ///
-/// Whatever moves it back as it is, such as the broker's shovel, will do too: its attempts begin anew.
+/// Whatever else moves it back so, such as the broker's shovel, will do too: its attempts begin anew. The ``original`` is for
+/// queues without a policy: the broker refuses the user of another connection (``Message/userID``), and takes its header CC
+/// to copy it once more.
 public struct ParkedMessage: Hashable, Sendable {
     /// Why it was parked, `x-parked-error`: the error's text, or a decision's reason. Nil if there was none.
     public let errorText: String?
