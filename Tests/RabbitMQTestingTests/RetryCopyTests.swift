@@ -1,3 +1,4 @@
+import Logging
 import RabbitMQ
 import RabbitMQTesting
 import TestSupport
@@ -64,6 +65,33 @@ import Testing
                 let end = try await within(.seconds(20), "its end") { await processing.result }
                 #expect { try end.get() } throws: { ($0 as? AMQPError)?.code == .consumerCancelled }
                 #expect(log.entries(containing: "its queue is gone").count == 1)
+            }
+        }
+    }
+
+    @Test func `a message that never has an outcome is parked before its queue would drop it`() async throws {
+        try await InProcessBroker.run { broker in
+            var configuration = broker.configuration
+            configuration.logger.logLevel = .critical
+            try await Connection.withConnection(configuration) { connection in
+                let arguments = QueueArguments(type: .quorum, deliveryLimit: 2)
+                let queue = try await connection.openChannel().declareQueue("q", arguments: arguments)
+                let begun = Collected<Int>()
+                let worker = Task {
+                    try await queue.process(retrying: RetryPolicy()) { message in
+                        begun.add(1)
+                        // As if the process crashed.
+                        broker.cut()
+                        try await eventually("it is lost") { message.isStale }
+                        throw Failure()
+                    }
+                }
+                defer { worker.cancel() }
+                broker.publish(Message(body: [1]), routingKey: "q")
+                try await eventually("it is parked") { broker.queue("q.parked")?.ready == 1 }
+                let parked = broker.messages(in: "q.parked").first?.message.parked
+                #expect(parked?.errorText?.contains("without any outcome") == true)
+                #expect(begun.count == 2)
             }
         }
     }

@@ -207,7 +207,7 @@ extension Queue {
         try require(type != .stream, "it is a stream, which keeps its messages")
         let connection = channel.connection
         let plan = RetryPlan(
-            policy: policy,
+            policy: policy.parking(before: arguments.deliveryLimit),
             ring: RetryRing(policy, queue: name, queueType: type),
             brokerDelays: arguments.delaysRetries && connection.parameters.version?.isAtLeast(4, 3) == true
         )
@@ -228,6 +228,16 @@ extension Queue {
             logger: connection.core.logger,
             handler: handler
         )
+    }
+}
+
+extension RetryPolicy {
+    /// The policy for a queue that drops, or dead-letters, what comes back more often than its limit: to be parked, it must not.
+    fileprivate func parking(before limit: Int?) -> RetryPolicy {
+        guard let limit, limit > 0, let most = maxReturns, most > limit else { return self }
+        var policy = self
+        policy.maxReturns = limit
+        return policy
     }
 }
 

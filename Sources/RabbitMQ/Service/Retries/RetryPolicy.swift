@@ -33,7 +33,8 @@ public struct RetryPolicy: Sendable {
     /// for no limit.
     ///
     /// The message whose handler crashes the process would come back for ever. RabbitMQ 4.0 and later drop it after 20
-    /// returns (``QueueArguments/deliveryLimit``). Other queues don't count.
+    /// returns: where the queue was declared with a ``QueueArguments/deliveryLimit`` that is less than this, that counts.
+    /// Other queues don't count.
     public var maxReturns: Int?
 
     /// The name of the queue where messages are parked; if nil, that of the consumer's queue with `.parked` behind it.
