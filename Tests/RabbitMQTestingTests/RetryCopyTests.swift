@@ -95,4 +95,31 @@ import Testing
             }
         }
     }
+
+    @Test func `what could not be published yet holds nobody up who stops, and goes back`() async throws {
+        try await InProcessBroker.run { broker in
+            var configuration = broker.configuration
+            configuration.logger.logLevel = .critical
+            try await Connection.withConnection(configuration) { connection in
+                let queue = try await connection.openChannel().declareQueue("q")
+                let worker = Task {
+                    try await queue.process(retrying: RetryPolicy(attempts: 1)) { _ in throw Failure() }
+                }
+                defer { worker.cancel() }
+                try await eventually("it consumes") { broker.queue("q")?.consumers == 1 }
+                broker.block()
+                try await eventually("it is blocked") { connection.blockedReason != nil }
+                broker.publish(Message(body: [1]), routingKey: "q")
+                try await eventually("the way to its place is blocked") {
+                    connection.statistics.heldBackPublishers == 1
+                }
+                worker.cancel()
+                // A publish may take 30 s.
+                _ = try await within(.seconds(20), "its end") { await worker.result }
+                try await eventually("it has gone back") { broker.queue("q")?.ready == 1 }
+                #expect(broker.queue("q.parked")?.ready == 0)
+                broker.unblock()
+            }
+        }
+    }
 }

@@ -33,7 +33,7 @@ final class RetrySender: Sendable {
     ///
     /// It tries on for as long as the delivery can be settled: while the queue is missing, refuses messages, or the broker
     /// takes none. Where that may put the message there twice, it says so in the log. Once `isStopping` says so, only for what
-    /// is under way: no longer than a call, or a publish, may take.
+    /// is under way: what is published, no longer than a call may take; what waits for that, no longer than a second.
     func send(
         _ message: Message,
         to queue: String,
@@ -48,7 +48,7 @@ final class RetrySender: Sendable {
                 if let receipt {
                     pending = receipt
                 } else {
-                    pending = try await publish(message, to: queue, for: delivery)
+                    pending = try await publish(message, to: queue, for: delivery, isStopping: isStopping)
                     receipt = pending
                 }
                 try await pending.confirmed()
@@ -86,21 +86,35 @@ final class RetrySender: Sendable {
     private func publish(
         _ message: Message,
         to queue: String,
-        for delivery: IncomingMessage
+        for delivery: IncomingMessage,
+        isStopping: @Sendable () -> Bool
     ) async throws -> PublishReceipt {
         try message.validate()
         try ShortString.validate(queue, name: "routing key")
-        return try await channel.core.publish(
-            Publish(
-                message: message,
-                exchange: "",
-                routingKey: queue,
-                mandatory: true,
-                isTraced: false,
-                standsInFor: delivery.source.session
-            )
+        let publish = Publish(
+            message: message,
+            exchange: "",
+            routingKey: queue,
+            mandatory: true,
+            isTraced: false,
+            standsInFor: delivery.source.session
         )
+        let (start, timeout) = (MonotonicTime.now, connection.core.configuration.timeoutOfPublish)
+        while true {
+            // In slices: a shutdown would else wait for as long as a publish may take where the broker takes none.
+            let left = timeout.left(since: start)
+            do {
+                return try await CallTimeout.$current.withValue(min(left, Self.slice)) {
+                    try await channel.core.publish(publish)
+                }
+            } catch let error as AMQPError where error.code == .blockedTooLong {
+                // It has sent nothing.
+                guard left > Self.slice, !isStopping(), !delivery.isStale else { throw error }
+            }
+        }
     }
+
+    private static let slice = Duration.seconds(1)
 
     /// From 5 ms up to 2 s.
     private static var schedule: RecoverySchedule {
