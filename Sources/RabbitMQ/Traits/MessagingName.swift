@@ -18,7 +18,15 @@ enum MessagingName {
 
     /// What distinguishes errors: the code of one of the library's, the type of any other.
     static func errorType(_ error: any Error) -> String {
-        (error as? AMQPError).map { $0.code.description } ?? String(reflecting: type(of: error))
+        (error as? AMQPError).map { $0.code.description } ?? name(String(reflecting: type(of: error)))
+    }
+
+    /// The name of a type as it is the same whenever the process runs: where it is private, or within a function, Swift tells
+    /// of its context only where that is in memory.
+    private static func name(_ reflected: String) -> String {
+        reflected.split(separator: ".", omittingEmptySubsequences: false)
+            .filter { !$0.hasPrefix("(unknown context at ") }
+            .joined(separator: ".")
     }
 }
 #endif
