@@ -99,6 +99,17 @@ import Testing
         #expect(seen.count { $0 == "basic.ack" } == 3)
     }
 
+    @Test(arguments: ["reject-publish", "reject-publish-dlx"])
+    func `a queue that refuses what is new keeps what comes back, beyond its limit too`(overflow: String) {
+        var client = RawClient()
+        client.declareQueue("q", ["x-max-length": 1, "x-overflow": .string(overflow)])
+        client.publish(Message(body: [1]), to: "q")
+        client.get("q")
+        client.publish(Message(body: [2]), to: "q")
+        client.reject(1, requeue: true)
+        #expect(client.broker.queues["q"]?.ready.all.map(\.message.body) == [[1], [2]])
+    }
+
     @Test func `a single active consumer stays so, whatever the priority of who comes later`() {
         var client = RawClient()
         client.declareQueue("q", ["x-single-active-consumer": true])

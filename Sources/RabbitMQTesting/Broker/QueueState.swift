@@ -61,8 +61,10 @@ struct QueueState {
         !settings.isFull(ready, adding: 1, bytes: message.message.body.count)
     }
 
-    /// Whether more wait than may.
-    var isOverfull: Bool { !ready.isEmpty && settings.isFull(ready, adding: 0, bytes: 0) }
+    /// Whether more wait than may, so that the oldest go. A queue that refuses what is new keeps also what comes back to it.
+    var isOverfull: Bool {
+        settings.overflow == .dropHead && !ready.isEmpty && settings.isFull(ready, adding: 0, bytes: 0)
+    }
 
     mutating func add(_ consumer: Consumer) {
         let index = consumers.firstIndex { $0.priority < consumer.priority } ?? consumers.count
