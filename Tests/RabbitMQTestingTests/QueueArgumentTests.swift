@@ -50,6 +50,25 @@ import Testing
         #expect(client.methods().last == "channel.close 406")
     }
 
+    @Test func `a queue that the broker has named is looked for, and not declared again`() {
+        var client = RawClient()
+        client.declareQueue("")
+        let name = client.broker.queues.keys.first ?? ""
+        client.declareQueue(name, bits: 1)
+        #expect(Array(client.methods().suffix(2)) == ["queue.declare-ok", "queue.declare-ok"])
+        client.declareQueue(name)
+        #expect(client.methods().last == "channel.close 403")
+        #expect(client.broker.queues.count == 1)
+    }
+
+    @Test(arguments: ["amq.gen-unknown", "amq.orders"])
+    func `names that begin with amq. are the broker's`(name: String) {
+        var client = RawClient()
+        client.declareQueue(name)
+        #expect(client.methods().last == "channel.close 403")
+        #expect(client.broker.queues.isEmpty)
+    }
+
     @Test func `to say what goes without saying makes no other queue of it`() {
         var client = RawClient()
         client.declareQueue("q", bits: 2)

@@ -70,6 +70,9 @@ extension Broker {
                 throw Refusal(.preconditionFailed, "cannot declare a server-named queue for type quorum")
             }
             declared.name = "amq.gen-\(nextSerial())"
+        } else if !declared.passive, declared.name.hasPrefix("amq.") {
+            // Also one that the broker has named itself: who knows its name only looks for it.
+            throw Refusal(.accessRefused, "queue name '\(declared.name)' contains reserved prefix 'amq.*'")
         }
         if declared.passive {
             try requireUse(of: declared.name, key)
@@ -77,9 +80,6 @@ extension Broker {
             try requireUse(of: declared.name, key)
             try requireEqual(declared)
         } else {
-            guard !declared.name.hasPrefix("amq.") || declared.name.hasPrefix("amq.gen-") else {
-                throw Refusal(.accessRefused, "queue name '\(declared.name)' contains reserved prefix 'amq.*'")
-            }
             let settings = try QueueSettings(declared)
             let owner = declared.exclusive ? key.connection : nil
             queues[declared.name] = QueueState(declared, settings, id: nextSerial(), owner: owner, now: now)
