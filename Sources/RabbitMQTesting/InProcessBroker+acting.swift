@@ -55,7 +55,8 @@ extension InProcessBroker {
         if let refusal { throw AMQPError(.preconditionFailed, refusal.text, replyCode: refusal.code) }
     }
 
-    /// Moves the clock: what is due by then happens before this returns, such as messages that expire.
+    /// Moves the clock: what is due by then happens before this returns, such as messages that expire, and in the order in
+    /// which it is due. Clients take a moment to act on it, and do so at the new time.
     ///
     /// That is the broker's clock alone. The client's deadlines and delays run with the machine's.
     ///

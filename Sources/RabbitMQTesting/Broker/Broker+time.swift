@@ -1,13 +1,23 @@
 extension Broker {
-    /// Has everything happen that is due by now.
+    /// Has everything happen that is due by now, in the order in which it is due.
     mutating func advance(to time: Duration) {
+        serveQueues()
+        // Moment by moment: what expires may come into a queue where it is due again before the end.
+        while let next = deadline, next <= max(now, time) {
+            now = max(now, next)
+            doWhatIsDue()
+        }
         now = max(now, time)
-        for (name, queue) in queues {
-            guard let deadline = queue.deadline, deadline <= now else { continue }
+    }
+
+    private mutating func doWhatIsDue() {
+        let now = now
+        let due = queues.values.filter { queue in queue.deadline.map { $0 <= now } == true }
+        for queue in due.sorted(by: { $0.id < $1.id }) {
             if let since = queue.idleSince, let life = queue.settings.expires, since + life <= now {
-                deleteQueue(name)
+                deleteQueue(queue.name)
             } else {
-                unserved.append(name)
+                unserved.append(queue.name)
             }
         }
         serveQueues()
