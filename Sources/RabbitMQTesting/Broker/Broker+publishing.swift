@@ -88,7 +88,11 @@ extension Broker {
         }
         try check(message.message, key)
         try setReplyAddress(&message, key)
-        if message.exchange.isEmpty, deliverReply(message) { return settlePublished(key, isNack: false) }
+        if message.exchange.isEmpty, deliverReply(message) {
+            // Before 4.2 the address of a reply was no queue: it arrived, and came back as well.
+            if mandatory, !isAtLeast(4, 2) { send(message, backTo: key, .noRoute, "NO_ROUTE") }
+            return settlePublished(key, isNack: false)
+        }
         let outcome = publish(message)
         if mandatory, !outcome.isRouted { send(message, backTo: key, .noRoute, "NO_ROUTE") }
         settlePublished(key, isNack: outcome.isRefused)
