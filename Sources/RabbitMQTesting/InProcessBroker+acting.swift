@@ -7,14 +7,16 @@ extension InProcessBroker {
     /// - Parameters:
     ///   - message: The message.
     ///   - exchange: The name of the exchange; that of the default exchange if it is left out.
-    ///   - routingKey: The routing key: for the default exchange the name of a queue.
-    /// - Returns: Whether it has reached a queue, and all that it has reached took it; false if there is no such exchange.
+    ///   - routingKey: The routing key: for the default exchange the name of a queue, or what a request's
+    ///     ``/RabbitMQ/Message/replyTo`` says.
+    /// - Returns: Whether it has reached a queue or who waits for the reply, and all queues that it has reached took it; false
+    ///   if there is no such exchange.
     @discardableResult
     public func publish(_ message: Message, to exchange: String = "", routingKey: String) -> Bool {
-        server.update { state in
-            let outcome = state.broker.publish(
-                StoredMessage(message: message, properties: nil, exchange: exchange, routingKey: routingKey)
-            )
+        let stored = StoredMessage(message: message, properties: nil, exchange: exchange, routingKey: routingKey)
+        return server.update { state -> Bool in
+            if exchange.isEmpty, state.broker.deliverReply(stored) { return true }
+            let outcome = state.broker.publish(stored)
             return outcome.isRouted && !outcome.isRefused
         }
     }

@@ -92,6 +92,28 @@ actor PriceList {
     }
 }
 
+/// The client alone: the test answers in the place of the service.
+@Suite(.timeLimit(.minutes(1))) struct PriceClientTests {
+    @Test func `a price that somebody else gives is read`() async throws {
+        try await InProcessBroker.run { broker in
+            try broker.declareQueue("prices")
+            try await Connection.withConnection(broker.configuration) { connection in
+                let client = try await connection.openRPCClient(routingKey: "prices", timeout: .seconds(5))
+                let calling = Task {
+                    try await client.call(PriceService.Request(item: "tea"), as: PriceService.Price.self)
+                }
+                try await broker.wait { $0.queue("prices")?.ready == 1 }
+                let request = try #require(broker.messages(in: "prices").first?.message)
+                let address = try #require(request.replyTo)
+                let reply = try Message(encoding: PriceService.Price(cents: 350), correlationID: request.correlationID)
+                #expect(broker.publish(reply, routingKey: address))
+                #expect(try await calling.value == PriceService.Price(cents: 350))
+                await client.close()
+            }
+        }
+    }
+}
+
 /// Takes orders: when it returns, the broker has them.
 struct OrderDesk {
     struct Order: Codable, Sendable { var id: Int }
