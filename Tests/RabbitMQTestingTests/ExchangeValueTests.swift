@@ -88,6 +88,23 @@ import Testing
         #expect(client.methods().last == "channel.close 403")
     }
 
+    @Test(arguments: [nil, "dead"] as [String?])
+    func `a dead message goes by its BCC too, unless its queue says where to`(key: String?) {
+        var client = RawClient()
+        var arguments: FieldTable = ["x-dead-letter-exchange": ""]
+        if let key { arguments["x-dead-letter-routing-key"] = .string(key) }
+        client.declareQueue("copy")
+        client.declareQueue("dead")
+        client.declareQueue("q", arguments)
+        client.publish(Message(body: [1], headers: ["BCC": ["copy"]]), to: "q")
+        client.get("q")
+        client.reject(1, requeue: false)
+        #expect(client.broker.queues["copy"]?.ready.count == (key == nil ? 2 : 1))
+        #expect(client.broker.queues["dead"]?.ready.count == (key == nil ? 0 : 1))
+        let seen = client.broker.queues["copy"]?.ready.all.map { $0.message.headers?["BCC"] == nil }
+        #expect(seen?.contains(false) == false)
+    }
+
     @Test func `a passive declaration without a name finds nothing`() {
         var client = RawClient()
         client.declareQueue("q")

@@ -14,6 +14,7 @@ extension Broker {
             // With a key of its own it goes nowhere else any more.
             if settings.deadLetterRoutingKey != nil { headers["CC"] = nil }
         }
+        if settings.deadLetterRoutingKey != nil { dead.blindKeys = [] }
         dead.message.expiration = nil
         dead.exchange = exchange
         dead.routingKey = settings.deadLetterRoutingKey ?? message.routingKey

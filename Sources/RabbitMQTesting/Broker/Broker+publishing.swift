@@ -147,8 +147,9 @@ extension Broker {
 
     /// Puts a message into the queues that it reaches.
     mutating func publish(_ message: StoredMessage) -> (isRouted: Bool, isRefused: Bool) {
-        let reached = route(message)
         var message = message
+        message.blindKeys = message.keys(of: "BCC")
+        let reached = route(message)
         // From 4.0 on RabbitMQ has a history of its own, and what a client has written there is a header as any other.
         if !isAtLeast(4, 0) { message.deaths = message.message.headers?["x-death"]?.arrayValue ?? [] }
         if message.message.headers?["BCC"] != nil {

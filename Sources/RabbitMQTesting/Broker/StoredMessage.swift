@@ -7,6 +7,8 @@ struct StoredMessage {
     var properties: [UInt8]?
     var exchange: String
     var routingKey: String
+    /// The routing keys of its `BCC` header, which nobody who gets it sees; the broker goes on routing by them.
+    var blindKeys: [String] = []
     /// Its deaths as the broker knows them: the tables of `x-death`, the latest first.
     var deaths: [FieldValue] = []
     /// When it expires, by the broker's clock.
@@ -21,7 +23,7 @@ struct StoredMessage {
     var encodedProperties: [UInt8] { properties ?? ContentProperties.encode(message) }
 
     /// The routing keys of its `CC` and `BCC` headers.
-    var furtherKeys: [String] { keys(of: "CC") + keys(of: "BCC") }
+    var furtherKeys: [String] { keys(of: "CC") + blindKeys }
 
     func keys(of header: String) -> [String] {
         (message.headers?[header]?.arrayValue ?? []).compactMap(\.stringValue)
