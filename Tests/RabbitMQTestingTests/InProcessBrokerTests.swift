@@ -48,6 +48,49 @@ import Testing
         }
     }
 
+    @Test func `what is published to an exchange is seen in a queue that a test has bound`() async throws {
+        try await InProcessBroker.run { broker in
+            try broker.declareExchange("unrouted", type: .fanout)
+            try broker.declareExchange("events", type: .topic, arguments: ["alternate-exchange": "unrouted"])
+            for queue in ["paid", "others"] { try broker.declareQueue(queue) }
+            try broker.bindQueue("paid", to: "events", routingKey: "order.*.paid")
+            try broker.bindQueue("others", to: "unrouted")
+            try await Connection.withConnection(broker.configuration) { connection in
+                let channel = try await connection.openChannel()
+                try await channel.selectConfirms()
+                // Declared as a service does it, which finds the same.
+                let arguments = ExchangeArguments(alternateExchange: "unrouted")
+                let events = try await channel.declareExchange("events", type: .topic, arguments: arguments)
+                for key in ["order.1.paid", "order.1.sent"] {
+                    try await events.publishConfirmed(Message(body: key.utf8), routingKey: key)
+                }
+            }
+            #expect(broker.messages(in: "paid").map(\.routingKey) == ["order.1.paid"])
+            #expect(broker.messages(in: "others").map(\.routingKey) == ["order.1.sent"])
+        }
+    }
+
+    @Test func `what a test can't declare or bind is an error`() throws {
+        let broker = try InProcessBroker()
+        defer { broker.stop() }
+        try broker.declareQueue("q")
+        try broker.declareExchange("e")
+        try broker.declareExchange("e", type: .topic)
+        try broker.bindQueue("q", to: "amq.fanout")
+        let attempts: [(AMQPError.Code, () throws -> Void)] = [
+            (.preconditionFailed, { try broker.declareExchange("hash", type: .consistentHash) }),
+            (.accessRefused, { try broker.declareExchange("amq.mine") }),
+            (.accessRefused, { try broker.bindQueue("q", to: "") }),
+            (.notFound, { try broker.bindQueue("none", to: "e") }),
+            (.notFound, { try broker.bindQueue("q", to: "none") }),
+        ]
+        for (code, attempt) in attempts {
+            let error = #expect(throws: AMQPError.self) { try attempt() }
+            #expect(error?.code == code)
+        }
+        #expect(broker.exchangeNames == ["e"])
+    }
+
     @Test func `many connections share it`() async throws {
         try await InProcessBroker.run { broker in
             try broker.declareQueue("q")

@@ -45,13 +45,13 @@ extension Broker {
 
     private static func isReserved(_ name: String) -> Bool { name.isEmpty || name.hasPrefix("amq.") }
 
-    private static func requireNotDefault(_ exchanges: String...) throws(Refusal) {
+    static func requireNotDefault(_ exchanges: String...) throws(Refusal) {
         guard !exchanges.contains("") else {
             throw Refusal(.accessRefused, "operation not permitted on the default exchange")
         }
     }
 
-    private mutating func declare(_ declared: Request.DeclareExchange) throws(Refusal) {
+    mutating func declare(_ declared: Request.DeclareExchange) throws(Refusal) {
         let name = declared.name
         if declared.passive {
             try Self.requireNotDefault(name)
@@ -93,7 +93,7 @@ extension Broker {
         )
     }
 
-    private mutating func change(
+    mutating func change(
         _ binding: Request.Binding,
         _ destination: ExchangeState.Destination,
         adds: Bool
