@@ -120,6 +120,13 @@ extension InProcessBroker {
     /// - Parameter name: The name of the queue.
     public func deleteQueue(_ name: String) { server.update { $0.broker.deleteQueue(name) } }
 
+    /// Goes down without a word, and is there again at once: connections are lost, and so are queues and exchanges that are not
+    /// durable, and messages in classic queues that are not persistent (``/RabbitMQ/DeliveryMode/persistent``).
+    ///
+    /// A broker that stays away for a while refuses connections meanwhile: ``refuseConnections()`` before, and
+    /// ``acceptConnections()`` after. What a test has given to come, such as faults, still comes.
+    public func restart() { server.update { $0.broker.restart() } }
+
     /// Breaks connections that come, until ``acceptConnections()``: as where nobody listens.
     public func refuseConnections() { server.update { $0.refusesConnections = true } }
 

@@ -88,6 +88,13 @@ struct ReadyMessages {
 
     mutating func removeAll() { self = ReadyMessages() }
 
+    /// Removes all but those that are meant.
+    mutating func keep(_ isMeant: (StoredMessage) -> Bool) {
+        let kept = all.filter(isMeant)
+        removeAll()
+        for message in kept { insert(message) }
+    }
+
     /// All of them, in order.
     var all: [StoredMessage] { lanes.flatMap { $0.lane.items[$0.lane.head...].compactMap { $0 } } }
 }
