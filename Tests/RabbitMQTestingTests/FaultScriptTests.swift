@@ -57,6 +57,27 @@ import Testing
         #expect(client.broker.queues["q"]?.ready.all.map(\.message.body) == [[1], [2]])
     }
 
+    @Test func `what settles a message is about the queue that it came from`() {
+        var client = RawClient()
+        for queue in ["one", "other"] {
+            client.declareQueue(queue)
+            client.publish(Message(body: [1]), to: queue)
+        }
+        for method in ["basic.ack", "basic.reject"] {
+            client.broker.script.add(.ignore, at: .method(method, "other"), skipping: 0, times: 1)
+        }
+        client.get("one")
+        client.get("other")
+        client.ack(1)
+        client.ack(2)
+        #expect(client.broker.queues["one"]?.unsettledCount == 0)
+        #expect(client.broker.queues["other"]?.unsettledCount == 1)
+        client.reject(2, requeue: true)
+        #expect(client.broker.script.isEmpty)
+        client.reject(2, requeue: true)
+        #expect(client.broker.queues["other"]?.ready.count == 1)
+    }
+
     @Test func `a message that can't be refused, for want of confirms, is stored`() {
         var client = RawClient()
         client.declareQueue("q")

@@ -151,7 +151,8 @@ struct Broker {
         var fault: Fault?
         if case .publish = request {
         } else if !script.isEmpty {
-            fault = script.take(.method(method.description, subject: request.subject))
+            let about = subject(of: request, key)
+            fault = script.take(.method(method.description, subject: about))
         }
         if replace(with: fault, on: key, over: method) { return }
         if key.number == 0 {
@@ -160,6 +161,16 @@ struct Broker {
             try handleChannel(request, key)
         }
         if let fault, fault.isAfterwards { apply(fault, on: key, over: method) }
+    }
+
+    /// What a request is about: of what concerns deliveries the queue that they come from.
+    private func subject(of request: Request, _ key: ChannelKey) -> String {
+        switch request {
+        case .ack(let tag, _), .nack(let tag, _, _), .reject(let tag, _):
+            channels[key]?.deliveries.queue(of: tag) ?? ""
+        case .cancel(let tag, _): channels[key]?.consumers[tag]?.queue ?? ""
+        default: request.subject
+        }
     }
 
     // MARK: Sending

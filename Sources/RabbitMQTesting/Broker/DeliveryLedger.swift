@@ -52,6 +52,12 @@ struct DeliveryLedger {
         return (head..<entries.count).compactMap { take(at: $0) }
     }
 
+    /// The queue that a delivery came from; nil if it does not wait to be settled.
+    func queue(of tag: UInt64) -> String? {
+        guard tag >= base, tag < nextTag else { return nil }
+        return entries[Int(tag - base)]?.queue
+    }
+
     private mutating func take(at index: Int) -> (tag: UInt64, entry: Entry)? {
         guard let entry = entries[index] else { return nil }
         entries[index] = nil

@@ -31,7 +31,8 @@ public struct FaultOccasion: Sendable, Hashable {
     ///   - name: The protocol's name of the method, such as `queue.declare` or `basic.ack`. With `basic.publish` the message
     ///     has come whole.
     ///   - subject: The queue or the exchange that it names; of a binding of queues the queue, of one of exchanges the
-    ///     source. Any if nil.
+    ///     source; of a settlement (`basic.ack`, `basic.nack`, `basic.reject`) the queue that the message with its number
+    ///     came from, of `basic.cancel` the consumer's. Any if nil.
     public static func method(_ name: String, _ subject: String? = nil) -> FaultOccasion {
         FaultOccasion(kind: .method(name, subject: subject))
     }
