@@ -23,6 +23,15 @@ extension InProcessBroker {
         server.update { $0.broker.script.add(fault, at: occasion, skipping: skips, times: times) }
     }
 
+    /// How many calls of ``inject(_:at:skipping:times:)`` have not come as often as they say. Zero is what a test waits for
+    /// that goes on once something has gone wrong; another number at its end says that an occasion never was.
+    ///
+    /// ```swift
+    /// broker.inject(.cut, at: .method("basic.ack"))
+    /// try await broker.wait { $0.pendingFaults == 0 }
+    /// ```
+    public var pendingFaults: Int { server.look { $0.script.count } }
+
     /// Forgets all faults that have not come.
     public func removeFaults() { server.update { $0.broker.script.removeAll() } }
 

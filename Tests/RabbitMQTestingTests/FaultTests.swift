@@ -208,6 +208,19 @@ import Testing
         }
     }
 
+    @Test func `a test sees whether its faults have come`() async throws {
+        try await withQueue { broker, _, _, queue in
+            broker.inject(.nack, at: .publish(routingKey: "q"), times: 2)
+            broker.inject(.cut, at: .method("queue.declare", "never"))
+            var pending = [broker.pendingFaults]
+            for _ in 0..<2 {
+                #expect(await code { try await queue.publishConfirmed(Message(body: [1])) } == .nacked)
+                pending.append(broker.pendingFaults)
+            }
+            #expect(pending == [2, 2, 1])
+        }
+    }
+
     @Test func `faults that were removed don't come`() async throws {
         try await withQueue { broker, _, _, queue in
             broker.inject(.nack, at: .publish(), times: 100)

@@ -18,6 +18,7 @@ struct FaultScript {
     private var rules: [Rule] = []
 
     var isEmpty: Bool { rules.isEmpty }
+    var count: Int { rules.count }
 
     mutating func add(_ fault: Fault, at occasion: FaultOccasion, skipping skips: Int, times: Int) {
         if times > 0 { rules.append(Rule(fault: fault, occasion: occasion, skips: max(0, skips), times: times)) }
