@@ -85,6 +85,56 @@ extension InProcessBroker {
         server.look { broker in Set(broker.exchanges.keys.filter { !$0.isEmpty && !$0.hasPrefix("amq.") }) }
     }
 
+    /// The exchanges, queues and bindings that there are, by the names of the exchanges and queues: to be compared with what a
+    /// program should have declared. Of the exchanges that every broker has, only the bindings are among them.
+    ///
+    /// ```swift
+    /// let binding = Topology.Binding(queue: "orders.eu", to: "orders", routingKey: "eu.#")
+    /// #expect(broker.topology.bindings == [binding])
+    /// ```
+    public var topology: Topology {
+        server.look { broker -> Topology in
+            let exchanges = broker.exchanges.values.sorted { $0.name < $1.name }
+            let queues = broker.queues.values.sorted { $0.name < $1.name }
+            return Topology(
+                exchanges: exchanges.filter { !Broker.isReserved($0.name) }.map { Self.describe($0) },
+                queues: queues.map { Self.describe($0) },
+                bindings: exchanges.flatMap { exchange in
+                    exchange.bindings.map { Self.describe($0, of: exchange.name) }
+                }
+            )
+        }
+    }
+
+    private static func describe(_ exchange: ExchangeState) -> Topology.Exchange {
+        Topology.Exchange(
+            exchange.name,
+            type: ExchangeType(rawValue: exchange.kind.rawValue),
+            durable: exchange.durable,
+            autoDelete: exchange.autoDelete,
+            internal: exchange.isInternal,
+            arguments: ExchangeArguments(exchange.arguments)
+        )
+    }
+
+    private static func describe(_ queue: QueueState) -> Topology.Queue {
+        Topology.Queue(
+            queue.name,
+            durable: queue.durable,
+            exclusive: queue.owner != nil,
+            autoDelete: queue.autoDelete,
+            arguments: QueueArguments(queue.arguments)
+        )
+    }
+
+    private static func describe(_ binding: ExchangeState.Binding, of source: String) -> Topology.Binding {
+        let (key, arguments) = (binding.routingKey, BindingArguments(binding.arguments))
+        return switch binding.destination {
+        case .queue(let name): Topology.Binding(queue: name, to: source, routingKey: key, arguments: arguments)
+        case .exchange(let name): Topology.Binding(exchange: name, to: source, routingKey: key, arguments: arguments)
+        }
+    }
+
     /// The connections that are open, in the order in which they came.
     public var connections: [ConnectionSnapshot] {
         server.look { broker in

@@ -70,6 +70,33 @@ import Testing
         }
     }
 
+    @Test func `what a program has declared is seen as a value`() async throws {
+        let topology = Topology(
+            exchanges: [
+                Topology.Exchange("orders", type: .topic, arguments: ["alternate-exchange": "unrouted"]),
+                Topology.Exchange("unrouted", type: .fanout, durable: false),
+            ],
+            queues: [
+                Topology.Queue("all", durable: false, autoDelete: true),
+                Topology.Queue("orders.eu", arguments: QueueArguments(type: .quorum, deadLetterExchange: "")),
+            ],
+            bindings: [
+                Topology.Binding(queue: "all", to: "amq.headers", arguments: ["x-match": "any", "a": "b"]),
+                Topology.Binding(exchange: "unrouted", to: "orders", routingKey: "us.#"),
+                Topology.Binding(queue: "orders.eu", to: "orders", routingKey: "eu.#"),
+            ]
+        )
+        try await InProcessBroker.run { broker in
+            try await Connection.withConnection(broker.configuration) { connection in
+                try await topology.apply(on: connection)
+            }
+            let seen = broker.topology
+            #expect(seen.exchanges == topology.exchanges)
+            #expect(seen.queues == topology.queues)
+            #expect(Set(seen.bindings) == Set(topology.bindings))
+        }
+    }
+
     @Test func `what a test can't declare or bind is an error`() throws {
         let broker = try InProcessBroker()
         defer { broker.stop() }

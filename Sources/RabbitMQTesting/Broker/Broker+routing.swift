@@ -43,7 +43,7 @@ extension Broker {
         }
     }
 
-    private static func isReserved(_ name: String) -> Bool { name.isEmpty || name.hasPrefix("amq.") }
+    static func isReserved(_ name: String) -> Bool { name.isEmpty || name.hasPrefix("amq.") }
 
     static func requireNotDefault(_ exchanges: String...) throws(Refusal) {
         guard !exchanges.contains("") else {
