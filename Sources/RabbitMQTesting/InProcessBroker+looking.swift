@@ -160,7 +160,8 @@ extension InProcessBroker {
     /// - Parameters:
     ///   - limit: How long to wait at the most; 5 s by default.
     ///   - condition: What is to be so. It is called again and again.
-    /// - Throws: ``/RabbitMQ/AMQPError/Code/timedOut``; `CancellationError`; what `condition` throws.
+    /// - Throws: ``/RabbitMQ/AMQPError/Code/timedOut``, which says what queues, consumers and connections there are instead;
+    ///   `CancellationError`; what `condition` throws.
     public func wait(
         atMost limit: Duration = .seconds(5),
         until condition: (InProcessBroker) async throws -> Bool
@@ -168,9 +169,18 @@ extension InProcessBroker {
         let end = ContinuousClock.now + limit
         while try await !condition(self) {
             guard ContinuousClock.now < end else {
-                throw AMQPError(.timedOut, "what the test waits for has not come within \(limit)")
+                throw AMQPError(.timedOut, "what the test waits for has not come within \(limit); \(summary)")
             }
             try await Task.sleep(for: .milliseconds(1))
         }
+    }
+
+    /// What a test that has waited in vain wants to know first.
+    private var summary: String {
+        let described = queues.map { queue in
+            "\(queue.name) (ready: \(queue.ready), unsettled: \(queue.unsettled), consumers: \(queue.consumers))"
+        }
+        let names = described.isEmpty ? "none" : described.joined(separator: ", ")
+        return "connections: \(connections.count), faults to come: \(pendingFaults), queues: \(names)"
     }
 }

@@ -118,6 +118,20 @@ import Testing
         #expect(broker.exchangeNames == ["e"])
     }
 
+    @Test func `who waits in vain is told what there is instead`() async throws {
+        let broker = try InProcessBroker()
+        defer { broker.stop() }
+        try broker.declareQueue("orders")
+        broker.publish(try Message("1"), routingKey: "orders")
+        broker.inject(.cut, at: .method("basic.ack"))
+        let error = await #expect(throws: AMQPError.self) {
+            try await broker.wait(atMost: .milliseconds(5)) { $0.queue("orders")?.unsettled == 1 }
+        }
+        let message = try #require(error?.message)
+        #expect(error?.code == .timedOut)
+        #expect(message.contains("connections: 0, faults to come: 1, queues: orders (ready: 1, unsettled: 0, "))
+    }
+
     @Test func `many connections share it`() async throws {
         try await InProcessBroker.run { broker in
             try broker.declareQueue("q")
