@@ -28,6 +28,23 @@ import Testing
         #expect(seen == ["basic.deliver"] + (comesBack ? ["basic.return 312"] : []) + ["basic.ack"])
     }
 
+    @Test(arguments: [("4.1.4", true), ("4.2.0", false)])
+    func `a mandatory reply to who is gone comes back before 4.2 alone`(version: String, comesBack: Bool) throws {
+        var options = InProcessBroker.Options()
+        options.version = version
+        var client = RawClient(options)
+        let address = try awaitReplies(&client)
+        client.send(60, 30) {
+            $0.shortString("t")
+            $0.octet(0)
+        }
+        let before = client.methods()
+        client.publish(Message(body: [1]), to: address, mandatory: true)
+        let seen = client.methods()
+        #expect(before.last == "basic.cancel-ok")
+        #expect(seen == (comesBack ? ["basic.return 312"] : []) + ["basic.ack"])
+    }
+
     @Test func `a reply that is not mandatory does not come back`() throws {
         var client = RawClient()
         let address = try awaitReplies(&client)
@@ -37,7 +54,7 @@ import Testing
     }
 
     @Test(arguments: ["3.10.8", "4.2.0"])
-    func `a mandatory reply to nobody comes back`(version: String) {
+    func `a mandatory reply to an address that never was comes back`(version: String) {
         var options = InProcessBroker.Options()
         options.version = version
         var client = RawClient(options)

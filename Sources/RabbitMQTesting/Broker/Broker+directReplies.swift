@@ -8,6 +8,12 @@ extension Broker {
         name == Self.directReplies || name.hasPrefix("\(Self.directReplies).")
     }
 
+    /// Whether it is an address such as the broker gives out, wherever its channel is now.
+    func isReplyAddress(_ name: String) -> Bool {
+        let prefix = "\(Self.directReplies)."
+        return name.hasPrefix(prefix) && Int(name.dropFirst(prefix.count)) != nil
+    }
+
     mutating func beginReplies(_ consume: Request.Consume, _ key: ChannelKey) throws(Refusal) {
         guard consume.noAck else { throw Refusal(.preconditionFailed, "reply consumer cannot acknowledge") }
         guard channels[key]?.replyConsumer == nil else {

@@ -88,8 +88,10 @@ extension Broker {
         }
         try check(message.message, key)
         try setReplyAddress(&message, key)
-        if message.exchange.isEmpty, deliverReply(message) {
-            // Before 4.2 the address of a reply was no queue: it arrived, and came back as well.
+        if message.exchange.isEmpty, isReplyAddress(message.routingKey) {
+            _ = deliverReply(message)
+            // Before 4.2 the address of a reply was no queue: it arrived, and came back as well. Now it is one, also when
+            // nobody waits there any more.
             if mandatory, !isAtLeast(4, 2) { send(message, backTo: key, .noRoute, "NO_ROUTE") }
             return settlePublished(key, isNack: false)
         }
