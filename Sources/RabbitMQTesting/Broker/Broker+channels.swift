@@ -62,7 +62,7 @@ extension Broker {
         case .ack(let tag, let multiple): try acknowledge(tag, multiple: multiple, key)
         case .nack(let tag, let multiple, let requeue):
             try reject(tag, multiple: multiple, requeue: requeue, key)
-        case .reject(let tag, let requeue): try reject(tag, multiple: false, requeue: requeue, key)
+        case .reject(let tag, let requeue): try reject(tag, requeue: requeue, counts: true, key)
         case .recover(let requeue, let isAnswered):
             guard requeue else { throw Refusal(.notImplemented, "requeue=false") }
             let taken = channels[key]?.deliveries.takeAll() ?? []

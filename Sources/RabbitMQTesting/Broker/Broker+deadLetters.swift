@@ -2,7 +2,12 @@ internal import RabbitMQ
 
 extension Broker {
     /// Publishes a message that has died to its queue's dead-letter exchange; drops it where there is none.
-    mutating func deadLetter(_ message: StoredMessage, from name: String, _ reason: Death.Reason) {
+    mutating func deadLetter(
+        _ message: StoredMessage,
+        from name: String,
+        _ reason: Death.Reason,
+        isRedelivered: Bool = false
+    ) {
         guard let settings = queues[name]?.settings, let exchange = settings.deadLetterExchange,
             exchanges[exchange] != nil
         else { return }
@@ -18,7 +23,8 @@ extension Broker {
         dead.message.expiration = nil
         dead.exchange = exchange
         dead.routingKey = settings.deadLetterRoutingKey ?? message.routingKey
-        dead.redelivered = false
+        dead.redelivered = isRedelivered
+        dead.deliveryCount = isRedelivered ? 1 : 0
         // What would die in a circle without anybody's rejecting it ends.
         for queue in route(dead) where !Self.isCircle(queue, dead.deaths) { _ = enqueue(dead, in: queue) }
     }

@@ -5,11 +5,19 @@ extension Broker {
         for entry in try take(tag, multiple: multiple, key) { noteSettled(entry, key) }
     }
 
-    mutating func reject(_ tag: UInt64, multiple: Bool, requeue: Bool, _ key: ChannelKey) throws(Refusal) {
+    /// - Parameter counts: Whether it was a basic.reject, which RabbitMQ counts as a delivery in vain from 4.3 on, other than
+    ///   a basic.nack.
+    mutating func reject(
+        _ tag: UInt64,
+        multiple: Bool = false,
+        requeue: Bool,
+        counts: Bool = false,
+        _ key: ChannelKey
+    ) throws(Refusal) {
         let entries = try take(tag, multiple: multiple, key)
         if requeue { return giveBack(entries, key) }
         for entry in entries where noteSettled(entry, key) {
-            deadLetter(entry.message, from: entry.queue, .rejected)
+            deadLetter(entry.message, from: entry.queue, .rejected, isRedelivered: counts && isAtLeast(4, 3))
         }
     }
 

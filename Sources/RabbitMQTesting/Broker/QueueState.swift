@@ -51,8 +51,7 @@ struct QueueState {
         message.position = nextPosition
         nextPosition += 1
         message.priority = settings.priority(of: message.message)
-        message.redelivered = false
-        message.deliveryCount = 0
+        if !settings.isQuorum { message.deliveryCount = 0 }
         ready.insert(message)
     }
 

@@ -13,7 +13,10 @@ extension Scenario {
     }
 
     static let deadLetters = [
-        Scenario("Dead-lettering: rejected, expired, dropped; x-death") { stage in
+        Scenario(
+            "Dead-lettering: rejected, expired, dropped; x-death",
+            changes: [.init(.v4_3, "what basic.reject rejects comes as redelivered; not so with basic.nack")]
+        ) { stage in
             try await stage.withChannel { _, channel in
                 let dead = try await channel.declareQueue(exclusive: true)
                 let queue = try await channel.declareQueue(
@@ -24,6 +27,9 @@ extension Scenario {
                 var seen: [String] = []
                 try await queue.fill("rejected")
                 try await queue.get()?.reject(requeue: false)
+                seen.append(describe(try await dead.take(1)[0], stage, names))
+                try await queue.fill("not accepted")
+                try await queue.get()?.nack(requeue: false)
                 seen.append(describe(try await dead.take(1)[0], stage, names))
                 try await queue.publishConfirmed(.plain("expired", expiration: "1"))
                 seen.append(describe(try await dead.take(1)[0], stage, names))
