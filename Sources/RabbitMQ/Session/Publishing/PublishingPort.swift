@@ -100,33 +100,43 @@ final class PublishingPort: @unchecked Sendable {
         try ShortString.validate(routingKey, name: "routing key")
         guard message.body.count <= maxMessageSize else { throw tooLarge(message.body.count) }
         var receipt = PublishReceipt(confirm: nil)
-        let isAppended = try outbox.publish(lastMeeting: lastMeeting) { outbox throws(AMQPError) -> Bool in
-            let mode = mode.load(ordering: .relaxed)
-            guard mode == .plain || mode == .confirming else { return false }
-            // Looking costs a quarter of a publish: once for what is written together is enough.
-            if outbox.isEmpty, Task.isCancelled { return false }
-            var numbered: ChannelSession?
-            if mode == .confirming {
-                // Before it is appended: to look for room and to number it behind that would take the lock twice.
-                guard let session,
-                    let confirm = session.number(message, exchange, routingKey, mandatory: mandatory, place: .ifFree)
-                else { return false }
-                numbered = session
-                receipt = PublishReceipt(confirm: confirm)
+        let isAppended: Bool
+        do throws(AMQPError) {
+            isAppended = try outbox.publish(lastMeeting: lastMeeting) { outbox throws(AMQPError) -> Bool in
+                let mode = mode.load(ordering: .relaxed)
+                guard mode == .plain || mode == .confirming else { return false }
+                // Looking costs a quarter of a publish: once for what is written together is enough.
+                if outbox.isEmpty, Task.isCancelled { return false }
+                if mode == .confirming {
+                    // Before it is appended: to look for room and to number it behind that would take the lock twice.
+                    let confirm = session?.number(
+                        message,
+                        exchange,
+                        routingKey,
+                        mandatory: mandatory,
+                        place: .ifFree
+                    )
+                    guard let confirm else { return false }
+                    receipt = PublishReceipt(confirm: confirm)
+                }
+                do throws(AMQPError) {
+                    try outbox.append(
+                        message,
+                        exchange: exchange,
+                        routingKey: routingKey,
+                        mandatory: mandatory,
+                        channel: number
+                    )
+                } catch {
+                    receipt.confirm?.run.session.takeNumberBack()
+                    throw error
+                }
+                return true
             }
-            do throws(AMQPError) {
-                try outbox.append(
-                    message,
-                    exchange: exchange,
-                    routingKey: routingKey,
-                    mandatory: mandatory,
-                    channel: number
-                )
-            } catch {
-                numbered?.takeNumberBack()
-                throw error
-            }
-            return true
+        } catch {
+            // Without the lock, for it wakes whoever waits.
+            if let confirm = receipt.confirm { confirm.run.session.noteTakenBack(confirm) }
+            throw error
         }
         if isAppended { return receipt }
         try message.validateHeaders()

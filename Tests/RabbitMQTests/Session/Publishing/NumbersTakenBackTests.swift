@@ -39,4 +39,30 @@ struct NumbersTakenBackTests {
             return
         }
     }
+
+    @Test func `leaves nobody waiting who came while it was given`() throws {
+        let (session, _) = Self.port(unconfirmed: 1)
+        let numbered = session.number(Message(body: [1]), "", "q", mandatory: false, place: .ifFree)
+        let confirm = try #require(numbered)
+        let place = session.state.withLock { $0.confirms?.reserve() }
+        let rest = session.state.withLock { $0.joinRest(.confirmed(upTo: 1)) }
+        #expect(place?.isSettled == false && rest?.isSettled == false)
+        session.takeNumberBack()
+        session.noteTakenBack(confirm)
+        #expect(place?.isSettled == true && rest?.isSettled == true)
+        guard case .success? = confirm.outcome else {
+            Issue.record("whoever has listed it waits for an outcome")
+            return
+        }
+    }
+
+    @Test func `is told of by who publishes in vain`() {
+        let (session, port) = Self.port(unconfirmed: 1)
+        let large = Message(body: [1], headers: ["x": .string(String(repeating: "x", count: 5000))])
+        let rest = session.state.withLock { $0.rest.join(.confirmed(upTo: 1)) }
+        #expect(throws: AMQPError.self) {
+            try port.publishAtOnce(large, exchange: "", routingKey: "q", mandatory: true)
+        }
+        #expect(rest.isSettled)
+    }
 }
