@@ -143,7 +143,12 @@ struct ConfirmLedger: Sendable {
     mutating func takeBack() {
         guard let entry = entries.popLast() else { return }
         if entry.confirm != nil { unconfirmed -= 1 }
-        named[base + UInt64(entries.count)] = nil
+        let number = base + UInt64(entries.count)
+        named[number] = nil
+        returned[number] = nil
+        returnIndex.takeBack(number)
+        // As where all is settled.
+        if entries.isEmpty { run = nil }
     }
 
     @inline(__always)

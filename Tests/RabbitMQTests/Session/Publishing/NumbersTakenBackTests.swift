@@ -65,4 +65,37 @@ struct NumbersTakenBackTests {
         }
         #expect(rest.isSettled)
     }
+
+    @Test func `is the next one's also where a message comes back while it is given`() {
+        let (session, _) = Self.port(unconfirmed: 9)
+        func publish(_ key: String) -> PendingConfirm? {
+            session.number(Message(body: [1]), "", key, mandatory: true, place: .ifFree)
+        }
+        func comesBack(_ key: String, headers: FieldTable? = nil) -> Bool {
+            let returned = ReturnedMessage(
+                replyCode: .noRoute,
+                replyText: "",
+                exchangeName: "",
+                routingKey: key,
+                message: Message(body: [1], headers: headers)
+            )
+            return session.state.withLock { $0.confirms?.markReturned(returned) ?? false }
+        }
+        let first = publish("a")
+        _ = publish("b")
+        // It was changed on its way: so it is looked for among all that have a number.
+        let isFirst = comesBack("a", headers: ["x": .string("y")])
+        session.takeNumberBack()
+        let next = publish("c")
+        let isNext = comesBack("c")
+        #expect(isFirst && isNext)
+        session.settlePublished(2, multiple: true, error: nil)
+        for confirm in [first, next] {
+            guard case .failure(let error)? = confirm?.outcome else {
+                Issue.record("what came back counts as confirmed")
+                continue
+            }
+            #expect(error.code == .undeliverable)
+        }
+    }
 }
