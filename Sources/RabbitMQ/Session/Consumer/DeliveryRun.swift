@@ -112,10 +112,13 @@ final class DeliveryRun: @unchecked Sendable {
     /// Copies frames that are not worth keeping a chunk for. What keeps one counts as what was received at once, at
     /// least: the rest of the chunk may be other consumers'.
     func copyIfSmall() {
-        guard let base = parts.base else { return }
-        guard parts.uncopied < Self.fewestUncopied else {
-            parts.footprint += max(0, ReceiveBuffer.mostRead - parts.uncopied)
-            parts.uncopied = max(parts.uncopied, ReceiveBuffer.mostRead)
+        guard let base = parts.base, let chunk = parts.chunk else { return }
+        // One that had to hold a content header beyond frame_max may be ten times as large as others: in proportion.
+        let fewest = max(Self.fewestUncopied, chunk.capacity / 6)
+        guard parts.uncopied < fewest else {
+            let least = max(ReceiveBuffer.mostRead, chunk.capacity / 3)
+            parts.footprint += max(0, least - parts.uncopied)
+            parts.uncopied = max(parts.uncopied, least)
             return
         }
         for offset in parts.offsets[parts.index...] {

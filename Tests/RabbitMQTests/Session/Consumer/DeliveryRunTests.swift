@@ -99,6 +99,21 @@ struct DeliveryRunTests {
         #expect(run.footprint == 0)
     }
 
+    /// Of a chunk of the usual 192 KiB, 32 KiB keep it, and count as 64 KiB at least.
+    @Test(arguments: [(2 << 20, 10 * 20_314), (768 << 10, 256 << 10)])
+    func `an unusually large chunk is kept only for more, and counts with more`(capacity: Int, counted: Int) throws {
+        let (chunk, frames) = chunk(1..<11, size: 20_000)
+        let large = ReceiveChunk(capacity: capacity)
+        large.base.copyMemory(from: chunk.base, byteCount: chunk.capacity)
+        let run = DeliveryRun(chunks: ChunkShelf())
+        run.begin(source)
+        for frames in frames { #expect(run.append(large, frames)) }
+        run.copyIfSmall()
+        #expect(run.footprint == counted)
+        #expect((run.copied > 0) == (capacity == 2 << 20))
+        #expect(try emptied(run) == (1...10).map(UInt64.init))
+    }
+
     @Test func `what is left over has its tags`() throws {
         let run = run(1..<5)
         _ = try run.popFirst(decoder)
