@@ -36,4 +36,27 @@ struct TransferToolTests {
             #expect(broker.messages(in: "from").map(\.message.words) == ["2"])
         }
     }
+
+    @Test func `what is too large for the other broker stays, and what is behind it is moved, once`() async throws {
+        var options = InProcessBroker.Options()
+        options.maxMessageSize = 1000
+        try await InProcessBroker.run(options) { other in
+            try other.declareQueue("to")
+            try await InProcessBroker.run { broker in
+                try broker.declareQueue("from")
+                for size in [0, 10, 5, 1001, 20, 2000, 1000, 30] {
+                    broker.publish(Message(body: [UInt8](repeating: 1, count: size)), routingKey: "from")
+                }
+                let outcome = try await ToolProcess.run(
+                    ["move", "from", "to", "--to-uri", other.uri],
+                    environment: ["RABBITMQ_URI": broker.uri]
+                )
+                #expect(outcome.status == 1, "\(outcome)")
+                #expect(outcome.output.contains("moved 6\n"), "\(outcome)")
+                #expect(outcome.output.contains("\n2 stay: larger than the broker takes"), "\(outcome)")
+                #expect(other.messages(in: "to").map(\.message.body.count) == [0, 10, 5, 20, 1000, 30])
+                #expect(broker.messages(in: "from").map(\.message.body.count) == [1001, 2000])
+            }
+        }
+    }
 }

@@ -35,8 +35,7 @@ struct Transfer {
     ///   - destination: Where messages go; may be the same.
     func run(from source: Connection, to destination: Connection, stop: Stop) async throws -> TransferReport {
         var report = TransferReport(kind: kind, queue: scan.queue, isDry: isDry)
-        let channel = try await destination.openChannel()
-        try await channel.selectConfirms(maxUnconfirmed: 1000)
+        var outlet = try await Outlet(destination)
         var pace = Pace(rate: isDry ? nil : rate)
         var places = Places(connection: destination)
         var live = LiveCount(isWanted: isShown)
@@ -62,9 +61,18 @@ struct Transfer {
                             if isDry {
                                 report.add(message, to: route)
                                 left.append(message)
-                            } else {
-                                outgoing.append(try await publish(message, to: route, on: channel))
+                                continue
                             }
+                            let copy = forwarding.message(content(message.message, route), to: route)
+                            if outlet.sendsAlone(copy), !outgoing.isEmpty {
+                                let due = outgoing
+                                // Before: where that fails, they are not to be settled once more below.
+                                outgoing = []
+                                let unsettled = try await settle(due, &report)
+                                left += unsettled
+                            }
+                            let receipt = try await outlet.publish(copy, to: route)
+                            outgoing.append(Outgoing(message: message, route: route, receipt: receipt))
                         } catch let missing as Route.Missing {
                             report.stays(because: missing.description)
                             left.append(message)
@@ -74,6 +82,8 @@ struct Transfer {
                             left.append(message)
                         }
                     }
+                } catch let failure as TransferFailure {
+                    throw failure
                 } catch {
                     // What the broker has, it has: those need not be sent again.
                     _ = try? await settle(outgoing, &report)
@@ -88,15 +98,6 @@ struct Transfer {
         }
         report.take(count)
         return report
-    }
-
-    private func publish(_ message: IncomingMessage, to route: Route, on channel: Channel) async throws -> Outgoing {
-        let receipt = try await channel.exchange(route.exchange).publish(
-            forwarding.message(content(message.message, route), to: route),
-            routingKey: route.routingKey,
-            mandatory: true
-        )
-        return Outgoing(message: message, route: route, receipt: receipt)
     }
 
     /// Waits for the confirms, and acknowledges what was confirmed.
