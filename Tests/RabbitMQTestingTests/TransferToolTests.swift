@@ -20,6 +20,20 @@ struct TransferToolTests {
         }
     }
 
+    @Test func `a name in JSON does nothing to a terminal, and stays what it is`() async throws {
+        try await InProcessBroker.run { broker in
+            let name = "q\u{7F}\u{9B}2J\u{202E}é"
+            try broker.declareQueue(name)
+            broker.publish(Message(body: [], headers: [name: .string(name)]), routingKey: name)
+            for command in [["queue", "list", name, "--json"], ["get", name, "--json"]] {
+                let outcome = try await ToolProcess.run(command, environment: ["RABBITMQ_URI": broker.uri])
+                #expect(outcome.status == 0, "\(outcome)")
+                #expect(outcome.output.contains(#""q\u007f\u009b2J\u202eé""#), "\(outcome)")
+                #expect(!outcome.output.unicodeScalars.contains { $0.properties.isBidiControl }, "\(outcome)")
+            }
+        }
+    }
+
     @Test func `a message that can't be sent stays, and those behind it are moved`() async throws {
         try await InProcessBroker.run { broker in
             try broker.declareQueue("from")

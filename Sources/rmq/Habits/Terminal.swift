@@ -58,14 +58,18 @@ enum Terminal {
     static func harmless(_ text: String) -> String {
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
-            let isControl = scalar.properties.generalCategory == .control && scalar != "\n" && scalar != "\t"
-            if isControl || scalar.properties.isBidiControl {
+            if isHarmful(scalar) {
                 result.append(contentsOf: scalar.escaped(asASCII: true).unicodeScalars)
             } else {
                 result.append(scalar)
             }
         }
         return String(result)
+    }
+
+    private static func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
+        let isControl = scalar.properties.generalCategory == .control && scalar != "\n" && scalar != "\t"
+        return isControl || scalar.properties.isBidiControl
     }
 
     private static let isScreen = isatty(STDOUT_FILENO) == 1
@@ -86,7 +90,24 @@ enum Terminal {
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting =
             isPretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(value), as: UTF8.self)
+        return harmlessJSON(try encoder.encode(value))
+    }
+
+    /// JSON as text, in which the same is escaped as in ``harmless(_:)``, but as JSON does it: the values stay what they
+    /// are. Encoders leave DEL, the C1 controls and what turns the direction as they are; all stand in strings alone, and
+    /// none is beyond U+FFFF.
+    static func harmlessJSON(_ json: Data) -> String {
+        let text = String(decoding: json, as: UTF8.self)
+        guard json.contains(where: { $0 >= 0x7F }) else { return text }
+        var result = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            if isHarmful(scalar) {
+                result.append(contentsOf: String(format: "\\u%04x", scalar.value).unicodeScalars)
+            } else {
+                result.append(scalar)
+            }
+        }
+        return String(result)
     }
 
     /// Whether colours may be used on the standard output: <https://no-color.org>.

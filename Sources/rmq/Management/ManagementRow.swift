@@ -22,7 +22,7 @@ extension ManagementRow {
     func json() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
+        return Terminal.harmlessJSON(try encoder.encode(self))
     }
 }
 

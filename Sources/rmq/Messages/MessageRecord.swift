@@ -109,7 +109,7 @@ struct MessageRecord: Codable {
             negativeInfinity: "-inf",
             nan: "nan"
         )
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
+        return Terminal.harmlessJSON(try encoder.encode(self))
     }
 }
 #endif

@@ -46,7 +46,7 @@ enum TopologyFile {
         if isJSON {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            return String(decoding: try encoder.encode(topology), as: UTF8.self)
+            return Terminal.harmlessJSON(try encoder.encode(topology))
         }
         let encoder = YAMLEncoder()
         encoder.options.sortKeys = true
