@@ -24,7 +24,7 @@ struct TopologyCommand: AsyncParsableCommand {
             An exchange may have name, type, durable, autoDelete, internal and arguments; a queue name, durable, \
             exclusive, autoDelete and arguments; a binding source, queue or exchange, routingKey and arguments. Any \
             other key is an error, but for those beside the three lists that begin with 'x-', where one keeps what the \
-            lists refer to.
+            lists refer to. A file in which nothing stands is an error; {} is a topology without anything.
             """,
         subcommands: [Plan.self, Apply.self, Export.self]
     )

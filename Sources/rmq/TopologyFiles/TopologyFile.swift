@@ -29,7 +29,10 @@ enum TopologyFile {
     /// By way of JSON: a text in quotation marks stays one, though it may look like a number.
     private static func decode(_ text: String, _ path: String) throws -> Topology {
         do {
-            let object = try Yams.load(yaml: text) ?? [String: Any]()
+            guard let object = try Yams.load(yaml: text), !(object is NSNull) else {
+                // Of a program that has failed, say: all would seem to be there.
+                throw ToolError("\(path) holds nothing.", cure: "An empty topology is written {}.")
+            }
             guard JSONSerialization.isValidJSONObject(object) else {
                 throw ToolError("\(path) holds what JSON has not, such as a date: put it into quotation marks.")
             }

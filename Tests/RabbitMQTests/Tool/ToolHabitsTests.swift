@@ -81,6 +81,15 @@ struct ToolHabitsTests {
         #expect(outcome.error == "Error: /nonexistent/\\u{1B}[2J can't be read.\n", "\(outcome)")
     }
 
+    @Test("a topology is not empty by accident", arguments: ["", "\n# nothing\n", "---\n"])
+    func emptyTopology(text: String) async throws {
+        let nothing = try await ToolProcess.run(["topology", "export", "-"], input: text)
+        #expect(nothing.hasExited && nothing.status == 1, "\(nothing)")
+        #expect(nothing.error == "Error: - holds nothing.\nAn empty topology is written {}.\n", "\(nothing)")
+        let empty = try await ToolProcess.run(["topology", "export", "-"], input: "{}")
+        #expect(empty.hasExited && empty.status == 0, "\(empty)")
+    }
+
     @Test("shells get completions", arguments: ["bash", "zsh", "fish"])
     func completions(shell: String) async throws {
         let outcome = try await ToolProcess.run(["--generate-completion-script", shell])
