@@ -64,5 +64,14 @@ struct ArgumentOptions: ParsableArguments {
     func validate() throws { _ = try table() }
 
     func table() throws -> FieldTable { try Assignments.table(arguments, option: "--argument") }
+
+    /// The arguments, refused where one is among those that a command's own options have said.
+    func table(beside others: FieldTable) throws -> FieldTable {
+        let table = try table()
+        if let name = table.keys.filter({ others[$0] != nil }).min() {
+            throw ValidationError("--argument \(name): an option of its own says that already; give one of them.")
+        }
+        return table
+    }
 }
 #endif

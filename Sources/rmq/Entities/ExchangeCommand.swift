@@ -39,10 +39,16 @@ struct ExchangeCommand: AsyncParsableCommand {
         @OptionGroup var others: ArgumentOptions
         @OptionGroup var options: EntityOptions
 
-        func run() async throws {
-            var table = try others.table()
+        func validate() throws { _ = try arguments() }
+
+        private func arguments() throws -> ExchangeArguments {
+            var table: FieldTable = [:]
             if let alternateExchange { table["alternate-exchange"] = .string(alternateExchange) }
-            let arguments = ExchangeArguments(table)
+            return ExchangeArguments(table.merging(try others.table(beside: table)) { $1 })
+        }
+
+        func run() async throws {
+            let arguments = try arguments()
             let (name, type, durable, autoDelete, isInternal) = (name, type, durable, autoDelete, `internal`)
             let options = options
             try await options.run { channel in

@@ -57,10 +57,11 @@ struct QueueCommand: AsyncParsableCommand {
         func validate() throws {
             // The broker would make one up, and keep a queue that nobody is told of.
             guard !name.isEmpty else { throw ValidationError("The queue's name is empty.") }
+            _ = try arguments()
         }
 
-        func run() async throws {
-            let arguments = QueueArguments(
+        private func arguments() throws -> QueueArguments {
+            var arguments = QueueArguments(
                 type: type.map { QueueType(rawValue: $0) },
                 maxLength: maxLength,
                 overflow: overflow.map { QueueArguments.Overflow(rawValue: $0) },
@@ -68,9 +69,14 @@ struct QueueCommand: AsyncParsableCommand {
                 expires: expires?.duration,
                 deadLetterExchange: deadLetterExchange,
                 deadLetterRoutingKey: deadLetterRoutingKey,
-                deliveryLimit: deliveryLimit,
-                custom: try others.table()
+                deliveryLimit: deliveryLimit
             )
+            arguments.custom = try others.table(beside: arguments.table)
+            return arguments
+        }
+
+        func run() async throws {
+            let arguments = try arguments()
             let (name, durable, autoDelete, options) = (name, durable, autoDelete, options)
             try await options.run { channel in
                 let queue = try await channel.declareQueue(

@@ -92,22 +92,29 @@ enum Assignments {
     static func table(_ texts: [String], option: String) throws -> FieldTable {
         var table: FieldTable = [:]
         for text in texts {
-            guard let sign = text.firstIndex(of: "="), sign != text.startIndex else {
-                throw ValidationError("\(option) \(text): it is name=value, or name:=JSON.")
-            }
-            let value = String(text[text.index(after: sign)...])
-            let before = text.index(before: sign)
-            guard text[before] == ":", before != text.startIndex else {
-                table[String(text[..<sign])] = .string(value)
-                continue
-            }
-            do {
-                table[String(text[..<before])] = try JSONDecoder().decode(FieldValue.self, from: Data(value.utf8))
-            } catch {
-                throw ValidationError("\(option) \(text): what stands behind := is no JSON.")
+            let (name, value) = try assignment(text, option: option)
+            // Only one of both would count, and which one is meant nobody knows.
+            guard table.updateValue(value, forKey: name) == nil else {
+                throw ValidationError("\(option) \(text): \(name) is given twice.")
             }
         }
         return table
+    }
+
+    private static func assignment(_ text: String, option: String) throws -> (name: String, value: FieldValue) {
+        guard let sign = text.firstIndex(of: "="), sign != text.startIndex else {
+            throw ValidationError("\(option) \(text): it is name=value, or name:=JSON.")
+        }
+        let value = String(text[text.index(after: sign)...])
+        let before = text.index(before: sign)
+        guard text[before] == ":", before != text.startIndex else {
+            return (String(text[..<sign]), .string(value))
+        }
+        do {
+            return (String(text[..<before]), try JSONDecoder().decode(FieldValue.self, from: Data(value.utf8)))
+        } catch {
+            throw ValidationError("\(option) \(text): what stands behind := is no JSON.")
+        }
     }
 }
 #endif

@@ -178,6 +178,9 @@ struct ToolHabitsTests {
             ["request", "q", "x", "--timeout", "0"], ["binding", "declare", "e"],
             ["topology", "export"], ["topology", "export", "topology.yaml", "--of", "shop"], ["queue", "declare", ""],
             ["doctor", "--timeout", "1ms"], ["queue", "declare", "q", "-a", "x"], ["nonsense"],
+            ["queue", "declare", "q", "--max-length", "9", "-a", "x-max-length:=5"],
+            ["queue", "declare", "q", "-a", "x-max-length:=9", "-a", "x-max-length:=5"],
+            ["exchange", "declare", "e", "--alternate-exchange", "a", "-a", "alternate-exchange=b"],
         ]
     )
     func refused(arguments: [String]) async throws {
