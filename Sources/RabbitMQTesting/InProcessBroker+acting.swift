@@ -27,34 +27,31 @@ extension InProcessBroker {
     ///   - name: The name.
     ///   - durable: Whether it says that it survives a restart: who declares it again has to say the same.
     ///   - arguments: What kind of queue it is, its limits and so on.
-    /// - Throws: ``/RabbitMQ/AMQPError/Code/preconditionFailed`` if an argument is wrong.
+    /// - Throws: ``/RabbitMQ/AMQPError/Code/preconditionFailed`` if an argument is wrong, or the name is empty;
+    ///   ``/RabbitMQ/AMQPError/Code/accessRefused`` if the name is the broker's, which begins with `amq.`.
     public func declareQueue(
         _ name: String,
         durable: Bool = true,
         arguments: QueueArguments = QueueArguments()
     ) throws {
-        let table = arguments.table
-        let refusal = server.update { state -> Refusal? in
-            guard state.broker.queues[name] == nil else { return nil }
-            let declared = Request.DeclareQueue(
-                name: name,
-                passive: false,
-                durable: durable,
-                exclusive: false,
-                autoDelete: false,
-                noWait: true,
-                arguments: table
-            )
-            do throws(Refusal) {
-                let settings = try QueueSettings(declared)
-                let (id, now) = (state.broker.nextSerial(), state.broker.now)
-                state.broker.queues[name] = QueueState(declared, settings, id: id, owner: nil, now: now)
-                return nil
-            } catch {
-                return error
-            }
+        let declared = Request.DeclareQueue(
+            name: name,
+            passive: false,
+            durable: durable,
+            exclusive: false,
+            autoDelete: false,
+            noWait: true,
+            arguments: arguments.table
+        )
+        try change { (broker: inout Broker) throws(Refusal) in
+            // The broker would make one up, which the test would not know.
+            guard !name.isEmpty else { throw Refusal(.preconditionFailed, "the queue has no name") }
+            try Broker.requireFreeName(name)
+            guard broker.queues[name] == nil else { return }
+            let settings = try QueueSettings(declared)
+            let (id, now) = (broker.nextSerial(), broker.now)
+            broker.queues[name] = QueueState(declared, settings, id: id, owner: nil, now: now)
         }
-        if let refusal { throw AMQPError(.preconditionFailed, refusal.text, replyCode: refusal.code) }
     }
 
     /// Moves the clock: what is due by then happens before this returns, such as messages that expire, and in the order in

@@ -67,7 +67,8 @@ extension InProcessBroker {
         }
     }
 
-    private func change(_ body: @Sendable (inout Broker) throws(Refusal) -> Void) throws {
+    /// Changes the broker as a client could, and throws what that would be told.
+    func change(_ body: @Sendable (inout Broker) throws(Refusal) -> Void) throws {
         let refusal = server.update { state -> Refusal? in
             do throws(Refusal) {
                 try body(&state.broker)

@@ -107,6 +107,9 @@ import Testing
         let attempts: [(AMQPError.Code, () throws -> Void)] = [
             (.preconditionFailed, { try broker.declareExchange("hash", type: .consistentHash) }),
             (.accessRefused, { try broker.declareExchange("amq.mine") }),
+            (.accessRefused, { try broker.declareQueue("amq.mine") }),
+            (.preconditionFailed, { try broker.declareQueue("") }),
+            (.preconditionFailed, { try broker.declareQueue("other", arguments: ["x-max-length": -1]) }),
             (.accessRefused, { try broker.bindQueue("q", to: "") }),
             (.notFound, { try broker.bindQueue("none", to: "e") }),
             (.notFound, { try broker.bindQueue("q", to: "none") }),
@@ -116,6 +119,7 @@ import Testing
             #expect(error?.code == code)
         }
         #expect(broker.exchangeNames == ["e"])
+        #expect(broker.queues.map(\.name) == ["q"])
     }
 
     @Test func `who waits in vain is told what there is instead`() async throws {

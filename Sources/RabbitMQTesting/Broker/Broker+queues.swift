@@ -70,9 +70,8 @@ extension Broker {
                 throw Refusal(.preconditionFailed, "cannot declare a server-named queue for type quorum")
             }
             declared.name = "amq.gen-\(nextSerial())"
-        } else if !declared.passive, declared.name.hasPrefix("amq.") {
-            // Also one that the broker has named itself: who knows its name only looks for it.
-            throw Refusal(.accessRefused, "queue name '\(declared.name)' contains reserved prefix 'amq.*'")
+        } else if !declared.passive {
+            try Self.requireFreeName(declared.name)
         }
         if declared.passive {
             try requireUse(of: declared.name, key)
@@ -93,6 +92,13 @@ extension Broker {
             consumers: queue.consumers.count
         )
         send(answer, to: key)
+    }
+
+    /// Refuses a name that is the broker's. Also one that it has given itself: who knows that only looks for the queue.
+    static func requireFreeName(_ queue: String) throws(Refusal) {
+        guard !queue.hasPrefix("amq.") else {
+            throw Refusal(.accessRefused, "queue name '\(queue)' contains reserved prefix 'amq.*'")
+        }
     }
 
     private func requireEqual(_ declared: Request.DeclareQueue) throws(Refusal) {
