@@ -65,24 +65,19 @@ extension InProcessBroker {
     ///
     /// - Parameters:
     ///   - reason: Why.
-    ///   - id: The number of the connection; all that there are if nil.
+    ///   - id: The number of the connection; if nil, all that there are, and those that come until ``unblock(_:)``, which
+    ///     RabbitMQ tells only when they publish.
     public func block(_ reason: String = "low on memory", _ id: Int? = nil) {
-        onConnections(id) { broker, id in
-            guard broker.connections[id]?.phase == .open, broker.connections[id]?.isBlocked == false else { return }
-            broker.connections[id]?.isBlocked = true
-            broker.connections[id]?.send(.blocked(reason))
-        }
+        if id == nil { server.update { $0.broker.blockedReason = reason } }
+        onConnections(id) { $0.block($1, reason) }
     }
 
     /// Tells clients that they may publish again.
     ///
-    /// - Parameter id: The number of the connection; all of them if nil.
+    /// - Parameter id: The number of the connection; all of them, and those that come, if nil.
     public func unblock(_ id: Int? = nil) {
-        onConnections(id) { broker, id in
-            guard broker.connections[id]?.isBlocked == true else { return }
-            broker.connections[id]?.isBlocked = false
-            broker.connections[id]?.send(.unblocked)
-        }
+        if id == nil { server.update { $0.broker.blockedReason = nil } }
+        onConnections(id) { $0.unblock($1) }
     }
 
     /// Closes connections with a reason: `connection.close`.

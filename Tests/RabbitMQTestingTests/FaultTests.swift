@@ -132,6 +132,21 @@ import Testing
         }
     }
 
+    @Test func `a client that comes while the broker is blocked is told so too`() async throws {
+        try await withQueue { broker, connection, _, queue in
+            broker.block("the disk is full")
+            broker.cut()
+            try await broker.wait { _ in connection.statistics.losses == 1 && connection.state == .up }
+            try await broker.wait { _ in connection.blockedReason == "the disk is full" }
+            broker.unblock()
+            try await queue.publishConfirmed(Message(body: [1]))
+            broker.cut()
+            try await broker.wait { _ in connection.statistics.losses == 2 && connection.state == .up }
+            try await queue.publishConfirmed(Message(body: [2]))
+            #expect(broker.queue("q")?.ready == 2)
+        }
+    }
+
     @Test func `channels and connections are closed with a code`() async throws {
         try await withQueue(recovers: false) { broker, connection, channel, queue in
             let other = try await connection.openChannel()

@@ -33,7 +33,8 @@ import Testing
             runs.add(1)
             return Message(body: [UInt8(runs.count)])
         } _: { broker, connection in
-            broker.block()
+            // Not those that come after the loss.
+            broker.block("low on memory", broker.connections.first?.id)
             try await eventually("it is blocked") { connection.blockedReason != nil }
             broker.publish(Message(body: [0], replyTo: "replies"), routingKey: "q")
             try await eventually("its reply waits") { connection.statistics.heldBackPublishers == 1 }

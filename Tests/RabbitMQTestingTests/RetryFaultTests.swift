@@ -42,7 +42,8 @@ import Testing
         async throws
     {
         try await processing { broker, connection in
-            broker.block()
+            // Not those that come after the loss.
+            broker.block("low on memory", broker.connections.first?.id)
             try await eventually("it is blocked") { connection.blockedReason != nil }
             broker.publish(Message(body: [1]), routingKey: "q")
             try await eventually("the way to its place is blocked") { connection.statistics.heldBackPublishers == 1 }

@@ -30,6 +30,7 @@ extension Broker {
             }
             connections[id]?.phase = .open
             connections[id]?.send(.openOk)
+            if let blockedReason { block(id, blockedReason) }
         case (.open, .updateSecret): connections[id]?.send(.updateSecretOk)
         case (.open, .closeOk): break
         default: throw Refusal(.commandInvalid, "a method that is out of order")
@@ -107,6 +108,20 @@ extension Broker {
     mutating func freeze(_ id: Int) {
         guard connections[id]?.end == nil else { return }
         connections[id]?.isFrozen = true
+    }
+
+    /// Tells a client not to publish, once.
+    mutating func block(_ id: Int, _ reason: String) {
+        guard connections[id]?.phase == .open, connections[id]?.isBlocked == false else { return }
+        connections[id]?.isBlocked = true
+        connections[id]?.send(.blocked(reason))
+    }
+
+    /// Tells a client that it may publish again, if it was told not to.
+    mutating func unblock(_ id: Int) {
+        guard connections[id]?.isBlocked == true else { return }
+        connections[id]?.isBlocked = false
+        connections[id]?.send(.unblocked)
     }
 
     /// Has a fault take the place of what a frame or a method asks for.

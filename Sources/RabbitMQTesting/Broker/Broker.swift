@@ -14,6 +14,8 @@ struct Broker {
     var channels: [ChannelKey: ChannelState] = [:]
     var script = FaultScript()
     var holdsConfirms = false
+    /// Why clients that connect are not to publish; nil if they may.
+    var blockedReason: String?
     /// Queues that may have something to deliver, to expire or to drop.
     var unserved: [String] = []
     private var serial = 0
