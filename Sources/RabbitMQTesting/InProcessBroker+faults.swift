@@ -9,6 +9,7 @@ extension InProcessBroker {
     /// ```swift
     /// broker.inject(.cut, at: .method("basic.ack"))
     /// broker.inject(.nack, at: .publish(routingKey: "orders"), skipping: 2, times: 3)
+    /// broker.inject(.freeze, at: .delivery().on(connection: "workers"))
     /// ```
     ///
     /// Of several that fit, the one that was given first comes, until it is used up as often as it says. What one of them

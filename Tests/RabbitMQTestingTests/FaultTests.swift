@@ -223,6 +223,26 @@ import Testing
         }
     }
 
+    @Test func `a fault is aimed at one connection, by its number or its name`() async throws {
+        try await withQueue { broker, _, _, queue in
+            var configuration = broker.configuration
+            configuration.connectionName = "other"
+            try await Connection.withConnection(configuration) { connection in
+                let channel = try await connection.openChannel()
+                try await channel.selectConfirms()
+                let theirs = try channel.queue("q")
+                let own = try #require(broker.connections.first?.id)
+                broker.inject(.nack, at: .publish().on(connection: own))
+                broker.inject(.nack, at: .publish().on(connection: "other"), skipping: 1)
+                var outcomes: [AMQPError.Code?] = []
+                for publishing in [theirs, queue, theirs, queue, theirs] {
+                    outcomes.append(await code { try await publishing.publishConfirmed(Message(body: [1])) })
+                }
+                #expect(outcomes == [nil, .nacked, .nacked, nil, nil])
+            }
+        }
+    }
+
     @Test func `a test sees whether its faults have come`() async throws {
         try await withQueue { broker, _, _, queue in
             broker.inject(.nack, at: .publish(routingKey: "q"), times: 2)

@@ -131,7 +131,7 @@ extension Broker {
     private mutating func deliver(_ message: StoredMessage, from name: String, to consumer: QueueState.Consumer) {
         let key = consumer.channel
         let method = MethodID(classID: 60, methodID: 60)
-        let fault = script.isEmpty ? nil : script.take(.delivery(queue: name))
+        let fault = script.isEmpty ? nil : takeFault(.delivery(queue: name), key.connection)
         let noAck = channels[key]?.consumers[consumer.tag]?.noAck == true
         if let fault, !fault.isAfterwards {
             // Never back into the queue while the consumer is there: with a fault that comes any number of times, to

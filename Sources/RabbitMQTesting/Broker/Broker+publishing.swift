@@ -51,7 +51,8 @@ extension Broker {
         let publish = content.publish
         var fault: Fault?
         if !script.isEmpty {
-            fault = script.take(.publish(exchange: publish.exchange, routingKey: publish.routingKey))
+            let event = FaultScript.Event.publish(exchange: publish.exchange, routingKey: publish.routingKey)
+            fault = takeFault(event, key.connection)
         }
         let method = MethodID(classID: 60, methodID: 40)
         var stored = StoredMessage(

@@ -123,7 +123,7 @@ struct Broker {
     private mutating func handle(_ frame: Frame, from id: Int) {
         guard frame.kind != .heartbeat else { return }
         connections[id]?.frameCount += 1
-        let fault = script.isEmpty ? nil : script.take(.frame(connections[id]?.frameCount ?? 0))
+        let fault = script.isEmpty ? nil : takeFault(.frame(connections[id]?.frameCount ?? 0), id)
         let key = ChannelKey(connection: id, number: frame.channel)
         var method = MethodID(classID: 0, methodID: 0)
         if frame.kind == .method {
@@ -154,7 +154,7 @@ struct Broker {
         if case .publish = request {
         } else if !script.isEmpty {
             let about = subject(of: request, key)
-            fault = script.take(.method(method.description, subject: about))
+            fault = takeFault(.method(method.description, subject: about), key.connection)
         }
         if replace(with: fault, on: key, over: method) { return }
         if key.number == 0 {
@@ -163,6 +163,12 @@ struct Broker {
             try handleChannel(request, key)
         }
         if let fault, fault.isAfterwards { apply(fault, on: key, over: method) }
+    }
+
+    /// The fault that comes with an event on a connection.
+    mutating func takeFault(_ event: FaultScript.Event, _ id: Int) -> Fault? {
+        let connection = connections[id]
+        return script.take(event, on: connection)
     }
 
     /// What a request is about: of what concerns deliveries the queue that they come from.

@@ -7,7 +7,14 @@ public struct FaultOccasion: Sendable, Hashable {
         case delivery(queue: String?)
     }
 
+    enum Place: Hashable {
+        case anywhere
+        case number(Int)
+        case name(String)
+    }
+
     let kind: Kind
+    var place = Place.anywhere
 
     /// With the frame of this number that comes on a connection, heartbeats aside; the first behind the protocol header is 1.
     ///
@@ -42,5 +49,24 @@ public struct FaultOccasion: Sendable, Hashable {
     /// - Parameter queue: The name of the queue that it comes from; any if nil.
     public static func delivery(from queue: String? = nil) -> FaultOccasion {
         FaultOccasion(kind: .delivery(queue: queue))
+    }
+
+    /// The same on one connection alone.
+    ///
+    /// - Parameter id: Its number: ``InProcessBroker/ConnectionSnapshot/id``. Of a delivery it is the consumer's connection.
+    public func on(connection id: Int) -> FaultOccasion {
+        var occasion = self
+        occasion.place = .number(id)
+        return occasion
+    }
+
+    /// The same on connections of a name alone, so also on what a client connects again by.
+    ///
+    /// - Parameter name: The name that the client gives (``/RabbitMQ/ConnectionConfiguration/connectionName``). It says so
+    ///   with its first frame, which itself belongs to no name yet.
+    public func on(connection name: String) -> FaultOccasion {
+        var occasion = self
+        occasion.place = .name(name)
+        return occasion
     }
 }

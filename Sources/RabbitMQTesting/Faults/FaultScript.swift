@@ -27,9 +27,13 @@ struct FaultScript {
     mutating func removeAll() { rules = [] }
 
     /// The fault that comes with an event: that of the first rule that fits and has skipped enough.
-    mutating func take(_ event: Event) -> Fault? {
+    ///
+    /// - Parameters:
+    ///   - event: What happens.
+    ///   - connection: Where.
+    mutating func take(_ event: Event, on connection: ConnectionState?) -> Fault? {
         guard !rules.isEmpty else { return nil }
-        for index in rules.indices where rules[index].occasion.includes(event) {
+        for index in rules.indices where rules[index].occasion.includes(event, on: connection) {
             if rules[index].skips > 0 {
                 rules[index].skips -= 1
                 continue
@@ -45,7 +49,12 @@ struct FaultScript {
 }
 
 extension FaultOccasion {
-    func includes(_ event: FaultScript.Event) -> Bool {
+    func includes(_ event: FaultScript.Event, on connection: ConnectionState?) -> Bool {
+        switch place {
+        case .anywhere: break
+        case .number(let id): guard connection?.id == id else { return false }
+        case .name(let name): guard connection?.name == name else { return false }
+        }
         func isMeant(_ wanted: String?, _ name: String) -> Bool { wanted == nil || wanted == name }
         switch (kind, event) {
         case (.frame(let wanted), .frame(let number)): return wanted == number
