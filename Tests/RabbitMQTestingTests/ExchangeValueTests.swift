@@ -105,6 +105,18 @@ import Testing
         #expect(seen?.contains(false) == false)
     }
 
+    @Test(
+        arguments: [
+            (.float(1.5), true), (.double(1.5), true), (.double(2.5), false), (.decimal(scale: 1, unscaled: 15), false),
+            (.string("1.5"), false),
+        ] as [(FieldValue, Bool)]
+    )
+    func `a floating-point number matches one of the other size too`(value: FieldValue, fits: Bool) {
+        for wanted in [.float(1.5), .double(1.5)] as [FieldValue] {
+            #expect(HeadersMatch(["n": wanted]).accepts(["n": value]) == fits)
+        }
+    }
+
     @Test func `a passive declaration without a name finds nothing`() {
         var client = RawClient()
         client.declareQueue("q")

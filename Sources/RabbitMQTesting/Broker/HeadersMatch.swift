@@ -28,7 +28,17 @@ struct HeadersMatch {
 
     private static func isEqual(_ one: FieldValue, _ other: FieldValue) -> Bool {
         if let number = one.intValue { return number == other.intValue }
+        if let number = float(one) { return number == float(other) }
         if let text = one.stringValue { return text == other.stringValue }
         return one == other
+    }
+
+    /// A floating-point number of either size, which are alike; a decimal is none.
+    private static func float(_ value: FieldValue) -> Double? {
+        switch value {
+        case .float(let number): Double(number)
+        case .double(let number): number
+        default: nil
+        }
     }
 }
