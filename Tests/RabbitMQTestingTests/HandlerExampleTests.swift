@@ -49,6 +49,7 @@ actor Ledger {
             let ledger = Ledger(failures: [2: 1, 3: 100])
             let worker = OrderWorker(configuration: broker.configuration) { try await ledger.book($0) }
             let running = Task { try await worker.run() }
+            defer { running.cancel() }
             try await broker.wait { $0.queue("orders")?.consumers == 1 }
 
             // The connection is cut with the first acknowledgement, which is lost.
