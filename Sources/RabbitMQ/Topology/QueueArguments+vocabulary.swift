@@ -10,6 +10,9 @@ extension QueueArguments {
         /// The oldest messages are dropped, or dead-lettered; the default.
         public static let dropHead = Overflow(rawValue: "drop-head")
         /// New messages are refused: confirming publishers get a nack.
+        ///
+        /// In a quorum queue the limit is soft: publishers are told only once it is full, and what they have sent until then
+        /// is taken.
         public static let rejectPublish = Overflow(rawValue: "reject-publish")
         /// New messages are refused and dead-lettered. Classic queues only.
         public static let rejectPublishDeadLetter = Overflow(rawValue: "reject-publish-dlx")
