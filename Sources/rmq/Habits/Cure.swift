@@ -36,9 +36,11 @@ enum Cure {
         switch failure.reason {
         case .untrustedIssuer, .selfSigned:
             "Trust the authority that signed it: --ca FILE, or cacertfile=FILE in the URI."
-        case .nameMismatch:
+        case .nameMismatch, .unknownServerName:
             "Connect by a name that the certificate has, or name it: server_name_indication=NAME in the URI."
         case .expired: "The broker needs a new certificate."
+        case .invalidCertificate:
+            "openssl s_client -connect HOST:PORT shows the certificate: it must be one for servers, and intact."
         case .notYetValid: "The certificate begins later, or this machine's clock is slow."
         case .notTLS, .timedOut, .closedByPeer:
             "Is it the port for TLS? RabbitMQ's mostly is 5671; amqp:// is for 5672."
@@ -47,6 +49,8 @@ enum Cure {
         case .noCommonVersion, .noCommonCipher: "The broker's TLS is too old for this client: TLS 1.2 is the least."
         case .unreadableFile, .badCertificate, .badKey, .keyMismatch:
             "The file must hold PEM: -----BEGIN CERTIFICATE----- or a key that fits the certificate."
+        case .passphraseMissing, .wrongPassphrase:
+            "The key is encrypted: password=PASSPHRASE in the URI, which stands in a profile or in RABBITMQ_URI then."
         default: nil
         }
     }
