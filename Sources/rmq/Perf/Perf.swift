@@ -14,8 +14,9 @@ struct Perf: AsyncParsableCommand {
         consumers run together, with confirms (--window) and acknowledgements (--prefetch); a latency is from the call \
         that publishes a message to its delivery, and what is behind when the time is over has one second more.
 
-        --compare takes runs as alike that have the same mode, size and options, but for how long they were; of what \
-        scripts/bench.sh wrote, also client, broker and row of the table.
+        --compare takes runs as alike that have the same mode, size and options, but for how long they were and of \
+        which broker: so it compares two brokers, or two versions of one. Of what scripts/bench.sh wrote, client, broker \
+        and row of the table have to be the same as well.
         """,
         examples: "rmq perf publish-confirm --messages 100000 --size 1000",
         "rmq perf consume-ack --connections 2 --consumers 8",
