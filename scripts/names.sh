@@ -281,7 +281,7 @@ exit
 # Packages beside which the library is shown:
 # ByteBuffer Hummingbird InMemoryTracer InMemoryTracing LifecycleHandler Metrics MetricsSystem.bootstrap(_:) NIOCore
 # RabbitMQ.Channel ServiceLifecycle TLSConfiguration Tracing
-# InstrumentationSystem.bootstrap MetricsSystem.bootstrap
+# InstrumentationSystem.bootstrap MetricsSystem.bootstrap UnixSignals
 # C:
 # abort()
 # Ours, but written so that this script does not know them:
