@@ -282,6 +282,8 @@ exit
 # ByteBuffer Hummingbird InMemoryTracer InMemoryTracing LifecycleHandler Metrics MetricsSystem.bootstrap(_:) NIOCore
 # RabbitMQ.Channel ServiceLifecycle TLSConfiguration Tracing
 # InstrumentationSystem.bootstrap MetricsSystem.bootstrap UnixSignals
+# The tool's arguments:
+# AsyncParsableCommand ExitCode ValidationError
 # C:
 # abort()
 # Ours, but written so that this script does not know them:
