@@ -21,7 +21,7 @@ struct CurlHTTP {
         do {
             try process.run()
         } catch {
-            throw ToolError("curl can't be run, which https takes")
+            throw ToolError("curl can't be run, which https takes", cure: "apt-get install curl")
         }
         try? Terminal.write(Array(settings(url).utf8), to: typed.fileHandleForWriting.fileDescriptor)
         try? typed.fileHandleForWriting.close()
@@ -29,7 +29,9 @@ struct CurlHTTP {
         let errors = (try? complained.fileHandleForReading.readToEnd()) ?? Data()
         process.waitUntilExit()
         guard process.terminationReason == .exit, process.terminationStatus == 0 else {
-            guard process.terminationStatus != 127 else { throw ToolError("https takes curl, which is missing") }
+            guard process.terminationStatus != 127 else {
+                throw ToolError("https takes curl, which is missing", cure: "apt-get install curl")
+            }
             let text = String(decoding: errors.prefix(1000), as: UTF8.self)
             throw ToolError(text.trimmingCharacters(in: .whitespacesAndNewlines))
         }

@@ -104,18 +104,17 @@ struct ManagementAPI: Sendable, CustomStringConvertible {
             guard let result else { throw ToolError("no answer within \(Self.limit)") }
             answer = try result.get()
         } catch {
-            throw ToolError(
-                "\(self): \(error).",
-                cure:
-                    "The management plugin mostly listens on port 15672, or 15671 for https: rabbitmq-diagnostics listeners."
-            )
+            let known = error as? ToolError
+            let usual = "Is the plugin on (rabbitmq-plugins enable rabbitmq_management)? Its port is mostly 15672."
+            throw ToolError("\(self): \(known?.message ?? "\(error)").", cure: known?.cure ?? usual)
         }
         switch answer.status {
         case 200: return answer.body
         case 401, 403:
             throw ToolError(
                 "\(self) refuses the user \(user).",
-                cure: "The password may be wrong, or the tag missing: rabbitmqctl set_user_tags \(user) monitoring"
+                cure: "The password may be wrong, or the tag monitoring missing: rabbitmqctl list_users shows all, "
+                    + "set_user_tags sets them, in place of those that there are."
             )
         case 404:
             throw ToolError(

@@ -32,7 +32,10 @@ struct ManagementOptions: ParsableArguments {
         }
         // The variable is no word on the broker of a profile that is asked for.
         guard let variable, connection.profile == nil else {
-            throw ValidationError("AMQP has no way to ask which there are: --management http://HOST:15672 has.")
+            throw ValidationError(
+                "AMQP has no way to ask which there are: the management API has. Say where it is: --management "
+                    + "http://HOST:15672, or a line 'management = ...' in the profile."
+            )
         }
         return try ManagementAPI(
             variable,

@@ -66,12 +66,15 @@ struct ListToolTests {
         let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         let manners: [(RudeListener.Manner, String)] = [
             (Self.answer("{}", status: "401 Unauthorized"), "refuses the user me"),
+            // Who follows it to the letter must not lose the tag administrator.
+            (Self.answer("{}", status: "403 Forbidden"), "in place of those that there are"),
             (Self.answer("{}", status: "404 Not Found"), "has no /api/exchanges/%2F"),
             (Self.answer("{}"), "does not answer as RabbitMQ's management plugin"),
             (.says(Array("220 mail.example ESMTP\r\n\r\n".utf8)), "no web server answers"),
             (.says(Array(("HTTP/1.1 200 OK\r\n" + endless).utf8)), "no web server answers"),
             (.says(Array((chunked + "2\r\n[]\r\n0\r\n\r\n").utf8)), "the answer has a transfer coding"),
             (.closes, "the connection ended before the answer"), (.refuses, "Connection refused"),
+            (.refuses, "rabbitmq-plugins enable rabbitmq_management"),
         ]
         for (manner, text) in manners {
             try await RudeListener.run(manner) { listener in
