@@ -68,9 +68,7 @@ public final class Publisher: Sendable {
     let firstDurations = AtomicLazyReference<ExchangeDurations>()
 
     init(connection: Connection, options: Options) async throws {
-        guard options.maxUnconfirmed > 0, (0...1000).contains(options.nackedAgain), options.timeout > .zero else {
-            throw AMQPError(.invalidArgument, "the publisher's options are out of range: \(options)")
-        }
+        try options.validate()
         self.options = options
         // A call on its way when the connection is lost fails, which is no reason not to open.
         channel = try await connection.core.repeating {
@@ -143,6 +141,18 @@ public final class Publisher: Sendable {
         do { try await drain(within: timeout) } catch { isDrained = false }
         await channel.close()
         return isDrained
+    }
+}
+
+extension Publisher.Options {
+    /// Refuses what can't work, and names it.
+    func validate() throws(AMQPError) {
+        func require(_ condition: Bool, _ problem: String) throws(AMQPError) {
+            guard condition else { throw AMQPError(.invalidArgument, "the publisher's options can't be: \(problem)") }
+        }
+        try require(maxUnconfirmed > 0, "maxUnconfirmed is \(maxUnconfirmed), where 1 is the least")
+        try require((0...1000).contains(nackedAgain), "nackedAgain is \(nackedAgain), not from 0 to 1,000")
+        try require(timeout > .zero, "the timeout is \(timeout), which is not positive")
     }
 }
 
