@@ -30,10 +30,15 @@ struct CheckScript {
         let folder = newFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
         try Self.write(files, to: folder)
-        let names = try FileManager.default.contentsOfDirectory(atPath: Self.root.appending(path: "scripts").path)
-        for path in names.filter({ $0.hasSuffix(".sh") }).map({ "scripts/\($0)" }) + [".swift-format"] {
-            try FileManager.default.copyItem(at: Self.root.appending(path: path), to: folder.appending(path: path))
-        }
+        // By another process: what this one has open to write, a program that another test starts just then has open too,
+        // and for as long the script can't be run ("Text file busy").
+        _ = try await Subprocess.run(
+            "/bin/sh",
+            [
+                "-c", #"mkdir -p "$1/scripts" && cp "$0"/scripts/*.sh "$1/scripts" && cp "$0/.swift-format" "$1""#,
+                Self.root.path, folder.path,
+            ]
+        )
         return try await Subprocess.run(
             "/bin/sh",
             ["-c", #""$0" 2>&1 || echo "status $?""#, folder.appending(path: "scripts/\(name)").path]
