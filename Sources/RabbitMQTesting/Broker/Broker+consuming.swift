@@ -9,6 +9,13 @@ extension Broker {
         if let priority = consume.arguments["x-priority"], priority.intValue == nil {
             throw Refusal(.preconditionFailed, "invalid arg 'x-priority' for queue '\(name)' in vhost '/'")
         }
+        if consume.arguments["x-stream-offset"] != nil {
+            let type = queues[name]?.settings.isQuorum == true ? "quorum" : "classic"
+            throw Refusal(
+                .preconditionFailed,
+                "invalid arg 'x-stream-offset' for queue '\(name)' in vhost '/' of queue type rabbit_\(type)_queue"
+            )
+        }
         if channels[key]?.consumers[tag] != nil || channels[key]?.replyConsumer == tag {
             throw Refusal(.notAllowed, "attempt to reuse consumer tag '\(tag)'")
         }

@@ -65,6 +65,22 @@ extension Scenario {
                 return seen.sorted()
             }
         },
+        Scenario("A stream's offset for a queue, which is none") { stage in
+            var seen: [String] = []
+            for type in [QueueType.classic, .quorum] {
+                try await stage.withChannel { _, channel in
+                    let queue = try await channel.declareQueue(stage.name("q"), arguments: QueueArguments(type: type))
+                    try await queue.fill("x")
+                    seen.append(await stage.outcome { try await queue.consume(ConsumerOptions(streamOffset: .first)) })
+                }
+                try await stage.withChannel { _, channel in
+                    let queue = try channel.queue(stage.name("q"))
+                    seen += try await queue.drain()
+                    try await queue.delete(ifUnused: false, ifEmpty: false)
+                }
+            }
+            return seen
+        },
         Scenario("Exclusive consumers; a single active consumer") { stage in
             try await stage.withChannel { connection, channel in
                 let queue = try await channel.declareQueue(stage.name("q"), exclusive: true)
