@@ -53,15 +53,32 @@ struct HeaderDecoder {
         guard payload.count >= Self.prefix + 2, Self.isOfClass(payload) else {
             throw AMQPError(.protocolViolation, "a content header that is not of the class basic")
         }
-        let flags = payload.bigEndian(UInt16.self, at: Self.prefix)
-        guard flags & 1 == 0 else { throw Self.malformed }
+        // RabbitMQ hands on that more flags follow, if a publisher says so, and takes what follows for the properties. To end
+        // the connection over it would end the next one too, with the same message.
+        let flags = payload.bigEndian(UInt16.self, at: Self.prefix) & ~Self.goesOn
         pool.recycle()
         let encoded = UnsafeRawBufferPointer(rebasing: payload[Self.prefix...])
         guard UInt32(flags) & Self.headers != 0 else {
-            return Properties(plain: try decode(encoded), table: nil)
+            return Properties(plain: try decode(try withFlags(flags, encoded)), table: nil)
         }
         let (plain, table, verdict) = try withoutHeaders(encoded, flags)
         return Properties(plain: try decode(plain), table: table, verdict: verdict)
+    }
+
+    /// The properties with these flags, in memory of the pool if they have others.
+    @inline(__always)
+    private func withFlags(
+        _ flags: UInt16,
+        _ properties: UnsafeRawBufferPointer
+    ) throws(AMQPError) -> UnsafeRawBufferPointer {
+        guard properties.bigEndian(UInt16.self, at: 0) != flags else { return properties }
+        guard let base = properties.baseAddress, let copy = pool.allocate(UInt8.self, count: properties.count) else {
+            throw Pool.outOfMemory
+        }
+        let changed = UnsafeMutableRawPointer(copy)
+        changed.copyMemory(from: base, byteCount: properties.count)
+        changed.storeBytes(of: flags.bigEndian, as: UInt16.self)
+        return UnsafeRawBufferPointer(start: changed, count: properties.count)
     }
 
     private func decode(
@@ -106,6 +123,8 @@ struct HeaderDecoder {
 
     private static var malformed: AMQPError { AMQPError(.protocolViolation, "malformed message properties") }
 
+    /// That another word of flags follows. No property of the class basic has its flag there.
+    private static let goesOn: UInt16 = 1
     private static let contentType = UInt32(AMQP_BASIC_CONTENT_TYPE_FLAG)
     private static let headers = UInt32(AMQP_BASIC_HEADERS_FLAG)
     /// The short strings before the headers.

@@ -6,7 +6,6 @@ enum ContentProperties {
     static func decode(_ bytes: ArraySlice<UInt8>) throws(Refusal) -> Message {
         var reader = WireReader(bytes)
         let flags = try reader.short()
-        guard flags & 1 == 0 else { throw Refusal(.syntaxError, "property flags that go on") }
         var message = Message(body: [], timestamp: nil)
         message.contentType = nil
         func has(_ bit: Int) -> Bool { flags & (1 << UInt16(bit)) != 0 }
