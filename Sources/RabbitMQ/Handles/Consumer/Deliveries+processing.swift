@@ -81,16 +81,21 @@ extension Consumer {
     /// - Parameter failure: What its handler threw; nil if it returned.
     func settle(_ message: IncomingMessage, after failure: (any Error)?, _ policy: FailurePolicy) {
         if let failure {
-            message.settleAfter(failure, policy)
+            message.settleAfter(failure, policy, isOfEnd: isOfEnd(failure))
             return report(failure, of: message)
         }
         do { try message.acknowledgeUnlessSettled() } catch { report(error, of: message) }
     }
 
+    /// Whether an error says that the processing was given up because it ends, and not that it failed.
+    private func isOfEnd(_ error: any Error) -> Bool {
+        error is CancellationError && (Task.isCancelled || isCancelling || cancelled)
+    }
+
     /// Logs why a message was not processed.
     func report(_ error: any Error, of message: IncomingMessage) {
         source.session.link.logger.log(
-            level: error.tellsOfAnEnd || error is CancellationError || message.comesAgain ? .debug : .error,
+            level: error.tellsOfAnEnd || isOfEnd(error) || message.comesAgain ? .debug : .error,
             "a message was not processed",
             metadata: [
                 LogKey.consumerTag: "\(tag.printable())", LogKey.error: "\(String(describing: error).printable())",

@@ -10,9 +10,10 @@ extension IncomingMessage {
     /// }
     /// ```
     ///
-    /// When the task is cancelled, or `body` throws `CancellationError`, the message goes back to its queue whatever the
-    /// policy; from RabbitMQ 4.3 on that doesn't count towards a quorum queue's delivery limit, as failures do. If `body` has
-    /// settled it by itself, nothing more is sent. A message without acknowledgement (`noAck`) is only given to `body`.
+    /// When the task is cancelled, the message goes back to its queue whatever the policy; from RabbitMQ 4.3 on that doesn't
+    /// count towards a quorum queue's delivery limit, as failures do. A `CancellationError` of something else that `body`
+    /// waits for is a failure like any other. If `body` has settled it by itself, nothing more is sent. A message without
+    /// acknowledgement (`noAck`) is only given to `body`.
     ///
     /// - Parameters:
     ///   - policy: What becomes of the message when `body` throws; by default it is delivered again once, then
@@ -38,10 +39,14 @@ extension IncomingMessage {
     }
 
     /// Settles it, unless that was done, after its processing failed.
-    func settleAfter(_ error: any Error, _ policy: FailurePolicy) {
+    ///
+    /// - Parameter isOfEnd: Whether it failed only because its consumer ends.
+    func settleAfter(_ error: any Error, _ policy: FailurePolicy, isOfEnd: Bool = false) {
         // With its channel it has gone back by itself, unless it was settled before.
         if isStale { return }
-        if Task.isCancelled || error is CancellationError {
+        // Not by the error alone: a message whose handler always throws `CancellationError`, because what it waits for was
+        // cancelled, would come again at once, for ever, and count nowhere.
+        if Task.isCancelled || isOfEnd {
             giveBack()
         } else {
             try? settle(policy.disposition(of: self, after: error))

@@ -119,6 +119,6 @@ struct PartitionTries: Sendable {
     }
 
     private func isPassing(_ error: any Error) -> Bool {
-        !Task.isCancelled && !(error is CancellationError) && !RetryPolicy.isOfDecoding(error)
+        !Task.isCancelled && !RetryPolicy.isOfDecoding(error)
     }
 }

@@ -29,4 +29,21 @@ struct CancelledHandlerTests {
             withExtendedLifetime(iterator) {}
         }
     }
+
+    @Test func `has failed where something else was cancelled, and does not come again for ever`() async throws {
+        try await ScriptedPeer.withChannel { peer, _, channel in
+            let deliveries = try await peer.consume(try await peer.declareQueue(on: channel))
+            try await peer.send(PeerFrame.delivery([1], tag: 1, consumer: deliveries.consumer.tag))
+            var iterator = deliveries.makeAsyncIterator()
+            let message = try #require(try await iterator.next())
+            await #expect(throws: CancellationError.self) {
+                try await message.process(onFailure: .deadLetter) { _ in throw CancellationError() }
+            }
+            var fields = try await peer.expect(.basicReject).fields
+            let (tag, requeue) = (fields.longLong(), fields.octet())
+            #expect(tag == 1)
+            #expect(requeue == 0)
+            withExtendedLifetime(iterator) {}
+        }
+    }
 }
