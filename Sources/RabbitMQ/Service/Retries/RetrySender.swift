@@ -38,7 +38,7 @@ final class RetrySender: Sendable {
         _ message: Message,
         to queue: String,
         for delivery: IncomingMessage,
-        isStopping: @Sendable () -> Bool
+        isStopping: @escaping @Sendable () -> Bool
     ) async -> Outcome {
         var schedule = Self.schedule
         var receipt: PublishReceipt?
@@ -87,7 +87,7 @@ final class RetrySender: Sendable {
         _ message: Message,
         to queue: String,
         for delivery: IncomingMessage,
-        isStopping: @Sendable () -> Bool
+        isStopping: @escaping @Sendable () -> Bool
     ) async throws -> PublishReceipt {
         try message.validate()
         try ShortString.validate(queue, name: "routing key")
@@ -99,22 +99,20 @@ final class RetrySender: Sendable {
             isTraced: false,
             standsInFor: delivery.source.session
         )
-        let (start, timeout) = (MonotonicTime.now, connection.core.configuration.timeoutOfPublish)
-        while true {
-            // In slices: a shutdown would else wait for as long as a publish may take where the broker takes none.
-            let left = timeout.left(since: start)
-            do {
-                return try await CallTimeout.$current.withValue(min(left, Self.slice)) {
-                    try await channel.core.publish(publish)
-                }
-            } catch let error as AMQPError where error.code == .blockedTooLong {
-                // It has sent nothing.
-                guard left > Self.slice, !isStopping(), !delivery.isStale else { throw error }
-            }
+        // One wait: with several of them it would go to the end of the line with each, and others before it for ever.
+        let publishing = Task { [channel] in try await channel.core.publish(publish) }
+        // A shutdown would else wait for as long as a publish may take where the broker takes none. What is cancelled has sent
+        // nothing.
+        let watching = Task {
+            repeat { try await DeadlineTimer.shared.sleep(for: Self.interval) } while !isStopping() && !delivery.isStale
+            publishing.cancel()
         }
+        defer { watching.cancel() }
+        return try await publishing.value
     }
 
-    private static let slice = Duration.seconds(1)
+    /// How often one that waits looks whether it is still to.
+    private static let interval = Duration.seconds(1)
 
     /// From 5 ms up to 2 s.
     private static var schedule: RecoverySchedule {

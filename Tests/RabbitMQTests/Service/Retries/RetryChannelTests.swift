@@ -1,3 +1,4 @@
+import Synchronization
 import TestSupport
 import Testing
 
@@ -41,6 +42,30 @@ struct RetryChannelTests {
             #expect(session.published.map(\.routingKey) == ["q.parked"])
             // Once that it was refused, once that the channel was not opened again: not over and over.
             #expect(log.entries(containing: "could not be published").count == 2)
+            try await consumer.cancel()
+        }
+    }
+
+    @Test func `keeps its place in the line of those who wait, for however long it waits`() async throws {
+        struct Failure: Error {}
+        try await ScriptedClient.run { client in
+            let queue = try await client.channel.declareQueue("q")
+            let consumer = try await queue.consume(retrying: RetryPolicy(attempts: 1)) { _ in throw Failure() }
+            let (session, outbox) = (try client.broker.session, client.connection.link.outbox)
+            try await session.peer.send(.connectionBlocked, channel: 0) { $0.shortString("low on memory") }
+            try await eventually("blocked") { client.connection.blockedReason != nil }
+            try await session.deliver("x", tag: 1, consumer: consumer.tag)
+            try await eventually("it waits") { client.connection.statistics.heldBackPublishers == 1 }
+            let place = outbox.state.withLock { state -> OneShot<Void>? in
+                var line = state.heldBack
+                return line.removeAll().first?.signal
+            }
+            // Longer than the time after which it looks whether it is to wait on.
+            try await Task.sleep(for: .milliseconds(1500))
+            #expect(place?.isSettled == false)
+            try await session.peer.send(.connectionUnblocked, channel: 0)
+            try await eventually("it is sent") { session.published.map(\.routingKey) == ["q.parked"] }
+            #expect(place?.isSettled == true)
             try await consumer.cancel()
         }
     }
