@@ -75,11 +75,25 @@ struct ReceiveBuffer {
         return ReceiveChunk(capacity: Self.capacity)
     }
 
-    /// Whether chunks are kept for use again.
-    var hasSpareMemory: Bool { !handedOut.isEmpty }
+    /// Whether chunks are kept for use again, or one that was larger than usual is.
+    var hasSpareMemory: Bool { !handedOut.isEmpty || isTooLarge }
+
+    /// Whether the chunk was made for a content header that was larger than usual, which has come. The next read would leave
+    /// it, which may be long after.
+    private var isTooLarge: Bool { chunk.capacity > Self.capacity && end - start <= Self.mostUsual }
 
     /// Gives back memory that a busy time has left, while nothing comes.
-    mutating func trim() { handedOut = [] }
+    mutating func trim() {
+        handedOut = []
+        guard isTooLarge else { return }
+        if start == end {
+            chunk = ReceiveChunk(capacity: Self.firstCapacity)
+            start = 0
+            end = 0
+        } else {
+            makeRoom(isShared: true)
+        }
+    }
 
     mutating func received(_ count: Int) { end += count }
 

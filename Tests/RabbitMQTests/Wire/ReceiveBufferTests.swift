@@ -149,6 +149,27 @@ struct ReceiveBufferTests {
         #expect(buffer.chunk.capacity < FrameScanner.largestHeader / 4)
     }
 
+    @Test(arguments: [0, 1, 100_000])
+    mutating func `the memory of a frame that was larger than usual goes while nothing comes`(left: Int) {
+        var number = 0
+        while number < FrameScanner.largestHeader { receive(50_000, after: &number) }
+        // Still needed: the frame is not all there.
+        buffer.trim()
+        let (kept, isSpare) = (buffer.chunk.capacity, buffer.hasSpareMemory)
+        #expect(kept >= FrameScanner.largestHeader && !isSpare)
+        buffer.consume(number - left)
+        let isSpareThen = buffer.hasSpareMemory
+        #expect(isSpareThen)
+        buffer.trim()
+        let isSpareNow = buffer.hasSpareMemory
+        #expect(!isSpareNow && buffer.chunk.capacity < FrameScanner.largestHeader / 4)
+        let first = number - left
+        receive(1000, after: &number)
+        let bytes = buffer.bytes
+        #expect(bytes.count == left + 1000)
+        #expect(isCounting(bytes, from: first))
+    }
+
     @Test mutating func `no more than four chunks are kept for use again, and none after a quiet time`() {
         struct Reference { weak var chunk: ReceiveChunk? }
         turnOver()
