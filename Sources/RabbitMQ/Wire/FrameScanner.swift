@@ -29,9 +29,12 @@ struct FrameScanner {
     /// The size of the largest frame that is accepted, in bytes, envelope included, but for those with content headers.
     var frameMax: Int
 
-    /// The size of the largest frame with a content header that is accepted. RabbitMQ cuts bodies to what was agreed on,
-    /// and never headers: a publisher's frames may be larger, and a message's record of its deaths makes its headers
-    /// longer. To refuse one would end the connection with each delivery of the message.
+    /// Whether the connection is open: before, no content may come, and a peer that nobody knows yet gets no more memory.
+    var isOpen = true
+
+    /// The size of the largest frame with a content header that is accepted, on a channel of an open connection. RabbitMQ
+    /// cuts bodies to what was agreed on, and never headers: a publisher's frames may be larger, and a message's record of
+    /// its deaths makes its headers longer. To refuse one would end the connection with each delivery of the message.
     static let largestHeader = 1 << 20
 
     /// Finds the frame that begins at `offset`.
@@ -53,7 +56,7 @@ struct FrameScanner {
         }
         let channel = bytes.bigEndian(UInt16.self, at: offset + 1)
         let size = Int(bytes.bigEndian(UInt32.self, at: offset + 3))
-        guard size + Self.overhead <= frameMax || kind == .header && size + Self.overhead <= Self.largestHeader else {
+        guard size + Self.overhead <= frameMax || isLargeHeader(kind, channel, size) else {
             return .malformed("a frame of \(size + Self.overhead) bytes, where \(frameMax) are the most agreed on")
         }
         guard available >= size + Self.overhead else { return .incomplete }
@@ -62,6 +65,12 @@ struct FrameScanner {
             return .malformed("a frame of \(size) bytes that has no frame-end octet")
         }
         return .frame(Frame(kind: kind, channel: channel, payload: start..<start + size), next: start + size + 1)
+    }
+
+    /// Whether a frame that is larger than agreed on is a content header that is accepted all the same.
+    @inline(never)
+    private func isLargeHeader(_ kind: Kind, _ channel: UInt16, _ size: Int) -> Bool {
+        isOpen && kind == .header && channel != 0 && size + Self.overhead <= Self.largestHeader
     }
 
     private func refusal(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> Step {

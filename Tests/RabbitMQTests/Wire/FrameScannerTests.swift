@@ -65,6 +65,16 @@ struct FrameScannerTests {
         for type in [1, 3, 8] as [UInt8] { #expect(isMalformed(scan([type, 0, 1, 0, 0, 0x13, 0x88]))) }
     }
 
+    @Test func `a content header is no larger than agreed on where none may come`() {
+        let size: [UInt8] = [0, 0, 0x13, 0x88]
+        #expect(scan([2, 0, 1] + size) == .incomplete)
+        #expect(isMalformed(scan([2, 0, 0] + size)))
+        let unopened = ([2, 0, 1] + size).withUnsafeBytes {
+            FrameScanner(frameMax: 4096, isOpen: false).next(in: $0, from: 0)
+        }
+        #expect(isMalformed(unopened))
+    }
+
     @Test func `a wrong end octet is refused`() {
         var bytes = frame
         bytes[bytes.count - 1] = 0xCD

@@ -162,6 +162,7 @@ extension Link {
         case .opened:
             guard let parameters else { throw AMQPError(.internalError, "opened without having agreed on anything") }
             phase = .open
+            frames.scanner.isOpen = true
             startHeartbeats(interval: parameters.heartbeat)
             opened.succeed(parameters)
         case .refused(let error):
