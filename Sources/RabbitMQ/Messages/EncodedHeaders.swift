@@ -11,6 +11,8 @@ final class EncodedHeaders: Sendable {
     /// Whether a broker takes the bytes as they are: a message that is sent on has what came then, even types that are not told
     /// apart once they are decoded. Else the table is encoded, after a check that says what is wrong with it.
     let isSendable: Bool
+    /// How many values there are in the table, and in what nests in it.
+    let values: Int
     private let decode: @Sendable ([UInt8]) -> FieldTable
     private let decoded = AtomicLazyReference<Decoded>()
 
@@ -20,9 +22,15 @@ final class EncodedHeaders: Sendable {
         init(_ table: FieldTable) { self.table = table }
     }
 
-    init(_ bytes: [UInt8], isSendable: Bool = true, decode: @escaping @Sendable ([UInt8]) -> FieldTable) {
+    init(
+        _ bytes: [UInt8],
+        isSendable: Bool = true,
+        values: Int = 0,
+        decode: @escaping @Sendable ([UInt8]) -> FieldTable
+    ) {
         self.bytes = bytes
         self.isSendable = isSendable
+        self.values = values
         self.decode = decode
     }
 

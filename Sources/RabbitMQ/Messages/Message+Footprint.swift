@@ -15,8 +15,10 @@ extension MessageExtras.Values {
 
 extension EncodedHeaders {
     /// As encoded, and once more for what is made of them when they are read: the table is not counted exactly, for that would
-    /// be to decode it.
-    var footprint: Int { 4 * bytes.count }
+    /// be to decode it. But its values are, of which there may be one in each byte.
+    var footprint: Int {
+        max(4 * bytes.count, 2 * bytes.count + values * MemoryLayout<FieldTable.Element>.stride)
+    }
 }
 
 extension FieldTable {

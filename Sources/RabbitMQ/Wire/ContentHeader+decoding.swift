@@ -184,8 +184,8 @@ struct HeaderDecoder {
         )
         guard let table = decoded.table else { return MessageExtras.box(values) }
         let bytes = [UInt8](copying: table)
-        let (isSendable, isTooDeep) = (decoded.verdict.isSendable, decoded.verdict.isTooDeep)
-        let headers = EncodedHeaders(bytes, isSendable: isSendable) { bytes in
+        let (verdict, isTooDeep) = (decoded.verdict, decoded.verdict.isTooDeep)
+        let headers = EncodedHeaders(bytes, isSendable: verdict.isSendable, values: verdict.values) { bytes in
             // To refuse them would end the connection, and with each delivery of the message the next one.
             FieldTable(encoded: isTooDeep ? NestingCut.cut(bytes) : bytes)
         }

@@ -12,6 +12,8 @@ enum NestingCheck {
         var isSendable = true
         /// Whether it is deeper than ``maxDepth``, and must not be decoded as it is (``NestingCut``).
         var isTooDeep = false
+        /// How many values there are in it, and in what nests in it: one byte may be one.
+        var values = 0
     }
 
     /// Whether the table at `start` of `bytes` is well formed and not too deep.
@@ -50,6 +52,7 @@ enum NestingCheck {
                 verdict.isSendable = false
             }
             offset += 1
+            verdict.values += 1
             switch kind {
             case UInt8(ascii: "F"), UInt8(ascii: "A"):
                 guard let end = blockEnd(bytes, at: offset, limit: level.end) else { return nil }

@@ -143,6 +143,13 @@ struct EncodedHeadersTests {
         #expect(message.footprint > 1000)
     }
 
+    @Test func `count with each of their values, which may be of one byte`() throws {
+        let voids = [UInt8](repeating: UInt8(ascii: "V"), count: 2560)
+        let message = try received(headers: [1, 0x6B, UInt8(ascii: "A"), 0, 0, 0x0A, 0] + voids)
+        #expect(message.footprint > 2560 * MemoryLayout<FieldValue>.stride)
+        #expect(message.headers == ["k": .array([FieldValue](repeating: .void, count: 2560))])
+    }
+
     @Test func `whose table is cut are refused when they come, before anybody reads them`() {
         #expect(throws: AMQPError.self) { try received(sent) { $0.removeLast(70) } }
     }
