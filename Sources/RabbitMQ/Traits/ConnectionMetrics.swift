@@ -27,7 +27,7 @@ public final class ConnectionMetrics: Sendable {
     /// - Parameters:
     ///   - connection: Whose numbers to report.
     ///   - dimensions: Further dimensions of all metrics beside `messaging.system`: a name for the connection, if there are
-    ///     several.
+    ///     several. One that has the name of a dimension of the library's own stands in its place.
     ///   - factory: Where to; the one that the process has by default.
     public init(
         _ connection: Connection,
@@ -36,18 +36,21 @@ public final class ConnectionMetrics: Sendable {
     ) {
         self.connection = connection
         let factory = factory ?? MetricsSystem.factory
-        let dimensions = [MetricName.system] + dimensions
+        let given = Set(dimensions.map { $0.0 })
+        // Back ends refuse a name that comes twice, or take either value.
+        func notGiven(_ own: [(String, String)]) -> [(String, String)] { own.filter { !given.contains($0.0) } }
+        let common = notGiven([MetricName.system]) + dimensions
         counters = MetricName.counters.map {
-            let all = dimensions + MetricName.operation(of: $0.name)
+            let all = common + notGiven(MetricName.operation(of: $0.name))
             return (Counter(label: $0.name, dimensions: all, factory: factory), $0.value)
         }
         times = MetricName.times.map {
-            (FloatingPointCounter(label: $0.name, dimensions: dimensions, factory: factory), $0.value)
+            (FloatingPointCounter(label: $0.name, dimensions: common, factory: factory), $0.value)
         }
         levels = MetricName.levels.map {
-            (Meter(label: $0.name, dimensions: dimensions, factory: factory), $0.value)
+            (Meter(label: $0.name, dimensions: common, factory: factory), $0.value)
         }
-        isUp = Meter(label: "rabbitmq.client.connection.up", dimensions: dimensions, factory: factory)
+        isUp = Meter(label: "rabbitmq.client.connection.up", dimensions: common, factory: factory)
     }
 
     /// Reports what has changed since the last time, and how things are.

@@ -37,6 +37,18 @@ struct MetricsTests {
         }
     }
 
+    @Test func `a dimension that is given has the place of the library's own of that name`() async throws {
+        try await TestBroker.withChannel { connection, channel in
+            let factory = TestMetrics()
+            let given = [("messaging.system", "other"), ("messaging.operation.name", "mine")]
+            let metrics = ConnectionMetrics(connection, dimensions: given, factory: factory)
+            _ = try await channel.defaultExchange.publish(Message("x"), routingKey: "nobody")
+            metrics.report()
+            #expect(try factory.expectCounter("messaging.client.sent.messages", given).values == [1])
+            #expect(try factory.expectMeter("rabbitmq.client.connection.up", given).lastValue == 1)
+        }
+    }
+
     @Test func `several that report at once count nothing twice`() async throws {
         try await TestBroker.withChannel { connection, channel in
             let factory = TestMetrics()
