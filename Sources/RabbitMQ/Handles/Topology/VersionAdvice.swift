@@ -18,13 +18,13 @@ final class VersionAdvice: Sendable {
     /// A queue is about to be declared.
     func declaring(_ queue: Topology.Queue) {
         guard let version else { return }
-        say(VersionRules.notes(declaring: queue, on: version), version, [LogKey.queue: "\(queue.name)"])
+        say(VersionRules.notes(declaring: queue, on: version), version, [LogKey.queue: "\(queue.name.printable())"])
     }
 
     /// A consumer is about to begin.
     func consuming(_ queue: String, _ arguments: FieldTable) {
         guard let version else { return }
-        say(VersionRules.notes(consuming: arguments, on: version), version, [LogKey.queue: "\(queue)"])
+        say(VersionRules.notes(consuming: arguments, on: version), version, [LogKey.queue: "\(queue.printable())"])
     }
 
     /// A channel's consumers are about to be limited together.

@@ -98,7 +98,9 @@ final class StreamQuestion: Sendable {
             guard session.isOpen else { return }
             session.link.logger.warning(
                 "messages stay with their channel because their queue may be a stream: declare it with its x-queue-type",
-                metadata: [LogKey.queue: "\(queue.name)", LogKey.channel: "\(session.number)"]
+                metadata: [
+                    LogKey.queue: "\(queue.name.printable())", LogKey.channel: "\(session.number)",
+                ]
             )
             return
         }

@@ -105,6 +105,18 @@ struct VersionRulesTests {
         #expect(log.entries(containing: "(global) is denied").first?.description.contains("\"channel\": 7") == true)
     }
 
+    @Test("a queue's name makes no lines of its own in the log")
+    func printableNames() {
+        let log = CapturedLog()
+        let advice = VersionAdvice(
+            serverProperties: ["product": "RabbitMQ", "version": "3.10.8"],
+            logger: log.logger
+        )
+        advice.consuming("q\nforged", ["x-stream-filter": "a"])
+        #expect(log.entries.count == 1)
+        #expect(log.entries.first?.description.contains("\n") == false)
+    }
+
     @Test("of a broker that is not RabbitMQ nothing is said")
     func silence() {
         let log = CapturedLog()
