@@ -103,7 +103,15 @@ extension RPCClient {
         _ id: UInt64
     ) async throws {
         let core = core
-        let sent = try core.port.publishAtOnce(message, exchange: exchange, routingKey: routingKey, mandatory: true)
+        // A session that has ended since the call was added has not had its request: the one that has it may be the next.
+        let willSend: @Sendable () -> Void = { [pending] in pending.sends(id) }
+        let sent = try core.port.publishAtOnce(
+            message,
+            exchange: exchange,
+            routingKey: routingKey,
+            mandatory: true,
+            willSend: willSend
+        )
         guard sent == nil else { return }
         // The connection takes no more at present. The deadline counts while we wait, too.
         try pending.requireReplies()
@@ -112,7 +120,7 @@ extension RPCClient {
             exchange: exchange,
             routingKey: routingKey,
             mandatory: true,
-            willSend: { [pending] in pending.sends(id) }
+            willSend: willSend
         )
         // What ends it is the call's own time: no other, which may be shorter, has a say.
         let most = timeout.clampedToCentury + .seconds(1)

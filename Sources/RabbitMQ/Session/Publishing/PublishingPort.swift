@@ -86,6 +86,8 @@ final class PublishingPort: @unchecked Sendable {
 
     /// Publishes a message if there is nothing to wait for: then nothing suspends.
     ///
+    /// - Parameter willSend: Called under the outbox's lock, just before it is appended; it may fail yet. From then on a
+    ///   session's end has to do with it.
     /// - Returns: nil if there is, or if the channel has no session that takes it. Then whoever has the channel does what
     ///   there is to do.
     @inline(__always)
@@ -93,7 +95,8 @@ final class PublishingPort: @unchecked Sendable {
         _ message: borrowing Message,
         exchange: String,
         routingKey: String,
-        mandatory: Bool
+        mandatory: Bool,
+        willSend: (() -> Void)? = nil
     ) throws(AMQPError) -> PublishReceipt? {
         try message.validateTexts()
         try ShortString.validate(exchange, name: "exchange name")
@@ -107,6 +110,11 @@ final class PublishingPort: @unchecked Sendable {
                 guard mode == .plain || mode == .confirming else { return false }
                 // Looking costs a quarter of a publish: once for what is written together is enough.
                 if outbox.isEmpty, Task.isCancelled { return false }
+                if let willSend {
+                    willSend()
+                    // Whoever has made the end known before that has not heard of it.
+                    guard session?.isOpen == true else { return false }
+                }
                 if mode == .confirming {
                     // Before it is appended: to look for room and to number it behind that would take the lock twice.
                     let confirm = session?.number(

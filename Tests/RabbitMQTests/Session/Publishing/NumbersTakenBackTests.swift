@@ -40,6 +40,24 @@ struct NumbersTakenBackTests {
         }
     }
 
+    @Test func `is given once whoever sends the message is told, and nobody is told of one that has to wait`() throws {
+        let (session, port) = Self.port(unconfirmed: 2)
+        let told = Atomic(0)
+        func publish() throws -> PublishReceipt? {
+            try port.publishAtOnce(Message(body: [1]), exchange: "", routingKey: "q", mandatory: true) {
+                told.add(1, ordering: .relaxed)
+            }
+        }
+        let sent = try publish()
+        #expect(sent != nil)
+        #expect(told.load(ordering: .relaxed) == 1)
+        port.close()
+        let unsent = try publish()
+        #expect(unsent == nil)
+        #expect(told.load(ordering: .relaxed) == 1)
+        withExtendedLifetime(session) {}
+    }
+
     @Test func `leaves nobody waiting who came while it was given`() throws {
         let (session, _) = Self.port(unconfirmed: 1)
         let numbered = session.number(Message(body: [1]), "", "q", mandatory: false, place: .ifFree)
