@@ -62,12 +62,17 @@ extension ChannelCore {
         for waiter in state.withLock({ $0.takeWaiters() }) { waiter.fail(AMQPError.noConnection(after: reason)) }
     }
 
+    /// What whoever waits for a session waits for: a channel may be opened anew by itself, while its connection is well.
+    private var whatIsMissing: String {
+        connection.isOpen ? "the channel was closed" : "the connection was lost"
+    }
+
     /// The session that takes calls, which is waited for as long as a call may take.
     func ready(timeout: Duration? = nil) async throws -> ChannelSession {
         let timeout = timeout ?? connection.configuration.timeoutOfCall
         return try await ready(
             atMost: timeout,
-            expired: AMQPError(.timedOut, "the connection was lost, and not there again within \(timeout)")
+            expired: AMQPError(.timedOut, "\(self.whatIsMissing), and not there again within \(timeout)")
         )
     }
 
@@ -152,7 +157,7 @@ extension ChannelCore {
                 atMost: timeout.left(since: start),
                 expired: AMQPError(
                     .blockedTooLong,
-                    "the connection was lost, and publishing took longer than \(timeout)"
+                    "\(self.whatIsMissing), and publishing took longer than \(timeout)"
                 )
             )
             var publish = publish

@@ -164,6 +164,22 @@ struct CallTimeoutTests {
         }
     }
 
+    @Test func `who waits for a channel that is opened again is not told that the connection was lost`() async throws {
+        try await ScriptedClient.run { client in
+            // Not answered.
+            try client.broker.session.refuse(.init(.channelOpen, code: 0))
+            let session = client.channel.core.session
+            let (code, text) = ChannelReopeningTests.passing[0]
+            try await client.closeChannel(code, text)
+            try await eventually("it is noticed") { !session.isOpen }
+            let error = try await thrownError {
+                try await withCallTimeout(Self.short) { try await client.channel.declareQueue("q") }
+            }
+            #expect(error.code == .timedOut)
+            #expect(error.message.contains("the channel was closed"))
+        }
+    }
+
     @Test func `a callback that was begun with it has the configuration's times`() async throws {
         try await ScriptedPeer.withChannel { peer, _, channel in
             let queue = try await peer.declareQueue(on: channel)
