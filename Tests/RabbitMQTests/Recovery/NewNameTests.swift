@@ -24,6 +24,7 @@ struct NewNameTests {
             let exchange = try await channel.declareExchange("e")
             let queue = try await channel.declareQueue(exclusive: true)
             let removed = try await queue.bind(to: exchange, routingKey: "removed")
+            try await queue.bind(to: exchange, routingKey: "removed by its names")
             let before = queue.name
             let unconfirmed = try await queue.publish(Message("unconfirmed"))
             let first = try broker.session
@@ -33,6 +34,7 @@ struct NewNameTests {
             let waiting = [
                 Task { _ = try await queue.bind(to: exchange, routingKey: "made") },
                 Task { try await removed.unbind() },
+                Task { try await queue.unbind(from: "e", routingKey: "removed by its names") },
                 Task { try await queue.publishConfirmed(Message("waited")) },
                 Task {
                     try await channel.defaultExchange.publishConfirmed(Message("by its name"), routingKey: before)

@@ -15,8 +15,9 @@ extension Queue {
         arguments: BindingArguments = [:]
     ) async throws {
         try requireNotDeleted()
-        let binding = Topology.Binding(queue: name, to: exchange, routingKey: routingKey, arguments: arguments)
-        try await channel.unbind(binding)
+        try await channel.unbind(
+            Topology.Binding(queue: name, to: exchange, routingKey: routingKey, arguments: arguments)
+        )
     }
 }
 
@@ -44,9 +45,11 @@ extension Exchange {
 }
 
 extension Channel {
-    fileprivate func unbind(_ binding: Topology.Binding) async throws {
-        try exchange(binding.source).requireNotDefault()
-        try await request(binding.unbind(noWait: false), noWait: false)
-        connection.topology.remove(binding)
+    /// - Parameter named: What to remove, by the names that its ends have at present: a queue that the broker named may get
+    ///   another name while this waits for the connection.
+    fileprivate func unbind(_ named: @autoclosure () -> Topology.Binding) async throws {
+        try exchange(named().source).requireNotDefault()
+        try await request(named().unbind(noWait: false), noWait: false)
+        connection.topology.remove(named())
     }
 }
