@@ -74,7 +74,7 @@ extension ConnectionCore {
         return hasWaiters ? configuration.publishTimeout.clampedToCentury / 6 : nil
     }
 
-    private func giveUp(_ error: AMQPError) {
+    func giveUp(_ error: AMQPError) {
         logger.error("the connection could not be made again, and is given up", metadata: [LogKey.reason: "\(error)"])
         events.send(.gaveUp(error))
         finish(error)

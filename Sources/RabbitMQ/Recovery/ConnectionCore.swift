@@ -95,7 +95,12 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
     }
 
     func ended(_ link: Link, _ reason: AMQPError, isReplaced: Bool) {
-        guard isReplaced else { return finish(overClosing(reason)) }
+        guard isReplaced else {
+            // One that was to take a lost one's place, and that the broker has closed for good: whoever heard of the tries
+            // hears that there are no more.
+            let givesUp = state.withLock { $0.recovery.outage != nil && !$0.isClosing }
+            return givesUp ? giveUp(reason) : finish(overClosing(reason))
+        }
         let sees = state.withLock { state in
             guard state.link === link, state.recovery.seeTo() else { return false }
             base.tally.losses.add(1)
