@@ -158,7 +158,11 @@ extension ConnectionCore {
     /// - Returns: What came back.
     private func restore(on link: Link) async throws -> RecoveryReport {
         var report = RecoveryReport()
-        let (all, channelMax) = state.withLock { ($0.channels, Int($0.parameters.channelMax)) }
+        let (all, channelMax, formerNames) = state.withLock {
+            ($0.channels, Int($0.parameters.channelMax), $0.formerNames)
+        }
+        // By tries that have failed since, of which nobody was told.
+        for (name, former) in formerNames { report.renamed[former] = name }
         let channels = all.filter { $0.isWaiting && !$0.state.withLock { $0.isReopening } }
         // What is declared needs a channel too, if only for a while.
         let isTight = channels.count >= channelMax

@@ -155,7 +155,12 @@ extension ConnectionCore {
             state.withLock { _ = $0.undeclared.remove(queue.name) }
             guard let identity = step.identity, case .method(.queueDeclareOk(let answer)) = reply else { return }
             guard answer.name != queue.name else { return }
-            report.renamed[queue.name] = answer.name
+            let former = state.withLock { state in
+                let former = state.formerNames.removeValue(forKey: queue.name) ?? queue.name
+                state.formerNames[answer.name] = former
+                return former
+            }
+            report.renamed[former] = answer.name
             topology.rename(identity, to: answer.name)
         }
     }

@@ -24,6 +24,8 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
         var recovering: Task<Void, Never>?
         /// Queues that could not be declared again yet, for a reason that passes.
         var undeclared: Set<String> = []
+        /// The names before the last loss of queues that were named anew since, by those that they have at present.
+        var formerNames: [String: String] = [:]
         /// What deletes itself, as it was declared again since the last loss, and the channels that had another try.
         var fleeting: [Fleeting: Set<ObjectIdentifier>] = [:]
         /// Whether the application has closed it, or nobody holds it any more: then no link is followed by another.
@@ -103,6 +105,7 @@ final class ConnectionCore: ConnectionHost, LinkHost, Sendable {
         }
         let sees = state.withLock { state in
             guard state.link === link, state.recovery.seeTo() else { return false }
+            state.formerNames = [:]
             base.tally.losses.add(1)
             base.tally.down.start()
             return true

@@ -60,7 +60,7 @@ public struct RecoveryReport: Sendable {
     public internal(set) var bindings = 0
     /// How many consumers go on.
     public internal(set) var consumers = 0
-    /// Queues that the broker has named anew: their old names and their new ones.
+    /// Queues that the broker has named anew: the names that they had before the loss and their new ones.
     public internal(set) var renamed: [String: String] = [:]
     /// What was not brought back.
     public internal(set) var refused: [Refusal] = []

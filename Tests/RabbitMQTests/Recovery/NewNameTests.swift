@@ -64,6 +64,30 @@ struct NewNameTests {
         }
     }
 
+    @Test func `is reported by the name that it had before the loss, however often it was named since`() async throws {
+        let failing = ScriptedClient.script {
+            $0.refusals = [.init(.basicConsume, code: 541, "INTERNAL_ERROR", closesConnection: true)]
+        }
+        try await ScriptedClient.run([ScriptedBroker.Script(), failing]) { client in
+            let reports = Collected<RecoveryReport>()
+            let stream = client.connection.events
+            let listening = Task {
+                for await event in stream {
+                    if case .recovered(let report, _) = event { reports.add(report) }
+                }
+            }
+            defer { listening.cancel() }
+            let queue = try await client.channel.declareQueue(exclusive: true)
+            try await queue.consume(.noAck) { _ in }
+            let before = queue.name
+            try client.broker.session.cut()
+            try await eventually("it is told") { reports.count == 1 }
+            #expect(client.broker.sessions.count == 3)
+            #expect(queue.name != before)
+            #expect(reports.all.map(\.renamed) == [[before: queue.name]])
+        }
+    }
+
     @Test func `is known by each name that it had, for as long as somebody holds it`() {
         let record = TopologyRecord()
         var identity: QueueIdentity? = QueueIdentity(Topology.Queue("a"), isServerNamed: true)
