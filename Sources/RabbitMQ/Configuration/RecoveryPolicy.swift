@@ -64,7 +64,7 @@ public struct RecoveryPolicy: Sendable {
     /// How often an outage is tried to be ended, at least 1; unlimited (nil) by default.
     public var maxAttempts: Int?
 
-    /// How long; unlimited (nil) by default.
+    /// How long; unlimited (nil) by default. The last try begins when the time is over.
     public var maxDuration: Duration?
 
     /// The first try comes after a random part of this; 5 ms by default.

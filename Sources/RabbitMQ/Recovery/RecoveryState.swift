@@ -85,9 +85,15 @@ struct RecoveryState: Sendable {
     ///   - limit: A longest delay that is shorter than the policy's, for this time.
     mutating func next(now: UInt64, random: Double, atMost limit: Duration? = nil) -> Next {
         guard case .down(var outage) = phase else { return .nothing }
-        let delay = schedule.next(random, atMost: limit)
-        let isOver = policy.maxDuration.map { now &- outage.since &+ delay.nanoseconds > $0.nanoseconds } ?? false
-        if isOver && outage.attempts > 0 || outage.attempts >= policy.maxAttempts ?? .max {
+        var delay = schedule.next(random, atMost: limit)
+        var isOver = false
+        if outage.attempts > 0, let most = policy.maxDuration?.nanoseconds {
+            let elapsed = now &- outage.since
+            isOver = elapsed >= most
+            // The last try comes when the time is over: delays grow as long as it, and half of it would be given away.
+            if !isOver { delay = min(delay, .nanoseconds(Int64(clamping: most - elapsed))) }
+        }
+        if isOver || outage.attempts >= policy.maxAttempts ?? .max {
             return .giveUp(outage.lastError ?? outage.reason)
         }
         outage.attempts += 1

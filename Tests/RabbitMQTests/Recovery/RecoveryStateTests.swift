@@ -226,12 +226,16 @@ struct RecoveryStateTests {
             Issue.record("it is not tried")
             return
         }
-        // The next try would begin too late.
-        guard case .tryAfter = state.next(now: 9 * second, random: 1) else {
+        guard case .tryAfter(.milliseconds(500), attempt: 2) = state.next(now: 9 * second, random: 1) else {
             Issue.record("it is given up too early")
             return
         }
-        guard case .giveUp(let error) = state.next(now: 9 * second + second / 2, random: 1) else {
+        // The delay would be 1 s. The last try comes when the time is over, and not a moment later.
+        guard case .tryAfter(.milliseconds(250), attempt: 3) = state.next(now: 9_750_000_000, random: 1) else {
+            Issue.record("what is left of the time is given away")
+            return
+        }
+        guard case .giveUp(let error) = state.next(now: 10 * second, random: 0) else {
             Issue.record("it goes on")
             return
         }
