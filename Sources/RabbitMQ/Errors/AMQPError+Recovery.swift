@@ -68,6 +68,9 @@ extension AMQPError {
         return !(underlying is AMQPError)
     }
 
+    /// Whether the broker has closed the connection because something was wrong, and not because it goes down.
+    var isVerdict: Bool { isConnectionFatal && replyCode != nil && replyCode != .connectionForced }
+
     /// What the broker's text says beyond its code.
     private var fault: BrokerFault? {
         // Whoever is not let in is told so with the code of a missing permission.

@@ -23,8 +23,3 @@ extension ConnectionCore {
         }
     }
 }
-
-extension AMQPError {
-    /// Whether the broker says that something was wrong, not that it goes down.
-    fileprivate var isVerdict: Bool { replyCode != nil && replyCode != .connectionForced }
-}

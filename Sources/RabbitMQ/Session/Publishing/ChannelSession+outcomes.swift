@@ -118,7 +118,7 @@ extension ChannelSession {
     func endPublishing(_ error: AMQPError, isReplaced: Bool = false) {
         let host = isReplaced && publishesAgain ? host : nil
         let (outcomes, waiters) = state.withLock { state -> (ConfirmLedger.Outcomes, [OneShot<Void>]) in
-            let kept = host == nil ? [] : state.confirms?.takeKept() ?? []
+            let kept = host == nil ? [] : state.confirms?.takeKept(isVerdict: error.isVerdict) ?? []
             let refused = kept.isEmpty ? nil : host?.keep(kept)
             var (outcomes, places) = state.confirms?.end(Self.outcome(of: error), cause: error) ?? (.init(), [])
             if let refused { outcomes.failed += kept.map { ($0.confirm, Self.outcome(of: refused)) } }

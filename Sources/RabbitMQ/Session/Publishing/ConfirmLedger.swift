@@ -239,11 +239,13 @@ struct ConfirmLedger: Sendable {
         }
     }
 
-    /// Takes out what is to be published again: all that is not confirmed and has not come back.
-    mutating func takeKept() -> [UnconfirmedMessage] {
+    /// Takes out what is to be published again: all that is not confirmed and has not come back. After a verdict
+    /// (``AMQPError/isVerdict``), which may be about any of them, only what has not met too many.
+    mutating func takeKept(isVerdict: Bool = false) -> [UnconfirmedMessage] {
         var taken: [UnconfirmedMessage] = []
         for index in entries.indices where returned[base + UInt64(index)] == nil {
             guard let confirm = entries[index].confirm, let kept = entries[index].kept else { continue }
+            if isVerdict, !kept.survivesVerdict() { continue }
             taken.append(UnconfirmedMessage(confirm: confirm, kept: kept))
             entries[index].confirm = nil
             unconfirmed -= 1

@@ -4,14 +4,6 @@ struct UnconfirmedMessage: Sendable {
     let kept: ConfirmLedger.Kept
 
     func readdressed(_ routingKey: String) -> UnconfirmedMessage {
-        UnconfirmedMessage(
-            confirm: confirm,
-            kept: ConfirmLedger.Kept(
-                exchange: kept.exchange,
-                routingKey: routingKey,
-                message: kept.message,
-                isMandatory: kept.isMandatory
-            )
-        )
+        UnconfirmedMessage(confirm: confirm, kept: kept.readdressed(routingKey))
     }
 }
