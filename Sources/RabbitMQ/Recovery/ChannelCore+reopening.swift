@@ -188,18 +188,24 @@ extension ChannelCore {
             putBack(unconfirmed.dropFirst(taken))
             throw error
         }
+        var observe: (@Sendable (AMQPError) -> Void)?
         let (waiters, reason) = state.withLock { state -> ([OneShot<Void>], AMQPError?) in
             state.resending = []
             guard state.isWaiting, !state.isReleased, state.session === session else {
                 return ([], AMQPError(.channelClosed, "the channel was closed by the application"))
             }
             // It may have ended meanwhile, or be about to.
-            if let reason = state.sessionEnd { return ([], reason) }
+            if let reason = state.sessionEnd {
+                // Requests may have gone to it since the port is open, whose replies can't come any more.
+                observe = state.onInterruption
+                return ([], reason)
+            }
             state.phase = .ready
             state.readySince = MonotonicTime.now
             return (state.takeWaiters(), nil)
         }
         if let reason {
+            observe?(reason)
             // One that ends by itself has its messages kept.
             if !goesOn { session.closeInBackground() }
             throw reason
