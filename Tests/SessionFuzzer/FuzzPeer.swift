@@ -20,12 +20,15 @@ final class FuzzPeer {
     var channels: [UInt16: ChannelState] = [:]
     private var isOver = false
     private var idles: Int
+    /// How long the client may say nothing, in milliseconds.
+    private let idle: Int32
     private let liveliness: Double
     private let frameMax: UInt32
     private(set) var clientsFault: String?
 
-    init(descriptor: Int32, random: SplitMix) {
+    init(descriptor: Int32, random: SplitMix, idle: Int32) {
         self.random = random
+        self.idle = idle
         mutator = Mutator(SplitMix(seed: self.random.next()))
         idles = self.random.number(1...5)
         liveliness = self.random.pick([0.1, 0.3, 0.8])
@@ -45,7 +48,7 @@ final class FuzzPeer {
     }
 
     private func turn() {
-        if wire.hasInput(within: 2) { return receive() }
+        if wire.hasInput(within: idle) { return receive() }
         idles -= 1
         if idles >= 0 { return happen() }
         end()

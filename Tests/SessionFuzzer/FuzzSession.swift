@@ -33,7 +33,7 @@ final class FuzzSession: Sendable {
         let peer = Task { [options, number, end = ends[1]] in
             await withCheckedContinuation { continuation in
                 Thread.detachNewThread {
-                    let peer = FuzzPeer(descriptor: end, random: options.random(number, 1))
+                    let peer = FuzzPeer(descriptor: end, random: options.random(number, 1), idle: options.idle)
                     peer.run()
                     continuation.resume(returning: peer.clientsFault)
                 }

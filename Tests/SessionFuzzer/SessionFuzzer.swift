@@ -10,12 +10,14 @@ internal import TestSupport
 @main
 struct SessionFuzzer {
     static let usage = """
-        usage: SessionFuzzer [--sessions N] [--seed S] [--workers W] [--only N] [--seconds S]
+        usage: SessionFuzzer [--sessions N] [--seed S] [--workers W] [--only N] [--seconds S] [--idle MS]
           --sessions N   how many (default 10000)
           --seed S       of all of them (default 1)
           --workers W    how many at once (default 16)
           --only N       nothing but the session of this number
           --seconds S    stops after so many, though sessions are left
+          --idle MS      how long the broker waits for a client before it goes on by itself, and ends the session after
+                         a few times (default 2): on a busy machine more lets the client get further
         """
 
     static func main() async {
@@ -39,6 +41,7 @@ struct FuzzOptions: Sendable {
     var workers = 16
     var only: UInt64?
     var seconds: UInt64?
+    var idle: Int32 = 2
 
     mutating func set(_ name: String, _ value: UInt64) -> Bool {
         switch name {
@@ -47,6 +50,7 @@ struct FuzzOptions: Sendable {
         case "--workers": workers = max(1, Int(clamping: value))
         case "--only": only = value
         case "--seconds": seconds = value
+        case "--idle": idle = max(1, Int32(clamping: value))
         default: return false
         }
         return true

@@ -8,7 +8,16 @@ struct SessionFuzzerTests {
         async throws
     {
         let count = ProcessMeasure.isSanitized ? 200 : 2000
-        let output = try await Subprocess.probe("SessionFuzzer", "--sessions", "\(count)", "--seed", "17")
+        // Beside other tests a client takes longer.
+        let output = try await Subprocess.probe(
+            "SessionFuzzer",
+            "--sessions",
+            "\(count)",
+            "--seed",
+            "17",
+            "--idle",
+            "20"
+        )
         #expect(output.contains("failures: 0"), "\(output)")
     }
 }
