@@ -128,6 +128,15 @@ final class OutboundBuffer: @unchecked Sendable {
         }
     }
 
+    /// Takes back the message that was appended last.
+    ///
+    /// - Parameter mark: Where it begins.
+    func takeBackMessage(to mark: (Int, Int)) {
+        rewind(to: mark)
+        // It is the last of those that the log has not been told of.
+        if recorder != nil { run.count &-= 1 }
+    }
+
     // MARK: Recording
 
     /// Notes a message, if frames are noted: together with those behind it, for to reach the log by itself, which counts

@@ -105,6 +105,34 @@ struct RecordingTests {
         }
     }
 
+    @Test func `do not hold a message that was taken back, whatever was before it`() throws {
+        let (buffer, pool, template) = (OutboundBuffer(), Pool(), PublishTemplate())
+        buffer.log = FrameLog(limit: 10)
+        func publish(_ channel: UInt16) throws {
+            try buffer.appendPublish(
+                Message(body: [1]),
+                exchange: "",
+                routingKey: "q",
+                mandatory: false,
+                channel: channel,
+                frameMax: 4096,
+                pool: pool,
+                template: template
+            )
+        }
+        try publish(1)
+        let size = buffer.byteCount
+        for channel in [1, 2, 2] as [UInt16] {
+            let mark = buffer.mark
+            try publish(channel)
+            buffer.takeBackMessage(to: mark)
+        }
+        try publish(1)
+        let entries = try #require(buffer.log).entries(isSent: true, at: 1)
+        #expect(entries.map(\.channel).allSatisfy { $0 == 1 })
+        #expect(entries.map(\.count).reduce(0, +) == 2 && entries.map(\.bytes).reduce(0, +) == 2 * size)
+    }
+
     @Test func `do not hold messages that a buffer forgot before anybody looked`() throws {
         let (buffer, pool, template) = (OutboundBuffer(), Pool(), PublishTemplate())
         buffer.log = FrameLog(limit: 10)

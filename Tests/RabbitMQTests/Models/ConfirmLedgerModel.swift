@@ -7,8 +7,6 @@ struct ConfirmLedgerModel: CheckedModel {
     enum Step: Sendable {
         case reserve
         case publishAtOnce(kind: Int)
-        /// What can't be encoded.
-        case publishInVain(kind: Int)
         case publishWithPlace(kind: Int)
         case giveUp(Int)
         case release
@@ -58,8 +56,7 @@ struct ConfirmLedgerModel: CheckedModel {
         let kind = random.number(0...8)
         switch random.number(0...40) {
         case 0...7: return .reserve
-        case 8...13: return .publishAtOnce(kind: kind)
-        case 14...15: return .publishInVain(kind: kind)
+        case 8...15: return .publishAtOnce(kind: kind)
         case 16...22: return .publishWithPlace(kind: kind)
         case 23...24: return .giveUp(random.number(0...1000))
         case 25: return .release
@@ -75,11 +72,6 @@ struct ConfirmLedgerModel: CheckedModel {
         case .reserve:
             if let waiter = ledger.reserve() { waiting.append(waiter) } else { places += 1 }
         case .publishAtOnce(let kind): if ledger.hasRoom { publish(kind, hasPlace: false) }
-        case .publishInVain(let kind):
-            guard ledger.hasRoom else { break }
-            publish(kind, hasPlace: false)
-            sent.removeLast()
-            ledger.takeBack()
         case .publishWithPlace(let kind):
             guard places > 0 else { break }
             places -= 1

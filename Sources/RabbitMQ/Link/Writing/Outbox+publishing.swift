@@ -115,6 +115,13 @@ extension Outbox.State {
     @inline(__always)
     var isEmpty: Bool { buffer.isEmpty }
 
+    /// A place to return to, before a message is appended that may be taken back.
+    @inline(__always)
+    var mark: (Int, Int) { buffer.mark }
+
+    /// Takes back the message that was appended last, under the same lock: nobody has seen it.
+    func takeBackMessage(to mark: (Int, Int)) { buffer.takeBackMessage(to: mark) }
+
     /// Appends a message whole, or nothing of it.
     @inline(__always)
     mutating func append(

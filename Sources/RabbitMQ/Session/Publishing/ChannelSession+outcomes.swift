@@ -61,20 +61,6 @@ extension ChannelSession {
         if isAwaited { tellOfRest() }
     }
 
-    /// A number was taken back (``takeNumberBack()``): lets those go on who have come while it was given, for nothing else
-    /// might tell them.
-    func noteTakenBack(_ confirm: PendingConfirm) {
-        // Nobody has a receipt of it, and whoever has listed what is unconfirmed has nothing to wait for.
-        confirm.confirm()
-        let (admitted, setsTimer, isAwaited) = state.withLock { state in
-            let admitted = state.confirms?.admit() ?? []
-            return (admitted, state.confirms?.beginsTimer() == true, state.rest.isAwaited)
-        }
-        giveOut(admitted)
-        if setsTimer { admitLater() }
-        if isAwaited { tellOfRest() }
-    }
-
     /// How long publishers wait at the most for more places than are free.
     private static let longestWait = Duration.milliseconds(2)
 

@@ -49,9 +49,6 @@ extension ChannelSession {
         }
     }
 
-    /// Takes back the number that was given last, under the same lock of the outbox: the message is not sent.
-    func takeNumberBack() { state.withLock { $0.confirms?.takeBack() } }
-
     /// Publishes a message that was checked, waiting for what is to be waited for: room, the broker's flow, the answer to
     /// a commit, a place among the unconfirmed; for all of them together no longer than the configuration's `publishTimeout`.
     ///

@@ -139,18 +139,6 @@ struct ConfirmLedger: Sendable {
         return confirm
     }
 
-    /// Takes back the number that was given last.
-    mutating func takeBack() {
-        guard let entry = entries.popLast() else { return }
-        if entry.confirm != nil { unconfirmed -= 1 }
-        let number = base + UInt64(entries.count)
-        named[number] = nil
-        returned[number] = nil
-        returnIndex.takeBack(number)
-        // As where all is settled.
-        if entries.isEmpty { run = nil }
-    }
-
     @inline(__always)
     private mutating func run(to exchange: String, on session: ChannelSession) -> PublishRun {
         if let run, run.exchange == exchange, entries.count % PublishRun.length != 0 { return run }

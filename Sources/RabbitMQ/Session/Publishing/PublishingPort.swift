@@ -103,48 +103,33 @@ final class PublishingPort: @unchecked Sendable {
         try ShortString.validate(routingKey, name: "routing key")
         guard message.body.count <= maxMessageSize else { throw tooLarge(message.body.count) }
         var receipt = PublishReceipt(confirm: nil)
-        let isAppended: Bool
-        do throws(AMQPError) {
-            isAppended = try outbox.publish(lastMeeting: lastMeeting) { outbox throws(AMQPError) -> Bool in
-                let mode = mode.load(ordering: .relaxed)
-                guard mode == .plain || mode == .confirming else { return false }
-                // Looking costs a quarter of a publish: once for what is written together is enough.
-                if outbox.isEmpty, Task.isCancelled { return false }
-                if let willSend {
-                    willSend()
-                    // Whoever has made the end known before that has not heard of it.
-                    guard session?.isOpen == true else { return false }
-                }
-                if mode == .confirming {
-                    // Before it is appended: to look for room and to number it behind that would take the lock twice.
-                    let confirm = session?.number(
-                        message,
-                        exchange,
-                        routingKey,
-                        mandatory: mandatory,
-                        place: .ifFree
-                    )
-                    guard let confirm else { return false }
-                    receipt = PublishReceipt(confirm: confirm)
-                }
-                do throws(AMQPError) {
-                    try outbox.append(
-                        message,
-                        exchange: exchange,
-                        routingKey: routingKey,
-                        mandatory: mandatory,
-                        channel: number
-                    )
-                } catch {
-                    receipt.confirm?.run.session.takeNumberBack()
-                    throw error
-                }
-                return true
+        let isAppended = try outbox.publish(lastMeeting: lastMeeting) { outbox throws(AMQPError) -> Bool in
+            let mode = mode.load(ordering: .relaxed)
+            guard mode == .plain || mode == .confirming else { return false }
+            // Looking costs a quarter of a publish: once for what is written together is enough.
+            if outbox.isEmpty, Task.isCancelled { return false }
+            if let willSend {
+                willSend()
+                // Whoever has made the end known before that has not heard of it.
+                guard session?.isOpen == true else { return false }
             }
-        } catch {
-            // Without the lock, for it wakes whoever waits.
-            if let confirm = receipt.confirm { confirm.run.session.noteTakenBack(confirm) }
-            throw error
+            let mark = outbox.mark
+            try outbox.append(
+                message,
+                exchange: exchange,
+                routingKey: routingKey,
+                mandatory: mandatory,
+                channel: number
+            )
+            guard mode == .confirming else { return true }
+            // Mostly there is a place: to look for it before would take the channel's lock twice for each message.
+            let confirm = session?.number(message, exchange, routingKey, mandatory: mandatory, place: .ifFree)
+            guard let confirm else {
+                outbox.takeBackMessage(to: mark)
+                return false
+            }
+            receipt = PublishReceipt(confirm: confirm)
+            return true
         }
         if isAppended { return receipt }
         try message.validateHeaders()

@@ -53,9 +53,6 @@ struct ReturnIndex: Sendable {
             ?? first(&sameAddress, keys.sameAddress) { $0.hasAddress(of: sought) }
     }
 
-    /// A number is given to another message than it was: that would not be taken in.
-    mutating func takeBack(_ number: UInt64) { if end > number { self = ReturnIndex() } }
-
     private mutating func add(_ number: UInt64, _ mandatory: ConfirmLedger.Kept) {
         let keys = Self.keys(mandatory)
         same[keys.same, default: []].append(number)
