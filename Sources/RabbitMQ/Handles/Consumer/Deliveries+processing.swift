@@ -88,7 +88,7 @@ extension Consumer {
     }
 
     /// Whether an error says that the processing was given up because it ends, and not that it failed.
-    private func isOfEnd(_ error: any Error) -> Bool {
+    func isOfEnd(_ error: any Error) -> Bool {
         error is CancellationError && (Task.isCancelled || isCancelling || cancelled)
     }
 

@@ -54,7 +54,7 @@ extension Queue {
         try Self.checkConcurrency(maxConcurrency)
         let plan = CallbackPlan(
             maxConcurrency: maxConcurrency,
-            onFailure: { $0.settleAfter($1, policy) },
+            onFailure: { $0.settleAfter($1, policy, isOfEnd: $2) },
             onCancel: onCancel,
             onError: onError
         )

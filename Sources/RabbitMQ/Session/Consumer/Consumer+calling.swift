@@ -5,8 +5,9 @@ struct CallbackPlan: Sendable {
     var maxConcurrency = 1
     /// Whether those who watch see the whole call; if not, what it does shows itself.
     var isObserved = true
-    /// Settles a message whose callback threw, unless that has settled it.
-    var onFailure: @Sendable (IncomingMessage, any Error) -> Void = { _, _ in }
+    /// Settles a message whose callback threw, unless that has settled it. Is told whether it threw only because its
+    /// consumer ends.
+    var onFailure: @Sendable (IncomingMessage, any Error, _ isOfEnd: Bool) -> Void = { _, _, _ in }
     var onCancel: (@Sendable () -> Void)?
     var onError: (@Sendable (AMQPError) -> Void)?
 }
@@ -110,14 +111,15 @@ extension Consumer {
                 try await callback(message)
             }
         } catch {
+            let isOfEnd = isOfEnd(error)
             source.session.link.logger.log(
-                level: error.tellsOfAnEnd || message.comesAgain ? .debug : .error,
+                level: error.tellsOfAnEnd || isOfEnd || message.comesAgain ? .debug : .error,
                 "a consumer's callback threw",
                 metadata: [
                     LogKey.consumerTag: "\(tag.printable())", LogKey.error: "\(String(describing: error).printable())",
                 ]
             )
-            plan.onFailure(message, error)
+            plan.onFailure(message, error, isOfEnd)
         }
     }
 }

@@ -1,4 +1,5 @@
 import RabbitMQ
+import Synchronization
 import TestSupport
 import Testing
 
@@ -44,6 +45,33 @@ struct CancelledHandlerTests {
             #expect(tag == 1)
             #expect(requeue == 0)
             withExtendedLifetime(iterator) {}
+        }
+    }
+
+    @Test func `goes back where its callback gives up because its consumer was cancelled`() async throws {
+        try await ScriptedPeer.withChannel { peer, _, channel in
+            let queue = try await peer.declareQueue(on: channel)
+            let begun = Mutex(false)
+            let (stream, goOn) = AsyncStream<Void>.makeStream()
+            let callback: Consumer.Callback = { _ in
+                begun.withLock { $0 = true }
+                for await _ in stream {}
+                throw CancellationError()
+            }
+            async let consuming = queue.consume(onFailure: .deadLetter, callback: callback)
+            try await peer.startConsumer()
+            let consumer = try await consuming
+            try await peer.send(PeerFrame.delivery([1], tag: 1, consumer: consumer.tag))
+            try await eventually("it runs") { begun.withLock { $0 } }
+            async let cancelling: Void = consumer.cancel()
+            try await peer.expect(.basicCancel)
+            try await peer.send(.basicCancelOk) { $0.shortString(consumer.tag) }
+            try await cancelling
+            goOn.finish()
+            var fields = try await peer.expect(.basicNack).fields
+            let (tag, flags) = (fields.longLong(), fields.octet())
+            #expect(tag == 1)
+            #expect(flags == 2)
         }
     }
 }
