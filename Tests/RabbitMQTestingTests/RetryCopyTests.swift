@@ -11,37 +11,26 @@ import Testing
     @Test(arguments: [false, true])
     func `what goes back though the broker may have it in its next place is told of, once`(isCut: Bool) async throws {
         let log = CapturedLog()
-        try await InProcessBroker.run { broker in
-            var configuration = broker.configuration
-            configuration.logger = log.logger
-            // As long as the confirm is waited for once the handler's task is cancelled.
-            configuration.callTimeout = .seconds(2)
-            try await Connection.withConnection(configuration) { connection in
-                let queue = try await connection.openChannel().declareQueue("q")
-                let worker = Task {
-                    try await queue.process(retrying: RetryPolicy(attempts: 1)) { _ in throw Failure() }
+        // As long as the confirm is waited for once the handler's task is cancelled.
+        try await withFailingWorker(callTimeout: .seconds(2), log: log) { broker, connection, worker in
+            broker.holdConfirms()
+            broker.publish(Message(body: [1]), routingKey: "q")
+            try await eventually("the broker has it in both") { broker.heldConfirms == 1 }
+            if isCut {
+                broker.cut()
+                try await eventually("it is lost") { connection.statistics.losses == 1 }
+                broker.confirmAtOnce()
+                try await eventually("it is parked twice") {
+                    guard let waiting = broker.queue("q") else { return false }
+                    return waiting.ready == 0 && waiting.unsettled == 0 && broker.queue("q.parked")?.ready == 2
                 }
-                defer { worker.cancel() }
-                try await eventually("it consumes") { broker.queue("q")?.consumers == 1 }
-                broker.holdConfirms()
-                broker.publish(Message(body: [1]), routingKey: "q")
-                try await eventually("the broker has it in both") { broker.heldConfirms == 1 }
-                if isCut {
-                    broker.cut()
-                    try await eventually("it is lost") { connection.statistics.losses == 1 }
-                    broker.confirmAtOnce()
-                    try await eventually("it is parked twice") {
-                        guard let waiting = broker.queue("q") else { return false }
-                        return waiting.ready == 0 && waiting.unsettled == 0 && broker.queue("q.parked")?.ready == 2
-                    }
-                } else {
-                    worker.cancel()
-                    _ = await worker.result
-                    try await eventually("it has gone back") { broker.queue("q")?.ready == 1 }
-                    #expect(broker.queue("q.parked")?.ready == 1)
-                }
-                #expect(log.entries(containing: "may be there twice").count == 1)
+            } else {
+                worker.cancel()
+                _ = await worker.result
+                try await eventually("it has gone back") { broker.queue("q")?.ready == 1 }
+                #expect(broker.queue("q.parked")?.ready == 1)
             }
+            #expect(log.entries(containing: "may be there twice").count == 1)
         }
     }
 
@@ -97,29 +86,17 @@ import Testing
     }
 
     @Test func `what could not be published yet holds nobody up who stops, and goes back`() async throws {
-        try await InProcessBroker.run { broker in
-            var configuration = broker.configuration
-            configuration.logger.logLevel = .critical
-            try await Connection.withConnection(configuration) { connection in
-                let queue = try await connection.openChannel().declareQueue("q")
-                let worker = Task {
-                    try await queue.process(retrying: RetryPolicy(attempts: 1)) { _ in throw Failure() }
-                }
-                defer { worker.cancel() }
-                try await eventually("it consumes") { broker.queue("q")?.consumers == 1 }
-                broker.block()
-                try await eventually("it is blocked") { connection.blockedReason != nil }
-                broker.publish(Message(body: [1]), routingKey: "q")
-                try await eventually("the way to its place is blocked") {
-                    connection.statistics.heldBackPublishers == 1
-                }
-                worker.cancel()
-                // A publish may take 30 s.
-                _ = try await within(.seconds(20), "its end") { await worker.result }
-                try await eventually("it has gone back") { broker.queue("q")?.ready == 1 }
-                #expect(broker.queue("q.parked")?.ready == 0)
-                broker.unblock()
-            }
+        try await withFailingWorker { broker, connection, worker in
+            broker.block()
+            try await eventually("it is blocked") { connection.blockedReason != nil }
+            broker.publish(Message(body: [1]), routingKey: "q")
+            try await eventually("the way to its place is blocked") { connection.statistics.heldBackPublishers == 1 }
+            worker.cancel()
+            // A publish may take 30 s.
+            _ = try await within(.seconds(20), "its end") { await worker.result }
+            try await eventually("it has gone back") { broker.queue("q")?.ready == 1 }
+            #expect(broker.queue("q.parked")?.ready == 0)
+            broker.unblock()
         }
     }
 }

@@ -8,29 +8,6 @@ import Testing
 @Suite("Retries and faults", .timeLimit(.minutes(1))) struct RetryFaultTests {
     private struct Failure: Error {}
 
-    /// Lends a broker and a connection, over which a handler has the messages of the queue `q` that always fails.
-    private func processing(
-        _ options: InProcessBroker.Options = InProcessBroker.Options(),
-        unconfirmed: RecoveryPolicy.Unconfirmed = .report,
-        _ policy: RetryPolicy = RetryPolicy(attempts: 1),
-        _ body: (InProcessBroker, Connection) async throws -> Void
-    ) async throws {
-        try await InProcessBroker.run(options) { broker in
-            var configuration = broker.configuration
-            configuration.logger.logLevel = .critical
-            configuration.recovery.unconfirmed = unconfirmed
-            try await Connection.withConnection(configuration) { connection in
-                let queue = try await connection.openChannel().declareQueue("q")
-                let worker = Task {
-                    try await queue.process(retrying: policy) { _ in throw Failure() }
-                }
-                defer { worker.cancel() }
-                try await eventually("it consumes") { broker.queue("q")?.consumers == 1 }
-                try await body(broker, connection)
-            }
-        }
-    }
-
     private func allParked(_ broker: InProcessBroker) async throws {
         try await eventually("nothing is left but what is parked") {
             guard let queue = broker.queue("q"), let parked = broker.queue("q.parked") else { return false }
@@ -41,7 +18,7 @@ import Testing
     @Test func `what waits to be published when its connection is lost is not published behind its delivery`()
         async throws
     {
-        try await processing { broker, connection in
+        try await withFailingWorker { broker, connection, _ in
             // Not those that come after the loss.
             broker.block("low on memory", broker.connections.first?.id)
             try await eventually("it is blocked") { connection.blockedReason != nil }
@@ -58,7 +35,7 @@ import Testing
         async throws
     {
         // Nothing is to be published again by the channel itself, whatever other channels do.
-        try await processing(unconfirmed: .resend) { broker, connection in
+        try await withFailingWorker(unconfirmed: .resend) { broker, connection, _ in
             broker.inject(.cut, at: .publish(routingKey: "q.parked"))
             broker.publish(Message(body: [1]), routingKey: "q")
             try await allParked(broker)
@@ -71,7 +48,7 @@ import Testing
         var options = InProcessBroker.Options()
         options.frameMax = 8192
         let text = String(repeating: "e", count: 1000)
-        try await processing(options, RetryPolicy(attempts: 1, errorText: { _ in text })) { broker, _ in
+        try await withFailingWorker(options, RetryPolicy(attempts: 1, errorText: { _ in text })) { broker, _, _ in
             let headers: FieldTable = ["large": .string(String(repeating: "x", count: 7500))]
             broker.publish(Message(body: [1], headers: headers), routingKey: "q")
             try await allParked(broker)
@@ -82,7 +59,7 @@ import Testing
     }
 
     @Test func `what has headers that can't be sent is parked without any`() async throws {
-        try await processing { broker, _ in
+        try await withFailingWorker { broker, _, _ in
             // Another client's: this one sends none that is not text.
             broker.publish(Message(body: [1], headers: ["x-stream-filter-value": 7], type: "t"), routingKey: "q")
             try await allParked(broker)
@@ -167,36 +144,26 @@ import Testing
         isStored: Bool
     ) async throws {
         let log = CapturedLog()
-        try await InProcessBroker.run { broker in
-            var configuration = broker.configuration
-            configuration.logger = log.logger
-            try await Connection.withConnection(configuration) { connection in
-                let queue = try await connection.openChannel().declareQueue("q")
-                let worker = Task {
-                    try await queue.process(retrying: RetryPolicy(attempts: 1)) { _ in throw Failure() }
-                }
-                defer { worker.cancel() }
-                try await eventually("it consumes") { broker.queue("q")?.consumers == 1 }
-                if isStored {
-                    broker.holdConfirms()
-                } else {
-                    broker.inject(.returned(), at: .publish(routingKey: "q.parked"))
-                }
-                broker.publish(Message(body: [1]), routingKey: "q")
-                if isStored {
-                    try await eventually("the broker has it") { broker.heldConfirms == 1 }
-                    // As where what holds the queue fails behind it.
-                    broker.releaseConfirms(nacks: true)
-                    broker.confirmAtOnce()
-                }
-                try await eventually("it is parked") {
-                    guard let waiting = broker.queue("q") else { return false }
-                    return waiting.ready == 0 && waiting.unsettled == 0
-                }
-                #expect(broker.queue("q.parked")?.ready == (isStored ? 2 : 1))
-                #expect(log.entries(containing: "may be there twice").count == (isStored ? 1 : 0))
-                #expect(log.entries(containing: "could not be published").count == (isStored ? 0 : 1))
+        try await withFailingWorker(log: log) { broker, _, _ in
+            if isStored {
+                broker.holdConfirms()
+            } else {
+                broker.inject(.returned(), at: .publish(routingKey: "q.parked"))
             }
+            broker.publish(Message(body: [1]), routingKey: "q")
+            if isStored {
+                try await eventually("the broker has it") { broker.heldConfirms == 1 }
+                // As where what holds the queue fails behind it.
+                broker.releaseConfirms(nacks: true)
+                broker.confirmAtOnce()
+            }
+            try await eventually("it is parked") {
+                guard let waiting = broker.queue("q") else { return false }
+                return waiting.ready == 0 && waiting.unsettled == 0
+            }
+            #expect(broker.queue("q.parked")?.ready == (isStored ? 2 : 1))
+            #expect(log.entries(containing: "may be there twice").count == (isStored ? 1 : 0))
+            #expect(log.entries(containing: "could not be published").count == (isStored ? 0 : 1))
         }
     }
 }
