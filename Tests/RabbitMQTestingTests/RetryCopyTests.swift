@@ -86,13 +86,13 @@ import Testing
     }
 
     @Test func `what could not be published yet holds nobody up who stops, and goes back`() async throws {
-        try await withFailingWorker { broker, connection, worker in
+        try await withFailingWorker(publishTimeout: .seconds(40)) { broker, connection, worker in
             broker.block()
             try await eventually("it is blocked") { connection.blockedReason != nil }
             broker.publish(Message(body: [1]), routingKey: "q")
             try await eventually("the way to its place is blocked") { connection.statistics.heldBackPublishers == 1 }
             worker.cancel()
-            // A publish may take 30 s.
+            // Not as long as the publish may take.
             _ = try await within(.seconds(20), "its end") { await worker.result }
             try await eventually("it has gone back") { broker.queue("q")?.ready == 1 }
             #expect(broker.queue("q.parked")?.ready == 0)
