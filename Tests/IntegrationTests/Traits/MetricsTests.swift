@@ -15,6 +15,17 @@ struct MetricsTests {
         dimensions + [("messaging.operation.name", operation)]
     }
 
+    /// Lends a confirming channel whose publishes and handlers are timed.
+    private func withTimedChannel(_ factory: TestMetrics, _ body: (Channel) async throws -> Void) async throws {
+        var configuration = try TestBroker.configuration
+        configuration.measureDurations(factory)
+        try await Connection.withConnection(configuration) { connection in
+            let channel = try await connection.openChannel()
+            try await channel.selectConfirms()
+            try await body(channel)
+        }
+    }
+
     @Test func `a report tells what has changed since the one before`() async throws {
         try await TestBroker.withChannel { connection, channel in
             let factory = TestMetrics()
@@ -117,11 +128,7 @@ struct MetricsTests {
     @Test func `handlers and confirmed publishes are timed, those that fail by themselves`() async throws {
         struct Failure: Error {}
         let factory = TestMetrics()
-        var configuration = try TestBroker.configuration
-        configuration.measureDurations(factory)
-        try await Connection.withConnection(configuration) { connection in
-            let channel = try await connection.openChannel()
-            try await channel.selectConfirms()
+        try await withTimedChannel(factory) { channel in
             let queue = try await channel.declareQueue(TestBroker.uniqueName("timed"), durable: false, exclusive: true)
             for _ in 0..<3 { try await queue.publishConfirmed(Message("x")) }
             var published = named("publish")
@@ -146,11 +153,7 @@ struct MetricsTests {
 
     @Test func `queues whose names the broker has made up share a timer`() async throws {
         let factory = TestMetrics()
-        var configuration = try TestBroker.configuration
-        configuration.measureDurations(factory)
-        try await Connection.withConnection(configuration) { connection in
-            let channel = try await connection.openChannel()
-            try await channel.selectConfirms()
+        try await withTimedChannel(factory) { channel in
             for _ in 0..<3 {
                 let queue = try await channel.declareQueue(exclusive: true)
                 try await queue.publishConfirmed(Message("x"))
