@@ -12,10 +12,16 @@ extension AMQPError: CustomStringConvertible {
         }
         text += ": \(message)"
         // The standard decoding errors quote the data; the message already says where they happened.
-        if let underlying, !(underlying is DecodingError), !(underlying is EncodingError) {
+        if let underlying, !(underlying is DecodingError), !(underlying is EncodingError), !isTold(underlying) {
             text += "; caused by: \(String(describing: underlying).printable(Self.longestCause))"
         }
         return text
+    }
+
+    /// Whether an error says nothing that this one does not: why the broker closed the connection, for one.
+    private func isTold(_ cause: any Error) -> Bool {
+        guard let cause = cause as? AMQPError, cause.underlying == nil, replyCode != nil else { return false }
+        return cause.replyCode == replyCode && cause.method == method && message.hasSuffix(cause.message)
     }
 
     /// How much is shown of the error that caused this one, in characters: several times as much as of a text, because it

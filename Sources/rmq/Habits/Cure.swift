@@ -25,6 +25,11 @@ enum Cure {
             return "Another connection has the queue for itself: it is exclusive, or has an exclusive consumer."
         case _ where error.replyCode == .notImplemented && mentions(error, "stream"):
             return "A stream keeps its messages: rmq consume --offset first reads it."
+        case _ where error.replyCode == .notImplemented && mentions(error, "flag set"):
+            return
+                "Before RabbitMQ 4.0 only classic queues can be deleted on a condition: rmq count shows what is there."
+        case .undeliverable:
+            return "No queue gets it: names are exact, and belong to one virtual host; rmq count NAME asks for a queue."
         case .blockedTooLong:
             return "The broker takes no messages while it lacks memory or disk: rabbitmqctl status names the alarm."
         case .connectionFailed, .connectionLost, .timedOut: return "rmq doctor looks where it fails."

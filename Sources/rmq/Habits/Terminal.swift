@@ -72,7 +72,8 @@ enum Terminal {
         return isControl || scalar.properties.isBidiControl
     }
 
-    private static let isScreen = isatty(STDOUT_FILENO) == 1
+    /// Whether a person reads the standard output.
+    static let isScreen = isatty(STDOUT_FILENO) == 1
 
     /// What others have written, as it goes to the standard output: as it is, but to a terminal it does nothing.
     static func shown(_ bytes: [UInt8]) -> [UInt8] {

@@ -34,6 +34,10 @@ enum Complaint {
         case is ToolError, is PerfError:
             Terminal.complain("Error: \(error)")
             RMQ.exit(withError: ExitCode.failure)
+        case let error as ValidationError:
+            // Of a command that runs: those of its arguments are told with its usage before, as another type.
+            Terminal.complain("Error: \(error.message)")
+            RMQ.exit(withError: ExitCode.validationFailure)
         case is BrokenOutput:
             // Whoever reads has had enough, as `head` does.
             RMQ.exit(withError: ExitCode(141))

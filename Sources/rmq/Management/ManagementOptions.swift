@@ -53,6 +53,7 @@ struct ManagementOptions: ParsableArguments {
         let vhost = try connection.configuration().virtualHost
         let rows: [Row] = try await Interruption.cancelling { try await api.rows(in: vhost) }
         Terminal.complain("as the management API at \(api) says")
+        if Terminal.isScreen, !json { Terminal.complain("(\(Row.heading))") }
         for row in rows.sorted(by: { $0.name < $1.name }) {
             try Terminal.say(json ? row.json() : Terminal.harmlessRow(row.line))
         }

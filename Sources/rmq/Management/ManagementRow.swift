@@ -13,11 +13,17 @@ protocol ManagementRow: Codable, Sendable {
     /// What rows are sorted by.
     var name: String { get }
 
-    /// What is written of it, but for JSON.
+    /// What is written of it, but for JSON: columns.
     var line: String { get }
+
+    /// What stands in them, for people.
+    static var heading: String { get }
 }
 
 extension ManagementRow {
+    /// Of what is shown in another way.
+    static var heading: String { columns.joined(separator: ", ") }
+
     /// As one line of JSON, with names as the API has them: keys of arguments are not turned.
     func json() throws -> String {
         let encoder = JSONEncoder()
@@ -59,6 +65,8 @@ struct ListedQueue: ManagementRow {
 
     static let columns = CodingKeys.allCases.map(\.rawValue)
 
+    static let heading = "ready, unacknowledged, consumers, type, state, name"
+
     var line: String {
         "\(text(ready))\t\(text(unacknowledged))\t\(text(consumers))\t\(type ?? "-")\t\(state ?? "-")\t\(name)"
     }
@@ -80,6 +88,8 @@ struct ListedExchange: ManagementRow {
     static func place(inVirtualHost vhost: String) -> String { "exchanges/\(vhost)" }
 
     static let columns = CodingKeys.allCases.map(\.rawValue)
+
+    static let heading = "type, durable and so on, name"
 
     var line: String {
         let flags = [(durable, "durable"), (autoDelete, "auto-delete"), (isInternal, "internal")]
@@ -107,6 +117,8 @@ struct ListedBinding: ManagementRow {
 
     var name: String { "\(source)\t\(kind)\t\(destination)\t\(routingKey)" }
 
+    static let heading = "source, what is bound, its name, routing key, arguments"
+
     var line: String {
         let known = (arguments?.value ?? [:]).sorted { $0.key < $1.key }.map { "\t\($0.key)=\($0.value.text)" }.joined()
         return "\(source.isEmpty ? "(default)" : source)\t\(kind)\t\(destination)\t\(routingKey)\(known)"
@@ -131,6 +143,8 @@ struct ListedConnection: ManagementRow {
     static func place(inVirtualHost vhost: String) -> String { "vhosts/\(vhost)/connections" }
 
     static let columns = CodingKeys.allCases.map(\.rawValue)
+
+    static let heading = "state, channels, TLS, user, name, the name that its client gave"
 
     var line: String {
         let security = isEncrypted == true ? "TLS" : "-"

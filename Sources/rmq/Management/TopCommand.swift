@@ -64,7 +64,7 @@ struct TopCommand: AsyncParsableCommand {
         let api = try management.api(of: connection)
         let vhost = try connection.configuration().virtualHost
         try await Interruption.stopping { stop in
-            let isScreen = !json && isatty(STDOUT_FILENO) == 1
+            let isScreen = !json && Terminal.isScreen
             let keyboard = isScreen ? Keyboard() : nil
             defer { keyboard?.restore() }
             var shown = 0

@@ -118,6 +118,8 @@ struct ConsumeCommand: AsyncParsableCommand {
         var last: IncomingMessage?
         let loop = DeliveryLoop(count: count, idle: idle?.duration, stop: stop)
         let deliveries = try await channel.queue(queue).consume(options)
+        // Else it looks as if it hung, where nothing comes.
+        if Terminal.isScreen { Terminal.complain("consuming from \(queue)") }
         let taken = try await loop.run(deliveries) { message in
             if let directory {
                 number += 1

@@ -52,6 +52,9 @@ struct PublishCommand: AsyncParsableCommand {
     @Flag(help: "Don't wait for the broker's confirms: what is lost is not noticed, but what comes back is.")
     var noConfirm = false
 
+    @Option(help: "How long to wait for a message's outcome, and for a broker that takes none; 30s by default.")
+    var wait: Span?
+
     @Flag(help: "Let messages be that no queue gets.")
     var mayBeUnroutable = false
 
@@ -77,6 +80,9 @@ struct PublishCommand: AsyncParsableCommand {
         guard (1...1_000_000_000).contains(count), (1...1_000_000).contains(window) else {
             throw ValidationError("--count must be from 1 to 1000000000, --window from 1 to 1000000.")
         }
+        guard wait.map({ $0.duration > .zero }) ?? true, wait == nil || !noConfirm else {
+            throw ValidationError("--wait is for more than 0, and not with --no-confirm.")
+        }
         guard count == 1 || !(lines || ndjson) else { throw ValidationError("--count is for one body.") }
         guard !ndjson || properties.isEmpty else {
             throw ValidationError("With --ndjson the properties of a message stand in its line.")
@@ -95,13 +101,15 @@ struct PublishCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let configuration = try connection.configuration(name: "rmq publish")
+        var configuration = try connection.configuration(name: "rmq publish")
+        if let wait { configuration.publishTimeout = wait.duration }
+        let ready = configuration
         try await Interruption.stopping { stop in
             var input = try source(stop)
             var report = Report()
             var failure: (any Error)?
             do {
-                try await Connection.lend(configuration) { connection in
+                try await Connection.lend(ready) { connection in
                     try await publish(&input, on: connection, &report, stop)
                 }
             } catch {
@@ -207,7 +215,7 @@ struct PublishCommand: AsyncParsableCommand {
         var failure: (any Error)?
         for receipt in receipts {
             do {
-                try await receipt.confirmed()
+                try await receipt.confirmed(timeout: wait?.duration)
                 report.confirmed += 1
             } catch AMQPError.Code.undeliverable {
                 report.returned += 1

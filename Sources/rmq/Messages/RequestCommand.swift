@@ -57,6 +57,11 @@ struct RequestCommand: AsyncParsableCommand {
                         return try await client.call(request)
                     } catch let failure as RPCFailure {
                         throw ToolError("The server failed: \(failure)")
+                    } catch AMQPError.Code.undeliverable where exchange.isEmpty {
+                        throw ToolError(
+                            "There is no queue \(key).",
+                            cure: "rmq serve \(key) --declare -- COMMAND would make one, and answer."
+                        )
                     } catch AMQPError.Code.timedOut {
                         throw ToolError(
                             "No reply within \(limit).",

@@ -68,7 +68,11 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.logger.logLevel = .warning
         let ready = configuration
         try await Interruption.stopping { stop in
-            try await Connection.lend(ready) { try await serve(on: $0, stop) }
+            do {
+                try await Connection.lend(ready) { try await serve(on: $0, stop) }
+            } catch let error as AMQPError where error.code == .notFound && !declare {
+                throw ToolError("\(error)", cure: "--declare makes the queue, for as long as it is served.")
+            }
             if let code = stop.exitCode { throw code }
         }
     }

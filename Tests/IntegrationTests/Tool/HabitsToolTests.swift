@@ -72,4 +72,24 @@ struct HabitsToolTests {
         )
         #expect(ignored.status == 0 && ignored.output == "1 published\n", "\(ignored)")
     }
+
+    @Test("publish --wait is a time, and for confirms")
+    func waiting() async throws {
+        for wrong in [["--wait", "0s"], ["--wait", "soon"], ["--wait", "1s", "--no-confirm"]] {
+            let outcome = try await ToolProcess.run(["publish", "--queue", "q", "x"] + wrong)
+            #expect(outcome.status == 64 && outcome.error.contains("--wait"), "\(outcome)")
+        }
+        try await Scratch.use { scratch, _, channel in
+            let queue = try await channel.declareQueue(scratch.queue())
+            let outcome = try await ToolProcess.run(["publish", "--queue", queue.name, "x", "--wait", "60s"])
+            #expect(outcome.status == 0 && outcome.output == "1 published, 1 confirmed\n", "\(outcome)")
+        }
+    }
+
+    @Test("what is wrong when a command runs is told without its usage")
+    func runtime() async throws {
+        let outcome = try await ToolProcess.run(["queue", "list"], environment: ["RABBITMQ_URI": try TestBroker.uri])
+        #expect(outcome.status == 64 && outcome.error.contains("the management API"), "\(outcome)")
+        #expect(!outcome.error.contains("Usage:"), "\(outcome)")
+    }
 }

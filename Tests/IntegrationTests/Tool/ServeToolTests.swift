@@ -62,4 +62,14 @@ struct ServeToolTests {
         let away = try await answer(by: "sh", "-c", "setsid sleep 90 & exit 0", limit: "2s")
         #expect(away.status == 1 && away.error.contains("still open"), "\(away)")
     }
+
+    @Test("who asks a queue that is not there, or serves it, hears how to make one")
+    func absent() async throws {
+        let name = TestBroker.uniqueName("nobody")
+        let request = try await ToolProcess.run(["request", name, "x", "--timeout", "60s"])
+        #expect(request.status == 1 && request.error.contains("There is no queue \(name)."), "\(request)")
+        #expect(request.error.contains("rmq serve \(name) --declare"), "\(request)")
+        let server = try await ToolProcess.run(["serve", name, "--", "cat"])
+        #expect(server.status == 1 && server.error.contains("--declare makes the queue"), "\(server)")
+    }
 }

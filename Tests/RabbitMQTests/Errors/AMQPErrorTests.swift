@@ -157,6 +157,22 @@ import Testing
         #expect(error.underlying is Cause)
     }
 
+    @Test func `a cause that says the same is described once`() {
+        let cause = AMQPError(replyCode: 540, replyText: "NOT_IMPLEMENTED - no", classID: 50, methodID: 40)
+        let error = AMQPError(
+            .connectionClosed,
+            "the broker closed the connection: \(cause.message)",
+            underlying: cause,
+            replyCode: cause.replyCode,
+            replyText: cause.replyText,
+            method: cause.method
+        )
+        let text =
+            "connectionClosed (540 not-implemented, queue.delete): the broker closed the connection: NOT_IMPLEMENTED - no"
+        #expect(error.description == text)
+        #expect(error.underlying is AMQPError)
+    }
+
     @Test func `a returned message is kept, and its body is not described`() throws {
         let message = try Message("secret body", headers: ["password": "hunter2"])
         let returned = ReturnedMessage(
