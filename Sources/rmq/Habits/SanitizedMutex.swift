@@ -1,0 +1,1 @@
+../../RabbitMQ/Waiting/SanitizedMutex.swift
