@@ -132,6 +132,7 @@ struct SoakRun: Sendable {
     private func report(_ when: String, _ trend: SoakTrend) throws {
         let total = total
         let megabytes = String(format: "%.1f", Double(try ProcessMeasure.residentMemory) / 1_048_576)
+        let heap = ProcessMeasure.allocatedMemory.map { String(format: " heap %.1f MB", Double($0) / 1_048_576) } ?? ""
         let slope = trend.slope.map { String(format: " slope %.3f MB/min", $0) } ?? ""
         say(
             "\(when): sent \(total.sent) confirmed \(total.confirmed) failed \(total.failed) delivered \(total.delivered)"
@@ -139,7 +140,8 @@ struct SoakRun: Sendable {
                 + " | calls \(journal.number("calls")) channels \(journal.number("channels"))"
                 + " connections \(journal.number("connections")) faults \(journal.number("faults"))"
                 + " hangs \(journal.all("hang").count)"
-                + " | rss \(megabytes) MB\(slope) fds \(try ProcessMeasure.openDescriptors) threads \(try ProcessMeasure.threads)"
+                + " | rss \(megabytes) MB\(slope)\(heap) fds \(try ProcessMeasure.openDescriptors)"
+                + " threads \(try ProcessMeasure.threads)"
         )
     }
 
