@@ -33,7 +33,7 @@ extension Publisher {
     }
 
     /// What takes how long publishes to an exchange take; mostly nothing.
-    private func durationRecorder(_ exchange: String) -> DurationRecorder? {
+    func durationRecorder(_ exchange: String) -> DurationRecorder? {
         guard let meter = channel.core.connection.configuration.meter else { return nil }
         // Most publish to one exchange, for which nothing is looked up again.
         if let first = firstDurations.load() {
@@ -47,7 +47,7 @@ extension Publisher {
     /// - Parameters:
     ///   - last: What has become of it before, when it was published already.
     ///   - pausesFirst: Whether to wait before it is published again then.
-    private func publish(
+    func publish(
         _ message: Message,
         _ exchange: String,
         _ routingKey: String,
@@ -71,8 +71,20 @@ extension Publisher {
         }
         while true {
             let receipt: PublishReceipt
+            var aside: Channel?
             do {
-                receipt = try await handOver(message, exchange, routingKey, mandatory, within: left)
+                if refusals > 0,
+                    let other = try await handOverAside(
+                        Publish(message: message, exchange: exchange, routingKey: routingKey, mandatory: mandatory),
+                        refusals: refusals,
+                        within: left
+                    )
+                {
+                    (receipt, aside) = other
+                } else {
+                    if refusals > 0 { left = timeout.left(since: start) }
+                    receipt = try await handOver(message, exchange, routingKey, mandatory, within: left)
+                }
             } catch let error as AMQPError {
                 // That nothing was sent this time says nothing of the time before, which the broker may have: what it
                 // refuses too, in some of several queues.
@@ -82,6 +94,7 @@ extension Publisher {
                 return try await receipt.confirmed(timeout: timeout.left(since: start))
             } catch let error as AMQPError {
                 left = timeout.left(since: start)
+                if let aside, error.code != .undeliverable { giveUpAside(aside) }
                 // Nor does a refusal of this time, after which one publishes again. What misses its exchange or queue says so.
                 guard left > .zero, takesAgain(error, refusals) else {
                     throw error.code == .nacked ? unknown ?? error : error
@@ -94,95 +107,10 @@ extension Publisher {
                 }
                 try await DeadlineTimer.shared.sleep(for: min(left, schedule.next(.random(in: 0.5...1))))
                 left = timeout.left(since: start)
+                // What is published now could not be answered: nobody would know whether the broker has it.
+                guard left > .zero else { throw unknown ?? error }
             }
         }
-    }
-
-    /// Publishes messages one after the other, without waiting for the confirm of each, and returns the outcomes of all.
-    ///
-    /// - Parameters:
-    ///   - messages: What to publish.
-    ///   - exchange: The name of the exchange; empty for the default exchange.
-    ///   - routingKey: By what the exchange routes them.
-    ///   - mandatory: Whether it is a failure if one reaches no queue; true by default.
-    ///   - timeout: How long all of it may take; if nil, what ``withCallTimeout(_:isolation:_:)`` gives, or else
-    ///     ``Options/timeout``.
-    /// - Returns: The outcome of each message, in order: a failure is what
-    ///   ``publish(_:to:routingKey:mandatory:timeout:)`` throws. Those behind one that could not be handed over have its error:
-    ///   they were not published.
-    public func publish(
-        contentsOf messages: some Sequence<Message>,
-        to exchange: String = "",
-        routingKey: String,
-        mandatory: Bool = true,
-        timeout: Duration? = nil
-    ) async -> [Result<Void, any Error>] {
-        let (start, timeout) = (MonotonicTime.now, timeout ?? CallTimeout.current ?? options.timeout)
-        // Each message by itself; without anybody who takes it, nobody looks at the clock.
-        let recorder = durationRecorder(exchange)
-        var receipts: [(message: Message, begin: UInt64, receipt: Result<PublishReceipt, any Error>)] = []
-        var failure: (any Error)?
-        for message in messages {
-            if let failure {
-                receipts.append((message, start, .failure(failure)))
-                continue
-            }
-            let begin = recorder == nil ? start : MonotonicTime.now
-            do {
-                if isClosing.load(ordering: .relaxed) { throw Self.closed }
-                if let receipt = try publishAtOnce(message, exchange, routingKey, mandatory) {
-                    receipts.append((message, begin, .success(receipt)))
-                    continue
-                }
-                let receipt = try await send(
-                    message,
-                    exchange,
-                    routingKey,
-                    mandatory,
-                    within: timeout.left(since: start)
-                )
-                receipts.append((message, begin, .success(receipt)))
-            } catch {
-                failure = error
-                // Those behind it are not published, and take no time.
-                recorder?.took(since: begin, error)
-                receipts.append((message, begin, .failure(error)))
-            }
-        }
-        var outcomes: [Result<Void, any Error>] = []
-        outcomes.reserveCapacity(receipts.count)
-        // Up to where the failures are known since before the last pause.
-        var rested = 0
-        for (index, (message, begin, result)) in receipts.enumerated() {
-            guard case .success(let receipt) = result else {
-                outcomes.append(result.map { _ in })
-                continue
-            }
-            do {
-                do {
-                    try await receipt.confirmed(timeout: timeout.left(since: start))
-                } catch let error as AMQPError where takesAgain(error, 0) && timeout.left(since: start) > .zero {
-                    let pauses = index >= rested
-                    // One pause does for all that are answered by now: with its own each, a thousand took a minute.
-                    if pauses { rested = receipts[index...].firstIndex { $0.receipt.isUnanswered } ?? receipts.count }
-                    try await publish(
-                        message,
-                        exchange,
-                        routingKey,
-                        mandatory,
-                        within: timeout.left(since: start),
-                        after: error,
-                        pausesFirst: pauses
-                    )
-                }
-                recorder?.took(since: begin, nil)
-                outcomes.append(.success(()))
-            } catch {
-                recorder?.took(since: begin, error)
-                outcomes.append(.failure(error))
-            }
-        }
-        return outcomes
     }
 
     /// Hands a message over to be sent, and returns its outcome to wait for, now or later.
@@ -210,7 +138,7 @@ extension Publisher {
     }
 
     /// - Parameter timeout: How long it may take to hand it over; if nil, the configuration's `publishTimeout`.
-    private func send(
+    func send(
         _ message: Message,
         _ exchange: String,
         _ routingKey: String,
@@ -222,7 +150,7 @@ extension Publisher {
         return try await handOver(message, exchange, routingKey, mandatory, within: timeout)
     }
 
-    private func publishAtOnce(
+    func publishAtOnce(
         _ message: borrowing Message,
         _ exchange: String,
         _ routingKey: String,
@@ -272,7 +200,7 @@ extension Publisher {
         for waiter in state.withLock({ $0.active.leave(ticket) }) { waiter.succeed(()) }
     }
 
-    private func takesAgain(_ error: AMQPError, _ refusals: Int) -> Bool {
+    func takesAgain(_ error: AMQPError, _ refusals: Int) -> Bool {
         switch error.code {
         case .nacked: refusals < options.nackedAgain
         // That of a lost connection has been published again before anybody heard of it, as long as there was another one.
@@ -287,12 +215,5 @@ extension Publisher {
         policy.firstDelay = .milliseconds(50)
         policy.maxDelay = .seconds(2)
         return RecoverySchedule(policy)
-    }
-}
-
-extension Result<PublishReceipt, any Error> {
-    /// Whether it was handed over, and the broker has not said what became of it.
-    fileprivate var isUnanswered: Bool {
-        if case .success(let receipt) = self { receipt.outcome == nil } else { false }
     }
 }

@@ -16,35 +16,45 @@ extension Publisher {
             let reopening = CallTimeout.withNone {
                 Task { [channel, weak self] in
                     defer { self?.state.withLock { $0.reopening = nil } }
-                    try await channel.reopen()
+                    do {
+                        try await channel.reopen()
+                    } catch let error as AMQPError where error.code == .timedOut {
+                        // To whoever publishes, that code says that the message may have arrived.
+                        throw AMQPError(
+                            .blockedTooLong,
+                            "the channel could not be opened again: \(error.message)",
+                            underlying: error
+                        )
+                    }
                 }
             }
             state.reopening = reopening
             return reopening
         }
+        let late = AMQPError(.blockedTooLong, "the channel is opened again, which took longer than \(duration)")
+        try await Self.value(of: task, within: duration, otherwise: late)
+    }
+
+    /// What comes of a task that others wait for, too.
+    ///
+    /// - Throws: What the task throws, `late` if it goes on for longer than `duration`, `CancellationError` if the caller is
+    ///   cancelled: then it goes on as well.
+    static func value<Value: Sendable>(
+        of task: Task<Value, any Error>,
+        within duration: Duration,
+        otherwise late: AMQPError
+    ) async throws -> Value {
         // Whoever waits for a task's value does so for as long as it takes.
-        let waiter = OneShot<Void>()
+        let waiter = OneShot<Value>()
         Task {
             do {
-                try await task.value
-                waiter.succeed(())
-            } catch let error as AMQPError where error.code == .timedOut {
-                // To whoever publishes, that code says that the message may have arrived.
-                waiter.fail(
-                    AMQPError(
-                        .blockedTooLong,
-                        "the channel could not be opened again: \(error.message)",
-                        underlying: error
-                    )
-                )
+                waiter.succeed(try await task.value)
             } catch {
                 waiter.fail(error)
             }
         }
-        try await withDeadline(after: duration) {
-            waiter.fail(
-                AMQPError(.blockedTooLong, "the channel is opened again, which took longer than \(duration)")
-            )
+        return try await withDeadline(after: duration) {
+            waiter.fail(late)
         } _: {
             try await waiter.value()
         }

@@ -40,7 +40,8 @@ public final class Publisher: Sendable {
 
         /// How often ``publish(_:to:routingKey:mandatory:timeout:)`` publishes a message again that the broker refuses
         /// (``AMQPError/Code/nacked``), because its queue is full for example; 0 by default, at most 1,000. It waits in
-        /// between, from 25 ms up to 2 s. Of several queues that a message reaches, those that have taken it get it once more.
+        /// between, from 25 ms up to 2 s, and from the fourth time on tries another channel: RabbitMQ 3.10 goes on to refuse on
+        /// the one that first published to a quorum queue while that had no leader. Of several queues that a message reaches, those that have taken it get it once more.
         public var nackedAgain = 0
 
         /// How long a publish may take for which no other time is given, by its `timeout:` or by
@@ -56,6 +57,10 @@ public final class Publisher: Sendable {
         var active = ActivePublishers()
         /// Opens the channel again, for all who need it.
         var reopening: Task<Void, any Error>?
+        /// The other channel, as long as it takes what its own one was refused.
+        var aside: Channel?
+        /// Opens it, for all who need it.
+        var openingAside: Task<Channel, any Error>?
     }
 
     let options: Options
@@ -80,7 +85,9 @@ public final class Publisher: Sendable {
     }
 
     /// How many messages the broker has not answered for.
-    public var unconfirmedCount: Int { channel.core.unconfirmed.count }
+    public var unconfirmedCount: Int {
+        channel.core.unconfirmed.count + (state.withLock { $0.aside }?.core.unconfirmed.count ?? 0)
+    }
 
     /// Why nothing can be published any more; nil as long as something can.
     public var closeReason: AMQPError? {
@@ -139,6 +146,11 @@ public final class Publisher: Sendable {
         channel.core.port.endPublishingAtOnce()
         var isDrained = true
         do { try await drain(within: timeout) } catch { isDrained = false }
+        let aside = state.withLock { state in
+            defer { state.aside = nil }
+            return state.aside
+        }
+        await aside?.close()
         await channel.close()
         return isDrained
     }

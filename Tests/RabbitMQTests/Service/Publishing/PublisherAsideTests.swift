@@ -1,0 +1,79 @@
+import TestSupport
+import Testing
+
+@testable import RabbitMQ
+
+@Suite("A publisher's message that the broker refuses again and again", .timeLimit(.minutes(1)))
+struct PublisherAsideTests {
+    /// Waits for the message of this number, and answers it.
+    private func answer(
+        _ number: Int,
+        in session: ScriptedBroker.Session,
+        with method: PeerMethod
+    ) async throws -> UInt16 {
+        try await eventually("message \(number) has come") { session.published.count >= number }
+        let channel = session.published[number - 1].channel
+        let tag = session.published.prefix(number).count { $0.channel == channel }
+        try await session.peer.send(method, channel: channel) {
+            $0.longLong(UInt64(tag))
+            $0.octet(0)
+        }
+        return channel
+    }
+
+    @Test func `goes over another channel, which is used as long as it takes what its own one does not`() async throws {
+        try await ScriptedClient.run([ScriptedClient.script { $0.confirms = false }]) { client in
+            var options = Publisher.Options()
+            options.nackedAgain = 10
+            let publisher = try await client.connection.openPublisher(options)
+            let (session, own) = (try client.broker.session, UInt16(publisher.channel.number))
+            async let first: Void = publisher.publish(Message(body: [1]), routingKey: "q")
+            for number in 1...Publisher.refusalsUntilAside {
+                #expect(try await answer(number, in: session, with: .basicNack) == own)
+            }
+            var number = Publisher.refusalsUntilAside + 1
+            let aside = try await answer(number, in: session, with: .basicAck)
+            #expect(aside != own)
+            try await first
+            // The next one is refused once, and goes there at once.
+            async let second: Void = publisher.publish(Message(body: [2]), routingKey: "q")
+            #expect(try await answer(number + 1, in: session, with: .basicNack) == own)
+            #expect(try await answer(number + 2, in: session, with: .basicAck) == aside)
+            try await second
+            // What is refused there, too, goes the usual way again.
+            async let third: Void = publisher.publish(Message(body: [3]), routingKey: "q")
+            #expect(try await answer(number + 3, in: session, with: .basicNack) == own)
+            #expect(try await answer(number + 4, in: session, with: .basicNack) == aside)
+            #expect(try await answer(number + 5, in: session, with: .basicAck) == own)
+            try await third
+            number += 5
+            try await eventually("the other channel is closed") { session.methods.contains(.channelClose) }
+            #expect(publisher.unconfirmedCount == 0 && session.published.count == number)
+            #expect(await publisher.close())
+        }
+    }
+
+    @Test func `is not published once more when there is no time left to hear of it`() async throws {
+        try await ScriptedClient.run([ScriptedClient.script { $0.confirms = false }]) { client in
+            var options = Publisher.Options()
+            options.nackedAgain = 1000
+            options.timeout = .seconds(2)
+            let publisher = try await client.connection.openPublisher(options)
+            let session = try client.broker.session
+            let refusing = Task {
+                var number = 1
+                while !Task.isCancelled {
+                    _ = try await answer(number, in: session, with: .basicNack)
+                    number += 1
+                }
+            }
+            // It is in nobody's doubt: each time the broker has said no, and in the last pause the time was over.
+            let error = await #expect(throws: AMQPError.self) {
+                try await publisher.publish(Message(body: [1]), routingKey: "q")
+            }
+            #expect(error?.code == .nacked)
+            refusing.cancel()
+            #expect(Set(session.published.map(\.channel)).count > 1)
+        }
+    }
+}
