@@ -64,10 +64,12 @@ extension Publisher {
         var unknown = last?.code == .outcomeUnknown ? last : nil
         var refusal = last?.code == .nacked ? last : nil
         var left = timeout
-        if last != nil {
+        if let last {
             let pause = schedule.next(.random(in: 0.5...1))
             if pausesFirst { try await DeadlineTimer.shared.sleep(for: min(left, pause)) }
             left = timeout.left(since: start)
+            // As after the pauses below.
+            guard left > .zero else { throw last }
         }
         while true {
             let receipt: PublishReceipt
@@ -83,6 +85,8 @@ extension Publisher {
                     (receipt, aside) = other
                 } else {
                     if refusals > 0 { left = timeout.left(since: start) }
+                    // As after the pauses below: the other channel may have taken all of it to open.
+                    if left == .zero, let refusal { throw refusal }
                     receipt = try await handOver(message, exchange, routingKey, mandatory, within: left)
                 }
             } catch let error as AMQPError {

@@ -76,4 +76,45 @@ struct PublisherAsideTests {
             #expect(Set(session.published.map(\.channel)).count > 1)
         }
     }
+
+    @Test func `is not published once more when opening the other channel has taken all the time`() async throws {
+        try await ScriptedClient.run([ScriptedClient.script { $0.confirms = false }]) { client in
+            var options = Publisher.Options()
+            options.nackedAgain = 10
+            options.timeout = .seconds(3)
+            let publisher = try await client.connection.openPublisher(options)
+            let session = try client.broker.session
+            session.refuse(.init(.channelOpen, code: 0))
+            let publishing = Task { try await publisher.publish(Message(body: [1]), routingKey: "q") }
+            for number in 1...Publisher.refusalsUntilAside {
+                _ = try await answer(number, in: session, with: .basicNack)
+            }
+            let error = try await thrownError { try await publishing.value }
+            #expect(error.code == .nacked)
+            // What was sent before has come when the channel is closed.
+            await publisher.close()
+            #expect(session.published.count == Publisher.refusalsUntilAside)
+        }
+    }
+
+    @Test func `of several is not published once more when the time is over in the pause`() async throws {
+        try await ScriptedClient.run([ScriptedClient.script { $0.confirms = false }]) { client in
+            let publisher = try await client.connection.openPublisher()
+            // The pause is 25 ms at least. As many messages at once publish what was refused.
+            let error = try await thrownError {
+                try await publisher.publish(
+                    Message(body: [1]),
+                    "",
+                    "q",
+                    true,
+                    within: .milliseconds(20),
+                    after: AMQPError(.nacked, "the broker refused the message")
+                )
+            }
+            #expect(error.code == .nacked)
+            await publisher.close()
+            let session = try client.broker.session
+            #expect(session.published.isEmpty)
+        }
+    }
 }
