@@ -51,6 +51,7 @@ extension Publisher {
     /// The other channel, opened once for all who need it.
     private func channelAside(within timeout: Duration) async throws -> Channel {
         let known = state.withLock { state -> (channel: Channel?, opening: Task<Channel, any Error>?) in
+            if state.isClosed { return (nil, nil) }
             if let aside = state.aside { return (aside, nil) }
             if let opening = state.openingAside { return (nil, opening) }
             let opening = CallTimeout.withNone {
@@ -58,7 +59,13 @@ extension Publisher {
                     defer { self?.state.withLock { $0.openingAside = nil } }
                     let channel = try await connection.openChannel(publishingAgain: options.unknown == .publishAgain)
                     try await channel.selectConfirms(maxUnconfirmed: options.maxUnconfirmed)
-                    self?.state.withLock { $0.aside = channel }
+                    let isKept = self?.state.withLock { state -> Bool in
+                        guard !state.isClosed else { return false }
+                        state.aside = channel
+                        return true
+                    }
+                    // Else it would be open for as long as somebody holds the publisher.
+                    guard isKept == true else { throw Publisher.closed }
                     return channel
                 }
             }

@@ -61,6 +61,8 @@ public final class Publisher: Sendable {
         var aside: Channel?
         /// Opens it, for all who need it.
         var openingAside: Task<Channel, any Error>?
+        /// Whether it has waited for all that publish: then there is no other channel any more.
+        var isClosed = false
     }
 
     let options: Options
@@ -146,7 +148,8 @@ public final class Publisher: Sendable {
         channel.core.port.endPublishingAtOnce()
         var isDrained = true
         do { try await drain(within: timeout) } catch { isDrained = false }
-        let aside = state.withLock { state in
+        let aside = state.withLock { state -> Channel? in
+            state.isClosed = true
             defer { state.aside = nil }
             return state.aside
         }

@@ -117,4 +117,38 @@ struct PublisherAsideTests {
             #expect(session.published.isEmpty)
         }
     }
+
+    @Test func `does not go over another channel once the publisher is closed`() async throws {
+        try await ScriptedClient.run([ScriptedClient.script { $0.confirms = false }]) { client in
+            let publisher = try await client.connection.openPublisher()
+            let session = try client.broker.session
+            let publish = Publish(message: Message(body: [1]), exchange: "", routingKey: "q", mandatory: true)
+            @Sendable func isHandedOver() async throws -> Bool {
+                let other = try await publisher.handOverAside(
+                    publish,
+                    refusals: Publisher.refusalsUntilAside,
+                    within: .seconds(10)
+                )
+                return other != nil
+            }
+            session.refuse(.init(.channelOpen, code: 0))
+            let before = session.frames.count
+            let opening = Task { try await isHandedOver() }
+            try await eventually("the other channel is on its way") {
+                session.frames.dropFirst(before).contains { $0.method == .channelOpen }
+            }
+            let frame = session.frames.last { $0.method == .channelOpen }
+            let late = try #require(frame).channel
+            await publisher.close()
+            try await session.peer.send(.channelOpenOk, channel: late) { $0.longString("") }
+            let wasOnItsWay = try await opening.value
+            #expect(!wasOnItsWay)
+            try await eventually("what came too late is closed") {
+                session.frames.contains { $0.method == .channelClose && $0.channel == late }
+            }
+            let isAfterwards = try await isHandedOver()
+            let opened = session.methods.filter { $0 == .channelOpen }
+            #expect(!isAfterwards && session.published.isEmpty && opened.count == 3)
+        }
+    }
 }
