@@ -113,7 +113,9 @@ public final class Publisher: Sendable {
         let start = MonotonicTime.now
         try await waitForActive(timeout)
         channel.core.port.outbox.expedite()
-        for confirmation in channel.core.unconfirmed {
+        // Who published on the other channel may have been cancelled.
+        let aside = state.withLock { $0.aside }
+        for confirmation in channel.core.unconfirmed + (aside?.core.unconfirmed ?? []) {
             guard try await confirmation.settles(within: timeout.left(since: start)) else {
                 throw notDrained(after: timeout)
             }

@@ -151,4 +151,26 @@ struct PublisherAsideTests {
             #expect(!isAfterwards && session.published.isEmpty && opened.count == 3)
         }
     }
+
+    @Test func `is waited for by a drain on the other channel too, also when its task was cancelled`() async throws {
+        try await ScriptedClient.run([ScriptedClient.script { $0.confirms = false }]) { client in
+            var options = Publisher.Options()
+            options.nackedAgain = 10
+            let publisher = try await client.connection.openPublisher(options)
+            let session = try client.broker.session
+            let publishing = Task { try await publisher.publish(Message(body: [1]), routingKey: "q") }
+            for number in 1...Publisher.refusalsUntilAside {
+                _ = try await answer(number, in: session, with: .basicNack)
+            }
+            let last = Publisher.refusalsUntilAside + 1
+            try await eventually("it has come on the other channel") { session.published.count == last }
+            publishing.cancel()
+            _ = await publishing.result
+            let error = try await thrownError { try await publisher.drain(within: .milliseconds(50)) }
+            #expect(error.code == .timedOut && publisher.unconfirmedCount == 1)
+            _ = try await answer(last, in: session, with: .basicAck)
+            try await publisher.drain(within: .seconds(10))
+            #expect(publisher.unconfirmedCount == 0)
+        }
+    }
 }
