@@ -31,7 +31,7 @@ public final class Publisher: Sendable {
         }
 
         /// The most messages that may be without the broker's answer, at least 1; 1,000 by default. Each is kept with its body
-        /// until then.
+        /// until then. Another channel that ``nackedAgain`` opens has as many places of its own.
         public var maxUnconfirmed = 1000
 
         /// What becomes of messages that a lost connection, or a closed channel, leaves without an answer;
@@ -40,8 +40,9 @@ public final class Publisher: Sendable {
 
         /// How often ``publish(_:to:routingKey:mandatory:timeout:)`` publishes a message again that the broker refuses
         /// (``AMQPError/Code/nacked``), because its queue is full for example; 0 by default, at most 1,000. It waits in
-        /// between, from 25 ms up to 2 s, and from the fourth time on tries another channel: RabbitMQ 3.10 goes on to refuse on
-        /// the one that first published to a quorum queue while that had no leader. Of several queues that a message reaches, those that have taken it get it once more.
+        /// between, from 25 ms up to 2 s, and from the fourth time on tries another channel: RabbitMQ 3.10 goes on to
+        /// refuse on the one that first published to a quorum queue while that had no leader. Of several queues that a
+        /// message reaches, those that have taken it get it once more.
         public var nackedAgain = 0
 
         /// How long a publish may take for which no other time is given, by its `timeout:` or by
