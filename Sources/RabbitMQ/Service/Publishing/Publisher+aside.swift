@@ -5,7 +5,7 @@ internal import Synchronization
 /// RabbitMQ 3.10 refuses on one channel what it takes on another: of a quorum queue, all that comes on a channel on which the
 /// first message came before the queue had a leader again, as long as the node of the old one is away.
 extension Publisher {
-    /// After so many refusals on its own channel a message goes to the other one. With the pauses between, half a second
+    /// After so many refusals on its own channel a message goes to the other one, and again after as many. With the pauses between, half a second
     /// has passed then: mostly there is a new leader.
     static let refusalsUntilAside = 4
 
@@ -18,8 +18,9 @@ extension Publisher {
         refusals: Int,
         within timeout: Duration
     ) async throws -> (receipt: PublishReceipt, channel: Channel)? {
-        // Where there is one, it has taken what the own channel was refused.
-        guard refusals >= Self.refusalsUntilAside || state.withLock({ $0.aside != nil }) else { return nil }
+        // Where there is one, it has taken what the own channel was refused. Each fourth time only: else a queue that is full
+        // has a channel opened and closed for each try.
+        guard refusals % Self.refusalsUntilAside == 0 || state.withLock({ $0.aside != nil }) else { return nil }
         var used: Channel?
         do {
             let start = MonotonicTime.now
@@ -32,7 +33,7 @@ extension Publisher {
             throw CancellationError()
         } catch {
             // Nothing was sent. What is wrong with the message, its own channel tells.
-            if let used { giveUpAside(used) }
+            if let used, used.closeReason != nil { giveUpAside(used) }
             return nil
         }
     }

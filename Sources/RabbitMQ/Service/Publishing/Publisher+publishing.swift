@@ -98,7 +98,8 @@ extension Publisher {
                 return try await receipt.confirmed(timeout: timeout.left(since: start))
             } catch let error as AMQPError {
                 left = timeout.left(since: start)
-                if let aside, error.code != .undeliverable { giveUpAside(aside) }
+                // Not over a deadline, or a message that reaches no queue: those say nothing of the channel.
+                if let aside, error.code == .nacked || aside.closeReason != nil { giveUpAside(aside) }
                 // Nor does a refusal of this time, after which one publishes again. What misses its exchange or queue says so.
                 guard left > .zero, takesAgain(error, refusals) else {
                     throw error.code == .nacked ? unknown ?? error : error
