@@ -63,7 +63,13 @@ struct SettlingTests {
         try await withMessages(120) { peer, channel, messages in
             // The queue is busy meanwhile, so that all of them are in its next flush.
             let gate = DispatchSemaphore(value: 0)
-            channel.connection.link.onQueue { _ in gate.wait() }
+            await withCheckedContinuation { busy in
+                channel.connection.link.onQueue { _ in
+                    // What it does before would take some of them.
+                    busy.resume()
+                    gate.wait()
+                }
+            }
             for message in messages.prefix(100) { try message.ack() }
             gate.signal()
             let frames = try await settled(peer, channel)
