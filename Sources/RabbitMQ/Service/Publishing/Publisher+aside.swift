@@ -5,8 +5,8 @@ internal import Synchronization
 /// RabbitMQ 3.10 refuses on one channel what it takes on another: of a quorum queue, all that comes on a channel on which the
 /// first message came before the queue had a leader again, as long as the node of the old one is away.
 extension Publisher {
-    /// After so many refusals on its own channel a message goes to the other one, and again after as many. With the pauses between, half a second
-    /// has passed then: mostly there is a new leader.
+    /// After so many refusals on its own channel a message goes to the other one, and again after as many. With the pauses
+    /// between, half a second has passed then: mostly there is a new leader.
     static let refusalsUntilAside = 4
 
     /// Hands a message that was refused to the other channel, if it is time for that.
