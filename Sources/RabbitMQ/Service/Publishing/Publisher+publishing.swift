@@ -73,16 +73,16 @@ extension Publisher {
         }
         while true {
             let receipt: PublishReceipt
-            var aside: Channel?
+            var other: Channel?
             do {
                 if refusals > 0,
-                    let other = try await handOverAside(
+                    let spared = try await spare.handOver(
                         Publish(message: message, exchange: exchange, routingKey: routingKey, mandatory: mandatory),
                         refusals: refusals,
                         within: left
                     )
                 {
-                    (receipt, aside) = other
+                    (receipt, other) = spared
                 } else {
                     if refusals > 0 { left = timeout.left(since: start) }
                     // As after the pauses below: the other channel may have taken all of it to open.
@@ -98,8 +98,7 @@ extension Publisher {
                 return try await receipt.confirmed(timeout: timeout.left(since: start))
             } catch let error as AMQPError {
                 left = timeout.left(since: start)
-                // Not over a deadline, or a message that reaches no queue: those say nothing of the channel.
-                if let aside, error.code == .nacked || aside.closeReason != nil { giveUpAside(aside) }
+                if let other { spare.heard(error, from: other) }
                 // Nor does a refusal of this time, after which one publishes again. What misses its exchange or queue says so.
                 guard left > .zero, takesAgain(error, refusals) else {
                     throw error.code == .nacked ? unknown ?? error : error

@@ -32,31 +32,6 @@ extension Publisher {
             return reopening
         }
         let late = AMQPError(.blockedTooLong, "the channel is opened again, which took longer than \(duration)")
-        try await Self.value(of: task, within: duration, otherwise: late)
-    }
-
-    /// What comes of a task that others wait for, too.
-    ///
-    /// - Throws: What the task throws, `late` if it goes on for longer than `duration`, `CancellationError` if the caller is
-    ///   cancelled: then it goes on as well.
-    static func value<Value: Sendable>(
-        of task: Task<Value, any Error>,
-        within duration: Duration,
-        otherwise late: AMQPError
-    ) async throws -> Value {
-        // Whoever waits for a task's value does so for as long as it takes.
-        let waiter = OneShot<Value>()
-        Task {
-            do {
-                waiter.succeed(try await task.value)
-            } catch {
-                waiter.fail(error)
-            }
-        }
-        return try await withDeadline(after: duration) {
-            waiter.fail(late)
-        } _: {
-            try await waiter.value()
-        }
+        try await task.sharedValue(within: duration, otherwise: late)
     }
 }

@@ -58,16 +58,11 @@ public final class Publisher: Sendable {
         var active = ActivePublishers()
         /// Opens the channel again, for all who need it.
         var reopening: Task<Void, any Error>?
-        /// The other channel, as long as it takes what its own one was refused.
-        var aside: Channel?
-        /// Opens it, for all who need it.
-        var openingAside: Task<Channel, any Error>?
-        /// Whether it has waited for all that publish: then there is no other channel any more.
-        var isClosed = false
     }
 
     let options: Options
     let channel: Channel
+    let spare: SpareChannel
     /// Whether it takes nothing more. Set under the lock of ``state``, and read there by who counts as active; by others
     /// with each message, without it.
     let isClosing = Atomic<Bool>(false)
@@ -85,11 +80,16 @@ public final class Publisher: Sendable {
             try await channel.selectConfirms(maxUnconfirmed: options.maxUnconfirmed)
             return channel
         }
+        spare = SpareChannel(
+            of: connection,
+            publishesAgain: options.unknown == .publishAgain,
+            maxUnconfirmed: options.maxUnconfirmed
+        )
     }
 
     /// How many messages the broker has not answered for.
     public var unconfirmedCount: Int {
-        channel.core.unconfirmed.count + (state.withLock { $0.aside }?.core.unconfirmed.count ?? 0)
+        channel.core.unconfirmed.count + spare.unconfirmed.count
     }
 
     /// Why nothing can be published any more; nil as long as something can.
@@ -115,8 +115,7 @@ public final class Publisher: Sendable {
         try await waitForActive(timeout)
         channel.core.port.outbox.expedite()
         // Who published on the other channel may have been cancelled.
-        let aside = state.withLock { $0.aside }
-        for confirmation in channel.core.unconfirmed + (aside?.core.unconfirmed ?? []) {
+        for confirmation in channel.core.unconfirmed + spare.unconfirmed {
             guard try await confirmation.settles(within: timeout.left(since: start)) else {
                 throw notDrained(after: timeout)
             }
@@ -151,12 +150,7 @@ public final class Publisher: Sendable {
         channel.core.port.endPublishingAtOnce()
         var isDrained = true
         do { try await drain(within: timeout) } catch { isDrained = false }
-        let aside = state.withLock { state -> Channel? in
-            state.isClosed = true
-            defer { state.aside = nil }
-            return state.aside
-        }
-        await aside?.close()
+        await spare.close()
         await channel.close()
         return isDrained
     }

@@ -14,6 +14,7 @@ final class RetrySender: Sendable {
     }
 
     private let channel: Channel
+    private let spare: SpareChannel
     private let topology: Topology?
     private var connection: Connection { channel.connection }
 
@@ -24,10 +25,17 @@ final class RetrySender: Sendable {
         // What a lost connection leaves unconfirmed is not published again: the deliveries that it stands in for come again.
         // If what follows throws, it is closed when it goes.
         channel = try await connection.openChannel(publishingAgain: false)
-        try await channel.selectConfirms()
+        try await channel.selectConfirms(maxUnconfirmed: Self.maxUnconfirmed)
+        spare = SpareChannel(of: connection, publishesAgain: false, maxUnconfirmed: Self.maxUnconfirmed)
     }
 
-    func close() async { await channel.close() }
+    /// As channels have it by default.
+    private static let maxUnconfirmed = 1000
+
+    func close() async {
+        await spare.close()
+        await channel.close()
+    }
 
     /// Publishes a message in place of a delivery.
     ///
@@ -42,13 +50,20 @@ final class RetrySender: Sendable {
     ) async -> Outcome {
         var schedule = Self.schedule
         var receipt: PublishReceipt?
+        var (refusals, other): (Int, Channel?) = (0, nil)
         while !delivery.isStale {
             do {
                 let pending: PublishReceipt
                 if let receipt {
                     pending = receipt
                 } else {
-                    pending = try await publish(message, to: queue, for: delivery, isStopping: isStopping)
+                    (pending, other) = try await publish(
+                        message,
+                        to: queue,
+                        for: delivery,
+                        after: refusals,
+                        isStopping: isStopping
+                    )
                     receipt = pending
                 }
                 try await pending.confirmed()
@@ -56,6 +71,8 @@ final class RetrySender: Sendable {
             } catch let error as AMQPError {
                 // One that the broker has not spoken of yet is waited for on: to publish it again would double it.
                 if error.code != .timedOut { receipt = nil }
+                if error.code == .nacked { refusals += 1 }
+                if let other { spare.heard(error, from: other) }
                 if error.isOfMessage { return .refused(error) }
                 if isStopping() || delivery.isStale {
                     return .abandoned(mayBeThereTwice: receipt != nil || error.leavesACopy)
@@ -83,12 +100,16 @@ final class RetrySender: Sendable {
     /// A publish that waits would else go out on the next one, where the broker delivers the message again.
     ///
     /// It is not traced: the context of its publisher's span would be lost under that of this one.
+    ///
+    /// - Parameter refusals: How often the broker has refused it: the own channel may be at fault (``SpareChannel``).
+    /// - Returns: Its outcome to wait for, and the channel, if that is not the own one.
     private func publish(
         _ message: Message,
         to queue: String,
         for delivery: IncomingMessage,
+        after refusals: Int,
         isStopping: @escaping @Sendable () -> Bool
-    ) async throws -> PublishReceipt {
+    ) async throws -> (PublishReceipt, Channel?) {
         try message.validate()
         try ShortString.validate(queue, name: "routing key")
         let publish = Publish(
@@ -100,7 +121,13 @@ final class RetrySender: Sendable {
             standsInFor: delivery.source.session
         )
         // One wait: with several of them it would go to the end of the line with each, and others before it for ever.
-        let publishing = Task { [channel] in try await channel.core.publish(publish) }
+        let publishing = Task { [channel, spare, connection] () async throws -> (PublishReceipt, Channel?) in
+            if refusals > 0 {
+                let timeout = connection.core.configuration.timeoutOfPublish
+                if let other = try await spare.handOver(publish, refusals: refusals, within: timeout) { return other }
+            }
+            return (try await channel.core.publish(publish), nil)
+        }
         // A shutdown would else wait for as long as a publish may take where the broker takes none. What is cancelled has sent
         // nothing.
         let watching = Task {

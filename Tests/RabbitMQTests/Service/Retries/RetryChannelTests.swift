@@ -69,4 +69,24 @@ struct RetryChannelTests {
             try await consumer.cancel()
         }
     }
+
+    @Test func `is another one where the broker refuses again and again on its own`() async throws {
+        struct Failure: Error {}
+        try await ScriptedClient.run([ScriptedClient.script { $0.confirms = false }]) { client in
+            let queue = try await client.channel.declareQueue("q")
+            let consumer = try await queue.consume(retrying: RetryPolicy(attempts: 1)) { _ in throw Failure() }
+            let session = try client.broker.session
+            try await session.deliver("x", tag: 1, consumer: consumer.tag)
+            var channels: [UInt16] = []
+            for number in 1...SpareChannel.refusalsUntilUse {
+                channels.append(try await session.answer(number, with: .basicNack))
+            }
+            let last = try await session.answer(SpareChannel.refusalsUntilUse + 1, with: .basicAck)
+            #expect(Set(channels).count == 1 && !channels.contains(last))
+            try await eventually("it is settled") { session.settled.contains { $0.tag == 1 } }
+            #expect(session.published.count == SpareChannel.refusalsUntilUse + 1)
+            try await consumer.cancel()
+            try await eventually("both are closed") { client.connection.statistics.channels == 1 }
+        }
+    }
 }

@@ -4,23 +4,7 @@ import Testing
 @testable import RabbitMQ
 
 @Suite("A publisher's message that the broker refuses again and again", .timeLimit(.minutes(1)))
-struct PublisherAsideTests {
-    /// Waits for the message of this number, and answers it.
-    private func answer(
-        _ number: Int,
-        in session: ScriptedBroker.Session,
-        with method: PeerMethod
-    ) async throws -> UInt16 {
-        try await eventually("message \(number) has come") { session.published.count >= number }
-        let channel = session.published[number - 1].channel
-        let tag = session.published.prefix(number).count { $0.channel == channel }
-        try await session.peer.send(method, channel: channel) {
-            $0.longLong(UInt64(tag))
-            $0.octet(0)
-        }
-        return channel
-    }
-
+struct SpareChannelTests {
     @Test func `goes over another channel, which is used as long as it takes what its own one does not`() async throws {
         try await ScriptedClient.run([ScriptedClient.script { $0.confirms = false }]) { client in
             var options = Publisher.Options()
@@ -28,23 +12,23 @@ struct PublisherAsideTests {
             let publisher = try await client.connection.openPublisher(options)
             let (session, own) = (try client.broker.session, UInt16(publisher.channel.number))
             async let first: Void = publisher.publish(Message(body: [1]), routingKey: "q")
-            for number in 1...Publisher.refusalsUntilAside {
-                #expect(try await answer(number, in: session, with: .basicNack) == own)
+            for number in 1...SpareChannel.refusalsUntilUse {
+                #expect(try await session.answer(number, with: .basicNack) == own)
             }
-            var number = Publisher.refusalsUntilAside + 1
-            let aside = try await answer(number, in: session, with: .basicAck)
+            var number = SpareChannel.refusalsUntilUse + 1
+            let aside = try await session.answer(number, with: .basicAck)
             #expect(aside != own)
             try await first
             // The next one is refused once, and goes there at once.
             async let second: Void = publisher.publish(Message(body: [2]), routingKey: "q")
-            #expect(try await answer(number + 1, in: session, with: .basicNack) == own)
-            #expect(try await answer(number + 2, in: session, with: .basicAck) == aside)
+            #expect(try await session.answer(number + 1, with: .basicNack) == own)
+            #expect(try await session.answer(number + 2, with: .basicAck) == aside)
             try await second
             // What is refused there, too, goes the usual way again.
             async let third: Void = publisher.publish(Message(body: [3]), routingKey: "q")
-            #expect(try await answer(number + 3, in: session, with: .basicNack) == own)
-            #expect(try await answer(number + 4, in: session, with: .basicNack) == aside)
-            #expect(try await answer(number + 5, in: session, with: .basicAck) == own)
+            #expect(try await session.answer(number + 3, with: .basicNack) == own)
+            #expect(try await session.answer(number + 4, with: .basicNack) == aside)
+            #expect(try await session.answer(number + 5, with: .basicAck) == own)
             try await third
             number += 5
             try await eventually("the other channel is closed") { session.methods.contains(.channelClose) }
@@ -63,7 +47,7 @@ struct PublisherAsideTests {
             let refusing = Task {
                 var number = 1
                 while !Task.isCancelled {
-                    _ = try await answer(number, in: session, with: .basicNack)
+                    _ = try await session.answer(number, with: .basicNack)
                     number += 1
                 }
             }
@@ -88,14 +72,14 @@ struct PublisherAsideTests {
             let session = try client.broker.session
             session.refuse(.init(.channelOpen, code: 0))
             let publishing = Task { try await publisher.publish(Message(body: [1]), routingKey: "q") }
-            for number in 1...Publisher.refusalsUntilAside {
-                _ = try await answer(number, in: session, with: .basicNack)
+            for number in 1...SpareChannel.refusalsUntilUse {
+                _ = try await session.answer(number, with: .basicNack)
             }
             let error = try await thrownError { try await publishing.value }
             #expect(error.code == .nacked)
             // What was sent before has come when the channel is closed.
             await publisher.close()
-            #expect(session.published.count == Publisher.refusalsUntilAside)
+            #expect(session.published.count == SpareChannel.refusalsUntilUse)
         }
     }
 
@@ -126,9 +110,9 @@ struct PublisherAsideTests {
             let session = try client.broker.session
             let publish = Publish(message: Message(body: [1]), exchange: "", routingKey: "q", mandatory: true)
             @Sendable func isHandedOver() async throws -> Bool {
-                let other = try await publisher.handOverAside(
+                let other = try await publisher.spare.handOver(
                     publish,
-                    refusals: Publisher.refusalsUntilAside,
+                    refusals: SpareChannel.refusalsUntilUse,
                     within: .seconds(10)
                 )
                 return other != nil
@@ -161,16 +145,16 @@ struct PublisherAsideTests {
             let publisher = try await client.connection.openPublisher(options)
             let session = try client.broker.session
             let publishing = Task { try await publisher.publish(Message(body: [1]), routingKey: "q") }
-            for number in 1...Publisher.refusalsUntilAside {
-                _ = try await answer(number, in: session, with: .basicNack)
+            for number in 1...SpareChannel.refusalsUntilUse {
+                _ = try await session.answer(number, with: .basicNack)
             }
-            let last = Publisher.refusalsUntilAside + 1
+            let last = SpareChannel.refusalsUntilUse + 1
             try await eventually("it has come on the other channel") { session.published.count == last }
             publishing.cancel()
             _ = await publishing.result
             let error = try await thrownError { try await publisher.drain(within: .milliseconds(50)) }
             #expect(error.code == .timedOut && publisher.unconfirmedCount == 1)
-            _ = try await answer(last, in: session, with: .basicAck)
+            _ = try await session.answer(last, with: .basicAck)
             try await publisher.drain(within: .seconds(10))
             #expect(publisher.unconfirmedCount == 0)
         }
