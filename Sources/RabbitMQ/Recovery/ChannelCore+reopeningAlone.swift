@@ -6,8 +6,12 @@ extension ChannelCore {
     /// Opens a channel anew that the broker has closed while the connection goes on, or that could not be opened with the
     /// others: with back-off, until it works, or the connection is lost, or nobody wants it any more.
     func reopenAlone(after reason: AMQPError) {
+        let last = connection.link
         let begins = state.withLock { state in
             guard state.isWaiting, !state.isReopening else { return false }
+            // It ended with the link at present: then it is opened with the others, once there is another one, which would
+            // leave it out.
+            if state.session.link === last, state.sessionEnd?.isConnectionFatal == true { return false }
             state.isReopening = true
             return true
         }

@@ -1,3 +1,4 @@
+import Dispatch
 import RabbitMQ
 import TestSupport
 import Testing
@@ -56,6 +57,30 @@ struct ManyEntitiesTests {
             for channel in [channels[0], channels[150], channels[299]] {
                 #expect(try await channel.declareQueue(exclusive: true).messageCount == 0)
             }
+        }
+    }
+
+    @Test func `channels come back together, also when the connection is lost the moment that it is there again`()
+        async throws
+    {
+        let lost = DispatchSemaphore(value: 0)
+        let (proxies, returns) = (Collected<TCPProxy>(), Collected<String>())
+        let log = CapturedLog { entry in
+            if entry.message.hasPrefix("the connection was lost") { lost.signal() }
+            guard entry.message.hasPrefix("the connection is there again") else { return }
+            returns.add(entry.message)
+            guard returns.count == 1, let proxy = proxies.all.first else { return }
+            // Holds up who has brought it back until it is lost again.
+            proxy.cut()
+            for _ in 1...2 { _ = lost.wait(timeout: .now() + 20) }
+        }
+        try await RecoveringClient.run({ $0.logger = log.logger }) { client in
+            proxies.add(client.proxy)
+            var channels: [Channel] = []
+            for _ in 0..<20 { channels.append(try await client.connection.openChannel()) }
+            #expect(try await client.cutAndRecover().channels == 20)
+            #expect(try await client.recovered(after: 1).channels == 20)
+            #expect(channels.map(\.number) == Array(1...20))
         }
     }
 }
