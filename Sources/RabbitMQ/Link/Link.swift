@@ -30,6 +30,8 @@ actor Link {
     nonisolated let received: FrameLog?
     /// Whether anybody watches what is handled.
     nonisolated let isObserved: Bool
+    /// Whether spans are made of it. Here, for to ask the configuration for what makes them copies that.
+    nonisolated let isTraced: Bool
     private nonisolated let senderNumber = Atomic<UInt32>(0)
     /// Its number with the outbox, which takes nothing more from it once another link uses that.
     nonisolated var sender: UInt32 { senderNumber.load(ordering: .relaxed) }
@@ -97,7 +99,8 @@ actor Link {
         let recorded = configuration.recordedFrames
         sent = recorded > 0 ? FrameLog(limit: recorded) : nil
         received = recorded > 0 ? FrameLog(limit: recorded) : nil
-        isObserved = configuration.tracing != nil || configuration.meter != nil
+        isTraced = configuration.tracing != nil
+        isObserved = isTraced || configuration.meter != nil
         self.base = base
         (executor, outbox, gauge) = (base.executor, base.outbox, base.gauge)
         begunMessages = BegunMessages(limit: configuration.maxMessageSize)

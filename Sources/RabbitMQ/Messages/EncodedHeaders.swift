@@ -14,7 +14,7 @@ final class EncodedHeaders: Sendable {
     /// How many values there are in the table, and in what nests in it.
     let values: Int
     private let decode: @Sendable ([UInt8]) -> FieldTable
-    private let decoded = AtomicLazyReference<Decoded>()
+    private let decoded = LazyReference<Decoded>()
 
     private final class Decoded: Sendable {
         let table: FieldTable

@@ -15,7 +15,8 @@ struct Pace {
         while stop?.isRequested != true {
             let rest = next - .now
             guard rest > .zero else { break }
-            try await Task.sleep(for: min(rest, .milliseconds(100)))
+            // Nobody is asked in vain: a thousand tasks that look up ten times a second cost more than what they do.
+            try await Task.sleep(for: stop == nil ? rest : min(rest, .milliseconds(100)))
         }
         next += interval
     }

@@ -29,7 +29,7 @@ public final class Exchange: Sendable {
     /// Whether messages come back that reach no queue, if nothing else is said.
     let isMandatoryByDefault: Bool
     private let isDeleted = Atomic<Bool>(false)
-    private let durations = AtomicLazyReference<DurationRecorder>()
+    private let durations = LazyReference<DurationRecorder>()
 
     init(channel: Channel, name: String, type: ExchangeType, durable: Bool, autoDelete: Bool, `internal`: Bool) {
         self.channel = channel

@@ -68,7 +68,7 @@ public final class Publisher: Sendable {
     let isClosing = Atomic<Bool>(false)
     let state = Mutex(State())
     /// Of the exchange that was published to first.
-    let firstDurations = AtomicLazyReference<ExchangeDurations>()
+    let firstDurations = LazyReference<ExchangeDurations>()
 
     init(connection: Connection, options: Options) async throws {
         try options.validate()

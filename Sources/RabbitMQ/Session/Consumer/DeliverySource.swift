@@ -32,7 +32,7 @@ final class DeliverySource: Sendable {
     let messagesLeft: Int?
     /// How far the consumer has come, if the queue is or may be a stream.
     let progress: StreamProgress?
-    private let durations = AtomicLazyReference<DurationRecorder>()
+    private let durations = LazyReference<DurationRecorder>()
 
     /// What takes how long handlers of its messages take; mostly nothing. Looked up by the first of them.
     var durationRecorder: DurationRecorder? {

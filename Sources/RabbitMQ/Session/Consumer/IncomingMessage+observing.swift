@@ -22,20 +22,28 @@ extension IncomingMessage {
         return try await Observation.$current.withValue(mark) { try await shown(handle) }
     }
 
+    /// Inlined, for the price of a call that can be suspended is a third of what taking a handler's time costs.
+    @inline(__always)
     private func shown<Result>(_ handle: (IncomingMessage) async throws -> Result) async throws -> Result {
-        let (tracing, recorder) = (source.session.link.configuration.tracing, source.durationRecorder)
-        let start = recorder == nil ? 0 : MonotonicTime.now
+        if source.session.link.isTraced { return try await traced(handle) }
+        return try await timed(handle)
+    }
+
+    private func traced<Result>(_ handle: (IncomingMessage) async throws -> Result) async throws -> Result {
+        guard let tracing = source.session.link.configuration.tracing else { return try await timed(handle) }
+        return try await timed { _ in try await tracing.processing(observedDelivery) { try await handle(self) } }
+    }
+
+    @inline(__always)
+    private func timed<Result>(_ handle: (IncomingMessage) async throws -> Result) async throws -> Result {
+        guard let recorder = source.durationRecorder else { return try await handle(self) }
+        let start = MonotonicTime.now
         do {
-            let result =
-                if let tracing {
-                    try await tracing.processing(observedDelivery) { try await handle(self) }
-                } else {
-                    try await handle(self)
-                }
-            recorder?.took(since: start, nil)
+            let result = try await handle(self)
+            recorder.took(since: start, nil)
             return result
         } catch {
-            recorder?.took(since: start, error)
+            recorder.took(since: start, error)
             throw error
         }
     }
