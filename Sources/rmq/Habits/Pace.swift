@@ -4,8 +4,13 @@ struct Pace {
     private let interval: Duration?
     private var next = ContinuousClock.now
 
-    /// - Parameter rate: How many a second; nil for no limit.
-    init(rate: Double?) { interval = rate.map { .seconds(1) / $0 } }
+    /// - Parameters:
+    ///   - rate: How many a second; nil for no limit.
+    ///   - phase: After which part of the time between two the first one is due: of many with the same rate not all at once.
+    init(rate: Double?, phase: Double = 0) {
+        interval = rate.map { .seconds(1) / $0 }
+        if let interval { next += interval * phase }
+    }
 
     /// Waits until it is time for the next one, or somebody wants to stop.
     mutating func wait(unless stop: Stop? = nil) async throws {

@@ -58,9 +58,10 @@ struct PublishMode {
         try await withThrowingTaskGroup(of: Int.self) { group in
             for (index, channel) in channels.enumerated() {
                 let share = PerfOptions.share(of: count, index: index, count: channels.count)
-                let part = rate.map { $0 / Double(channels.count) }
+                let phase = Double(index) / Double(channels.count)
+                let pace = rate.map { Pace(rate: $0 / Double(channels.count), phase: phase) }
                 group.addTask {
-                    try await publish(share, until: deadline, rate: part, on: channel, key: key, work)
+                    try await publish(share, until: deadline, pace, on: channel, key: key, work)
                 }
             }
             var done = 0
@@ -75,7 +76,7 @@ struct PublishMode {
     private func publish(
         _ count: Int,
         until deadline: ContinuousClock.Instant?,
-        rate: Double?,
+        _ pace: Pace?,
         on channel: Channel,
         key: String,
         _ work: Work
@@ -84,9 +85,9 @@ struct PublishMode {
         progress.giveSign()
         let body = [UInt8](repeating: 0x78, count: options.size)
         let headers = PerfHeaders(bytes: options.headers)
-        let (stride, isPaced, mode) = (options.stride, rate != nil, options.deliveryMode)
-        let isPlain = !isPaced && options.headers == 0 && options.work == 0
-        var pace = Pace(rate: rate)
+        let (stride, mode) = (options.stride, options.deliveryMode)
+        let isPlain = pace == nil && options.headers == 0 && options.work == 0
+        var pace = pace
         var done = 0
         while done < count {
             let next = done..<min(count, done + stride)
@@ -99,7 +100,7 @@ struct PublishMode {
                 }
             } else {
                 for number in next {
-                    if isPaced { try await pace.wait() }
+                    try await pace?.wait()
                     let message = Message(body: body, headers: headers.table(number), deliveryMode: mode)
                     try await exchange.publish(message, routingKey: key, mandatory: false)
                     work.run()
