@@ -69,6 +69,17 @@ build_empty() {
     fi
 }
 
+# What a program takes that has a connection and nothing else.
+build_connected() {
+    has swift || return 0
+    if ! swift build -c release --package-path "$source/connected" --scratch-path .build/bench-connected \
+        >"$out/connected.log" 2>&1; then
+        skip connected "its build failed, see $out/connected.log"
+        # An older build would be measured in its place.
+        rm -f .build/bench-connected/release/connected
+    fi
+}
+
 # Debian's Go packages are sources under one GOPATH, so nothing is downloaded.
 build_go() {
     local library=$gopath/src/github.com/rabbitmq/amqp091-go
@@ -102,5 +113,6 @@ build_python() {
 
 build_c
 $quick || build_empty
+$quick || build_connected
 $quick || build_go
 $quick || build_python

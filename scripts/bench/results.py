@@ -4,7 +4,8 @@ import json
 import statistics
 
 OURS, BASE = "rmq", "rabbitmq-c"
-EMPTY = "empty"  # a program that does nothing: no client to compare with
+# No clients to compare with: a program that does nothing, and one that has a connection and no more.
+EMPTY, CONNECTED = "empty", "connected"
 
 
 def load(path):
@@ -31,7 +32,7 @@ class Results:
         self.failures = failures or {}
         self.clients = []
         for by_client in [*runs.values(), *self.failures.values()]:
-            self.clients += [client for client in by_client if client not in (*self.clients, EMPTY)]
+            self.clients += [client for client in by_client if client not in (*self.clients, EMPTY, CONNECTED)]
 
     def value(self, target, scenario, client, measure):
         values = [measure(record) for record in self.runs.get((target, scenario), {}).get(client, [])]

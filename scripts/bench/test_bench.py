@@ -181,7 +181,7 @@ class Verdicts(unittest.TestCase):
 
     def test_memory_is_counted_from_an_empty_program_and_for_each_connection(self):
         name = scenarios.PROCESS
-        ours, empty = record("rmq", 1, scenario=name, rss_mb=24), record("empty", 1, scenario=name, rss_mb=9)
+        ours, empty = record("connected", 1, scenario=name, rss_mb=24), record("empty", 1, scenario=name, rss_mb=9)
         what = f"{name}, null broker: memory, above an empty program's"
         self.assertEqual(self.verdict(what, ours, empty), "no")
         self.assertEqual(self.verdict(what, ours), "not measured")
