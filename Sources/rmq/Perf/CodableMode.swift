@@ -62,26 +62,45 @@ struct CodableMode {
 
     private func coding(_ body: Data) throws -> Cost {
         let (encoder, decoder, message) = (JSONEncoder(), JSONDecoder(), Message(body: body))
+        let encoding = try costs(
+            { _ = try encoder.encode(Order(id: $0)) },
+            { _ = try Message(encoding: Order(id: $0), deliveryMode: .transient) }
+        )
+        let decoding = try costs(
+            { _ in _ = try decoder.decode(Order.self, from: body) },
+            { _ in _ = try message.decode(Order.self) }
+        )
         return Cost(
-            encodeAlone: try cost { _ = try encoder.encode(Order(id: $0)) },
-            encode: try cost { _ = try Message(encoding: Order(id: $0), deliveryMode: .transient) },
-            decodeAlone: try cost { _ in _ = try decoder.decode(Order.self, from: body) },
-            decode: try cost { _ in _ = try message.decode(Order.self) }
+            encodeAlone: encoding.alone,
+            encode: encoding.whole,
+            decodeAlone: decoding.alone,
+            decode: decoding.whole
         )
     }
 
-    /// What `work` takes, the second half of the times it is done.
-    private func cost(of work: (Int) throws -> Void) rethrows -> Double {
-        let count = min(options.messages, 100_000)
-        var start = 0.0
-        for _ in 0..<2 {
-            start = Meter.threadSeconds
-            for number in 0..<count {
-                try work(number)
-                if number & 1023 == 0 { progress.giveSign() }
-            }
+    /// What each of two takes that are done by turns, so that what slows the machine down for a while slows both; the first
+    /// turn is not counted.
+    private func costs(
+        _ alone: (Int) throws -> Void,
+        _ whole: (Int) throws -> Void
+    ) rethrows -> (alone: Double, whole: Double) {
+        let (turns, count) = (50, max(1, min(options.messages, 200_000) / 50))
+        var sums = (alone: 0.0, whole: 0.0)
+        for turn in 0...turns {
+            let took = (alone: try seconds(alone, count), whole: try seconds(whole, count))
+            guard turn > 0 else { continue }
+            sums.alone += took.alone
+            sums.whole += took.whole
         }
-        return (Meter.threadSeconds - start) * 1e6 / Double(count)
+        let each = 1e6 / Double(turns * count)
+        return (sums.alone * each, sums.whole * each)
+    }
+
+    private func seconds(_ work: (Int) throws -> Void, _ count: Int) rethrows -> Double {
+        let start = Meter.threadSeconds
+        for number in 0..<count { try work(number) }
+        progress.giveSign()
+        return Meter.threadSeconds - start
     }
 }
 #endif
