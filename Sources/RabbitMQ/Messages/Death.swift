@@ -81,22 +81,22 @@ public struct FirstDeath: Hashable, Sendable {
 
 extension Message {
     /// How the message was dead-lettered: `x-death`, the latest first; empty if it never was.
-    public var deaths: [Death] { (headers?["x-death"]?.arrayValue ?? []).compactMap { Death($0) } }
+    public var deaths: [Death] { (header("x-death")?.arrayValue ?? []).compactMap { Death($0) } }
 
     /// How the message was dead-lettered for the first time; nil if it never was.
     public var firstDeath: FirstDeath? {
-        guard let headers, let queue = headers["x-first-death-queue"]?.stringValue,
-            let reason = headers["x-first-death-reason"]?.stringValue
+        guard let queue = header("x-first-death-queue")?.stringValue,
+            let reason = header("x-first-death-reason")?.stringValue
         else { return nil }
         return FirstDeath(
             queue: queue,
             reason: Death.Reason(rawValue: reason),
-            exchange: headers["x-first-death-exchange"]?.stringValue ?? ""
+            exchange: header("x-first-death-exchange")?.stringValue ?? ""
         )
     }
 
     /// How often a quorum queue delivered the message before: `x-delivery-count`; nil from other queues.
-    public var deliveryCount: Int? { headers?["x-delivery-count"]?.intValue.map { max(0, $0) } }
+    public var deliveryCount: Int? { header("x-delivery-count")?.intValue.map { max(0, $0) } }
 
     /// How often a quorum queue gave the message to a consumer before, whatever became of it then: `x-acquired-count`. Nil
     /// the first time, from other queues, and before RabbitMQ 4.3.
@@ -104,11 +104,11 @@ extension Message {
     /// A delivery counts here also where ``deliveryCount`` doesn't count it: when it was given back
     /// (``IncomingMessage/nack(requeue:multiple:)``), or its consumer never saw it. RabbitMQ:
     /// [Poison messages](https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling).
-    public var acquiredCount: Int? { headers?["x-acquired-count"]?.intValue.map { max(0, $0) } }
+    public var acquiredCount: Int? { header("x-acquired-count")?.intValue.map { max(0, $0) } }
 
     /// Where the message stands in its stream: `x-stream-offset`; nil from other queues.
     public var streamOffset: UInt64? {
-        switch headers?["x-stream-offset"] {
+        switch header("x-stream-offset") {
         case .uint64(let offset): offset
         case let value: value?.intValue.flatMap { UInt64(exactly: $0) }
         }

@@ -10,7 +10,7 @@ extension Message {
     ///
     /// RabbitMQ: [Delayed message exchange](https://github.com/rabbitmq/rabbitmq-delayed-message-exchange).
     public var delay: Duration? {
-        get { headers?[Self.delayKey]?.intValue.map { .milliseconds($0) } }
+        get { header(Self.delayKey)?.intValue.map { .milliseconds($0) } }
         set {
             setHeader(
                 Self.delayKey,

@@ -15,6 +15,14 @@ extension Message {
         set { updateExtras { $0.headers = newValue } }
     }
 
+    /// One of the ``headers``; nil if the message has none of this name.
+    ///
+    /// The headers of a message that came are decoded when they are first read, all of them: where few of many are of
+    /// interest, this spares that.
+    ///
+    /// - Parameter name: The header's name, as it was written.
+    public func header(_ name: String) -> FieldValue? { extras?.header(name) }
+
     /// The MIME encoding of the body, such as `utf-8` or `gzip`; for applications.
     public var contentEncoding: String? {
         get { extras?.plain.contentEncoding }

@@ -8,7 +8,7 @@ extension Message {
     ///
     /// RabbitMQ: [Filtering](https://www.rabbitmq.com/docs/streams#filtering).
     public var streamFilterValue: String? {
-        get { headers?[Self.streamFilterKey]?.stringValue }
+        get { header(Self.streamFilterKey)?.stringValue }
         set { setHeader(Self.streamFilterKey, newValue.map(FieldValue.string)) }
     }
 }

@@ -19,6 +19,9 @@ final class MessageExtras: Sendable, Hashable {
 
     var headers: FieldTable? { encoded?.table ?? plain.headers }
 
+    /// One header. Of those that came encoded the others are not decoded for it.
+    func header(_ name: String) -> FieldValue? { encoded.map { $0.value(name) } ?? plain.headers?[name] }
+
     /// About how many bytes of memory they take.
     var footprint: Int { plain.footprint + (encoded?.footprint ?? 0) }
 

@@ -68,7 +68,7 @@ extension RPCFailure {
 
     /// The error that a reply stands for; nil if it is none.
     init?(reply: Message) {
-        guard let code = reply.headers?[Self.header]?.stringValue else { return nil }
+        guard let code = reply.header(Self.header)?.stringValue else { return nil }
         self.init(Code(rawValue: code), String(decoding: reply.body, as: UTF8.self))
     }
 

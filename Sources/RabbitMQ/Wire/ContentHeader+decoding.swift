@@ -184,11 +184,13 @@ struct HeaderDecoder {
         )
         guard let table = decoded.table else { return MessageExtras.box(values) }
         let bytes = [UInt8](copying: table)
-        let (verdict, isTooDeep) = (decoded.verdict, decoded.verdict.isTooDeep)
-        let headers = EncodedHeaders(bytes, isSendable: verdict.isSendable, values: verdict.values) { bytes in
-            // To refuse them would end the connection, and with each delivery of the message the next one.
-            FieldTable(encoded: isTooDeep ? NestingCut.cut(bytes) : bytes)
-        }
+        let headers = EncodedHeaders(
+            bytes,
+            isSendable: decoded.verdict.isSendable,
+            isTooDeep: decoded.verdict.isTooDeep,
+            values: decoded.verdict.values,
+            HeaderSearch.self
+        )
         return MessageExtras(values, encoded: headers)
     }
 }

@@ -107,7 +107,7 @@ struct ConsumeMode {
             onError: { error in end.finish(throwing: error) },
             callback: { message in
                 work.run()
-                if readsHeaders, message.headers?["x-number"] == nil {
+                if readsHeaders, message.header("x-number") == nil {
                     end.finish(throwing: PerfError("A message came without headers."))
                 }
                 try message.ack()
@@ -133,7 +133,7 @@ struct ConsumeMode {
         let (acknowledges, readsHeaders) = (acknowledges, options.readHeaders)
         for try await message in try await queue.consume(ConsumerOptions(noAck: !acknowledges)) {
             work.run()
-            if readsHeaders, message.headers?["x-number"] == nil {
+            if readsHeaders, message.header("x-number") == nil {
                 throw PerfError("A message came without headers.")
             }
             if acknowledges { try message.ack() }

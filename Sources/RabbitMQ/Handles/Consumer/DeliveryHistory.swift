@@ -83,12 +83,11 @@ struct DeliveryHistory: Hashable, Sendable {
 
 extension IncomingMessage {
     var history: DeliveryHistory {
-        let headers = message.headers
         let deaths = message.deaths
         return DeliveryHistory(
             redelivered: redelivered,
-            returns: headers?["x-delivery-count"]?.intValue,
-            acquisitions: headers?["x-acquired-count"]?.intValue,
+            returns: message.header("x-delivery-count")?.intValue,
+            acquisitions: message.header("x-acquired-count")?.intValue,
             failures: deaths.lazy.filter { $0.reason == .rejected || $0.reason == .deliveryLimit }
                 .reduce(0) { $0.addingSaturated($1.count) },
             hasDied: !deaths.isEmpty,

@@ -11,6 +11,11 @@ extension IncomingMessage {
     /// has none.
     public var headers: FieldTable? { message.headers }
 
+    /// One of the ``headers``; nil if the message has none of this name: see ``Message/header(_:)``.
+    ///
+    /// - Parameter name: The header's name, as it was written.
+    public func header(_ name: String) -> FieldValue? { message.header(name) }
+
     /// The MIME type of the body, such as `application/json`; nil if the message does not say.
     public var contentType: String? { message.contentType }
 
