@@ -27,7 +27,8 @@ extension Queue {
     ///   - options: How the queue is consumed; not without acknowledgement.
     ///   - encoder: The encoder for replies; if nil, one with Foundation's defaults.
     ///   - decoder: The decoder for requests; if nil, one with Foundation's defaults.
-    ///   - onError: What the client gets to know of an error; by default its description.
+    ///   - onError: What the client gets to know of an error that is no ``RPCFailure``; by default its description. An
+    ///     ``RPCFailure`` goes to the client as it is.
     ///   - handler: Answers a request.
     /// - Returns: The server.
     /// - Throws: ``AMQPError/Code/invalidArgument``; what ``Connection/openChannel()`` and ``consume(_:)`` throw.
@@ -61,7 +62,8 @@ extension Queue {
     ///   - encoder: Encodes the replies.
     ///   - maxConcurrency: How many handlers may run at a time, from 1 to 65535; 16 by default.
     ///   - options: How the queue is consumed; not without acknowledgement.
-    ///   - onError: What the client gets to know of an error; by default its description.
+    ///   - onError: What the client gets to know of an error that is no ``RPCFailure``; by default its description. An
+    ///     ``RPCFailure`` goes to the client as it is.
     ///   - handler: Answers a request.
     /// - Returns: The server.
     /// - Throws: ``AMQPError/Code/invalidArgument``; what ``Connection/openChannel()`` and ``consume(_:)`` throw.
@@ -93,7 +95,8 @@ extension Queue {
     /// - Parameters:
     ///   - maxConcurrency: How many handlers may run at a time, from 1 to 65535; 16 by default.
     ///   - options: How the queue is consumed; not without acknowledgement.
-    ///   - onError: What the client gets to know of an error; by default its description.
+    ///   - onError: What the client gets to know of an error that is no ``RPCFailure``; by default its description. An
+    ///     ``RPCFailure`` goes to the client as it is.
     ///   - handler: Answers a request. The reply gets the request's correlation id. A request without `replyTo` is not
     ///     answered.
     /// - Returns: The server.

@@ -33,9 +33,19 @@ struct RequestDesk: Sendable {
         switch result {
         case .success(let reply): await answer(request, with: reply)
         case .failure(let error):
-            await answer(request, with: onError(error).reply)
+            await answer(request, with: failure(of: error).reply)
             throw error
         }
+    }
+
+    /// What the client gets to know of an error. What is meant for the client is no news for the log.
+    private func failure(of error: any Error) -> RPCFailure {
+        if let failure = error as? RPCFailure { return failure }
+        logger.warning(
+            "a request's handler threw",
+            metadata: [LogKey.error: "\(String(describing: error).printable())"]
+        )
+        return onError(error)
     }
 
     private func answer(_ request: IncomingMessage, with reply: Message) async {

@@ -62,11 +62,19 @@ struct RPCServerTests {
     @Test("what the client gets to know of an error can be chosen")
     func hiddenErrors() async throws {
         try await TestBroker.withRPCClient { connection, queue, client in
-            try await queue.serve(onError: { _ in RPCFailure(.failed, "sorry") }) { (_: Question) -> Answer in
+            try await queue.serve(onError: { _ in RPCFailure(.failed, "sorry") }) { (question: Question) -> Answer in
+                if question.number == 3 { throw RPCFailure("too-large", "3") }
                 throw Failure()
             }
             await #expect(throws: RPCFailure(.failed, "sorry")) {
                 try await client.call(Question(number: 2), as: Answer.self)
+            }
+            // What is meant for the client keeps its code.
+            await #expect(throws: RPCFailure("too-large", "3")) {
+                try await client.call(Question(number: 3), as: Answer.self)
+            }
+            await #expect { try await client.call(Message("no JSON")) } throws: { error in
+                (error as? RPCFailure)?.code == .invalidRequest
             }
         }
     }

@@ -87,7 +87,8 @@ final class RetryDesk: Sendable {
             isParked ? "a message is parked" : "a message was not processed",
             metadata: [
                 LogKey.queue: "\(plan.ring.queue.printable())", LogKey.deliveryTag: "\(delivery.deliveryTag)",
-                LogKey.attempt: "\(attempt)", LogKey.disposition: "\(decision)", LogKey.error: "\(text ?? "")",
+                LogKey.attempt: "\(attempt)", LogKey.disposition: isParked ? "park" : "\(decision)",
+                LogKey.error: "\(text ?? "")",
             ]
         )
     }
