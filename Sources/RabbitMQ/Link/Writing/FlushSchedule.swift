@@ -39,6 +39,19 @@ struct FlushSchedule {
     /// who is wrong about what comes next has paid twice at the most.
     static let aloneAfter: UInt64 = 5_000
 
+    /// How long after a flush something comes that is near it, in nanoseconds. Where all comes so, three or more messages
+    /// gather until the timer comes, and to wake its thread costs less than to write each.
+    static let nearAfter: UInt64 = 12_000
+
+    /// So many times in a row something has to come near the last flush before that is taken to go on.
+    static let mostNear = 8
+
+    /// What flows brings the timer so many messages at least, or each had better been written by itself.
+    static let leastGathered = 3
+
+    /// So many times in a row the timer may find fewer.
+    static let mostPoor = 4
+
     enum Next {
         case flush, cool, rest
         /// There is more, but not for whoever asks.
@@ -54,6 +67,10 @@ struct FlushSchedule {
     /// Whether something was received since a caller's last flush.
     private var hasReceived = true
     private var lastFlush: UInt64 = 0
+    /// How many times in a row something came near the last flush, and how many times the timer found too little.
+    private var near = 0
+    private var poor = 0
+    private var lastPublished = 0
     /// Since when acknowledgements wait.
     private var deferredSince: UInt64 = 0
     private var loop = TightLoop()
@@ -88,7 +105,9 @@ struct FlushSchedule {
     }
 
     private mutating func begin(pending: Int, isUrgent: Bool, now: UInt64) -> Flusher {
-        let isClose = now &- lastFlush < Self.aloneAfter
+        let pause = now &- lastFlush
+        near = pause < Self.nearAfter ? near + 1 : 0
+        let isClose = pause < Self.aloneAfter || near > Self.mostNear
         isFlowing = isClose && !isUrgent
         guard pending <= Self.largeFlush, !isClose || isUrgent && hasReceived else { return .queue }
         hasReceived = false
@@ -130,6 +149,20 @@ struct FlushSchedule {
         return .flush
     }
 
+    /// Whether too few messages have gathered for some time. Then it is as if nothing had come near.
+    private mutating func isPoor(_ count: Int, _ published: Int) -> Bool {
+        let gathered = published &- lastPublished
+        lastPublished = published
+        guard isFlowing, count < Self.largeFlush, gathered > 0, gathered < Self.leastGathered else {
+            poor = 0
+            return false
+        }
+        poor += 1
+        guard poor > Self.mostPoor else { return false }
+        (poor, near) = (0, 0)
+        return true
+    }
+
     /// Decides how a flush goes on.
     ///
     /// - Parameters:
@@ -143,6 +176,7 @@ struct FlushSchedule {
         if count >= Self.largeFlush { isFlowing = true }
         // What the timer finds nothing of flows no more.
         if count == 0, pending == 0 { isFlowing = false }
+        if count > 0, isPoor(count, published) { isFlowing = false }
         guard pending > 0, count == 0 || !isFlowing || hasUrgent || pending >= batch else {
             let isTight = loop.look(count: published, now: now)
             state = isFlowing ? .cooling : .idle

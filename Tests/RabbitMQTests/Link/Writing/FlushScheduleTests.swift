@@ -138,6 +138,45 @@ struct FlushScheduleTests {
         #expect(schedule.pause == FlushSchedule.coolingTime)
     }
 
+    /// Has one message after the other written by who publishes it, `pause` after the last.
+    private func publishAlone(_ schedule: Subject, _ count: Int, after pause: UInt64) {
+        for _ in 0..<count {
+            schedule.published += 1
+            #expect(schedule.request(pending: 100, after: pause) == .caller)
+            schedule.flush()
+        }
+    }
+
+    @Test func `what comes near the last flush again and again waits for more, as long as enough comes`() {
+        let schedule = Subject()
+        publishAlone(schedule, FlushSchedule.mostNear + 1, after: FlushSchedule.nearAfter - 1)
+        schedule.published += 1
+        #expect(schedule.request(pending: 100, after: FlushSchedule.nearAfter - 1) == .queue)
+        schedule.flush(cools: true)
+        for _ in 1...20 {
+            schedule.published += FlushSchedule.leastGathered
+            #expect(schedule.request(pending: 100) == .nobody)
+            schedule.flush(300, cools: true)
+        }
+        // It comes more slowly.
+        for _ in 0..<FlushSchedule.mostPoor {
+            schedule.published += 1
+            schedule.flush(cools: true)
+        }
+        schedule.published += 1
+        schedule.flush()
+        publishAlone(schedule, FlushSchedule.mostNear, after: FlushSchedule.nearAfter - 1)
+    }
+
+    @Test func `what comes later than near is written by who publishes it, however long it goes on`() {
+        let schedule = Subject()
+        publishAlone(schedule, 100, after: FlushSchedule.nearAfter)
+        // A pause begins anew.
+        publishAlone(schedule, FlushSchedule.mostNear, after: FlushSchedule.nearAfter - 1)
+        publishAlone(schedule, 1, after: FlushSchedule.nearAfter)
+        publishAlone(schedule, FlushSchedule.mostNear, after: FlushSchedule.nearAfter - 1)
+    }
+
     @Test func `what somebody waits for the answer to waits for no timer`() {
         let schedule = cooling()
         #expect(schedule.request(pending: 100, isUrgent: true) == .queue)
