@@ -60,23 +60,15 @@ build_c() {
     done
 }
 
-# What any Swift program takes.
-build_empty() {
-    if ! has swiftc; then
-        skip empty "no swiftc"
-    elif ! swiftc -O -o "$out/empty" "$source/empty.swift" >"$out/empty.log" 2>&1; then
-        skip empty "its build failed, see $out/empty.log"
-    fi
-}
-
-# What a program takes that has a connection and nothing else.
-build_connected() {
-    has swift || return 0
-    if ! swift build -c release --package-path "$source/connected" --scratch-path .build/bench-connected \
-        >"$out/connected.log" 2>&1; then
-        skip connected "its build failed, see $out/connected.log"
-        # An older build would be measured in its place.
-        rm -f .build/bench-connected/release/connected
+# What any Swift program takes, and one that has a connection and nothing else.
+build_process() {
+    if ! has swift; then
+        skip "empty and connected" "no Swift"
+    elif ! swift build -c release --package-path "$source/process" --scratch-path .build/bench-process \
+        >"$out/process.log" 2>&1; then
+        skip "empty and connected" "their build failed, see $out/process.log"
+        # Older builds would be measured in their place.
+        rm -f .build/bench-process/release/{empty,connected}
     fi
 }
 
@@ -112,7 +104,6 @@ build_python() {
 }
 
 build_c
-$quick || build_empty
-$quick || build_connected
+$quick || build_process
 $quick || build_go
 $quick || build_python
