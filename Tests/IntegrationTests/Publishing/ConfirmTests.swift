@@ -3,7 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("Publisher confirms", .timeLimit(.minutes(1)))
+@Suite("Publisher confirms", .timeLimit(.minutes(4)))
 struct ConfirmTests {
     @Test("a message that reaches a queue is confirmed")
     func confirmed() async throws {
