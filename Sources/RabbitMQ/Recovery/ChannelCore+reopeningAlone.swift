@@ -5,17 +5,22 @@ internal import Synchronization
 extension ChannelCore {
     /// Opens a channel anew that the broker has closed while the connection goes on, or that could not be opened with the
     /// others: with back-off, until it works, or the connection is lost, or nobody wants it any more.
-    func reopenAlone(after reason: AMQPError) {
-        let last = connection.link
+    ///
+    /// - Parameter link: On which; nothing is done if there is another one by now, or none: then it is opened with the others.
+    func reopenAlone(after reason: AMQPError, on link: Link?) {
+        guard let link, connection.openLink === link else { return }
         let begins = state.withLock { state in
             guard state.isWaiting, !state.isReopening else { return false }
-            // It ended with the link at present: then it is opened with the others, once there is another one, which would
-            // leave it out.
-            if state.session.link === last, state.sessionEnd?.isConnectionFatal == true { return false }
             state.isReopening = true
             return true
         }
         guard begins else { return }
+        // Lost between the two: the recovery that follows would leave out what is opened alone.
+        guard connection.openLink === link else {
+            state.withLock { $0.isReopening = false }
+            // That recovery may have looked for what is left already.
+            return reopenAlone(after: reason, on: connection.openLink)
+        }
         connection.configuration.logger.warning(
             "a channel is opened anew",
             metadata: [LogKey.channel: "\(number)", LogKey.reason: "\(reason)"]
@@ -47,7 +52,7 @@ extension ChannelCore {
             }
             self?.state.withLock { $0.isReopening = false }
             // Its link has ended meanwhile: then it is opened with the others, unless the next one is there already.
-            if let self, self.isWaiting, connection.openLink != nil { self.reopenAlone(after: last) }
+            if let self, self.isWaiting { self.reopenAlone(after: last, on: connection.openLink) }
         }
     }
 

@@ -65,7 +65,7 @@ extension ChannelCore {
                 if error.code == .timedOut { stopReviving(error) } else { end(error) }
                 throw error
             }
-            if connection.openLink != nil { CallTimeout.withNone { reopenAlone(after: error) } }
+            CallTimeout.withNone { reopenAlone(after: error, on: connection.openLink) }
             _ = try await ready()
         } catch {
             // Cancelled: it is closed as it was.
@@ -83,7 +83,7 @@ extension ChannelCore {
         // A connection that is closed for good may have ended its channels before this one was among them.
         end(reason, sparesWaiters: connection.goesOn)
         guard isWaiting else { return session.closeInBackground() }
-        CallTimeout.withNone { reopenAlone(after: reason) }
+        CallTimeout.withNone { reopenAlone(after: reason, on: connection.openLink) }
     }
 
     // MARK: What is called with returned messages

@@ -152,7 +152,7 @@ final class ChannelCore: ChannelHost, Sendable {
         guard isInterrupted else { return }
         observe?(reason)
         // With its link, it is opened with the others.
-        if connection.isOpen { reopenAlone(after: reason) }
+        reopenAlone(after: reason, on: connection.openLink)
     }
 
     func beginTakingUpAgain(_ consumer: Consumer, _ reason: AMQPError) -> Bool {

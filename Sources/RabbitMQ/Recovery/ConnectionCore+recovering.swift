@@ -138,8 +138,8 @@ extension ConnectionCore {
             ]
         )
         // Those that needed more time, or were closed again meanwhile.
-        for channel in state.withLock({ $0.channels }) { channel.reopenAlone(after: outage.reason) }
-        retry(report.refused.filter(\.error.isRetryable).map(\.entity))
+        for channel in state.withLock({ $0.channels }) { channel.reopenAlone(after: outage.reason, on: opened.link) }
+        retry(report.refused.filter(\.error.isRetryable).map(\.entity), on: opened.link)
     }
 
     /// Ends a link on which not everything could be brought back: the next one has its place.

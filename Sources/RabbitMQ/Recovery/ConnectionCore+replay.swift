@@ -189,9 +189,10 @@ extension ConnectionCore {
             && topology.everything.queues.contains { $0.name == queue }
     }
 
-    /// Goes on declaring what was refused for a reason that passes, until it works, or the connection is lost again.
-    func retry(_ entities: [RecoveryPolicy.Entity]) {
-        guard !entities.isEmpty, let link = openLink else { return }
+    /// Goes on declaring what was refused on a link for a reason that passes, until it works, or the connection is lost
+    /// again: what the next link refuses is another's. A queue that the broker names would have two names.
+    func retry(_ entities: [RecoveryPolicy.Entity], on link: Link) {
+        guard !entities.isEmpty else { return }
         Task { [self] in
             var schedule = RecoverySchedule(configuration.recovery)
             schedule.skipFirst()
