@@ -106,7 +106,8 @@ struct FlushSchedule {
 
     private mutating func begin(pending: Int, isUrgent: Bool, now: UInt64) -> Flusher {
         let pause = now &- lastFlush
-        near = pause < Self.nearAfter ? near + 1 : 0
+        // Nor where something was received since: whoever waits for answers waits for each in turn.
+        near = pause < Self.nearAfter && !hasReceived ? near + 1 : 0
         let isClose = pause < Self.aloneAfter || near > Self.mostNear
         isFlowing = isClose && !isUrgent
         guard pending <= Self.largeFlush, !isClose || isUrgent && hasReceived else { return .queue }
@@ -153,7 +154,9 @@ struct FlushSchedule {
     private mutating func isPoor(_ count: Int, _ published: Int) -> Bool {
         let gathered = published &- lastPublished
         lastPublished = published
-        guard isFlowing, count < Self.largeFlush, gathered > 0, gathered < Self.leastGathered else {
+        // Acknowledgements and calls alone say nothing of what is published.
+        guard gathered > 0 else { return false }
+        guard isFlowing, count < Self.largeFlush, gathered < Self.leastGathered else {
             poor = 0
             return false
         }

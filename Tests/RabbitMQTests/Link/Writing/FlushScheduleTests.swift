@@ -168,6 +168,29 @@ struct FlushScheduleTests {
         publishAlone(schedule, FlushSchedule.mostNear, after: FlushSchedule.nearAfter - 1)
     }
 
+    @Test func `where answers come, what is published is written at once, however near it comes`() {
+        let schedule = Subject()
+        for _ in 1...50 {
+            schedule.noteReceived()
+            publishAlone(schedule, 1, after: FlushSchedule.nearAfter - 1)
+        }
+    }
+
+    @Test func `a flush of acknowledgements alone does not keep on what gathers too little`() {
+        let schedule = Subject()
+        publishAlone(schedule, FlushSchedule.mostNear + 1, after: FlushSchedule.nearAfter - 1)
+        schedule.published += 1
+        #expect(schedule.request(pending: 100, after: FlushSchedule.nearAfter - 1) == .queue)
+        schedule.flush(cools: true)
+        for _ in 1..<FlushSchedule.mostPoor {
+            schedule.published += 1
+            schedule.flush(cools: true)
+            schedule.flush(cools: true)
+        }
+        schedule.published += 1
+        schedule.flush()
+    }
+
     @Test func `what comes later than near is written by who publishes it, however long it goes on`() {
         let schedule = Subject()
         publishAlone(schedule, 100, after: FlushSchedule.nearAfter)
