@@ -33,17 +33,21 @@ struct RequestDesk: Sendable {
         switch result {
         case .success(let reply): await answer(request, with: reply)
         case .failure(let error):
-            await answer(request, with: failure(of: error).reply)
+            await answer(request, with: failure(of: error, for: request).reply)
             throw error
         }
     }
 
     /// What the client gets to know of an error. What is meant for the client is no news for the log.
-    private func failure(of error: any Error) -> RPCFailure {
+    private func failure(of error: any Error, for request: IncomingMessage) -> RPCFailure {
         if let failure = error as? RPCFailure { return failure }
-        logger.warning(
+        logger.log(
+            level: error.tellsOfAnEnd ? .debug : .warning,
             "a request's handler threw",
-            metadata: [LogKey.error: "\(String(describing: error).printable())"]
+            metadata: [
+                LogKey.queue: "\(request.source.queue.printable())", LogKey.deliveryTag: "\(request.deliveryTag)",
+                LogKey.error: "\(String(describing: error).printable())",
+            ]
         )
         return onError(error)
     }

@@ -113,8 +113,8 @@ extension IncomingMessage {
 
     /// How often it failed in this queue before, and came back to it by way of others.
     private var retries: Int {
-        guard let headers = message.headers, let retries = headers[Self.retryAttempt]?.intValue,
-            headers[Self.retryQueue]?.stringValue == source.queue
+        guard let retries = message.header(Self.retryAttempt)?.intValue,
+            message.header(Self.retryQueue)?.stringValue == source.queue
         else { return 0 }
         return max(0, retries)
     }

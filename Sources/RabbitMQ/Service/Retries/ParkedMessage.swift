@@ -57,8 +57,8 @@ public struct ParkedMessage: Hashable, Sendable {
     static let kept = "x-parked-kept"
 
     init?(_ message: Message) {
-        guard let headers = message.headers, let attempts = headers[Self.attempts]?.intValue,
-            let queue = headers[Self.queue]?.stringValue
+        guard let attempts = message.header(Self.attempts)?.intValue,
+            let queue = message.header(Self.queue)?.stringValue, let headers = message.headers
         else { return nil }
         self.attempts = attempts
         self.queue = queue

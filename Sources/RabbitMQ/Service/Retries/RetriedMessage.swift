@@ -59,8 +59,9 @@ struct RetriedMessage: Hashable, Sendable {
             self.init(message: parked.original, exchange: parked.exchange, routingKey: parked.routingKey)
             return
         }
-        guard var headers = delivered.headers, let failures = headers[Self.attempt]?.intValue, failures >= 0,
-            headers[Self.queue]?.stringValue == queue
+        // One that comes for the first time has its headers left as they are.
+        guard let failures = delivered.header(Self.attempt)?.intValue, failures >= 0,
+            delivered.header(Self.queue)?.stringValue == queue, var headers = delivered.headers
         else { return }
         self.failures = failures
         if case .timestamp(let seconds) = headers[Self.firstFailure] { firstFailure = seconds }
