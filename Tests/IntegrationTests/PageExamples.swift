@@ -138,7 +138,8 @@ struct PageExamples {
             try await channel.setQos(prefetchCount: 100)
             let queue = try await channel.declareQueue(name)
 
-            // To the queue that the key names. Returns when the broker has the message, on disk.
+            // To the queue that the key names. Returns when the broker
+            // has the message, on disk.
             let greeting = try Message("hello, world", deliveryMode: .persistent)
             try await channel.defaultExchange.publishConfirmed(greeting, routingKey: name)
 
