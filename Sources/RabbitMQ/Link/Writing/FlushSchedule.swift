@@ -106,7 +106,8 @@ struct FlushSchedule {
 
     private mutating func begin(pending: Int, isUrgent: Bool, now: UInt64) -> Flusher {
         let pause = now &- lastFlush
-        // Nor where something was received since: whoever waits for answers waits for each in turn.
+        // Not where something was received since: whoever waits for an answer before the next message would wait for the
+        // timer each time.
         near = pause < Self.nearAfter && !hasReceived ? near + 1 : 0
         let isClose = pause < Self.aloneAfter || near > Self.mostNear
         isFlowing = isClose && !isUrgent

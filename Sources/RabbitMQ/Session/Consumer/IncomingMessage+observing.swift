@@ -22,7 +22,7 @@ extension IncomingMessage {
         return try await Observation.$current.withValue(mark) { try await shown(handle) }
     }
 
-    /// Inlined, for the price of a call that can be suspended is a third of what taking a handler's time costs.
+    /// Inlined: a call that can be suspended was a sixth of what taking a handler's time cost, by `perf`.
     @inline(__always)
     private func shown<Result>(_ handle: (IncomingMessage) async throws -> Result) async throws -> Result {
         if source.session.link.isTraced { return try await traced(handle) }
